@@ -1,0 +1,40 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { BackoffPolicy } from '../core/backoff.ts'
+
+/** How a bot worker connects, acknowledges and sends; all durations in milliseconds. */
+export interface ConnectionOptions {
+  /** Limit of one attempt: discovery and handshake together. Default 20 000. */
+  readonly attemptTimeoutMs: number
+  /** Fast retries. Default 1 s, doubled to 60 s, 20 % jitter. */
+  readonly backoff: BackoffPolicy
+  /** After this many failed attempts the bot shows `error` and goes on at the slowest pace. Default 5. */
+  readonly fastAttempts: number
+  /** Wait after an error of Feishu's own servers. Default 30 000. */
+  readonly serverErrorDelayMs: number
+  /** Wait after `the number of connections exceeded the limit`. Default 300 000. */
+  readonly limitDelayMs: number
+  /** Longest silence after a ping before the socket counts as dead; shorter than Feishu's ping interval. Default 15 000. */
+  readonly pongTimeoutMs: number
+  /** An event not stored within this time is refused, so that Feishu redelivers it; Feishu itself allows 3 s. Default 2 500. */
+  readonly acceptTimeoutMs: number
+  /** Events of one bot that may wait for storage at a time; more are refused. Default 512. */
+  readonly creditWindow: number
+  /** Limit of one REST call. Default 10 000. */
+  readonly sendTimeoutMs: number
+}
+
+/** workerData of a bot worker: everything it will ever know. */
+export interface BotBoot {
+  readonly botId: string
+  readonly incarnation: number
+  readonly appId: string
+  /** Only this bot's own secret. */
+  readonly appSecret: string
+  /** `https://open.feishu.cn`, `https://open.larksuite.com`, or another origin. */
+  readonly domain: string
+  readonly connection: ConnectionOptions
+  /** Answers comlink calls of protocol/control. */
+  readonly controlPort: MessagePort
+  /** Carries protocol/data. */
+  readonly dataPort: MessagePort
+}

@@ -1,0 +1,26 @@
+import type { ErrorRecord } from '../core/errors.ts'
+import type { InboundMessage, ReplyPart } from './message.ts'
+
+/** One task of the chat pool. `probe` only loads the handler, so that a broken one is found at start. */
+export type ChatTask =
+  | { readonly kind: 'probe'; readonly handler: HandlerRef }
+  | {
+      readonly kind: 'message'
+      readonly handler: HandlerRef
+      readonly message: InboundMessage
+      /** 1 for the first run; counted when the message is claimed, so a run that killed the process counts. */
+      readonly attempt: number
+      /** Time left for the handler, milliseconds. */
+      readonly timeoutMs: number
+    }
+
+/** A handler as the pool finds it: one of ours by name, or a module by absolute path. */
+export type HandlerRef =
+  | { readonly kind: 'builtin'; readonly name: 'echo' }
+  | { readonly kind: 'module'; readonly path: string }
+
+/** The pool task never rejects: a rejected run can only mean that the thread died or was stopped. */
+export type ChatOutcome =
+  | { readonly kind: 'loaded' }
+  | { readonly kind: 'handled'; readonly replies: readonly ReplyPart[] }
+  | { readonly kind: 'failed'; readonly error: ErrorRecord }

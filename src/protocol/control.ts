@@ -1,0 +1,11 @@
+/**
+ * The control wire: comlink over its own MessagePort, supervisor calls, bot worker answers.
+ * Few, coarse, idempotent verbs with plain data. Comlink never settles a call to a thread that
+ * died, so callers race every call with a deadline and the worker's exit.
+ */
+export interface BotControl {
+  /** Starts the connection loop. Resolves at once; progress arrives as `connection` signals. */
+  connect(): Promise<void>
+  /** Closes the connection after the acknowledgements in flight, at the latest after `graceMs`; replies can still be sent. */
+  drain(graceMs: number): Promise<void>
+}

@@ -1,0 +1,27 @@
+import type { ErrorRecord } from '../core/errors.ts'
+import type { FeishuEvent, OutgoingReply } from './message.ts'
+
+/**
+ * The data wire: one MessagePort per bot worker, volume traffic both ways, correlated by integer
+ * ids that are unique per direction and incarnation.
+ *
+ * Every frame carries the worker's incarnation; the receiver drops frames of another one.
+ */
+export type DataUp =
+  | { readonly kind: 'deliver'; readonly incarnation: number; readonly id: number; readonly event: FeishuEvent }
+  | { readonly kind: 'sent'; readonly incarnation: number; readonly id: number; readonly messageId: string }
+  | { readonly kind: 'failed'; readonly incarnation: number; readonly id: number; readonly failure: SendFailure }
+
+export type DataDown =
+  | { readonly kind: 'accepted'; readonly incarnation: number; readonly id: number }
+  | { readonly kind: 'refused'; readonly incarnation: number; readonly id: number; readonly error: ErrorRecord }
+  | { readonly kind: 'send'; readonly incarnation: number; readonly id: number; readonly reply: OutgoingReply }
+
+/** Why a reply did not go out, and what to do with it. */
+export interface SendFailure {
+  readonly error: ErrorRecord
+  /** At least this long before the next try; absent when the caller's own backoff decides. */
+  readonly retryAfterMs?: number
+  /** Feishu's log id, for its support. */
+  readonly logId?: string
+}

@@ -1,0 +1,13 @@
+import type { ErrorRecord } from '../core/errors.ts'
+import type { LogRecord } from '../core/logger.ts'
+import type { ConnectionStatus } from './status.ts'
+
+/**
+ * One-way notices of a bot worker over parentPort. Nobody answers them, so they arrive even while
+ * a control call hangs.
+ */
+export type BotSignal =
+  | { readonly kind: 'ready'; readonly incarnation: number }
+  | { readonly kind: 'connection'; readonly incarnation: number; readonly status: ConnectionStatus }
+  | { readonly kind: 'log'; readonly incarnation: number; readonly record: LogRecord }
+  | { readonly kind: 'start_failed'; readonly incarnation: number; readonly error: ErrorRecord }

@@ -1,0 +1,88 @@
+import type { ErrorRecord } from '../core/errors.ts'
+
+/** Why a bot worker ended. `killed` is an order from outside, `shutdown` is ours, the rest are faults. */
+export type ExitReason =
+  | 'normal'
+  | 'shutdown'
+  | 'crashed'
+  | 'out_of_memory'
+  | 'start_failed'
+  | 'start_timeout'
+  | 'killed'
+
+export interface LastExit {
+  readonly at: number
+  readonly reason: ExitReason
+  readonly exitCode: number | null
+  readonly error?: ErrorRecord
+}
+
+export type ChildStateName = 'stopped' | 'starting' | 'running' | 'stopping' | 'restarting' | 'failed'
+
+/** A bot worker as its supervisor sees it. Instants are milliseconds since the epoch. */
+export interface ChildStatus {
+  readonly state: ChildStateName
+  readonly since: number
+  /** Counts the workers spawned for this bot; frames of another incarnation change nothing. */
+  readonly incarnation: number
+  readonly restartsInWindow: number
+  readonly restartCount: number
+  readonly lastExit?: LastExit
+  /** What happens next without anybody's help, or what an operator has to do. */
+  readonly nextStep?: string
+  readonly nextAt?: number
+}
+
+export type ConnectionStateName = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
+
+/** Who can end a connection trouble; decides how long the bot waits before it tries again. */
+export type ConnectionTroubleKind = 'network' | 'server' | 'limit' | 'credentials'
+
+export interface ConnectionTrouble {
+  readonly kind: ConnectionTroubleKind
+  /** Feishu's or HTTP's own code as text, e.g. `514`, `1000040350`, `ECONNREFUSED`. */
+  readonly code: string
+  /** What happened and what to do, for an operator. */
+  readonly message: string
+}
+
+/** The connection of one bot to Feishu's gateway, as its worker reports it. */
+export interface ConnectionStatus {
+  readonly state: ConnectionStateName
+  readonly since: number
+  /** Failed attempts since the last good connection. */
+  readonly attempt: number
+  readonly connectedAt?: number
+  readonly lastPongAt?: number
+  readonly lastEventAt?: number
+  readonly trouble?: ConnectionTrouble
+  /** When the next attempt starts. */
+  readonly nextAt?: number
+}
+
+export interface BotStatus {
+  readonly botId: string
+  readonly name: string
+  readonly child: ChildStatus
+  readonly connection: ConnectionStatus
+}
+
+export type SupervisorStateName = 'stopped' | 'starting' | 'running' | 'restarting' | 'stopping' | 'failed'
+
+/** What the supervisor thread reports about itself. */
+export interface SupervisorReport {
+  readonly bots: readonly BotStatus[]
+  readonly pool: { readonly threads: number; readonly busy: number; readonly queued: number }
+  readonly inbox: { readonly depth: number; readonly oldestAgeMs: number; readonly dead: number }
+  readonly store: { readonly kind: 'pglite' | 'postgres'; readonly ready: boolean; readonly error?: ErrorRecord }
+}
+
+/** The handle's view: its own state, and the thread's last report even while the thread is down. */
+export interface SupervisorStatus extends SupervisorReport {
+  readonly state: SupervisorStateName
+  readonly startedAt?: number
+  /** Counts the supervisor threads this handle has started. */
+  readonly incarnation: number
+  readonly restarts: number
+  readonly lastExit?: LastExit
+}

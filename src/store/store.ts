@@ -1,0 +1,147 @@
+import type { ErrorRecord } from '../core/errors.ts'
+import type { Secret } from '../core/secret.ts'
+import type { FeishuEvent, ReplyPart } from '../protocol/message.ts'
+
+/**
+ * What the rest of the supervisor thread knows of the database. Every method rejects with
+ * `STORE_UNAVAILABLE` (retryable) while the database cannot be reached, within its statement timeout.
+ * All instants are the database's clock; no caller passes its own.
+ */
+export interface Store {
+  readonly kind: 'pglite' | 'postgres'
+  readonly bots: BotStore
+  readonly inbox: InboxStore
+  readonly instances: InstanceStore
+  /** Rejects unless a statement goes through. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Bot {
+  readonly id: string
+  readonly name: string
+  readonly appId: string
+  readonly appSecret: Secret
+  readonly domain: string
+  readonly enabled: boolean
+  readonly useWebSocket: boolean
+}
+
+export type NewBot = Omit<Bot, 'id' | 'enabled'>
+
+export interface BotStore {
+  /** Rejects with `BOT_EXISTS` when the app id is taken. The secret is sealed before it is stored. */
+  add(bot: NewBot): Promise<Bot>
+  /** All bots in order of creation. Rejects with `MASTER_KEY_WRONG` when a secret cannot be opened. */
+  list(): Promise<Bot[]>
+}
+
+/**
+ * Supervisor threads that may own work. A lease is a row with an expiry; whoever lets it expire
+ * may find its work taken over, and every later write of it changes 0 rows.
+ */
+export interface InstanceStore {
+  /** Creates or prolongs the lease of `id` for `leaseMs`. */
+  renew(id: string, leaseMs: number): Promise<void>
+  /** Ends the lease at once and frees its work. For an instance that is known to be gone, or for oneself at stop. */
+  release(id: string): Promise<void>
+  /** Frees the work of every expired instance; `all` of every instance but `self` (embedded: the folder lock proves that they are gone). */
+  rescue(self: string, all: boolean): Promise<{ rescued: number }>
+}
+
+export interface Accepted {
+  readonly id: number
+  /** The event was stored before; nothing was inserted. */
+  readonly duplicate: boolean
+}
+
+/** The right to write about one claimed item: writes with a stale fence change 0 rows and resolve false. */
+export interface Fence {
+  readonly owner: string
+  readonly attempt: number
+}
+
+/** The head of a lane: one event to handle. */
+export interface ClaimedEvent {
+  readonly kind: 'event'
+  readonly id: number
+  readonly botId: string
+  readonly lane: string
+  readonly type: string
+  readonly dedupeKey: string
+  readonly payload: string
+  readonly attempt: number
+  /** Milliseconds since the row was inserted. */
+  readonly ageMs: number
+}
+
+/** A lane whose last event is complete but whose replies are not all out (after a retry or a crash). */
+export interface ClaimedReplies {
+  readonly kind: 'replies'
+  readonly botId: string
+  readonly lane: string
+  readonly replies: readonly StoredReply[]
+}
+
+export interface StoredReply extends ReplyPart {
+  readonly eventId: number
+  /** 0, 1, ... within the event. */
+  readonly part: number
+  /** The Feishu message it answers. */
+  readonly messageId: string
+  readonly uuid: string
+  readonly attempt: number
+}
+
+export type Claimed = ClaimedEvent | ClaimedReplies
+
+export interface ClaimResult {
+  /** At most one item per lane; the caller owns each lane until it finishes the event or settles the last reply. */
+  readonly items: readonly Claimed[]
+  /** Milliseconds until another free lane becomes due, if any is waiting; 0 when more was due than `limit` allowed. */
+  readonly nextDueMs: number | null
+}
+
+export type EventResult =
+  /** With no replies the lane is freed; with replies it stays owned until the last one is settled. */
+  | { readonly kind: 'completed'; readonly replies: readonly NewReply[] }
+  | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
+  | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord }
+  /** Gives a claim back as if it had not been made: its attempt is not counted. */
+  | { readonly kind: 'released' }
+
+/** A reply as it enters the outbox, already claimed by the instance that completed the event (attempt 1). */
+export interface NewReply extends ReplyPart {
+  readonly messageId: string
+  readonly uuid: string
+}
+
+export type ReplyResult =
+  | { readonly kind: 'sent'; readonly messageId: string }
+  /** Frees the lane until then; the reply keeps its place and its successors wait. */
+  | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
+  | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord; readonly logId?: string }
+
+export interface FinishedEvent {
+  readonly id: number
+  readonly fence: Fence
+  readonly result: EventResult
+}
+
+export interface SettledReply {
+  readonly eventId: number
+  readonly part: number
+  readonly fence: Fence
+  readonly result: ReplyResult
+}
+
+export interface InboxStore {
+  /** Inserts in one transaction, in the given order; answers in the same order. */
+  accept(botEvents: readonly { readonly botId: string; readonly event: FeishuEvent }[]): Promise<Accepted[]>
+  /** Claims due lane heads, oldest first, none of `excludeBotIds`. The attempt is counted here. */
+  claim(claim: { owner: string; limit: number; excludeBotIds: readonly string[] }): Promise<ClaimResult>
+  /** Each in the order given; true where the fence held. */
+  finish(finished: readonly FinishedEvent[]): Promise<boolean[]>
+  settle(settled: readonly SettledReply[]): Promise<boolean[]>
+  summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }>
+}

@@ -48,7 +48,7 @@ export class Pending<T> {
   }
 
   rejectAll(error: unknown): void {
-    for (const id of [...this.#entries.keys()]) this.reject(id, error)
+    for (const id of this.#entries.keys()) this.reject(id, error)
   }
 
   #take(id: number): Entry<T> | undefined {

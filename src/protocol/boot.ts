@@ -13,6 +13,10 @@ export interface ConnectionOptions {
   readonly serverErrorDelayMs: number
   /** Wait after `the number of connections exceeded the limit`. Default 300 000. */
   readonly limitDelayMs: number
+  /** Wait after refused credentials, unless they change before. Default 1 800 000. */
+  readonly credentialsDelayMs: number
+  /** A connection that lived this long starts a new count of failed attempts. Default 10 000. */
+  readonly stableAfterMs: number
   /** Longest silence after a ping before the socket counts as dead; shorter than Feishu's ping interval. Default 15 000. */
   readonly pongTimeoutMs: number
   /** An event not stored within this time is refused, so that Feishu redelivers it; Feishu itself allows 3 s. Default 2 500. */

@@ -1,4 +1,3 @@
-import type { ErrorRecord } from '../core/errors.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { ConnectionStatus } from './status.ts'
 
@@ -10,4 +9,3 @@ export type BotSignal =
   | { readonly kind: 'ready'; readonly incarnation: number }
   | { readonly kind: 'connection'; readonly incarnation: number; readonly status: ConnectionStatus }
   | { readonly kind: 'log'; readonly incarnation: number; readonly record: LogRecord }
-  | { readonly kind: 'start_failed'; readonly incarnation: number; readonly error: ErrorRecord }

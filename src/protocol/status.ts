@@ -1,37 +1,5 @@
+import type { ChildStatus, LastExit } from '../core/child-lifecycle.ts'
 import type { ErrorRecord } from '../core/errors.ts'
-
-/** Why a bot worker ended. `killed` is an order from outside, `shutdown` is ours, the rest are faults. */
-export type ExitReason =
-  | 'normal'
-  | 'shutdown'
-  | 'crashed'
-  | 'out_of_memory'
-  | 'start_failed'
-  | 'start_timeout'
-  | 'killed'
-
-export interface LastExit {
-  readonly at: number
-  readonly reason: ExitReason
-  readonly exitCode: number | null
-  readonly error?: ErrorRecord
-}
-
-export type ChildStateName = 'stopped' | 'starting' | 'running' | 'stopping' | 'restarting' | 'failed'
-
-/** A bot worker as its supervisor sees it. Instants are milliseconds since the epoch. */
-export interface ChildStatus {
-  readonly state: ChildStateName
-  readonly since: number
-  /** Counts the workers spawned for this bot; frames of another incarnation change nothing. */
-  readonly incarnation: number
-  readonly restartsInWindow: number
-  readonly restartCount: number
-  readonly lastExit?: LastExit
-  /** What happens next without anybody's help, or what an operator has to do. */
-  readonly nextStep?: string
-  readonly nextAt?: number
-}
 
 export type ConnectionStateName = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
 

@@ -1,0 +1,178 @@
+import { assertNever } from '../core/assert-never.ts'
+import type { Clock } from '../core/clock.ts'
+import type { LogRecord } from '../core/logger.ts'
+import type { BotSignal } from '../protocol/signal.ts'
+import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
+import {
+  type Child,
+  type ChildEffect,
+  type ChildEvent,
+  childStatus,
+  newChild,
+  stepChild,
+} from '../core/child-lifecycle.ts'
+import type { RestartPolicy } from '../core/restart-policy.ts'
+import type { BotIdentity, BotThread, SpawnBot } from './spawn.ts'
+
+export interface BotSpec extends BotIdentity {
+  readonly name: string
+}
+
+export interface BotChildDependencies {
+  readonly spec: BotSpec
+  readonly spawn: SpawnBot
+  readonly policy: RestartPolicy
+  readonly clock: Clock
+  readonly random: () => number
+  /** A new worker is about to run: its data port must be listened to now. */
+  spawned(thread: BotThread, incarnation: number): void
+  /** The worker of this incarnation is gone. */
+  gone(incarnation: number): void
+  /** The child's or the connection's state changed. */
+  changed(status: BotStatus): void
+  log(record: LogRecord): void
+}
+
+/** Time for a control call that only starts something. */
+const CONTROL_DEADLINE_MS = 5_000
+
+/** Drives one bot worker: feeds events to the child table and performs its effects. */
+export class BotChild {
+  readonly #deps: BotChildDependencies
+  #child: Child
+  #thread: BotThread | undefined
+  #connection: ConnectionStatus
+  #unschedule: () => void = () => {}
+  #waiting: { readonly isMet: () => boolean; readonly resolve: () => void }[] = []
+
+  constructor(deps: BotChildDependencies) {
+    this.#deps = deps
+    this.#child = newChild(deps.clock.now())
+    this.#connection = idleConnection(deps.clock.now())
+  }
+
+  get status(): BotStatus {
+    const { spec, policy, clock } = this.#deps
+    return {
+      botId: spec.botId,
+      name: spec.name,
+      child: childStatus(this.#child, policy, clock.now()),
+      connection: this.#connection,
+    }
+  }
+
+  start(): void {
+    this.#step({ kind: 'start' })
+  }
+
+  /** Ends the thread as a crash would. */
+  kill(): void {
+    this.#step({ kind: 'kill' })
+  }
+
+  /** Closes the bot's connection; resolves when that is done, the worker is gone, or `graceMs` is over. */
+  async drain(graceMs: number): Promise<void> {
+    const thread = this.#thread
+    if (thread === undefined) return
+    try {
+      await thread.control.call('drain', graceMs + 500, (remote) => remote.drain(graceMs))
+    } catch {
+      // It did not answer or is gone: the worker is terminated next in any case.
+    }
+  }
+
+  /** Ends the worker for good; resolves once its thread is gone. */
+  async stop(): Promise<void> {
+    this.#step({ kind: 'stop' })
+    await this.#until(() => this.#child.state.name === 'stopped')
+  }
+
+  #step(event: ChildEvent): void {
+    const { clock, random, policy, changed } = this.#deps
+    const { child, effects } = stepChild(this.#child, event, clock.now(), random(), policy)
+    if (child === this.#child) return
+    this.#child = child
+    for (const effect of effects) this.#perform(effect)
+    changed(this.status)
+    this.#waiting = this.#waiting.filter(({ isMet, resolve }) => {
+      if (isMet()) resolve()
+      return !isMet()
+    })
+  }
+
+  #perform(effect: ChildEffect): void {
+    switch (effect.kind) {
+      case 'spawn':
+        this.#spawn(effect.incarnation)
+        break
+      case 'terminate':
+        this.#thread?.terminate()
+        break
+      case 'schedule':
+        this.#unschedule()
+        this.#unschedule = this.#deps.clock.after(effect.at - this.#deps.clock.now(), () => this.#step({ kind: 'due' }))
+        break
+      case 'unschedule':
+        this.#unschedule()
+        break
+      default:
+        assertNever(effect)
+    }
+  }
+
+  #spawn(incarnation: number): void {
+    const { spec, spawn, spawned, gone, clock, log } = this.#deps
+    const { name: _name, ...identity } = spec
+    const thread = spawn(identity, incarnation, {
+      signal: (signal) => this.#onSignal(signal),
+      printed: (message) =>
+        log({ at: clock.now(), level: 'info', scope: `bot/${spec.botId}`, message, fields: { printed: true } }),
+      exited: (exit) => {
+        this.#thread = undefined
+        this.#connection = idleConnection(clock.now())
+        gone(incarnation)
+        this.#step({ kind: 'exited', exit })
+      },
+    })
+    this.#thread = thread
+    spawned(thread, incarnation)
+  }
+
+  #onSignal(signal: BotSignal): void {
+    if (signal.incarnation !== this.#child.incarnation) return
+    switch (signal.kind) {
+      case 'ready':
+        this.#step({ kind: 'ready' })
+        this.#connect()
+        break
+      case 'connection':
+        this.#connection = signal.status
+        this.#deps.changed(this.status)
+        break
+      case 'log':
+        this.#deps.log(signal.record)
+        break
+      default:
+        assertNever(signal)
+    }
+  }
+
+  /** A worker that cannot even start to connect is of no use: it is ended as if it had crashed. */
+  #connect(): void {
+    const thread = this.#thread
+    thread?.control
+      .call('connect', CONTROL_DEADLINE_MS, (remote) => remote.connect())
+      .catch(() => {
+        if (this.#thread === thread) this.kill()
+      })
+  }
+
+  async #until(isMet: () => boolean): Promise<void> {
+    if (isMet()) return
+    await new Promise<void>((resolve) => this.#waiting.push({ isMet, resolve }))
+  }
+}
+
+function idleConnection(now: number): ConnectionStatus {
+  return { state: 'idle', since: now, attempt: 0 }
+}

@@ -1,0 +1,41 @@
+import type { MessagePort } from 'node:worker_threads'
+import { type Remote, wrap } from 'comlink'
+import type { Clock } from '../core/clock.ts'
+import { deferred } from '../core/deferred.ts'
+import { FeishuSupervisorError } from '../core/errors.ts'
+import { toEndpoint } from '../protocol/endpoint.ts'
+
+/**
+ * Calls over a comlink port that always settle. Comlink alone waits for ever when the other thread
+ * is gone, so every call is raced with a deadline and with `lost()`.
+ */
+export class ControlClient<Api extends object> {
+  // Held for the client's whole life: comlink closes the port when the proxy is collected.
+  readonly #remote: Remote<Api>
+  readonly #gone = deferred<never>()
+  readonly #clock: Clock
+
+  constructor(port: MessagePort, clock: Clock) {
+    this.#remote = wrap<Api>(toEndpoint(port))
+    this.#clock = clock
+    this.#gone.promise.catch(() => {})
+  }
+
+  /** Rejects with `DEADLINE_EXCEEDED` or, once the thread is gone, with the error given to `lost`. */
+  async call<T>(what: string, deadlineMs: number, run: (remote: Remote<Api>) => Promise<T>): Promise<T> {
+    const late = deferred<never>()
+    const cancel = this.#clock.after(deadlineMs, () =>
+      late.reject(new FeishuSupervisorError('DEADLINE_EXCEEDED', `no answer within ${deadlineMs} ms: ${what}`)),
+    )
+    try {
+      return await Promise.race([run(this.#remote), late.promise, this.#gone.promise])
+    } finally {
+      cancel()
+    }
+  }
+
+  /** Rejects every call in flight and every later one. */
+  lost(error: FeishuSupervisorError): void {
+    this.#gone.reject(error)
+  }
+}

@@ -1,0 +1,66 @@
+import type { Clock } from '../core/clock.ts'
+import type { LogRecord } from '../core/logger.ts'
+import type { BotStatus } from '../protocol/status.ts'
+import { BotChild, type BotSpec } from './bot-child.ts'
+import type { RestartPolicy } from '../core/restart-policy.ts'
+import type { BotThread, SpawnBot } from './spawn.ts'
+
+export interface SupervisorDependencies {
+  readonly spawn: SpawnBot
+  readonly policy: RestartPolicy
+  readonly clock: Clock
+  readonly random: () => number
+  spawned(botId: string, thread: BotThread, incarnation: number): void
+  gone(botId: string, incarnation: number): void
+  changed(status: BotStatus): void
+  log(record: LogRecord): void
+}
+
+/**
+ * The children by bot id. Knows threads and nothing of messages or the database; holds no state of
+ * its own beyond the set of children, so that one bot's fault has nowhere to spread.
+ */
+export class Supervisor {
+  readonly #deps: SupervisorDependencies
+  readonly #children = new Map<string, BotChild>()
+
+  constructor(deps: SupervisorDependencies) {
+    this.#deps = deps
+  }
+
+  get statuses(): BotStatus[] {
+    return [...this.#children.values()].map((child) => child.status)
+  }
+
+  /** Adds and starts a bot; a bot that is known already keeps its worker. */
+  start(spec: BotSpec): void {
+    const { spawned, gone, ...shared } = this.#deps
+    const child =
+      this.#children.get(spec.botId) ??
+      new BotChild({
+        ...shared,
+        spec,
+        spawned: (thread, incarnation) => spawned(spec.botId, thread, incarnation),
+        gone: (incarnation) => gone(spec.botId, incarnation),
+      })
+    this.#children.set(spec.botId, child)
+    child.start()
+  }
+
+  /** False when there is no such bot. */
+  kill(botId: string): boolean {
+    const child = this.#children.get(botId)
+    child?.kill()
+    return child !== undefined
+  }
+
+  /** Closes every connection so that no new event comes in; replies can still be sent. */
+  async drain(graceMs: number): Promise<void> {
+    await Promise.all([...this.#children.values()].map((child) => child.drain(graceMs)))
+  }
+
+  /** Ends the workers in reverse order of their start; resolves when every thread is gone. */
+  async stop(): Promise<void> {
+    for (const child of [...this.#children.values()].reverse()) await child.stop()
+  }
+}

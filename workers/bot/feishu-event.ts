@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+import type { FeishuEvent } from '../../src/protocol/message.ts'
+
+/** Some events give microseconds (card.action.trigger), most milliseconds; above this it must be microseconds. */
+const MICROSECONDS_FROM = 1e14
+
+/**
+ * Reads the fields that delivery needs out of a raw envelope, v1 or v2, and keeps the whole as text.
+ * An envelope of an unknown shape is kept too, under the hash of its text: nothing that Feishu sent is dropped here.
+ */
+export function toFeishuEvent(envelope: unknown, receivedAt: number): FeishuEvent {
+  const payload = JSON.stringify(envelope) ?? 'null'
+  const header = field(envelope, 'header')
+  const event = field(envelope, 'event')
+  const message = field(event, 'message')
+
+  const type = text(field(header, 'event_type')) ?? text(field(event, 'type')) ?? 'unknown'
+  const eventId = text(field(header, 'event_id')) ?? text(field(envelope, 'uuid'))
+  const messageId = type === 'im.message.receive_v1' ? text(field(message, 'message_id')) : undefined
+  const chatId =
+    text(field(message, 'chat_id')) ??
+    text(field(event, 'chat_id')) ??
+    text(field(field(event, 'context'), 'open_chat_id'))
+  const createTime = Number(text(field(message, 'create_time')) ?? text(field(header, 'create_time')))
+
+  return {
+    dedupeKey: dedupeKey(messageId, eventId, payload),
+    eventId: eventId ?? '',
+    type,
+    lane: chatId ?? type,
+    createdAt:
+      createTime > 0 ? Math.round(createTime >= MICROSECONDS_FROM ? createTime / 1000 : createTime) : receivedAt,
+    payload,
+  }
+}
+
+function dedupeKey(messageId: string | undefined, eventId: string | undefined, payload: string): string {
+  if (messageId !== undefined) return `m:${messageId}`
+  if (eventId !== undefined) return `e:${eventId}`
+  return `h:${createHash('sha256').update(payload).digest('hex')}`
+}
+
+/** An own property of an object; `undefined` for everything else, so that no prototype answers. */
+function field(of: unknown, name: string): unknown {
+  return typeof of === 'object' && of !== null && Object.hasOwn(of, name)
+    ? (of as Record<string, unknown>)[name]
+    : undefined
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}

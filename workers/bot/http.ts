@@ -1,0 +1,104 @@
+import http from 'node:http'
+import https from 'node:https'
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
+
+/** An HTTP answer of any status. Only a call that got no answer at all rejects. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<http.IncomingHttpHeaders>
+  /** Parsed JSON, or the text if it is not JSON. */
+  readonly body: unknown
+}
+
+/** The part of the SDK's request config that its Client and WSClient really use. */
+export interface HttpRequest {
+  readonly method?: string
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly params?: Readonly<Record<string, unknown>>
+  readonly data?: unknown
+}
+
+/** Feishu's largest documented answer to our calls is far below this; a bigger one is refused, not buffered. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024
+
+/**
+ * JSON over keep-alive connections with a limit on the whole call: the SDK's own default has no
+ * timeout at all, and its errors carry the request (secrets included) wherever they are logged.
+ */
+export class Http {
+  readonly #timeoutMs: number
+  readonly #agents = {
+    'http:': new http.Agent({ keepAlive: true }),
+    'https:': new https.Agent({ keepAlive: true }),
+  }
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** Rejects with `CONNECTION_FAILED` (retryable, outcome unknown) when no complete answer came in time. */
+  request(request: HttpRequest): Promise<HttpAnswer> {
+    const url = new URL(request.url)
+    for (const [key, value] of Object.entries(request.params ?? {})) {
+      if (value !== undefined) url.searchParams.set(key, String(value))
+    }
+    const body = request.data === undefined ? undefined : JSON.stringify(request.data)
+    return new Promise((resolve, reject) => {
+      const fail = (cause: unknown): void =>
+        reject(
+          new FeishuSupervisorError('CONNECTION_FAILED', `${url.origin}${url.pathname}: ${causeText(cause)}`, {
+            cause,
+          }),
+        )
+      const call = (url.protocol === 'https:' ? https : http).request(url, {
+        method: request.method?.toUpperCase() ?? 'GET',
+        agent: this.#agents[url.protocol === 'https:' ? 'https:' : 'http:'],
+        headers: {
+          ...request.headers,
+          ...(body === undefined
+            ? {}
+            : { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }),
+        },
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      })
+      call.once('error', fail)
+      call.once('response', (response) => {
+        readAll(response).then((text) => {
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parseJson(text) })
+        }, fail)
+      })
+      call.end(body)
+    })
+  }
+
+  close(): void {
+    for (const agent of Object.values(this.#agents)) agent.destroy()
+  }
+}
+
+/** Node's own code (ECONNREFUSED, ...) says more than its message and never holds the request. */
+function causeText(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'the call failed'
+  if (cause.name === 'TimeoutError' || cause.name === 'AbortError') return 'ETIMEDOUT'
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
+}
+
+async function readAll(response: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_ANSWER_BYTES) throw new Error(`the answer exceeds ${MAX_ANSWER_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,60 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import * as Comlink from 'comlink'
+import { systemClock } from '../../src/core/clock.ts'
+import { createLogger } from '../../src/core/logger.ts'
+import type { BotBoot } from '../../src/protocol/boot.ts'
+import type { BotControl } from '../../src/protocol/control.ts'
+import type { DataDown, DataUp } from '../../src/protocol/data.ts'
+import { toEndpoint } from '../../src/protocol/endpoint.ts'
+import type { BotSignal } from '../../src/protocol/signal.ts'
+import { Http } from './http.ts'
+import { Inlet } from './inlet.ts'
+import { Sender } from './sender.ts'
+import { Session } from './session.ts'
+
+// Composes one bot. Whatever is thrown from here on ends this thread only and reaches the
+// supervisor as Node's `error` and `exit`.
+const boot = workerData as BotBoot
+const { incarnation, dataPort, controlPort } = boot
+
+const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
+const post = (frame: DataUp): void => dataPort.postMessage(frame)
+
+const logger = createLogger(`bot/${boot.botId}`, (record) => signal({ kind: 'log', incarnation, record }))
+const http = new Http(boot.connection.sendTimeoutMs)
+const inlet = new Inlet({
+  acceptTimeoutMs: boot.connection.acceptTimeoutMs,
+  creditWindow: boot.connection.creditWindow,
+  deliver: (id, event) => post({ kind: 'deliver', incarnation, id, event }),
+  logger,
+})
+const sender = new Sender({ appId: boot.appId, appSecret: boot.appSecret, domain: boot.domain, http, logger })
+const session = new Session({
+  boot,
+  inlet,
+  http,
+  logger,
+  clock: systemClock,
+  random: Math.random,
+  report: (status) => signal({ kind: 'connection', incarnation, status }),
+})
+
+dataPort.on('message', (frame: DataDown) => {
+  if (frame.incarnation !== incarnation) return
+  if (frame.kind === 'accepted') inlet.accepted(frame.id)
+  if (frame.kind === 'refused') inlet.refused(frame.id, frame.error)
+  if (frame.kind === 'send') {
+    const { id } = frame
+    void sender.send(frame.reply).then((outcome) => post({ ...outcome, incarnation, id }))
+  }
+})
+
+// A frozen facade without a prototype: comlink lets the other side read and overwrite what it exposes.
+const control: BotControl = Object.freeze({
+  __proto__: null,
+  connect: () => session.connect(),
+  drain: (graceMs: number) => session.drain(graceMs),
+}) as unknown as BotControl
+Comlink.expose(control, toEndpoint(controlPort))
+
+signal({ kind: 'ready', incarnation })

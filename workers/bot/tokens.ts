@@ -1,0 +1,65 @@
+import type { Client } from '@larksuiteoapi/node-sdk'
+import type { Clock } from '../../src/core/clock.ts'
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import type { HttpAnswer } from './http.ts'
+
+/** A token is replaced this long before it expires: the same margin the SDK uses. */
+const MARGIN_MS = 3 * 60_000
+
+interface Token {
+  readonly value: string
+  readonly expiresAt: number
+}
+
+/**
+ * The bot's tenant access token: one request at a time however many replies wait for it, and a
+ * token that Feishu refuses can be dropped. The SDK's own cache does neither (ten calls at once make
+ * ten requests, and a revoked token is used until it expires).
+ */
+export class Tokens {
+  readonly #client: Client
+  readonly #credentials: { readonly appId: string; readonly appSecret: string }
+  readonly #clock: Clock
+  #token: Token | undefined
+  #request: Promise<Token> | undefined
+
+  constructor(client: Client, credentials: { appId: string; appSecret: string }, clock: Clock) {
+    this.#client = client
+    this.#credentials = credentials
+    this.#clock = clock
+  }
+
+  async current(): Promise<string> {
+    if (this.#token !== undefined && this.#token.expiresAt - MARGIN_MS > this.#clock.now()) return this.#token.value
+    this.#request ??= this.#fetch().finally(() => {
+      this.#request = undefined
+    })
+    this.#token = await this.#request
+    return this.#token.value
+  }
+
+  /** Forgets `token` if it is still the current one. */
+  drop(token: string): void {
+    if (this.#token?.value === token) this.#token = undefined
+  }
+
+  async #fetch(): Promise<Token> {
+    const answer = (await this.#client.request({
+      method: 'POST',
+      url: '/open-apis/auth/v3/tenant_access_token/internal',
+      data: { app_id: this.#credentials.appId, app_secret: this.#credentials.appSecret },
+    })) as HttpAnswer
+    const { tenant_access_token: value, expire, code, msg } = answer.body as Record<string, unknown>
+    if (typeof value === 'string' && typeof expire === 'number') {
+      return { value, expiresAt: this.#clock.now() + expire * 1000 }
+    }
+    throw new FeishuSupervisorError(
+      'CREDENTIALS_REJECTED',
+      `no access token: ${String(msg)} (${String(code ?? answer.status)})`,
+      {
+        // Wrong credentials answer 4xx with a code; anything else may pass.
+        retryable: answer.status >= 500 || answer.status === 429 || typeof code !== 'number',
+      },
+    )
+  }
+}

@@ -1,0 +1,89 @@
+import type { Claimed, ClaimedEvent, ClaimResult, StoredReply } from './store.ts'
+
+interface EventRow {
+  kind: 'event'
+  bot_id: string
+  lane: string
+  id: number
+  attempt: number
+  type: string
+  dedupe_key: string
+  payload: string
+  ms: number
+}
+
+interface ReplyRow {
+  kind: 'reply'
+  bot_id: string
+  lane: string
+  id: number
+  attempt: number
+  part: number
+  message_id: string
+  uuid: string
+  msg_type: string
+  content: string
+}
+
+interface DueRow {
+  kind: 'due'
+  ms: number | null
+}
+
+/** One row of the claim statement: a claimed event, one reply of a claimed lane, or when more is due. */
+export type ClaimedRow = EventRow | ReplyRow | DueRow
+
+export function toClaimResult(rows: readonly ClaimedRow[]): ClaimResult {
+  const items: Claimed[] = []
+  const repliesByLane = new Map<string, StoredReply[]>()
+  let nextDueMs: number | null = null
+  for (const row of rows) {
+    switch (row.kind) {
+      case 'event':
+        items.push(toEvent(row))
+        break
+      case 'reply': {
+        const laneKey = JSON.stringify([row.bot_id, row.lane])
+        const replies = repliesByLane.get(laneKey)
+        if (replies === undefined) {
+          const first = [toReply(row)]
+          repliesByLane.set(laneKey, first)
+          items.push({ kind: 'replies', botId: row.bot_id, lane: row.lane, replies: first })
+        } else {
+          replies.push(toReply(row))
+        }
+        break
+      }
+      case 'due':
+        nextDueMs = row.ms === null ? null : Math.max(0, Math.ceil(row.ms))
+        break
+    }
+  }
+  return { items, nextDueMs }
+}
+
+function toEvent(row: EventRow): ClaimedEvent {
+  return {
+    kind: 'event',
+    id: row.id,
+    botId: row.bot_id,
+    lane: row.lane,
+    type: row.type,
+    dedupeKey: row.dedupe_key,
+    payload: row.payload,
+    attempt: row.attempt,
+    ageMs: Math.max(0, row.ms),
+  }
+}
+
+function toReply(row: ReplyRow): StoredReply {
+  return {
+    eventId: row.id,
+    part: row.part,
+    messageId: row.message_id,
+    uuid: row.uuid,
+    msgType: row.msg_type,
+    content: row.content,
+    attempt: row.attempt,
+  }
+}

@@ -1,0 +1,30 @@
+import { createBotStore } from './bots.ts'
+import type { Database, Statement } from './database.ts'
+import { Inbox } from './inbox.ts'
+import { createInstanceStore } from './instances.ts'
+import type { SecretBox } from './secrets.ts'
+import type { Store } from './store.ts'
+
+const PING: Statement = { name: 'feishu_ping', text: 'select 1' }
+
+/** The store over a database that is open and migrated; `close` ends whatever else was opened for it. */
+export function createStore(
+  kind: Store['kind'],
+  database: Database,
+  secrets: SecretBox,
+  close: () => Promise<void>,
+): Store {
+  return {
+    kind,
+    bots: createBotStore(database, secrets),
+    inbox: new Inbox(database),
+    instances: createInstanceStore(database),
+    async ping() {
+      await database.query(PING, [], 'answering a ping')
+    },
+    async close() {
+      await database.close()
+      await close()
+    },
+  }
+}

@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto'
+import { systemClock } from '../core/clock.ts'
+import { toClaimResult, type ClaimedRow } from './claimed-rows.ts'
+import type { Database } from './database.ts'
+import { ACCEPT, CLAIM, FINISH, SETTLE, SUMMARY } from './inbox-statements.ts'
+import { UNCLAIM } from './instances.ts'
+import { LostClaims } from './lost-claims.ts'
+import { storable, storableError, storableInstant, storableKey } from './storable.ts'
+import type { Accepted, ClaimResult, FinishedEvent, InboxStore, SettledReply } from './store.ts'
+import { UnknownOutcomes } from './unknown-outcomes.ts'
+
+type BotEvents = Parameters<InboxStore['accept']>[0]
+
+/** The durable inbox and outbox; inbox-statements.ts holds the semantics. */
+export class Inbox implements InboxStore {
+  readonly #database: Database
+  readonly #lostClaims = new LostClaims(systemClock)
+  readonly #unknown = new UnknownOutcomes()
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async accept(botEvents: BotEvents): Promise<Accepted[]> {
+    if (botEvents.length === 0) return []
+    const rows = await this.#database.query<{ id: number | null; duplicate: boolean }>(
+      ACCEPT,
+      [
+        botEvents.map(({ botId }) => storableKey(botId)),
+        botEvents.map(({ event }) => storableKey(event.lane)),
+        botEvents.map(({ event }) => storableKey(event.dedupeKey)),
+        botEvents.map(({ event }) => storable(event.eventId)),
+        botEvents.map(({ event }) => storable(event.type)),
+        botEvents.map(({ event }) => storable(event.payload)),
+        botEvents.map(({ event }) => storableInstant(event.createdAt)),
+      ],
+      'storing events',
+    )
+    // No id: somebody else stored the same event after this statement began. Now it can be seen.
+    const unseen = botEvents.filter((_event, index) => rows[index]?.id === null)
+    const seen = unseen.length === 0 ? [] : await this.accept(unseen)
+    return rows.map(({ id, duplicate }) => (id === null ? (seen.shift() as Accepted) : { id, duplicate }))
+  }
+
+  async claim({ owner, limit, excludeBotIds }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
+    const lost = this.#lostClaims.tokens()
+    if (lost.length > 0) await this.#database.query(UNCLAIM, [lost], 'giving back work of a lost claim')
+    const token = randomUUID()
+    try {
+      const rows = await this.#database.query<ClaimedRow>(CLAIM, [owner, limit, excludeBotIds, token], 'claiming work')
+      return toClaimResult(rows)
+    } catch (thrown) {
+      this.#lostClaims.add(token)
+      throw thrown
+    }
+  }
+
+  async finish(finished: readonly FinishedEvent[]): Promise<boolean[]> {
+    if (finished.length === 0) return []
+    const keys = finished.map(({ id, fence, result }) => `e:${id}:${fence.owner}:${fence.attempt}:${result.kind}`)
+    const replies = finished.flatMap(({ result }, index) =>
+      result.kind === 'completed' ? result.replies.map((reply, part) => ({ ...reply, part, ord: index + 1 })) : [],
+    )
+    const results = finished.map(({ result }) => result)
+    const values = [
+      finished.map(({ id }) => id),
+      finished.map(({ fence }) => fence.owner),
+      finished.map(({ fence }) => fence.attempt),
+      results.map(({ kind }) => kind),
+      results.map((result) => (result.kind === 'retry' ? result.afterMs : 0)),
+      results.map((result) => (result.kind === 'dead' ? storable(result.reason) : null)),
+      results.map((result) => ('error' in result ? storableError(result.error) : null)),
+      keys.map((key) => this.#unknown.has(key)),
+      replies.map(({ ord }) => ord),
+      replies.map(({ part }) => part),
+      replies.map(({ messageId }) => storable(messageId)),
+      replies.map(({ uuid }) => storable(uuid)),
+      replies.map(({ msgType }) => storable(msgType)),
+      replies.map(({ content }) => storable(content)),
+    ]
+    const held = await this.#unknown.watch(keys, () =>
+      this.#database.query<{ ord: number }>(FINISH, values, 'finishing events'),
+    )
+    return flags(finished.length, held)
+  }
+
+  async settle(settled: readonly SettledReply[]): Promise<boolean[]> {
+    if (settled.length === 0) return []
+    const keys = settled.map(
+      ({ eventId, part, fence, result }) => `r:${eventId}:${part}:${fence.owner}:${fence.attempt}:${result.kind}`,
+    )
+    const results = settled.map(({ result }) => result)
+    const values = [
+      settled.map(({ eventId }) => eventId),
+      settled.map(({ part }) => part),
+      settled.map(({ fence }) => fence.owner),
+      settled.map(({ fence }) => fence.attempt),
+      results.map(({ kind }) => kind),
+      results.map((result) => (result.kind === 'sent' ? storable(result.messageId) : null)),
+      results.map((result) => (result.kind === 'retry' ? result.afterMs : null)),
+      results.map((result) => (result.kind === 'dead' ? storable(result.reason) : null)),
+      results.map((result) => ('error' in result ? storableError(result.error) : null)),
+      results.map((result) => (result.kind === 'dead' && result.logId !== undefined ? storable(result.logId) : null)),
+      keys.map((key) => this.#unknown.has(key)),
+    ]
+    const held = await this.#unknown.watch(keys, () =>
+      this.#database.query<{ ord: number }>(SETTLE, values, 'settling replies'),
+    )
+    return flags(settled.length, held)
+  }
+
+  async summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }> {
+    const [row] = await this.#database.query<{ depth: number; oldest_age_ms: number; dead: number }>(
+      SUMMARY,
+      [],
+      'counting the inbox',
+    )
+    return { depth: row?.depth ?? 0, oldestAgeMs: row?.oldest_age_ms ?? 0, dead: row?.dead ?? 0 }
+  }
+}
+
+/** From the indexes (from 1) whose fence held to one answer per entry. */
+function flags(count: number, held: readonly { ord: number }[]): boolean[] {
+  const ords = new Set(held.map(({ ord }) => ord))
+  return Array.from({ length: count }, (_none, index) => ords.has(index + 1))
+}

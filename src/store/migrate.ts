@@ -1,0 +1,39 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
+import { Client, type ClientConfig } from 'pg'
+import { toStoreError, unavailable } from './retryable.ts'
+
+/** Any number nobody else uses: one lock for all installations in one database. */
+const LOCK_KEY = 7_034_261_058
+
+/** How long another instance's migration may hold us up. */
+const MIGRATION_TIMEOUT_MS = 60_000
+
+/** Not drizzle's default table: the host may keep its own drizzle migrations in the same database. */
+const MIGRATIONS_TABLE = { migrationsSchema: 'public', migrationsTable: 'feishu_migrations' }
+
+/**
+ * Brings the schema up to date, one instance at a time: drizzle's migrator alone fails when two run
+ * at once. The lock belongs to a session of its own, so it ends with this call, however it ends.
+ */
+export async function migrate(config: ClientConfig, migrationsDir: string): Promise<void> {
+  const client = new Client({
+    ...config,
+    statement_timeout: MIGRATION_TIMEOUT_MS,
+    query_timeout: MIGRATION_TIMEOUT_MS + 1_000,
+  })
+  client.on('error', () => {})
+  try {
+    await client.connect().catch((thrown: unknown) => {
+      throw unavailable(thrown, 'connecting')
+    })
+    await client.query('select pg_advisory_lock($1)', [LOCK_KEY])
+    await runMigrations(drizzle(client), { migrationsFolder: migrationsDir, ...MIGRATIONS_TABLE })
+  } catch (thrown) {
+    throw toStoreError(thrown, 'migrating the schema')
+  } finally {
+    // A dead network would not answer the goodbye either.
+    await Promise.race([client.end().catch(() => {}), delay(1_000, undefined, { ref: false })])
+  }
+}

@@ -1,0 +1,59 @@
+import { resolve } from 'node:path'
+import type { PoolConfig } from 'pg'
+import type { Secret } from '../core/secret.ts'
+import { createStore } from './create-store.ts'
+import { Database } from './database.ts'
+import { migrate } from './migrate.ts'
+import { PgliteThread } from './pglite-thread.ts'
+import { PortStream } from './port-stream.ts'
+import { SecretBox } from './secrets.ts'
+import type { Store } from './store.ts'
+
+export interface OpenPgliteOptions {
+  /** Made if missing, readable by its owner only. One process at a time. */
+  readonly dataDir: string
+  /** The built entry of the PGlite thread. */
+  readonly workerPath: string
+  /** The folder with the numbered SQL files and drizzle-kit's meta. */
+  readonly migrationsDir: string
+  readonly masterKey: Secret
+  /** Longest wait for the connection; there is one, so a statement also waits for those before it. Default 15 000. */
+  readonly connectTimeoutMs?: number
+  /** Longest wait for the answer to a statement. Default 30 000. */
+  readonly statementTimeoutMs?: number
+}
+
+/**
+ * Opens and migrates the embedded database. It survives the death of the process at any moment, but
+ * not a power loss: PGlite never flushes its files.
+ *
+ * Rejects with `DATA_DIR_IN_USE` while another process or thread has the folder, and with
+ * `DATA_DIR_UNUSABLE` when it can be no database folder.
+ */
+export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
+  const { workerPath, migrationsDir, masterKey, connectTimeoutMs = 15_000, statementTimeoutMs = 30_000 } = options
+  const secrets = new SecretBox(masterKey)
+  const thread = new PgliteThread(workerPath, { dataDir: resolve(options.dataDir) })
+  const connection: PoolConfig = {
+    stream: () =>
+      new PortStream(
+        () => thread.connect(),
+        () => thread.kill(),
+      ),
+    // Not from the environment, which may speak of another server.
+    host: 'pglite',
+    user: 'postgres',
+    database: 'postgres',
+    ssl: false,
+    connectionTimeoutMillis: connectTimeoutMs,
+  }
+  try {
+    await thread.start()
+    await migrate(connection, migrationsDir)
+  } catch (thrown) {
+    await thread.close()
+    throw thrown
+  }
+  const database = new Database({ ...connection, max: 1, idleTimeoutMillis: 0, query_timeout: statementTimeoutMs })
+  return createStore('pglite', database, secrets, () => thread.close())
+}

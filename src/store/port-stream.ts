@@ -1,0 +1,92 @@
+import { Duplex } from 'node:stream'
+import type { MessagePort } from 'node:worker_threads'
+
+/** Looks like a socket to `pg` and carries the bytes over a port to the PGlite thread. */
+export class PortStream extends Duplex {
+  readonly #open: () => Promise<MessagePort>
+  readonly #onSilence: () => void
+  #port: MessagePort | undefined
+  #isAnswered = false
+
+  /** `onSilence` is told when a connection is given up that was open but never answered. */
+  constructor(open: () => Promise<MessagePort>, onSilence: () => void) {
+    super()
+    this.#open = open
+    this.#onSilence = onSilence
+  }
+
+  connect(): this {
+    this.#open().then(
+      (port) => this.#start(port),
+      (thrown: Error) => this.destroy(thrown),
+    )
+    return this
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+
+  setKeepAlive(): this {
+    return this
+  }
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+
+  #start(port: MessagePort): void {
+    this.#port = port
+    if (this.destroyed) {
+      port.close()
+      return
+    }
+    port.on('message', (bytes: Uint8Array) => {
+      this.#isAnswered = true
+      this.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    })
+    port.on('close', () => this.destroy())
+    this.emit('connect')
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#post([chunk], done)
+  }
+
+  /** `pg` corks the frames of one query: they arrive here together and travel as one message. */
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.#post(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    )
+  }
+
+  #post(chunks: Buffer[], done: () => void): void {
+    // A copy of its own: posting a view would clone the whole buffer behind it.
+    const bytes = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0))
+    let offset = 0
+    for (const chunk of chunks) {
+      bytes.set(chunk, offset)
+      offset += chunk.length
+    }
+    this.#port?.postMessage(bytes, [bytes.buffer])
+    done()
+  }
+
+  override _final(done: () => void): void {
+    this.push(null)
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#port?.close()
+    if (this.#port !== undefined && !this.#isAnswered) this.#onSilence()
+    done(error)
+  }
+}

@@ -1,0 +1,124 @@
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  bigserial,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import type { ErrorRecord } from '../core/errors.ts'
+
+const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
+
+export const bots = pgTable('feishu_bots', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull(),
+  appId: text('app_id').notNull().unique(),
+  /** Sealed; see secrets.ts. */
+  appSecret: text('app_secret').notNull(),
+  domain: text('domain').notNull(),
+  enabled: boolean('enabled').notNull().default(true),
+  useWebSocket: boolean('use_websocket').notNull().default(false),
+  /** The last known state, for other readers of the table; nothing here decides by it. */
+  wsConnectionState: text('ws_connection_state'),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+export const instances = pgTable('feishu_instances', {
+  id: text('id').primaryKey(),
+  expiresAt: instant('expires_at').notNull(),
+})
+
+/**
+ * One row per (bot, lane) that ever had an event. Whoever sets `owner` has the lane to itself.
+ *
+ * `pending` counts events that are not finished or whose replies are not all out, `unsent` the
+ * replies of the current event; `readyAt` says when a free lane may be claimed, null: nothing waits.
+ */
+export const lanes = pgTable(
+  'feishu_lanes',
+  {
+    botId: text('bot_id').notNull(),
+    lane: text('lane').notNull(),
+    pending: integer('pending').notNull().default(0),
+    unsent: integer('unsent').notNull().default(0),
+    readyAt: instant('ready_at'),
+    owner: text('owner'),
+    /** Names the claim that took the lane, so that one whose answer got lost can be undone. */
+    claimToken: uuid('claim_token'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.botId, table.lane] }),
+    index('feishu_lanes_waiting').on(table.botId, table.readyAt).where(sql`owner is null and ready_at is not null`),
+    index('feishu_lanes_owned').on(table.owner).where(sql`owner is not null`),
+  ],
+)
+
+/** No foreign key to the bots: deleting a bot, or bots kept elsewhere, must not cost an event. */
+export const inbox = pgTable(
+  'feishu_inbox',
+  {
+    id: bigserial('id', { mode: 'number' }).primaryKey(),
+    botId: text('bot_id').notNull(),
+    lane: text('lane').notNull(),
+    dedupeKey: text('dedupe_key').notNull(),
+    eventId: text('event_id').notNull(),
+    type: text('type').notNull(),
+    /** Text, not jsonb: jsonb reorders keys, rounds big numbers and refuses \u0000. */
+    payload: text('payload').notNull(),
+    /** When Feishu says it happened; `receivedAt` is ours. */
+    createdAt: instant('created_at').notNull(),
+    receivedAt: instant('received_at').notNull().defaultNow(),
+    state: text('state').$type<'available' | 'executing' | 'completed' | 'dead'>().notNull().default('available'),
+    attempt: integer('attempt').notNull().default(0),
+    owner: text('owner'),
+    availableAt: instant('available_at').notNull().defaultNow(),
+    claimedAt: instant('claimed_at'),
+    finishedAt: instant('finished_at'),
+    deadReason: text('dead_reason'),
+    lastError: jsonb('last_error').$type<ErrorRecord>(),
+  },
+  (table) => [
+    uniqueIndex('feishu_inbox_dedupe').on(table.botId, table.dedupeKey),
+    index('feishu_inbox_open').on(table.botId, table.lane, table.id).where(sql`state in ('available', 'executing')`),
+    index('feishu_inbox_dead').on(table.id).where(sql`state = 'dead'`),
+    check('feishu_inbox_state', sql`state in ('available', 'executing', 'completed', 'dead')`),
+  ],
+)
+
+/** Rows appear only in the statement that completes their event. */
+export const outbox = pgTable(
+  'feishu_outbox',
+  {
+    inboxId: bigint('inbox_id', { mode: 'number' }).notNull(),
+    part: integer('part').notNull(),
+    botId: text('bot_id').notNull(),
+    lane: text('lane').notNull(),
+    /** The Feishu message it answers; `sentMessageId` is the reply's own. */
+    messageId: text('message_id').notNull(),
+    uuid: text('uuid').notNull(),
+    msgType: text('msg_type').notNull(),
+    content: text('content').notNull(),
+    state: text('state').$type<'pending' | 'sent' | 'dead'>().notNull().default('pending'),
+    attempt: integer('attempt').notNull().default(1),
+    sentMessageId: text('sent_message_id'),
+    sentAt: instant('sent_at'),
+    deadReason: text('dead_reason'),
+    lastError: jsonb('last_error').$type<ErrorRecord>(),
+    logId: text('log_id'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.inboxId, table.part] }),
+    index('feishu_outbox_pending').on(table.botId, table.lane, table.inboxId, table.part).where(sql`state = 'pending'`),
+    index('feishu_outbox_dead').on(table.inboxId, table.part).where(sql`state = 'dead'`),
+    check('feishu_outbox_state', sql`state in ('pending', 'sent', 'dead')`),
+  ],
+)

@@ -1,0 +1,56 @@
+import { stat } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import { LockFile } from './lock-file.ts'
+import { askHolder, listen } from './lock-listener.ts'
+
+/** A predecessor that was just killed may need a moment to end. */
+const RETRY_FOR_MS = 2_000
+const RETRY_EVERY_MS = 50
+
+export interface DataDirLock {
+  release(): Promise<void>
+}
+
+/** One try; a holder that does not say who it is has no pid. */
+export type LockTry = { readonly lock: DataDirLock } | { readonly heldBy: number | undefined }
+
+/**
+ * Takes the folder for this thread: PGlite itself would let two processes open it and ruin it.
+ *
+ * The lock is something that listens, so it ends with its thread or process, however that ends. On
+ * Linux and Windows it listens on a name made of the folder's device and inode, so that symbolic
+ * links and bind mounts meet. Names are per network namespace on Linux: containers that share a
+ * folder must not share it for this.
+ */
+export async function lockDataDir(dataDir: string, platform: string = process.platform): Promise<DataDirLock> {
+  const tryLock = await strategy(dataDir, platform)
+  for (const deadline = Date.now() + RETRY_FOR_MS; ; ) {
+    const result = await tryLock()
+    if ('lock' in result) return result.lock
+    if (Date.now() >= deadline) throw inUse(dataDir, result.heldBy)
+    await delay(RETRY_EVERY_MS)
+  }
+}
+
+async function strategy(dataDir: string, platform: string): Promise<() => Promise<LockTry>> {
+  const { dev, ino } = await stat(dataDir, { bigint: true })
+  const name = `feishu-supervisor-${dev}-${ino}`
+  if (platform === 'linux') return () => tryName(`\0${name}`)
+  if (platform === 'win32') return () => tryName(`\\\\.\\pipe\\${name}`)
+  const file = new LockFile(dataDir)
+  return () => file.tryLock()
+}
+
+async function tryName(path: string): Promise<LockTry> {
+  const lock = await listen({ path }, String(process.pid))
+  return lock === undefined ? { heldBy: Number((await askHolder({ path })) ?? NaN) || undefined } : { lock }
+}
+
+function inUse(dataDir: string, pid: number | undefined): FeishuSupervisorError {
+  const holder = pid === undefined ? 'another process' : pid === process.pid ? 'this process' : `process ${pid}`
+  return new FeishuSupervisorError(
+    'DATA_DIR_IN_USE',
+    `the data folder ${dataDir} is in use by ${holder}: stop that one, or choose another folder (FS_DATA_DIR)`,
+  )
+}

@@ -1,0 +1,33 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { toErrorRecord } from '../../src/core/errors.ts'
+import type { PgliteBoot, PgliteNotice, PgliteOrder } from '../../src/store/pglite-wire.ts'
+import { lockDataDir } from './data-dir-lock.ts'
+import { openDatabase, prepareDataDir } from './open-database.ts'
+import { Session } from './session.ts'
+
+if (parentPort === null) throw new Error('this file is the entry of a worker thread')
+const parent = parentPort
+const { dataDir } = workerData as PgliteBoot
+const notify = (notice: PgliteNotice) => parent.postMessage(notice)
+
+/** The lock lives as long as the thread: closing it by hand only makes it free a little earlier. */
+async function run(): Promise<void> {
+  await prepareDataDir(dataDir)
+  const lock = await lockDataDir(dataDir)
+  const database = await openDatabase(dataDir)
+  const session = new Session(database)
+  parent.on('message', (order: PgliteOrder) => {
+    if (order.kind === 'connect') session.connect(order.port)
+    else
+      void session
+        .close()
+        .then(lock.release)
+        .finally(() => process.exit(0))
+  })
+  notify({ kind: 'ready' })
+}
+
+run().catch((thrown: unknown) => {
+  notify({ kind: 'failed', error: toErrorRecord(thrown) })
+  process.exit(1)
+})

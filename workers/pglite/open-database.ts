@@ -1,0 +1,58 @@
+import { access, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { FeishuSupervisorError, errorText } from '../../src/core/errors.ts'
+
+/** The default of 128 MB is resident from the start; our working set is small. */
+const START_PARAMS = [...PGlite.defaultStartParams, '-c', 'shared_buffers=8MB']
+
+export async function prepareDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (thrown) {
+    throw unusable(dataDir, thrown, 'choose a folder this user can write to (FS_DATA_DIR)')
+  }
+}
+
+/**
+ * Opens `<dataDir>/pglite`, making it on the first start. Making it takes seconds; a start that was
+ * killed in between leaves the marker, and the next one begins again instead of failing for ever.
+ * Nothing is lost by that: no statement ran before the marker was gone.
+ */
+export async function openDatabase(dataDir: string): Promise<PGlite> {
+  const path = join(dataDir, 'pglite')
+  const marker = join(dataDir, 'pglite.unfinished')
+  try {
+    if (await exists(marker)) await rm(path, { recursive: true, force: true })
+    if (!(await exists(path))) {
+      await writeFile(marker, '')
+      await mkdir(path, { mode: 0o700 })
+    }
+    const database = await PGlite.create(`file://${path}`, { startParams: START_PARAMS })
+    await rm(marker, { force: true })
+    return database
+  } catch (thrown) {
+    throw unusable(path, thrown, 'restore it from a backup, or move it away to start with an empty database')
+  }
+}
+
+function unusable(path: string, thrown: unknown, mend: string): FeishuSupervisorError {
+  return new FeishuSupervisorError(
+    'DATA_DIR_UNUSABLE',
+    `the data folder ${path} cannot be used (${errorText(thrown)}): ${mend}`,
+    {
+      cause: thrown,
+    },
+  )
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === 'ENOENT') return false
+      throw thrown
+    },
+  )
+}

@@ -1,0 +1,93 @@
+import { get } from 'node:http'
+import { createInterface } from 'node:readline'
+import { FeishuSupervisorError } from '../core/errors.ts'
+import type { SimulatedApp } from './app-directory.ts'
+import type { HistoryCheck } from './check-history.ts'
+import type { Fault } from './fault.ts'
+import type { HistoryEntry } from './history.ts'
+import type { ReplyProgress } from './reply-watch.ts'
+import type { TrafficPlan, TrafficProgress } from './traffic.ts'
+import type { UserMessage } from './user-message.ts'
+
+/** Longest single wait request: below the time after which fetch gives up on an answer. */
+const WAIT_SLICE_MS = 60_000
+
+/** Controls a simulator in another process. Its idle sockets do not keep this process alive. */
+export class SimulatorClient {
+  readonly #base: string
+
+  constructor(url: string) {
+    this.#base = `${url}/_simulator`
+  }
+
+  async addApp(app: SimulatedApp): Promise<void> {
+    await this.#call('POST', '/apps', app)
+  }
+
+  sendText(message: UserMessage): Promise<{ messageId: string; eventId: string }> {
+    return this.#json('POST', '/messages', message)
+  }
+
+  startTraffic(plan: TrafficPlan): Promise<{ id: string }> {
+    return this.#json('POST', '/traffic', plan)
+  }
+
+  trafficProgress(id: string): Promise<TrafficProgress> {
+    return this.#json('GET', `/traffic/${encodeURIComponent(id)}`)
+  }
+
+  async inject(fault: Fault): Promise<void> {
+    await this.#call('POST', '/faults', fault)
+  }
+
+  /** As `FeishuSimulator.waitForReplies`: never rejects because of the deadline. */
+  async waitForReplies({ count, timeoutMs }: { count?: number; timeoutMs: number }): Promise<ReplyProgress> {
+    const endAt = performance.now() + timeoutMs
+    for (;;) {
+      const restMs = Math.max(0, Math.round(endAt - performance.now()))
+      const query = new URLSearchParams({ timeoutMs: String(Math.min(restMs, WAIT_SLICE_MS)) })
+      if (count !== undefined) query.set('count', String(count))
+      const progress = await this.#json<ReplyProgress>('GET', `/wait?${query.toString()}`)
+      if (progress.isComplete || restMs <= WAIT_SLICE_MS) return progress
+    }
+  }
+
+  summary(): Promise<HistoryCheck> {
+    return this.#json('GET', '/summary')
+  }
+
+  /** The entries with a larger `seq`. */
+  async history(after = 0): Promise<HistoryEntry[]> {
+    const answer = await this.#call('GET', `/history?after=${after}`)
+    const lines = (await answer.text()).split('\n').filter(Boolean)
+    return lines.map((line) => JSON.parse(line) as HistoryEntry)
+  }
+
+  /**
+   * Calls `onEntry` with every entry after `seq`, old and new, until the returned function is called or the
+   * simulator ends. Keeps this process alive meanwhile.
+   */
+  follow(onEntry: (entry: HistoryEntry) => void, after = 0): () => void {
+    const request = get(`${this.#base}/history/stream?after=${after}`, { agent: false }, (answer) => {
+      answer.on('error', () => {})
+      const lines = createInterface({ input: answer })
+      // readline passes the errors of its input on.
+      lines.on('error', () => {})
+      lines.on('line', (line) => onEntry(JSON.parse(line) as HistoryEntry))
+    })
+    request.on('error', () => {})
+    return () => request.destroy()
+  }
+
+  async #json<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+    return (await (await this.#call(method, path, body)).json()) as T
+  }
+
+  async #call(method: 'GET' | 'POST', path: string, body?: object): Promise<Response> {
+    const answer = await fetch(this.#base + path, { method, ...(body && { body: JSON.stringify(body) }) })
+    if (answer.ok) return answer
+    const text = await answer.text()
+    const code = answer.status === 400 ? 'CONFIG_INVALID' : 'INTERNAL'
+    throw new FeishuSupervisorError(code, `simulator answered ${answer.status} to ${method} ${path}: ${text}`)
+  }
+}

@@ -1,0 +1,94 @@
+import { type Context, Hono } from 'hono'
+import { errorText, FeishuSupervisorError } from '../core/errors.ts'
+import { checkHistory } from './check-history.ts'
+import { readFault, readMessage, readTrafficPlan } from './control-input.ts'
+import { Fields } from './fields.ts'
+import type { HistoryEntry } from './history.ts'
+import type { PlatformEnv } from './http-answer.ts'
+import type { FeishuSimulator } from './simulator.ts'
+
+/**
+ * Remote control of a simulator in another process, for drivers and for curl: bodies are read as JSON whatever
+ * their content type says, and lists of history entries are NDJSON.
+ */
+export function controlRoutes(simulator: FeishuSimulator): Hono<PlatformEnv> {
+  const { history } = simulator
+  return new Hono<PlatformEnv>()
+    .post('/apps', async (c) => {
+      const fields = await bodyOf(c)
+      const app = { appId: fields.text('appId'), appSecret: fields.text('appSecret'), name: fields.text('name') }
+      simulator.addApp(app)
+      return c.json({ appId: app.appId }, 201)
+    })
+    .post('/messages', async (c) => c.json(simulator.sendText(readMessage(await bodyOf(c))), 201))
+    .post('/traffic', async (c) => {
+      const { id } = simulator.startTraffic(readTrafficPlan(await bodyOf(c)))
+      return c.json({ id }, 201)
+    })
+    .get('/traffic/:id', (c) => {
+      const progress = simulator.trafficProgress(c.req.param('id'))
+      return progress === undefined ? c.json({ error: 'no such traffic' }, 404) : c.json(progress)
+    })
+    .get('/history', (c) =>
+      ndjson(
+        history
+          .after(queryNumber(c, 'after', 0))
+          .map(toLine)
+          .join(''),
+      ),
+    )
+    .get('/history/stream', (c) => ndjson(follow(simulator, queryNumber(c, 'after', 0))))
+    .get('/wait', async (c) => {
+      const count = c.req.query('count') === undefined ? {} : { count: queryNumber(c, 'count', 0) }
+      return c.json(await simulator.waitForReplies({ ...count, timeoutMs: queryNumber(c, 'timeoutMs', 10_000) }))
+    })
+    .post('/faults', async (c) => {
+      const fault = readFault(await bodyOf(c))
+      simulator.inject(fault)
+      return c.json(fault, 201)
+    })
+    .get('/summary', (c) => c.json(checkHistory(history.entries)))
+    .onError((thrown, c) => {
+      const isMistake = thrown instanceof FeishuSupervisorError && thrown.code === 'CONFIG_INVALID'
+      return c.json({ error: errorText(thrown) }, isMistake ? 400 : 500)
+    })
+}
+
+async function bodyOf(c: Context): Promise<Fields> {
+  const text = await c.req.text()
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    throw new FeishuSupervisorError('CONFIG_INVALID', 'the body is not JSON')
+  }
+  return new Fields(body)
+}
+
+function queryNumber(c: Context, name: string, fallback: number): number {
+  const value = Number(c.req.query(name) ?? fallback)
+  if (!(value >= 0)) throw new FeishuSupervisorError('CONFIG_INVALID', `${name} must be a number, not below 0`)
+  return value
+}
+
+/** The entries after `seq` and then every new one, until the reader leaves. */
+function follow({ history }: FeishuSimulator, seq: number): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  let unsubscribe = (): void => {}
+  return new ReadableStream({
+    start(controller) {
+      const enqueue = (entry: HistoryEntry): void => controller.enqueue(encoder.encode(toLine(entry)))
+      for (const entry of history.after(seq)) enqueue(entry)
+      unsubscribe = history.subscribe(enqueue)
+    },
+    cancel: () => unsubscribe(),
+  })
+}
+
+function toLine(entry: HistoryEntry): string {
+  return `${JSON.stringify(entry)}\n`
+}
+
+function ndjson(body: string | ReadableStream<Uint8Array>): Response {
+  return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } })
+}

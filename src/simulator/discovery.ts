@@ -1,0 +1,62 @@
+import { Hono } from 'hono'
+import type { AppDirectory } from './app-directory.ts'
+import type { FailurePlan } from './fault.ts'
+import { EXCEEDED_CONNECTION_LIMIT, type Gateway } from './gateway.ts'
+import type { ClientConfig } from './gateway-connection.ts'
+import type { History } from './history.ts'
+import { type Answer, neverAnswered, type PlatformEnv, readBody, send } from './http-answer.ts'
+
+const AUTH_FAILED = 514
+const INVALID_APP = 1000040345
+
+export interface DiscoveryParts {
+  readonly apps: AppDirectory
+  readonly gateway: Gateway
+  readonly clientConfig: ClientConfig
+  readonly failures: FailurePlan
+  readonly history: History
+  /** Where the simulator listens, e.g. `http://127.0.0.1:4000`. */
+  readonly origin: () => string
+}
+
+/**
+ * `POST /callback/ws/endpoint`: trades the app's credentials for a one-time WebSocket URL. Needs no token. [S, R]
+ * Refusals are answered with HTTP 200 [A] and a `data` with an empty URL [F].
+ */
+export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
+  const { failures, history } = parts
+  return new Hono<PlatformEnv>().post('/callback/ws/endpoint', async (c) => {
+    const body = await readBody(c)
+    const appId = typeof body['AppID'] === 'string' ? body['AppID'] : ''
+    const verdict = failures.decide('discovery', appId)
+    if (verdict.kind === 'hang') return neverAnswered()
+    const refusal = verdict.kind === 'fail' ? verdict : refusalOf(parts, appId, body['AppSecret'])
+    const code = refusal?.code ?? 0
+    const answer: Answer =
+      refusal === undefined
+        ? { http: 200, body: { code, msg: 'success', data: endpointOf(parts, appId) } }
+        : { http: 200, ...refusal, body: { code, msg: refusal.msg, data: { URL: '' } } }
+    history.append({ kind: 'discovery', appId, code, http: answer.http })
+    return send(c, answer, verdict)
+  })
+}
+
+/** Names in lower case are not recognised: 514. [F] */
+function refusalOf(
+  { apps, gateway }: DiscoveryParts,
+  appId: string,
+  secret: unknown,
+): { code: number; msg: string } | undefined {
+  if (appId === '') return { code: AUTH_FAILED, msg: 'auth failed' }
+  const app = apps.find(appId)
+  if (app === undefined) return { code: INVALID_APP, msg: 'app_id or app_secret is invalid' }
+  if (app.appSecret !== secret) return { code: AUTH_FAILED, msg: 'auth failed' }
+  if (gateway.isFull(appId)) {
+    return { code: EXCEEDED_CONNECTION_LIMIT, msg: 'the number of connections exceeded the limit' }
+  }
+  return undefined
+}
+
+function endpointOf({ gateway, clientConfig, origin }: DiscoveryParts, appId: string): Record<string, unknown> {
+  return { URL: gateway.issueUrl(appId, origin()), ClientConfig: clientConfig }
+}

@@ -1,0 +1,103 @@
+/** A call of the platform that can be made to fail. `handshake` is the WebSocket upgrade. */
+export type FaultyCall = 'discovery' | 'handshake' | 'token' | 'create' | 'reply'
+
+/** Something that goes wrong on purpose. */
+export type Fault =
+  /** Ends every connection of the app: with a close frame (`code`, default 1001) or with a TCP reset. */
+  | {
+      readonly kind: 'close_connections'
+      readonly appId: string
+      readonly mode: 'close' | 'reset'
+      readonly code?: number
+    }
+  /** Acknowledgements on the connections of this moment are ignored until they close. */
+  | { readonly kind: 'withhold_acks'; readonly appId: string }
+  /**
+   * The connections of this moment turn half-open: nothing is read, nothing is answered, and pushes vanish.
+   * The end of the TCP connection is still noticed.
+   */
+  | { readonly kind: 'freeze_connections'; readonly appId: string }
+  /** Every token issued to the app so far is refused with 99991663. */
+  | { readonly kind: 'revoke_tokens'; readonly appId: string }
+  | ({ readonly kind: 'fail_next' } & FailNext)
+
+/** The next `count` calls (default 1), of one app or of any, fail in one of three ways. */
+export type FailNext = {
+  readonly call: FaultyCall
+  readonly appId?: string
+  readonly count?: number
+} & FailureMode
+
+export type FailureMode =
+  /** The call is neither processed nor answered. */
+  | { readonly hang: true }
+  /** The call is processed, then its socket is destroyed. */
+  | { readonly loseAnswer: true }
+  /**
+   * The call is answered with an error. With `retryAfterMs` it is Feishu's rate limit: HTTP 429, code 99991400
+   * and the header x-ogw-ratelimit-reset in seconds. [D]
+   */
+  | { readonly http?: number; readonly code?: number; readonly msg?: string; readonly retryAfterMs?: number }
+
+/** What happens to one call. */
+export type Verdict =
+  | { readonly kind: 'proceed' }
+  | { readonly kind: 'hang' }
+  | { readonly kind: 'lose_answer' }
+  | {
+      readonly kind: 'fail'
+      readonly http: number
+      readonly code: number
+      readonly msg: string
+      readonly headers: Readonly<Record<string, string>>
+    }
+
+const DEFAULT_FAILURES = {
+  discovery: { http: 200, code: 1, msg: 'system busy' },
+  handshake: { http: 403, code: 514, msg: 'auth failed' },
+  token: { http: 400, code: 10012, msg: 'get token fail' },
+  create: { http: 500, code: 5000, msg: 'internal error' },
+  reply: { http: 500, code: 5000, msg: 'internal error' },
+} as const satisfies Record<FaultyCall, { http: number; code: number; msg: string }>
+
+const RATE_LIMITED = { http: 429, code: 99991400, msg: 'request trigger frequency limit' } as const
+
+/** The `fail_next` faults that have not been used up, in the order in which they were ordered. */
+export class FailurePlan {
+  #planned: { readonly fault: FailNext; remaining: number }[] = []
+  readonly #onApplied: (call: FaultyCall, appId: string) => void
+
+  constructor(onApplied: (call: FaultyCall, appId: string) => void) {
+    this.#onApplied = onApplied
+  }
+
+  add(fault: FailNext): void {
+    this.#planned.push({ fault, remaining: fault.count ?? 1 })
+  }
+
+  /** Decides one call; a fault that matches is used up by one. */
+  decide(call: FaultyCall, appId: string): Verdict {
+    const plan = this.#planned.find(
+      ({ fault }) => fault.call === call && (fault.appId === undefined || fault.appId === appId),
+    )
+    if (plan === undefined) return { kind: 'proceed' }
+    plan.remaining -= 1
+    if (plan.remaining <= 0) this.#planned = this.#planned.filter((other) => other !== plan)
+    this.#onApplied(call, appId)
+    return verdictOf(plan.fault)
+  }
+}
+
+function verdictOf(fault: FailNext): Verdict {
+  if ('hang' in fault) return { kind: 'hang' }
+  if ('loseAnswer' in fault) return { kind: 'lose_answer' }
+  const { retryAfterMs } = fault
+  const defaults = retryAfterMs === undefined ? DEFAULT_FAILURES[fault.call] : RATE_LIMITED
+  return {
+    kind: 'fail',
+    http: fault.http ?? defaults.http,
+    code: fault.code ?? defaults.code,
+    msg: fault.msg ?? defaults.msg,
+    headers: retryAfterMs === undefined ? {} : { 'x-ogw-ratelimit-reset': String(retryAfterMs / 1000) },
+  }
+}

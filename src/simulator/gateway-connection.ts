@@ -1,0 +1,160 @@
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from './frame.ts'
+import { newId } from './ids.ts'
+
+/** What the client is told to do, in seconds; sent at discovery and with every pong. [R] */
+export interface ClientConfig {
+  /** -1 = try for ever. */
+  readonly ReconnectCount: number
+  readonly ReconnectInterval: number
+  /** Largest random delay before the first reconnect. */
+  readonly ReconnectNonce: number
+  readonly PingInterval: number
+}
+
+export interface ConnectionSettings {
+  readonly id: string
+  readonly appId: string
+  readonly serviceId: number
+  readonly clientConfig: ClientConfig
+  /** Payloads above this are split. */
+  readonly fragmentBytes: number
+}
+
+export interface ConnectionListener {
+  onReady(connection: GatewayConnection): void
+  onAck(connection: GatewayConnection, deliveryId: string, code: number): void
+  onClose(connection: GatewayConnection, code: number): void
+}
+
+/** One long connection of an app, from the platform's side. */
+export class GatewayConnection {
+  readonly id: string
+  readonly appId: string
+  /** Deliveries on this connection whose acknowledgement is awaited. */
+  readonly unackedIds = new Set<string>()
+  readonly #settings: ConnectionSettings
+  readonly #webSocket: WebSocket
+  readonly #socket: Socket
+  readonly #listener: ConnectionListener
+  #state: 'opening' | 'ready' | 'closing' = 'opening'
+  #acksWithheld = false
+  #frozen = false
+  #nextSeqId = 1n
+
+  constructor(webSocket: WebSocket, socket: Socket, settings: ConnectionSettings, listener: ConnectionListener) {
+    this.id = settings.id
+    this.appId = settings.appId
+    this.#settings = settings
+    this.#webSocket = webSocket
+    this.#socket = socket
+    this.#listener = listener
+    webSocket.on('message', (data: Buffer, isBinary) => {
+      if (isBinary) this.#onFrame(data)
+    })
+    // A broken client is seen as a close; there is nobody to tell more.
+    webSocket.on('error', () => {})
+    webSocket.on('close', (code) => {
+      this.#state = 'closing'
+      listener.onClose(this, code)
+    })
+  }
+
+  /** Becomes ready with its first ping: a client loses frames that reach it together with the upgrade. [R] */
+  get state(): 'opening' | 'ready' | 'closing' {
+    return this.#state
+  }
+
+  /**
+   * Writes an event, in fragments if it is long: same message_id, `sum` and `seq`, the payload's bytes cut
+   * anywhere. [S] Every frame has all seven headers; the platform's size limit is unknown. [A]
+   */
+  push(deliveryId: string, payload: Uint8Array): void {
+    this.unackedIds.add(deliveryId)
+    const { fragmentBytes, id } = this.#settings
+    const sum = Math.max(1, Math.ceil(payload.length / fragmentBytes))
+    const traceId = newId()
+    const timestamp = String(Date.now())
+    for (let seq = 0; seq < sum; seq += 1) {
+      const headers = {
+        type: 'event',
+        message_id: deliveryId,
+        sum: String(sum),
+        seq: String(seq),
+        trace_id: traceId,
+        timestamp,
+        instance_id: `gateway-${id}`,
+      }
+      this.#send(DATA, headers, payload.subarray(seq * fragmentBytes, (seq + 1) * fragmentBytes))
+    }
+  }
+
+  close(code: number): void {
+    this.#state = 'closing'
+    this.#webSocket.close(code)
+  }
+
+  reset(): void {
+    this.#state = 'closing'
+    this.#socket.resetAndDestroy()
+  }
+
+  withholdAcks(): void {
+    this.#acksWithheld = true
+  }
+
+  freeze(): void {
+    this.#frozen = true
+    // Without its listener the bytes run to nowhere, close frames included; the end of the socket still arrives.
+    this.#socket.removeAllListeners('data')
+    this.#socket.resume()
+  }
+
+  #onFrame(data: Buffer): void {
+    let frame: Frame
+    try {
+      frame = decodeFrame(data)
+    } catch {
+      return // What the platform does with a frame it cannot read is unknown. [A]
+    }
+    const type = headerOf(frame, 'type')
+    if (frame.method === CONTROL && type === 'ping') this.#onPing()
+    else if (frame.method === DATA && !this.#acksWithheld) this.#onAck(frame)
+  }
+
+  /** The pong carries all four fields: the Node SDK takes a missing one for NaN and pings without pause. [R] */
+  #onPing(): void {
+    this.#send(CONTROL, { type: 'pong' }, Buffer.from(JSON.stringify(this.#settings.clientConfig)))
+    if (this.#state !== 'opening') return
+    this.#state = 'ready'
+    this.#listener.onReady(this)
+  }
+
+  /** Matched by the message_id header: the Node SDK echoes 64-bit SeqIDs and LogIDs damaged. [R] */
+  #onAck(frame: Frame): void {
+    const deliveryId = headerOf(frame, 'message_id')
+    const code = ackCode(frame.payload)
+    if (deliveryId !== undefined && code !== undefined) this.#listener.onAck(this, deliveryId, code)
+  }
+
+  #send(method: number, headers: Record<string, string>, payload: Uint8Array): void {
+    if (this.#frozen) return
+    const seqId = method === CONTROL ? 0n : this.#nextSeqId++
+    // As large as the platform's, to catch a client that relies on 64-bit ids surviving.
+    const logId = method === CONTROL ? 0n : 1_152_921_504_606_846_977n + seqId
+    const { serviceId: service } = this.#settings
+    this.#webSocket.send(encodeFrame({ seqId, logId, service, method, headers: Object.entries(headers), payload }))
+  }
+}
+
+/** `{"code":200}` is an acknowledgement, any other code a failure. [R] */
+function ackCode(payload: Uint8Array): number | undefined {
+  try {
+    const answer: unknown = JSON.parse(Buffer.from(payload).toString())
+    const code = (answer as { code?: unknown } | null)?.code
+    return typeof code === 'number' ? code : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,137 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { WebSocketServer } from 'ws'
+import type { FailurePlan } from './fault.ts'
+import { type ClientConfig, type ConnectionListener, GatewayConnection } from './gateway-connection.ts'
+import type { History } from './history.ts'
+import { newId } from './ids.ts'
+
+/** Connections per app. [D] */
+const MAX_CONNECTIONS = 50
+
+/** Codes of a refused handshake, as the SDKs know them. [S] */
+const AUTH_FAILED = 514
+const NO_CREDENTIAL = 1000040344
+export const EXCEEDED_CONNECTION_LIMIT = 1000040350
+
+export interface GatewayOptions {
+  readonly clientConfig: ClientConfig
+  readonly fragmentBytes: number
+  readonly failures: FailurePlan
+  readonly history: History
+  readonly listener: ConnectionListener
+}
+
+interface Ticket {
+  readonly appId: string
+  readonly connectionId: string
+  readonly serviceId: number
+}
+
+/** The WebSocket side: checks tickets and keeps the connections of every app. */
+export class Gateway {
+  readonly #options: GatewayOptions
+  readonly #webSocketServer = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  readonly #tickets = new Map<string, Ticket>()
+  readonly #connections = new Map<string, Set<GatewayConnection>>()
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+  }
+
+  connectionsOf(appId: string): GatewayConnection[] {
+    return [...(this.#connections.get(appId) ?? [])]
+  }
+
+  isFull(appId: string): boolean {
+    return (this.#connections.get(appId)?.size ?? 0) >= MAX_CONNECTIONS
+  }
+
+  /**
+   * A URL that opens one connection. The credential is in the URL alone. [S] `fpid` comes first because the Node
+   * SDK cannot read the first parameter of a URL. [R]
+   */
+  issueUrl(appId: string, origin: string): string {
+    const ticket = randomUUID()
+    const connectionId = `763${randomInt(1e7, 1e8)}${randomInt(1e7, 1e8)}`
+    const serviceId = 33_554_678
+    this.#tickets.set(ticket, { appId, connectionId, serviceId })
+    const query = new URLSearchParams({
+      fpid: '493',
+      aid: '552564',
+      device_id: connectionId,
+      access_key: newId(),
+      service_id: String(serviceId),
+      ticket,
+    })
+    return `${origin.replace('http:', 'ws:')}/ws/v2?${query.toString()}`
+  }
+
+  /** 101 for a ticket that was never used; otherwise an HTTP answer that says why in Handshake-* headers. [S] */
+  handleUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    socket.on('error', () => socket.destroy())
+    const { failures } = this.#options
+    const name = new URL(request.url ?? '/', 'ws://gateway').searchParams.get('ticket') ?? ''
+    const ticket = this.#tickets.get(name)
+    const verdict = failures.decide('handshake', ticket?.appId ?? '')
+    if (verdict.kind === 'hang') return
+    if (verdict.kind === 'fail') {
+      return refuse(socket, verdict.http, verdict.code, verdict.code, verdict.msg, verdict.headers)
+    }
+    this.#tickets.delete(name)
+    if (verdict.kind === 'lose_answer') {
+      socket.destroy()
+    } else if (ticket === undefined) {
+      refuse(socket, 403, AUTH_FAILED, NO_CREDENTIAL, 'ticket is unknown or used')
+    } else if (this.isFull(ticket.appId)) {
+      refuse(socket, 403, AUTH_FAILED, EXCEEDED_CONNECTION_LIMIT, 'the number of connections exceeded the limit')
+    } else {
+      this.#open(ticket, request, socket, head)
+    }
+  }
+
+  #open({ appId, connectionId, serviceId }: Ticket, request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const { clientConfig, fragmentBytes, history, listener } = this.#options
+    const connections = this.#connections.get(appId) ?? new Set()
+    this.#connections.set(appId, connections)
+    this.#webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
+      const settings = { id: connectionId, appId, serviceId, clientConfig, fragmentBytes }
+      const connection = new GatewayConnection(webSocket, socket, settings, {
+        onReady() {
+          history.append({ kind: 'connection_ready', appId, connectionId })
+          listener.onReady(connection)
+        },
+        onAck: (...ack) => listener.onAck(...ack),
+        onClose(_connection, code) {
+          connections.delete(connection)
+          const unackedCount = connection.unackedIds.size
+          history.append({ kind: 'connection_closed', appId, connectionId, code, unackedCount })
+          listener.onClose(connection, code)
+        },
+      })
+      connections.add(connection)
+      history.append({ kind: 'connection_opened', appId, connectionId })
+    })
+  }
+}
+
+/** The HTTP status of a refusal is unknown [A]; the SDKs that look at it at all read the headers. [S] */
+function refuse(
+  socket: Socket,
+  http: number,
+  status: number,
+  authErrorCode: number,
+  msg: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const lines = Object.entries({
+    'Handshake-Status': String(status),
+    'Handshake-Msg': msg,
+    'Handshake-Autherrcode': String(authErrorCode),
+    'Content-Length': '0',
+    Connection: 'close',
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${http} Refused\r\n${lines.join('')}\r\n`)
+}

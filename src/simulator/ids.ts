@@ -1,0 +1,22 @@
+import { createHash, randomBytes } from 'node:crypto'
+
+/** An id that no other simulator makes either: `<prefix><32 hex digits>`, as Feishu's `om_`, `ou_`, `t-`. [D] */
+export function newId(prefix = ''): string {
+  return prefix + randomBytes(16).toString('hex')
+}
+
+/** The same parts give the same id, so a user keeps their open_id without being stored. */
+export function stableId(prefix: string, ...parts: string[]): string {
+  return prefix + createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
+}
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

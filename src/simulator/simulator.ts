@@ -1,0 +1,218 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import { errorText, FeishuSupervisorError } from '../core/errors.ts'
+import { AppDirectory, type SimulatedApp } from './app-directory.ts'
+import { controlRoutes } from './control-api.ts'
+import { discoveryRoutes } from './discovery.ts'
+import { EventDelivery } from './event-delivery.ts'
+import { type FailNext, FailurePlan, type Fault } from './fault.ts'
+import { Gateway } from './gateway.ts'
+import type { ClientConfig } from './gateway-connection.ts'
+import { History } from './history.ts'
+import { apiError, type PlatformEnv, withLogId } from './http-answer.ts'
+import { newId, seededRandom } from './ids.ts'
+import { MessageBoard } from './message-board.ts'
+import { openApiRoutes } from './open-api.ts'
+import { type ReplyProgress, ReplyWatch } from './reply-watch.ts'
+import { TimerSet } from './timer-set.ts'
+import { TokenDesk } from './token-desk.ts'
+import { Traffic, type TrafficPlan, type TrafficProgress } from './traffic.ts'
+import { toMessageEvent, type UserMessage } from './user-message.ts'
+
+export interface SimulatorOptions {
+  /** Multiplies the waits before redeliveries (15 s, 5 min, 1 h, 6 h). Default 1. */
+  readonly timeScale?: number
+  /** Time to acknowledge a push; not scaled. Default 3000 [D]. */
+  readonly ackDeadlineMs?: number
+  /** In seconds, fractions allowed. Default 120, 120, 30, -1 [F]. */
+  readonly clientConfig?: Partial<ClientConfig>
+  /** Decides which of several connections gets an event. Default 1. */
+  readonly seed?: number
+  /** Event payloads above this are fragmented. Default 65536; the platform's own limit is unknown [A]. */
+  readonly fragmentBytes?: number
+}
+
+const DEFAULTS = {
+  timeScale: 1,
+  ackDeadlineMs: 3000,
+  seed: 1,
+  fragmentBytes: 65_536,
+} as const satisfies SimulatorOptions
+
+const DEFAULT_CLIENT_CONFIG: ClientConfig = {
+  ReconnectCount: -1,
+  ReconnectInterval: 120,
+  ReconnectNonce: 30,
+  PingInterval: 120,
+}
+
+/**
+ * A Feishu that runs locally: discovery, the long connection, tokens and messages, with users who write and
+ * faults on demand. Faithful unless a fault is ordered. Loopback only: it checks no caller.
+ *
+ * Each behaviour names its source: [D] documented, [S] read in SDK source, [R] observed with the SDK,
+ * [F] reported from the field, [A] assumed.
+ */
+export class FeishuSimulator {
+  readonly history = new History()
+  readonly #apps = new AppDirectory()
+  readonly #timers = new TimerSet()
+  readonly #tokens = new TokenDesk(this.#timers)
+  readonly #board = new MessageBoard(this.#timers)
+  readonly #failures = new FailurePlan((call, appId) => this.history.append({ kind: 'fault_applied', call, appId }))
+  readonly #traffic = new Map<string, Traffic>()
+  readonly #replies = new ReplyWatch(this.history, () =>
+    [...this.#traffic.values()].some((one) => !one.progress.isDone),
+  )
+  readonly #delivery: EventDelivery
+  readonly #gateway: Gateway
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #origin = ''
+  #state: 'new' | 'started' | 'stopped' = 'new'
+
+  constructor(options: SimulatorOptions = {}) {
+    const { timeScale, ackDeadlineMs, seed, fragmentBytes } = { ...DEFAULTS, ...options }
+    const clientConfig = { ...DEFAULT_CLIENT_CONFIG, ...options.clientConfig }
+    this.#delivery = new EventDelivery({
+      timeScale,
+      ackDeadlineMs,
+      random: seededRandom(seed),
+      connectionsOf: (appId) => this.#gateway.connectionsOf(appId),
+      clock: this.#timers,
+      history: this.history,
+    })
+    this.#gateway = new Gateway({
+      clientConfig,
+      fragmentBytes,
+      failures: this.#failures,
+      history: this.history,
+      listener: this.#delivery,
+    })
+    this.#server = this.#createServer(clientConfig)
+  }
+
+  /** Port 0 (default) takes a free one. A simulator is started once. */
+  async start({ port = 0, host = '127.0.0.1' }: { port?: number; host?: string } = {}): Promise<{ url: string }> {
+    if (this.#state !== 'new') throw new FeishuSupervisorError('INTERNAL', `simulator is ${this.#state} already`)
+    this.#state = 'started'
+    this.#server.listen(port, host)
+    try {
+      await once(this.#server, 'listening')
+    } catch (cause) {
+      this.#state = 'stopped'
+      throw new FeishuSupervisorError('PORT_UNAVAILABLE', `simulator cannot listen on ${host}:${port}`, { cause })
+    }
+    this.#origin = `http://${host}:${(this.#server.address() as AddressInfo).port}`
+    return { url: this.#origin }
+  }
+
+  /** Closes everything that was opened; the history stays. Tolerates never-started and twice. */
+  async stop(): Promise<void> {
+    for (const traffic of this.#traffic.values()) traffic.stop()
+    this.#timers.cancelAll()
+    if (this.#state !== 'started') return
+    this.#state = 'stopped'
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+
+  addApp(app: SimulatedApp): void {
+    this.#apps.add(app)
+  }
+
+  /** A user writes to the bot of an app. */
+  sendText(message: UserMessage): { messageId: string; eventId: string } {
+    const { appId, chatId, text } = message
+    this.#apps.require(appId)
+    const event = toMessageEvent(message, this.#timers.now())
+    const { messageId, eventId } = event
+    const index = this.#board.addUserMessage(message, event)
+    this.history.append({ kind: 'sent', appId, chatId, messageId, eventId, text, index })
+    this.#delivery.deliver(event)
+    return { messageId, eventId }
+  }
+
+  /** Users write at a given pace, without waiting for answers. */
+  startTraffic(plan: TrafficPlan): { id: string; done: Promise<TrafficProgress> } {
+    for (const { appId } of plan.chats) this.#apps.require(appId)
+    if (plan.chats.length === 0) throw new FeishuSupervisorError('CONFIG_INVALID', 'traffic needs at least one chat')
+    const traffic = new Traffic(newId(), plan, (message) => this.sendText(message), this.#timers)
+    this.#traffic.set(traffic.id, traffic)
+    void traffic.done.then(() => this.#replies.onTrafficDone())
+    return { id: traffic.id, done: traffic.done }
+  }
+
+  /** Undefined for an unknown id. */
+  trafficProgress(id: string): TrafficProgress | undefined {
+    return this.#traffic.get(id)?.progress
+  }
+
+  /**
+   * Resolves when `count` messages have a visible reply; without `count`, when all have and no traffic is running.
+   * After `timeoutMs` it resolves too, with `isComplete: false`.
+   */
+  waitForReplies(options: { readonly count?: number; readonly timeoutMs: number }): Promise<ReplyProgress> {
+    return this.#replies.wait(options)
+  }
+
+  /** The first history entry that matches, past or future; see `History.once`. */
+  once: History['once'] = this.history.once.bind(this.history)
+
+  closeConnections(appId: string, how: { readonly mode: 'close' | 'reset'; readonly code?: number }): void {
+    this.inject({ kind: 'close_connections', appId, ...how })
+  }
+
+  withholdAcks(appId: string): void {
+    this.inject({ kind: 'withhold_acks', appId })
+  }
+
+  freezeConnections(appId: string): void {
+    this.inject({ kind: 'freeze_connections', appId })
+  }
+
+  revokeTokens(appId: string): void {
+    this.inject({ kind: 'revoke_tokens', appId })
+  }
+
+  failNext(failure: FailNext): void {
+    this.inject({ kind: 'fail_next', ...failure })
+  }
+
+  inject(fault: Fault): void {
+    if (fault.appId !== undefined) this.#apps.require(fault.appId)
+    this.history.append({ kind: 'fault', fault })
+    if (fault.kind === 'fail_next') return this.#failures.add(fault)
+    if (fault.kind === 'revoke_tokens') return this.#tokens.revoke(fault.appId)
+    for (const connection of this.#gateway.connectionsOf(fault.appId)) {
+      if (fault.kind === 'withhold_acks') connection.withholdAcks()
+      else if (fault.kind === 'freeze_connections') connection.freeze()
+      else if (fault.mode === 'reset') connection.reset()
+      else connection.close(fault.code ?? 1001)
+    }
+  }
+
+  #createServer(clientConfig: ClientConfig): Server {
+    const parts = { apps: this.#apps, failures: this.#failures, history: this.history }
+    const app = new Hono<PlatformEnv>()
+      .use(withLogId)
+      .route('/', discoveryRoutes({ ...parts, gateway: this.#gateway, clientConfig, origin: () => this.#origin }))
+      .route('/open-apis', openApiRoutes({ ...parts, tokens: this.#tokens, board: this.#board }))
+      .route('/_simulator', controlRoutes(this))
+      .onError((thrown, c) => c.json(apiError(c, 500, 5000, errorText(thrown)).body, 500))
+      .notFound((c) => c.json(apiError(c, 404, 404, 'no such route').body, 404))
+    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+    const server = createServer((request, response) => void listener(request, response))
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
+    server.on('upgrade', (request, socket, head) => this.#gateway.handleUpgrade(request, socket as Socket, head))
+    return server
+  }
+}

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import { MessageBoard } from '../../src/simulator/message-board.ts'
+import { TokenDesk } from '../../src/simulator/token-desk.ts'
+import { toMessageEvent } from '../../src/simulator/user-message.ts'
+
+const MINUTE_MS = 60_000
+const appId = 'cli_0000000000000001'
+
+describe('TokenDesk', () => {
+  it('returns the same token while 30 minutes remain', () => {
+    let now = 0
+    const desk = new TokenDesk({ now: () => now })
+    const first = desk.issue(appId)
+    expect(first).toMatchObject({ expiresInSeconds: 7200, reused: false })
+    now = 90 * MINUTE_MS
+    expect(desk.issue(appId)).toEqual({ token: first.token, expiresInSeconds: 1800, reused: true })
+  })
+
+  it('issues a new token below 30 minutes and keeps the old one valid to its end', () => {
+    let now = 0
+    const desk = new TokenDesk({ now: () => now })
+    const first = desk.issue(appId)
+    now = 91 * MINUTE_MS
+    const second = desk.issue(appId)
+    expect(second).toMatchObject({ expiresInSeconds: 7200, reused: false })
+    expect(second.token).not.toBe(first.token)
+    expect(desk.appOf(first.token)).toBe(appId)
+    now = 120 * MINUTE_MS
+    expect(desk.appOf(first.token)).toBeUndefined()
+    expect(desk.appOf(second.token)).toBe(appId)
+  })
+})
+
+describe('MessageBoard', () => {
+  const message = { appId, chatId: 'oc_1', text: 'hi' }
+  const reply = { msg_type: 'text', content: '{"text":"hello"}', uuid: 'u-1' }
+
+  function boardWithMessage() {
+    const clock = { at: 0, now: () => clock.at }
+    const board = new MessageBoard(clock)
+    const event = toMessageEvent(message, 0)
+    board.addUserMessage(message, event)
+    return { board, clock, messageId: event.messageId }
+  }
+
+  const idOf = (result: ReturnType<MessageBoard['reply']>) => (result.ok ? result.data.message_id : result.code)
+
+  it('guards a uuid for an hour', () => {
+    const { board, clock, messageId } = boardWithMessage()
+    const first = board.reply(appId, messageId, reply)
+    expect(first).toMatchObject({ ok: true, repeated: false })
+    clock.at = 60 * MINUTE_MS - 1
+    const repeated = board.reply(appId, messageId, reply)
+    expect(repeated).toMatchObject({ ok: true, repeated: true })
+    expect(idOf(repeated)).toBe(idOf(first))
+    clock.at = 60 * MINUTE_MS
+    expect(board.reply(appId, messageId, reply)).toMatchObject({ ok: true, repeated: false })
+  })
+
+  it('does not guard without a uuid', () => {
+    const { board, messageId } = boardWithMessage()
+    const { uuid: _, ...bare } = reply
+    expect(idOf(board.reply(appId, messageId, bare))).not.toBe(idOf(board.reply(appId, messageId, bare)))
+  })
+
+  it.each([
+    ['a uuid of 51 characters', { uuid: 'x'.repeat(51) }, 99992402],
+    ['content that is not JSON', { content: 'hello' }, 230001],
+    ['an unknown msg_type', { msg_type: 'telegram' }, 230001],
+    ['a text above 150 KB', { content: JSON.stringify({ text: 'x'.repeat(150 * 1024) }) }, 230025],
+    ['a card above 30 KB', { msg_type: 'interactive', content: JSON.stringify({ a: 'x'.repeat(30 * 1024) }) }, 230025],
+  ])('refuses %s', (_name, change, code) => {
+    const { board, messageId } = boardWithMessage()
+    expect(board.reply(appId, messageId, { ...reply, ...change })).toMatchObject({ ok: false, code })
+  })
+
+  it('takes a uuid of 50 characters', () => {
+    const { board, messageId } = boardWithMessage()
+    expect(board.reply(appId, messageId, { ...reply, uuid: 'x'.repeat(50) }).ok).toBe(true)
+  })
+
+  it('counts the user messages of each chat', () => {
+    const { board } = boardWithMessage()
+    const add = (chatId: string) => board.addUserMessage({ ...message, chatId }, toMessageEvent(message, 0))
+    expect([add('oc_1'), add('oc_2'), add('oc_1')]).toEqual([1, 0, 2])
+  })
+
+  it('names the thread of a reply to a reply', () => {
+    const { board, messageId } = boardWithMessage()
+    const first = idOf(board.reply(appId, messageId, reply))
+    const second = board.reply(appId, String(first), { ...reply, uuid: 'u-2' })
+    expect(second).toMatchObject({ data: { root_id: messageId, parent_id: first, chat_id: 'oc_1' } })
+  })
+})

@@ -17,6 +17,11 @@ export type DataDown =
   | { readonly kind: 'refused'; readonly incarnation: number; readonly id: number; readonly error: ErrorRecord }
   | { readonly kind: 'send'; readonly incarnation: number; readonly id: number; readonly reply: OutgoingReply }
 
+/** What became of a reply; a failure is a value, because the caller decides by it. */
+export type SendOutcome =
+  | { readonly kind: 'sent'; readonly messageId: string }
+  | { readonly kind: 'failed'; readonly failure: SendFailure }
+
 /** Why a reply did not go out, and what to do with it. */
 export interface SendFailure {
   readonly error: ErrorRecord

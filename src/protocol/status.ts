@@ -35,19 +35,24 @@ export interface BotStatus {
   readonly connection: ConnectionStatus
 }
 
-export type SupervisorStateName = 'stopped' | 'starting' | 'running' | 'restarting' | 'stopping' | 'failed'
-
 /** What the supervisor thread reports about itself. */
 export interface SupervisorReport {
   readonly bots: readonly BotStatus[]
   readonly pool: { readonly threads: number; readonly busy: number; readonly queued: number }
-  readonly inbox: { readonly depth: number; readonly oldestAgeMs: number; readonly dead: number }
+  readonly inbox: {
+    /** Events not answered yet. */
+    readonly depth: number
+    readonly oldestAgeMs: number
+    /** Dead letters. */
+    readonly dead: number
+  }
   readonly store: { readonly kind: 'pglite' | 'postgres'; readonly ready: boolean; readonly error?: ErrorRecord }
 }
 
-/** The handle's view: its own state, and the thread's last report even while the thread is down. */
+/** The handle's view: the state of the supervisor thread, and its last report even while it is down. */
 export interface SupervisorStatus extends SupervisorReport {
-  readonly state: SupervisorStateName
+  readonly state: ChildStatus['state']
+  /** When the handle was started, milliseconds since the epoch. */
   readonly startedAt?: number
   /** Counts the supervisor threads this handle has started. */
   readonly incarnation: number

@@ -84,7 +84,9 @@ export class SimulatorClient {
   }
 
   async #call(method: 'GET' | 'POST', path: string, body?: object): Promise<Response> {
-    const answer = await fetch(this.#base + path, { method, ...(body && { body: JSON.stringify(body) }) })
+    // A kept connection may be closed by the server while this thread is busy, and the next call would fail.
+    const headers = { connection: 'close' }
+    const answer = await fetch(this.#base + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
     if (answer.ok) return answer
     const text = await answer.text()
     const code = answer.status === 400 ? 'CONFIG_INVALID' : 'INTERNAL'

@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { BotBoot } from '../protocol/boot.ts'
 import type { BotControl } from '../protocol/control.ts'
+import { ControlClient } from '../protocol/control-client.ts'
 import type { BotSignal } from '../protocol/signal.ts'
-import { ControlClient } from './control-client.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
 
 /** What a bot worker needs to know, less what belongs to one incarnation. */

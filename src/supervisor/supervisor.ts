@@ -61,6 +61,6 @@ export class Supervisor {
 
   /** Ends the workers in reverse order of their start; resolves when every thread is gone. */
   async stop(): Promise<void> {
-    for (const child of [...this.#children.values()].reverse()) await child.stop()
+    for (const child of [...this.#children.values()].toReversed()) await child.stop()
   }
 }

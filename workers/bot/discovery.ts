@@ -1,4 +1,5 @@
 import type { HttpInstance } from '@larksuiteoapi/node-sdk'
+import { asObject } from '../../src/core/as-object.ts'
 import { errorText } from '../../src/core/errors.ts'
 import type { ConnectionTrouble } from '../../src/protocol/status.ts'
 import { networkTrouble, troubleOfCode, troubleOfStatus } from './connection-trouble.ts'
@@ -47,7 +48,7 @@ export class Discovery {
   }
 
   #read({ status, body }: HttpAnswer): unknown {
-    const { code, msg, data } = object(body)
+    const { code, msg, data } = asObject(body)
     if (typeof code === 'number' && code !== 0) {
       this.#trouble = troubleOfCode(code, typeof msg === 'string' ? msg : 'discovery refused')
       return STOP
@@ -56,7 +57,7 @@ export class Discovery {
       this.#trouble = troubleOfStatus(status)
       return STOP
     }
-    const { URL: url, ClientConfig: config } = object(data)
+    const { URL: url, ClientConfig: config } = asObject(data)
     if (typeof url !== 'string' || !URL.canParse(url)) {
       this.#trouble = networkTrouble('EPROTO', 'discovery answered without a URL')
       return STOP
@@ -67,8 +68,8 @@ export class Discovery {
       data: {
         URL: url,
         ClientConfig: {
-          ...object(config),
-          PingInterval: clampPingInterval(object(config)['PingInterval']),
+          ...asObject(config),
+          PingInterval: clampPingInterval(asObject(config)['PingInterval']),
           // Failed handshakes surface at once instead of after the SDK's own delays.
           ReconnectNonce: 0,
           ReconnectInterval: 0,
@@ -82,8 +83,4 @@ export class Discovery {
 function clampPingInterval(value: unknown): number {
   if (typeof value !== 'number' || !(value > 0)) return PING_INTERVAL.fallback
   return Math.min(PING_INTERVAL.most, Math.max(PING_INTERVAL.least, value))
-}
-
-function object(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

@@ -41,7 +41,7 @@ export class Http {
   request(request: HttpRequest): Promise<HttpAnswer> {
     const url = new URL(request.url)
     for (const [key, value] of Object.entries(request.params ?? {})) {
-      if (value !== undefined) url.searchParams.set(key, String(value))
+      if (value !== undefined) url.searchParams.set(key, `${value as string | number | boolean}`)
     }
     const body = request.data === undefined ? undefined : JSON.stringify(request.data)
     return new Promise((resolve, reject) => {

@@ -5,7 +5,6 @@ import { createLogger } from '../../src/core/logger.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import type { DataDown, DataUp } from '../../src/protocol/data.ts'
-import { toEndpoint } from '../../src/protocol/endpoint.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
 import { Http } from './http.ts'
 import { Inlet } from './inlet.ts'
@@ -54,7 +53,7 @@ const control: BotControl = Object.freeze({
   __proto__: null,
   connect: () => session.connect(),
   drain: (graceMs: number) => session.drain(graceMs),
-}) as unknown as BotControl
-Comlink.expose(control, toEndpoint(controlPort))
+})
+Comlink.expose(control, controlPort)
 
 signal({ kind: 'ready', incarnation })

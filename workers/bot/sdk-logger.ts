@@ -26,5 +26,5 @@ export function sdkLogger(
 /** Errors of the SDK can hold the whole request; only their message is kept. */
 function describe(word: unknown): string {
   if (word instanceof Error) return word.message
-  return typeof word === 'object' ? '[object]' : String(word)
+  return typeof word === 'string' || typeof word === 'number' ? `${word}` : `[${typeof word}]`
 }

@@ -1,8 +1,9 @@
 import { Client, type HttpInstance, LoggerLevel, withTenantToken } from '@larksuiteoapi/node-sdk'
+import { asObject } from '../../src/core/as-object.ts'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
-import type { SendFailure } from '../../src/protocol/data.ts'
+import type { SendOutcome } from '../../src/protocol/data.ts'
 import type { OutgoingReply } from '../../src/protocol/message.ts'
 import type { Http, HttpAnswer, HttpRequest } from './http.ts'
 import { sdkLogger } from './sdk-logger.ts'
@@ -16,10 +17,6 @@ export interface SenderDependencies {
   readonly logger: Logger
   readonly clock?: Clock
 }
-
-export type SendOutcome =
-  | { readonly kind: 'sent'; readonly messageId: string }
-  | { readonly kind: 'failed'; readonly failure: SendFailure }
 
 /** Feishu codes that a fresh token mends: missing, expired or invalid tenant token. */
 const TOKEN_CODES: ReadonlySet<number> = new Set([99991661, 99991663, 99991664, 99991665])
@@ -62,14 +59,14 @@ export class Sender {
 
   async #reply({ messageId, msgType, content, uuid }: OutgoingReply): Promise<HttpAnswer> {
     const token = await this.#tokens.current()
-    const answer = (await this.#client.request(
+    const answer = await this.#client.request<HttpAnswer>(
       {
         method: 'POST',
         url: `/open-apis/im/v1/messages/${encodeURIComponent(messageId)}/reply`,
         data: { msg_type: msgType, content, uuid },
       },
       withTenantToken(token),
-    )) as HttpAnswer
+    )
     if (isTokenTrouble(answer)) this.#tokens.drop(token)
     return answer
   }
@@ -102,8 +99,8 @@ function outcomeOf(answer: HttpAnswer): SendOutcome {
 }
 
 function read({ body }: HttpAnswer): { code: number; text: string; messageId: string | undefined } {
-  const { code, msg, data } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
-  const { message_id: messageId } = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>
+  const { code, msg, data } = asObject(body)
+  const { message_id: messageId } = asObject(data)
   return {
     code: typeof code === 'number' ? code : -1,
     text: typeof msg === 'string' ? msg : 'no message',

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts'
+import { deferred } from '../../src/core/deferred.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
@@ -39,8 +40,9 @@ export class Session implements BotControl {
   async drain(graceMs: number): Promise<void> {
     const { inlet, clock } = this.#deps
     // Events that still arrive meanwhile are stored too; what is pushed after the close is redelivered.
-    let cancel = (): void => {}
-    await Promise.race([inlet.idle(), new Promise<void>((resolve) => (cancel = clock.after(graceMs, resolve)))])
+    const grace = deferred()
+    const cancel = clock.after(graceMs, grace.resolve)
+    await Promise.race([inlet.idle(), grace.promise])
     cancel()
     this.#step({ kind: 'disconnect' })
   }

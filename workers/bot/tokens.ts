@@ -1,4 +1,5 @@
 import type { Client } from '@larksuiteoapi/node-sdk'
+import { asObject } from '../../src/core/as-object.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { HttpAnswer } from './http.ts'
@@ -44,22 +45,20 @@ export class Tokens {
   }
 
   async #fetch(): Promise<Token> {
-    const answer = (await this.#client.request({
+    const answer = await this.#client.request<HttpAnswer>({
       method: 'POST',
       url: '/open-apis/auth/v3/tenant_access_token/internal',
       data: { app_id: this.#credentials.appId, app_secret: this.#credentials.appSecret },
-    })) as HttpAnswer
-    const { tenant_access_token: value, expire, code, msg } = answer.body as Record<string, unknown>
+    })
+    const { tenant_access_token: value, expire, code, msg } = asObject(answer.body)
     if (typeof value === 'string' && typeof expire === 'number') {
       return { value, expiresAt: this.#clock.now() + expire * 1000 }
     }
     throw new FeishuSupervisorError(
       'CREDENTIALS_REJECTED',
-      `no access token: ${String(msg)} (${String(code ?? answer.status)})`,
-      {
-        // Wrong credentials answer 4xx with a code; anything else may pass.
-        retryable: answer.status >= 500 || answer.status === 429 || typeof code !== 'number',
-      },
+      `no access token: ${typeof msg === 'string' ? msg : 'no reason given'} (code ${Number(code)}, HTTP ${answer.status})`,
+      // The reply outlives a secret that is wrong for a while; its attempts are limited anyway.
+      { retryable: true },
     )
   }
 }

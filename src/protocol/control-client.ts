@@ -1,9 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
-import { type Remote, wrap } from 'comlink'
+import { wrap } from 'comlink'
 import type { Clock } from '../core/clock.ts'
 import { deferred } from '../core/deferred.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import { toEndpoint } from '../protocol/endpoint.ts'
 
 /**
  * Calls over a comlink port that always settle. Comlink alone waits for ever when the other thread
@@ -11,18 +10,19 @@ import { toEndpoint } from '../protocol/endpoint.ts'
  */
 export class ControlClient<Api extends object> {
   // Held for the client's whole life: comlink closes the port when the proxy is collected.
-  readonly #remote: Remote<Api>
+  readonly #remote: Api
   readonly #gone = deferred<never>()
   readonly #clock: Clock
 
   constructor(port: MessagePort, clock: Clock) {
-    this.#remote = wrap<Api>(toEndpoint(port))
+    // Every method of our wires is async, so the remote has the very type of what is exposed.
+    this.#remote = wrap<Api>(port) as unknown as Api
     this.#clock = clock
     this.#gone.promise.catch(() => {})
   }
 
   /** Rejects with `DEADLINE_EXCEEDED` or, once the thread is gone, with the error given to `lost`. */
-  async call<T>(what: string, deadlineMs: number, run: (remote: Remote<Api>) => Promise<T>): Promise<T> {
+  async call<T>(what: string, deadlineMs: number, run: (remote: Api) => Promise<T>): Promise<T> {
     const late = deferred<never>()
     const cancel = this.#clock.after(deadlineMs, () =>
       late.reject(new FeishuSupervisorError('DEADLINE_EXCEEDED', `no answer within ${deadlineMs} ms: ${what}`)),

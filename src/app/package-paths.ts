@@ -1,0 +1,20 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { PackagePaths } from '../protocol/host.ts'
+
+/**
+ * Finds the built thread entries and the migrations of this package, from src and from dist alike:
+ * the `imports` map of package.json names the built files, so threads are the same files in
+ * development, in tests and in the published package.
+ */
+export function packagePaths(): PackagePaths {
+  const require = createRequire(import.meta.url)
+  const botWorker = require.resolve('#workers/bot')
+  return {
+    botWorker,
+    chatWorker: require.resolve('#workers/chat'),
+    pgliteWorker: require.resolve('#workers/pglite'),
+    supervisorWorker: require.resolve('#workers/supervisor'),
+    migrations: join(dirname(botWorker), '..', '..', 'drizzle'),
+  }
+}

@@ -1,0 +1,39 @@
+import { narrateEntry, narrateRestarts, say } from './narrate.ts'
+import type { Stage } from './open-stage.ts'
+
+/** The demo for a person: says how to write to a bot and shows everything that flows. Returns the function that ends it. */
+export function converse(stage: Stage): () => void {
+  const { simulator, server, bots, supervisor } = stage
+  const [bot] = bots
+  say('')
+  say('Two supervised bots are connected to a local Feishu. Nothing leaves this machine.')
+  say('')
+  say(`  Feishu (simulated)   ${simulator.url}`)
+  say(`  supervisor status    ${server.url}/api/feishu/supervisor`)
+  say(`  connections          ${server.url}/api/feishu/ws/status`)
+  say('')
+  say('Write to a bot (any chat id will do):')
+  for (const { name, appId, chatIds } of bots) {
+    const body = JSON.stringify({ appId, chatId: chatIds[0], text: `hello ${name}` })
+    say(`  curl -d '${body}' ${simulator.url}/_simulator/messages`)
+  }
+  say('')
+  say('Ctrl-C ends it and removes everything.')
+  say('')
+  const unfollow = simulator.client.follow((entry) => {
+    const line = narrateEntry(entry, stage)
+    if (line !== undefined) say(line)
+  })
+  const unnarrate = narrateRestarts(supervisor)
+  if (bot !== undefined) {
+    void simulator.client.sendText({
+      appId: bot.appId,
+      chatId: bot.chatIds[0] ?? 'oc_demo',
+      text: 'hello, are you there?',
+    })
+  }
+  return () => {
+    unfollow()
+    unnarrate()
+  }
+}

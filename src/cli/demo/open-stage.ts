@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createFeishuSupervisor, type FeishuSupervisor } from '../../app/feishu-supervisor.ts'
+import { type LaunchedSimulator, launchSimulator } from '../../simulator/launch.ts'
+import type { CliConfig } from '../environment.ts'
+import { type HttpServer, serve } from '../serve.ts'
+
+export interface StageBot {
+  readonly botId: string
+  readonly name: string
+  readonly appId: string
+  readonly chatIds: readonly string[]
+}
+
+/** All that the demo runs. */
+export interface Stage {
+  readonly simulator: LaunchedSimulator
+  readonly supervisor: FeishuSupervisor
+  readonly server: HttpServer
+  readonly bots: readonly StageBot[]
+  /** Leaves no process, port, lock or folder behind. */
+  close(): Promise<void>
+}
+
+/** Feishu's 15 s before the first redelivery become 0.75 s. */
+const TIME_SCALE = 0.05
+
+const CAST = [
+  { name: 'Ada', appId: 'cli_00000000000000a1', appSecret: 'demo-secret-of-ada' },
+  { name: 'Ben', appId: 'cli_00000000000000b2', appSecret: 'demo-secret-of-ben' },
+]
+
+const CHATS_PER_BOT = 5
+
+export async function openStage({ host, port, isPortGiven, options }: CliConfig): Promise<Stage> {
+  const cleanups: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+  }
+  try {
+    const dataDir = await mkdtemp(join(tmpdir(), 'feishu-supervisor-demo-'))
+    cleanups.push(() => rm(dataDir, { recursive: true, force: true }))
+    const simulator = await launchSimulator({ timeScale: TIME_SCALE, apps: CAST })
+    cleanups.push(() => simulator.stop())
+    const { databaseUrl: _never, ...rest } = options
+    const supervisor = createFeishuSupervisor({ ...rest, dataDir })
+    const server = await serve(supervisor.fetch, { host, port: isPortGiven ? port : 0 })
+    cleanups.push(() => server.close())
+    cleanups.push(() => supervisor.stop())
+    await supervisor.start()
+
+    const bots: StageBot[] = []
+    const connected = allConnected(supervisor, CAST.length)
+    for (const { name, appId, appSecret } of CAST) {
+      const { id } = await supervisor.addBot({ name, appId, appSecret, domain: simulator.url })
+      const chatIds = Array.from({ length: CHATS_PER_BOT }, (_, index) => `oc_${name.toLowerCase()}_${index + 1}`)
+      bots.push({ botId: id, name, appId, chatIds })
+    }
+    await connected
+    return { simulator, supervisor, server, bots, close }
+  } catch (thrown) {
+    await close()
+    throw thrown
+  }
+}
+
+function allConnected(supervisor: FeishuSupervisor, count: number): Promise<void> {
+  const connected = new Set<string>()
+  return new Promise((resolve) => {
+    const off = supervisor.on('bot', ({ botId, connection }) => {
+      if (connection.state === 'connected') connected.add(botId)
+      if (connected.size < count) return
+      off()
+      resolve()
+    })
+  })
+}

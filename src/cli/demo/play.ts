@@ -1,0 +1,144 @@
+import { checkHistory } from '../../simulator/check-history.ts'
+import type { HistoryEntry } from '../../simulator/history.ts'
+import { deferred } from '../../core/deferred.ts'
+import { narrateEntry, narrateRestarts, say } from './narrate.ts'
+import type { Stage } from './open-stage.ts'
+
+const MESSAGES = 200
+const PER_SECOND = 20
+/** The crash comes after this many messages, the blocked host after that many. */
+const CRASH_AFTER = 50
+const BLOCK_AFTER = 100
+const BLOCK_MS = 5_000
+/** The crash waits until this many events were pushed to the bot and not acknowledged. */
+const UNACKED_BEFORE_CRASH = 3
+const PATIENCE_MS = 40_000
+
+export interface Verdict {
+  readonly isClean: boolean
+  readonly figures: Readonly<Record<string, number>>
+}
+
+/**
+ * The fixed conversation of `demo --once`: 200 messages over all chats, one bot worker killed with
+ * unacknowledged events outstanding, the host's thread blocked once while messages go on. Every
+ * figure but `restarts` is computed from the simulator's own history.
+ */
+export async function play(stage: Stage): Promise<Verdict> {
+  const { simulator, supervisor, bots } = stage
+  const { client } = simulator
+  const watch = new HistoryWatch(stage)
+  const unnarrate = narrateRestarts(supervisor)
+  try {
+    const chats = Array.from({ length: Math.max(...bots.map(({ chatIds }) => chatIds.length)) }, (_, index) =>
+      bots.flatMap(({ appId, chatIds }) => (chatIds[index] === undefined ? [] : [{ appId, chatId: chatIds[index] }])),
+    ).flat()
+    say(`${MESSAGES} messages over ${chats.length} chats of ${bots.length} bots, ${PER_SECOND} a second`)
+    await client.startTraffic({ chats, count: MESSAGES, perSecond: PER_SECOND, textPrefix: 'message' })
+
+    const victim = bots[0]
+    if (victim === undefined) throw new TypeError('the demo has no bots')
+    await watch.until(({ sentCount }) => sentCount >= CRASH_AFTER)
+    say(`the acknowledgements of ${victim.name} get lost from now on, and then its worker is killed`)
+    await client.inject({ kind: 'withhold_acks', appId: victim.appId })
+    const seen = watch.pushedCount(victim.appId)
+    await watch.until(() => watch.pushedCount(victim.appId) >= seen + UNACKED_BEFORE_CRASH)
+    await supervisor.killBot(victim.botId)
+
+    await watch.until(({ sentCount }) => sentCount >= BLOCK_AFTER)
+    say(`the host's thread is blocked for ${BLOCK_MS / 1000} s; the bots go on`)
+    const blockedFrom = Date.now()
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCK_MS)
+    const blockedUntil = Date.now()
+    say('the host is back')
+
+    const timeoutAt = Date.now() + PATIENCE_MS
+    await client.waitForReplies({ count: MESSAGES, timeoutMs: PATIENCE_MS })
+    await watch.until(({ ackedCount }) => ackedCount >= MESSAGES, Math.max(0, timeoutAt - Date.now()))
+
+    const history = await client.history()
+    const { sent, acked, replied, lost, duplicated, reordered, maxAckMs, p50Ms, p99Ms } = checkHistory(history)
+    const ackedWhileHostBlocked = history.filter(
+      (entry) => entry.kind === 'acked' && entry.code === 200 && entry.at > blockedFrom && entry.at < blockedUntil,
+    ).length
+    const status = await supervisor.status()
+    const restarts = status.bots.reduce((sum, { child }) => sum + child.restartCount, 0)
+    return {
+      isClean: lost === 0 && duplicated === 0 && reordered === 0 && restarts >= 1 && ackedWhileHostBlocked > 0,
+      figures: {
+        bots: bots.length,
+        sent,
+        acked,
+        replied,
+        lost,
+        duplicated,
+        reordered,
+        restarts,
+        ackedWhileHostBlocked,
+        maxAckMs: Math.round(maxAckMs),
+        p50Ms: Math.round(p50Ms * 10) / 10,
+        p99Ms: Math.round(p99Ms * 10) / 10,
+      },
+    }
+  } finally {
+    unnarrate()
+    watch.close()
+  }
+}
+
+interface Counts {
+  readonly sentCount: number
+  readonly ackedCount: number
+}
+
+/** Follows the simulator's history and lets the plot wait for what happens in it. */
+class HistoryWatch {
+  readonly #acked = new Set<string>()
+  readonly #pushed = new Map<string, number>()
+  readonly #unfollow: () => void
+  #sentCount = 0
+  #waiting: { readonly isMet: (counts: Counts) => boolean; readonly resolve: () => void }[] = []
+
+  constructor(stage: Stage) {
+    this.#unfollow = stage.simulator.client.follow((entry) => {
+      this.#count(entry)
+      if (entry.kind !== 'sent' && entry.kind !== 'message_created') {
+        const line = narrateEntry(entry, stage)
+        if (line !== undefined) say(line)
+      }
+      this.#waiting = this.#waiting.filter(({ isMet, resolve }) => {
+        const isOver = isMet(this.#counts)
+        if (isOver) resolve()
+        return !isOver
+      })
+    })
+  }
+
+  pushedCount(appId: string): number {
+    return this.#pushed.get(appId) ?? 0
+  }
+
+  /** Resolves when the condition holds, at the latest after `timeoutMs`: what is missing then shows in the figures. */
+  async until(isMet: (counts: Counts) => boolean, timeoutMs: number = PATIENCE_MS): Promise<void> {
+    if (isMet(this.#counts)) return
+    const { promise, resolve } = deferred()
+    this.#waiting.push({ isMet, resolve })
+    const timer = setTimeout(resolve, timeoutMs)
+    await promise
+    clearTimeout(timer)
+  }
+
+  close(): void {
+    this.#unfollow()
+  }
+
+  get #counts(): Counts {
+    return { sentCount: this.#sentCount, ackedCount: this.#acked.size }
+  }
+
+  #count(entry: HistoryEntry): void {
+    if (entry.kind === 'sent') this.#sentCount += 1
+    if (entry.kind === 'pushed') this.#pushed.set(entry.appId, this.pushedCount(entry.appId) + 1)
+    if (entry.kind === 'acked' && entry.code === 200) this.#acked.add(entry.messageId)
+  }
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { FeishuSupervisorError } from '../core/errors.ts'
+import { describeIssues, type FeishuSupervisorOptions } from '../options.ts'
+
+const schema = z.strictObject({
+  FS_HOST: z.string().min(1).default('127.0.0.1'),
+  FS_PORT: z.coerce.number('expected a port number').int().min(0).max(65_535).default(3400),
+  FS_DATA_DIR: z.string().min(1).optional(),
+  FS_DATABASE_URL: z.string().min(1).optional(),
+  FS_MASTER_KEY: z.string().min(1).optional(),
+  FS_API_TOKEN: z.string().min(32, 'expected at least 32 characters').optional(),
+  FS_HANDLER: z.string().min(1).optional(),
+  FS_MAX_CONNECTIONS: z.coerce.number('expected a number').int().min(1).max(1000).optional(),
+})
+
+/** What the command line needs to run. */
+export interface CliConfig {
+  readonly host: string
+  readonly port: number
+  /** FS_PORT was set; the demo takes a free port otherwise. */
+  readonly isPortGiven: boolean
+  readonly options: FeishuSupervisorOptions
+}
+
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
+
+/**
+ * Reads the FS_ variables; the only interpreter of the environment. Throws `CONFIG_INVALID` with one
+ * line per mistake, unknown FS_ names among them, so that a typo is not silently a default.
+ */
+export function readEnvironment(env: Readonly<Record<string, string | undefined>>): CliConfig {
+  const own = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('FS_')))
+  const parsed = schema.safeParse(own)
+  if (!parsed.success) {
+    const known = Object.keys(schema.shape).join(', ')
+    throw new FeishuSupervisorError('CONFIG_INVALID', `${describeIssues(parsed.error)}\nKnown variables: ${known}`)
+  }
+  const { FS_HOST: host, FS_PORT: port, ...rest } = parsed.data
+  if (!LOOPBACK.test(host) && rest.FS_API_TOKEN === undefined) {
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `FS_HOST: ${host} can be reached from other machines; set FS_API_TOKEN (at least 32 characters) or use 127.0.0.1`,
+    )
+  }
+  const options = {
+    dataDir: rest.FS_DATA_DIR,
+    databaseUrl: rest.FS_DATABASE_URL,
+    masterKey: rest.FS_MASTER_KEY,
+    apiToken: rest.FS_API_TOKEN,
+    handler: rest.FS_HANDLER,
+    maxConnections: rest.FS_MAX_CONNECTIONS,
+  }
+  return {
+    host,
+    port,
+    isPortGiven: own['FS_PORT'] !== undefined,
+    options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+  }
+}

@@ -1,0 +1,44 @@
+import { Command } from 'commander'
+import { errorText, FeishuSupervisorError } from '../core/errors.ts'
+import { addBot, listBots } from './bots.ts'
+import { demo } from './demo/demo.ts'
+import { readEnvironment } from './environment.ts'
+import { start } from './start.ts'
+
+/** The command line: the only part that reads process.env and sets the exit code. */
+export async function runCli(argv: readonly string[]): Promise<void> {
+  const program = new Command('feishu-supervisor').description(
+    'Runs many Feishu (Lark) chat bots in one process: a supervised worker per bot, a durable inbox, one reply across any crash.',
+  )
+  program
+    .command('start')
+    .description('run the bots of the database until SIGTERM or Ctrl-C')
+    .action(() => start(readEnvironment(process.env)))
+  program
+    .command('demo')
+    .description('a local Feishu, two bots and the echo handler, in a temporary folder')
+    .option('--once', 'play 200 messages with a crash and a blocked host in between, print one JSON line')
+    .action((options: { once?: boolean }) => demo(readEnvironment(process.env), { isOnce: options.once === true }))
+
+  const bots = program.command('bots').description('the bots of the database')
+  bots
+    .command('add')
+    .description('store a bot; a running `start` with the embedded database has to be stopped meanwhile')
+    .requiredOption('--app-id <id>', 'cli_ and 16 hexadecimal digits')
+    .requiredOption('--app-secret <secret>', 'or - to read it from standard input, out of sight of the process list')
+    .option('--name <name>', 'how the bot is called; default: the app id')
+    .option('--domain <origin>', 'https://open.feishu.cn (default) or https://open.larksuite.com')
+    .action((options: Record<string, string>) => addBot(readEnvironment(process.env), options))
+  bots
+    .command('list')
+    .description('print one JSON line per bot')
+    .action(() => listBots(readEnvironment(process.env)))
+
+  try {
+    await program.parseAsync(argv)
+  } catch (thrown) {
+    const code = thrown instanceof FeishuSupervisorError ? thrown.code : 'INTERNAL'
+    process.stderr.write(`feishu-supervisor: ${errorText(thrown)}\n(${code})\n`)
+    process.exitCode = 1
+  }
+}

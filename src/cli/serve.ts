@@ -1,0 +1,42 @@
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import { FeishuSupervisorError } from '../core/errors.ts'
+
+export interface HttpServer {
+  /** With the port that was really bound. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Serves a fetch handler. Rejects with `PORT_UNAVAILABLE`, naming the variable to change. */
+export async function serve(
+  fetch: (request: Request) => Response | Promise<Response>,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<HttpServer> {
+  // Hono's server would replace the global Request and Response of the process otherwise.
+  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'EADDRINUSE' ? 'is used by another process' : `cannot be opened (${cause.code})`
+      reject(
+        new FeishuSupervisorError(
+          'PORT_UNAVAILABLE',
+          `port ${port} of ${host} ${why}: set FS_PORT, or 0 for any free port`,
+          {
+            cause,
+          },
+        ),
+      )
+    })
+    server.listen(port, host, resolve)
+  })
+  const { address, family, port: bound } = server.address() as AddressInfo
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        if ('closeAllConnections' in server) server.closeAllConnections()
+      }),
+  }
+}

@@ -1,0 +1,41 @@
+import { createFeishuSupervisor } from '../app/feishu-supervisor.ts'
+import { deferred } from '../core/deferred.ts'
+import { connectionView } from '../http/status-view.ts'
+import type { CliConfig } from './environment.ts'
+import { printLog } from './print-log.ts'
+import { serve } from './serve.ts'
+
+/** `start`: runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once. */
+export async function start({ host, port, options }: CliConfig): Promise<void> {
+  const stopWanted = deferred()
+  let signalCount = 0
+  const onSignal = (): void => {
+    signalCount += 1
+    if (signalCount > 1) process.exit(1)
+    stopWanted.resolve()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+
+  const supervisor = createFeishuSupervisor(options)
+  supervisor.on('log', printLog)
+  const server = await serve(supervisor.fetch, { host, port })
+  try {
+    const started = supervisor.start()
+    await Promise.race([started, stopWanted.promise])
+    if (signalCount === 0) {
+      const { bots } = await supervisor.status()
+      process.stdout.write(`feishu-supervisor is running: ${server.url}\n`)
+      process.stdout.write(`status: ${server.url}/api/feishu/supervisor\n`)
+      if (bots.length === 0) process.stdout.write('there are no bots yet: feishu-supervisor bots add --help\n')
+      for (const bot of bots) process.stdout.write(`${bot.botId}  ${bot.name}  ${connectionView(bot, 1).state}\n`)
+    }
+    await stopWanted.promise
+    await supervisor.stop()
+    await started.catch(() => {})
+  } finally {
+    await server.close()
+    process.off('SIGTERM', onSignal)
+    process.off('SIGINT', onSignal)
+  }
+}

@@ -1,0 +1,99 @@
+import type { BotStatus, ConnectionStatus, SupervisorStatus } from '../protocol/status.ts'
+
+/** The four words of the status API. */
+export type ConnectionWord = 'disconnected' | 'connecting' | 'connected' | 'error'
+
+export interface ConnectionView {
+  readonly botId: string
+  readonly state: ConnectionWord
+  /** ISO 8601, as all instants here. */
+  readonly connectedAt?: string
+  /** When the gateway last answered a ping. */
+  readonly lastHeartbeat?: string
+  readonly lastEventAt?: string
+  /** What is wrong and what to do; also while a retry is under way. */
+  readonly error?: string
+  /** Failed attempts since the last good connection. */
+  readonly attempt?: number
+  readonly nextAttemptAt?: string
+}
+
+/** The only place that maps our two lifecycles to the four words. `fastAttempts` failures in a row count as an error. */
+export function connectionView({ botId, child, connection }: BotStatus, fastAttempts: number): ConnectionView {
+  return {
+    botId,
+    state: connectionWord(child.state, connection, fastAttempts),
+    ...instant('connectedAt', connection.connectedAt),
+    ...instant('lastHeartbeat', connection.lastPongAt),
+    ...instant('lastEventAt', connection.lastEventAt),
+    ...errorOf({ child, connection }),
+    ...(connection.attempt > 0 ? { attempt: connection.attempt } : {}),
+    ...instant('nextAttemptAt', connection.nextAt ?? child.nextAt),
+  }
+}
+
+function connectionWord(
+  child: BotStatus['child']['state'],
+  connection: ConnectionStatus,
+  fastAttempts: number,
+): ConnectionWord {
+  if (child === 'failed') return 'error'
+  if (child === 'stopped' || child === 'stopping') return 'disconnected'
+  if (connection.state === 'connected') return 'connected'
+  if (connection.state === 'failed' || connection.trouble?.kind === 'limit') return 'error'
+  if (connection.attempt >= fastAttempts) return 'error'
+  return 'connecting'
+}
+
+function errorOf({ child, connection }: Pick<BotStatus, 'child' | 'connection'>): { error?: string } {
+  if (connection.trouble !== undefined) return { error: connection.trouble.message }
+  if (child.state === 'failed' || child.state === 'restarting') {
+    const cause = child.lastExit?.error?.message ?? child.lastExit?.reason
+    return { error: `worker ${child.lastExit?.reason ?? 'ended'}: ${cause ?? 'unknown'}; ${child.nextStep ?? ''}` }
+  }
+  if (child.state === 'stopped' && child.nextStep !== undefined) return { error: child.nextStep }
+  return {}
+}
+
+/** The body of GET /api/feishu/supervisor. */
+export function supervisorView(status: SupervisorStatus): object {
+  const { bots, startedAt, lastExit, store, ...rest } = status
+  return {
+    state: status.state,
+    ...instant('startedAt', startedAt),
+    incarnation: rest.incarnation,
+    restarts: rest.restarts,
+    ...(lastExit === undefined ? {} : { lastExit: { ...lastExit, at: iso(lastExit.at) } }),
+    bots: bots.map(({ botId, name, child, connection }) => ({
+      botId,
+      name,
+      child: {
+        state: child.state,
+        since: iso(child.since),
+        incarnation: child.incarnation,
+        restarts: child.restartCount,
+        restartsInWindow: child.restartsInWindow,
+        ...(child.lastExit === undefined ? {} : { lastExit: { ...child.lastExit, at: iso(child.lastExit.at) } }),
+        ...(child.nextStep === undefined ? {} : { nextStep: child.nextStep }),
+        ...instant('nextAt', child.nextAt),
+      },
+      connection: {
+        state: connection.state,
+        attempt: connection.attempt,
+        ...(connection.trouble === undefined ? {} : { cause: connection.trouble }),
+        ...instant('nextAt', connection.nextAt),
+      },
+    })),
+    pool: rest.pool,
+    inbox: rest.inbox,
+    store,
+  }
+}
+
+function instant<K extends string>(name: K, at: number | undefined): { [P in K]?: string } {
+  return at === undefined ? {} : ({ [name]: iso(at) } as { [P in K]?: string })
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString()
+}

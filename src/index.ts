@@ -1,0 +1,8 @@
+export { createFeishuSupervisor, type FeishuSupervisor } from './app/feishu-supervisor.ts'
+export { type ErrorCode, ERROR_CODES, type ErrorRecord, FeishuSupervisorError } from './core/errors.ts'
+export type { LogLevel, LogRecord } from './core/logger.ts'
+export { type ChatContext, type ChatHandler, defineHandler } from './handlers/define-handler.ts'
+export type { FeishuSupervisorOptions } from './options.ts'
+export type { EventMap, MessageEvent } from './protocol/events.ts'
+export type { InboundMessage } from './protocol/message.ts'
+export type { BotStatus, ConnectionStatus, SupervisorStatus } from './protocol/status.ts'

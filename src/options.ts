@@ -1,0 +1,144 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import type { BackoffPolicy } from './core/backoff.ts'
+import { FeishuSupervisorError } from './core/errors.ts'
+import type { HandlerRef } from './protocol/chat.ts'
+import type { ResolvedOptions } from './protocol/host.ts'
+
+const ms = z.int().min(0).max(2_147_483_647)
+const count = z.int().min(1)
+
+const backoff = (defaults: BackoffPolicy) =>
+  z
+    .strictObject({
+      /** Delay before the first retry. */
+      firstMs: ms.default(defaults.firstMs),
+      /** No delay is longer. */
+      maxMs: ms.default(defaults.maxMs),
+      /** Each delay is this many times the one before. */
+      factor: z.number().min(1).max(10).default(defaults.factor),
+      /** Largest share of a delay added or taken away at random, 0 to 1. */
+      jitter: z.number().min(0).max(1).default(defaults.jitter),
+    })
+    .prefault({})
+
+const schema = z.strictObject({
+  /** PostgreSQL URL. Without it an embedded PGlite keeps everything in `dataDir`. */
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database')
+    .optional(),
+  /** Folder of the embedded database and of the generated key file; one process at a time. Default `./data`. */
+  dataDir: z.string().min(1).default('./data'),
+  /** 32 bytes in base64 that seal the app secrets. Without it a key file is made in `dataDir`. */
+  masterKey: z.string().optional(),
+  /** Who answers: the built-in `echo`, or the path of a module whose default export is a chat handler. Default `echo`. */
+  handler: z.string().min(1).default('echo'),
+  /** Most long connections of this instance; further bots wait, visibly. Default 10. */
+  maxConnections: count.max(1000).default(10),
+  /** Time for the messages in flight when stopping; then they are given back and answered after the next start. Default 10 000. */
+  shutdownGraceMs: ms.default(10_000),
+  /** Bearer token (at least 32 characters) that the HTTP API asks for. Without it the API is open to whoever can reach it. */
+  apiToken: z.string().min(32).optional(),
+  /** How bot workers and the supervisor thread are restarted. */
+  supervision: z
+    .strictObject({
+      limit: z
+        .strictObject({
+          /** More restarts than this within `periodMs` park the bot as failed. Default 5. */
+          intensity: count.default(5),
+          /** Default 60 000. */
+          periodMs: ms.default(60_000),
+        })
+        .prefault({}),
+      /** From the second restart in a row. Default 500 ms x2 to 30 s. */
+      backoff: backoff({ firstMs: 500, maxMs: 30_000, factor: 2, jitter: 0.2 }),
+      /** A run this long starts the backoff anew. Default 60 000. */
+      stableAfterMs: ms.default(60_000),
+      /** A worker that is not ready by then is killed. Default 15 000. */
+      startTimeoutMs: ms.default(15_000),
+    })
+    .prefault({}),
+  /** How bots connect, acknowledge and send. */
+  connection: z
+    .strictObject({
+      /** Limit of one attempt: discovery and handshake together. Default 20 000. */
+      attemptTimeoutMs: ms.default(20_000),
+      /** Fast retries. Default 1 s x2 to 60 s. */
+      backoff: backoff({ firstMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }),
+      /** After so many failed attempts the bot shows `error` and goes on at the slowest pace. Default 5. */
+      fastAttempts: count.default(5),
+      /** Wait after an error of Feishu's own servers. Default 30 000. */
+      serverErrorDelayMs: ms.default(30_000),
+      /** Wait after Feishu's "too many connections". Default 300 000. */
+      limitDelayMs: ms.default(300_000),
+      /** Wait after refused credentials. Default 1 800 000. */
+      credentialsDelayMs: ms.default(1_800_000),
+      /** A connection that lived this long starts a new count of failed attempts. Default 10 000. */
+      stableAfterMs: ms.default(10_000),
+      /** Longest silence after a ping. Default 15 000. */
+      pongTimeoutMs: ms.default(15_000),
+      /** An event not stored by then is refused and redelivered; Feishu itself allows 3 000. Default 2 500. */
+      acceptTimeoutMs: ms.max(2_900).default(2_500),
+      /** Events of one bot that may wait for storage at a time. Default 512. */
+      creditWindow: count.default(512),
+      /** Limit of one REST call. Default 10 000. */
+      sendTimeoutMs: ms.min(1).default(10_000),
+    })
+    .prefault({}),
+  /** How messages are handled. */
+  messages: z
+    .strictObject({
+      /** Threads of the chat pool. Default: as many as processors, 2 to 8: with a single one, one bot's slow handler would hold up all. */
+      threads: count.max(64).default(() => Math.min(8, Math.max(2, availableParallelism()))),
+      /** Limit of one run of a handler; then its thread is replaced and the message retried. Default 60 000. */
+      handlerTimeoutMs: ms.min(1).default(60_000),
+      /** Runs of the handler before a message becomes a dead letter. Default 5. */
+      maxAttempts: count.default(5),
+      /** Waits between them. Default 1 s x2 to 5 min. */
+      backoff: backoff({ firstMs: 1_000, maxMs: 300_000, factor: 2, jitter: 0.2 }),
+      /** Sends of a reply before it becomes a dead letter. Default 20. */
+      maxReplyAttempts: count.default(20),
+      /** Waits between them. Default 500 ms x2 to 60 s. */
+      replyBackoff: backoff({ firstMs: 500, maxMs: 60_000, factor: 2, jitter: 0.2 }),
+      /** How long this instance's claims outlive it if it dies without a word. Default 15 000. */
+      leaseMs: ms.min(1_000).default(15_000),
+    })
+    .prefault({}),
+})
+
+/** Options of `createFeishuSupervisor`; all are optional. */
+export type FeishuSupervisorOptions = z.input<typeof schema>
+
+/** The host keeps the API token to itself; the rest crosses into the supervisor thread. */
+export interface HostOptions {
+  readonly thread: ResolvedOptions
+  readonly apiToken: string | undefined
+}
+
+/** Throws `CONFIG_INVALID` with one line per mistake: the field, what is wrong with it, what is expected. */
+export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
+  const parsed = schema.safeParse(options)
+  if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
+  const { apiToken, dataDir, handler, ...rest } = parsed.data
+  return { apiToken, thread: { ...rest, dataDir: resolve(dataDir), handler: resolveHandler(handler) } }
+}
+
+/** `field: what is wrong` per issue. */
+export function describeIssues(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join('.') || 'options'}: ${issue.message}`).join('\n')
+}
+
+function resolveHandler(handler: string): HandlerRef {
+  if (handler === 'echo') return { kind: 'builtin', name: 'echo' }
+  const path = resolve(handler)
+  if (!existsSync(path)) {
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `handler: there is no file ${path}; give the path of a module whose default export is a chat handler, or "echo"`,
+    )
+  }
+  return { kind: 'module', path }
+}

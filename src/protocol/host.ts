@@ -1,0 +1,89 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { ErrorRecord } from '../core/errors.ts'
+import type { BackoffPolicy } from '../core/backoff.ts'
+import type { RestartPolicy } from '../core/restart-policy.ts'
+import type { ConnectionOptions } from './boot.ts'
+import type { HandlerRef } from './chat.ts'
+import type { NamedEvent } from './events.ts'
+import type { SupervisorReport } from './status.ts'
+
+/** Built files and folders the supervisor thread needs; only the host knows where the package is. */
+export interface PackagePaths {
+  readonly botWorker: string
+  readonly chatWorker: string
+  readonly pgliteWorker: string
+  readonly supervisorWorker: string
+  readonly migrations: string
+}
+
+/** The part of message handling that users set; durations in milliseconds. */
+export interface HandlingOptions {
+  readonly threads: number
+  readonly handlerTimeoutMs: number
+  readonly maxAttempts: number
+  readonly backoff: BackoffPolicy
+  readonly maxReplyAttempts: number
+  readonly replyBackoff: BackoffPolicy
+  readonly leaseMs: number
+}
+
+/** The public options with every default filled in and every path absolute; see src/options.ts for their meaning. */
+export interface ResolvedOptions {
+  readonly databaseUrl?: string | undefined
+  readonly dataDir: string
+  readonly masterKey?: string | undefined
+  readonly handler: HandlerRef
+  readonly maxConnections: number
+  readonly shutdownGraceMs: number
+  readonly supervision: RestartPolicy
+  readonly connection: ConnectionOptions
+  readonly messages: HandlingOptions
+}
+
+/** workerData of the supervisor thread. */
+export interface SupervisorBoot {
+  readonly options: ResolvedOptions
+  readonly paths: PackagePaths
+  /** Owner of this thread's claims. */
+  readonly instanceId: string
+  /** The thread of this handle that is gone; its claims are free at once instead of after their lease. */
+  readonly supersedes?: string
+  readonly controlPort: MessagePort
+  /** False for administration: the store is opened, but no bot and no pool is started. */
+  readonly startsBots: boolean
+}
+
+/** A bot to add; checked by the host, see src/app/new-bot.ts. */
+export interface BotInput {
+  readonly name: string
+  readonly appId: string
+  readonly appSecret: string
+  readonly domain: string
+  readonly useWebSocket: boolean
+}
+
+/** A bot as it may be shown: everything but its secret. */
+export interface BotRecord extends Omit<BotInput, 'appSecret'> {
+  readonly id: string
+  readonly enabled: boolean
+}
+
+/** comlink keeps only the text of an error, so results that may fail are values. */
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorRecord }
+
+/** The host wire: the handle calls, the supervisor thread answers. Plain data; every call has a deadline. */
+export interface HostControl {
+  /** Settles when the bots are started or, with the database away, when it is clear that the rest is right. */
+  start(): Promise<Result<undefined>>
+  /** Drains for at most `graceMs`, ends every worker, closes the store. */
+  stop(graceMs: number): Promise<void>
+  report(): Promise<SupervisorReport>
+  /** Stores the bot and starts it, if bots are started. */
+  addBot(bot: BotInput): Promise<Result<BotRecord>>
+  listBots(): Promise<Result<readonly BotRecord[]>>
+  /** Ends a bot's worker as a crash would; false when there is no such bot. */
+  killBot(botId: string): Promise<boolean>
+}
+
+/** One-way notices of the supervisor thread over parentPort. */
+export type HostSignal = NamedEvent

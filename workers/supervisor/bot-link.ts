@@ -1,0 +1,79 @@
+import type { MessagePort } from 'node:worker_threads'
+import { assertNever } from '../../src/core/assert-never.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
+import { Pending } from '../../src/core/pending.ts'
+import type { DataDown, DataUp, SendOutcome } from '../../src/protocol/data.ts'
+import type { FeishuEvent, OutgoingReply } from '../../src/protocol/message.ts'
+
+export interface BotLinkDependencies {
+  readonly botId: string
+  readonly incarnation: number
+  readonly port: MessagePort
+  readonly sendDeadlineMs: number
+  readonly clock: Clock
+  /** Resolves when the event is committed. */
+  accept(event: FeishuEvent): Promise<void>
+}
+
+/** The supervisor thread's end of one bot worker's data wire, for one incarnation. */
+export class BotLink {
+  readonly #deps: BotLinkDependencies
+  readonly #sends: Pending<SendOutcome>
+
+  constructor(deps: BotLinkDependencies) {
+    this.#deps = deps
+    this.#sends = new Pending(deps.clock)
+    deps.port.on('message', (frame: DataUp) => this.#onFrame(frame))
+  }
+
+  get incarnation(): number {
+    return this.#deps.incarnation
+  }
+
+  /** Never rejects. Without an answer the outcome is unknown, so the failure is retryable: the uuid prevents a second message. */
+  async send(reply: OutgoingReply): Promise<SendOutcome> {
+    const { incarnation, port, botId, sendDeadlineMs } = this.#deps
+    const { id, answer } = this.#sends.open(sendDeadlineMs, `reply of bot ${botId}`)
+    port.postMessage({ kind: 'send', incarnation, id, reply } satisfies DataDown)
+    try {
+      return await answer
+    } catch (thrown) {
+      return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED') } }
+    }
+  }
+
+  /** The worker is gone: nothing sent to it will be answered. */
+  lost(): void {
+    this.#sends.rejectAll(
+      new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${this.#deps.botId} ended`),
+    )
+  }
+
+  #onFrame(frame: DataUp): void {
+    if (frame.incarnation !== this.#deps.incarnation) return
+    switch (frame.kind) {
+      case 'deliver':
+        void this.#accept(frame.id, frame.event)
+        break
+      case 'sent':
+        this.#sends.resolve(frame.id, { kind: 'sent', messageId: frame.messageId })
+        break
+      case 'failed':
+        this.#sends.resolve(frame.id, { kind: 'failed', failure: frame.failure })
+        break
+      default:
+        assertNever(frame)
+    }
+  }
+
+  /** Posting to a worker that died meanwhile is silent and harmless: Feishu pushes the event again, and it is a duplicate then. */
+  async #accept(id: number, event: FeishuEvent): Promise<void> {
+    const { incarnation, port, accept } = this.#deps
+    const frame: DataDown = await accept(event).then(
+      () => ({ kind: 'accepted', incarnation, id }),
+      (thrown: unknown) => ({ kind: 'refused', incarnation, id, error: toErrorRecord(thrown) }),
+    )
+    port.postMessage(frame)
+  }
+}

@@ -1,0 +1,217 @@
+import type { Clock } from '../../src/core/clock.ts'
+import { errorText, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
+import { createLogger } from '../../src/core/logger.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import type { NamedEvent } from '../../src/protocol/events.ts'
+import type { BotInput, BotRecord, HostControl, Result, SupervisorBoot } from '../../src/protocol/host.ts'
+import type { BotStatus, SupervisorReport } from '../../src/protocol/status.ts'
+import { botSpawner } from '../../src/supervisor/spawn.ts'
+import { Supervisor } from '../../src/supervisor/supervisor.ts'
+import type { Bot } from '../../src/store/store.ts'
+import { BotLink } from './bot-link.ts'
+import { lateInbox } from './late-inbox.ts'
+import { openStore } from './open-store.ts'
+import { StoreKeeper } from './store-keeper.ts'
+
+export interface ComposeDependencies {
+  readonly boot: Omit<SupervisorBoot, 'controlPort'>
+  readonly clock: Clock
+  readonly random: () => number
+  emit(event: NamedEvent): void
+}
+
+/** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
+const SUMMARY_DEADLINE_MS = 300
+
+/**
+ * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
+ * tests run the same composition inline.
+ */
+export function composeSupervisor({ boot, clock, random, emit }: ComposeDependencies): HostControl {
+  const { options, paths } = boot
+  const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
+  const links = new Map<string, BotLink>()
+  /** Bots that have no worker: disabled, in webhook mode, or beyond the connection cap. */
+  const resting = new Map<string, BotStatus>()
+  let connectionCount = 0
+  let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
+
+  const supervisor = new Supervisor({
+    spawn: botSpawner(paths.botWorker, clock),
+    policy: options.supervision,
+    clock,
+    random,
+    spawned: (botId, thread, incarnation) => {
+      links.set(
+        botId,
+        new BotLink({
+          botId,
+          incarnation,
+          port: thread.dataPort,
+          // A fresh token, a refused one, a second one and the reply again: four calls at most.
+          sendDeadlineMs: 4 * options.connection.sendTimeoutMs + 1_000,
+          clock,
+          accept: (event) => messages.accept(botId, event),
+        }),
+      )
+    },
+    gone: (botId, incarnation) => {
+      const link = links.get(botId)
+      if (link?.incarnation !== incarnation) return
+      links.delete(botId)
+      link.lost()
+    },
+    changed: (event) => emit({ kind: 'bot', event }),
+    log: (event) => emit({ kind: 'log', event }),
+  })
+
+  const messages: Messages = createMessages({
+    inbox: lateInbox(() => keeper.store),
+    owner: boot.instanceId,
+    handler: options.handler,
+    chatWorker: paths.chatWorker,
+    sendReply: async (botId, reply) =>
+      (await links.get(botId)?.send(reply)) ?? {
+        kind: 'failed',
+        failure: { error: { code: 'WORKER_UNREACHABLE', message: `bot ${botId} has no worker now`, retryable: true } },
+      },
+    clock,
+    random,
+    emit: (event) => emit({ kind: 'message', event }),
+    onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
+    options: options.messages,
+  })
+
+  const keeper = new StoreKeeper({
+    open: () => openStore(options, paths),
+    opened: async (store) => {
+      if (!boot.startsBots) return
+      for (const bot of await store.bots.list()) startBot(bot)
+      messages.wake()
+    },
+    changed: (ready, error) => {
+      emit({ kind: 'store', event: { ready, ...(error === undefined ? {} : { error }) } })
+      if (error !== undefined) log.error(`the database is not usable: ${error.message}`)
+    },
+    instanceId: boot.instanceId,
+    supersedes: boot.supersedes,
+    leaseMs: options.messages.leaseMs,
+    clock,
+    random,
+  })
+
+  function startBot(bot: Bot): void {
+    const whyNot = restReason(bot, connectionCount, options.maxConnections)
+    if (whyNot !== undefined) {
+      const now = clock.now()
+      const status: BotStatus = {
+        botId: bot.id,
+        name: bot.name,
+        child: { state: 'stopped', since: now, incarnation: 0, restartsInWindow: 0, restartCount: 0, nextStep: whyNot },
+        connection: { state: 'idle', since: now, attempt: 0 },
+      }
+      resting.set(bot.id, status)
+      emit({ kind: 'bot', event: status })
+      return
+    }
+    connectionCount += 1
+    supervisor.start({
+      botId: bot.id,
+      name: bot.name,
+      appId: bot.appId,
+      appSecret: bot.appSecret.reveal(),
+      domain: bot.domain,
+      connection: options.connection,
+    })
+  }
+
+  return {
+    async start() {
+      return await result(async () => {
+        try {
+          if (boot.startsBots) await messages.start()
+          await keeper.start()
+        } catch (thrown) {
+          await stop(0)
+          throw thrown
+        }
+        return undefined
+      })
+    },
+
+    stop: (graceMs) => stop(graceMs),
+
+    async report() {
+      inboxFigures = await figures()
+      return {
+        bots: [...supervisor.statuses, ...resting.values()],
+        pool: messages.stats(),
+        inbox: inboxFigures,
+        store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
+      }
+    },
+
+    async addBot(input: BotInput) {
+      return await result(async () => {
+        const bot = await openedStore().bots.add({ ...input, appSecret: new Secret(input.appSecret) })
+        if (boot.startsBots) startBot(bot)
+        return record(bot)
+      })
+    },
+
+    async listBots() {
+      return await result(async () => (await openedStore().bots.list()).map(record))
+    },
+
+    killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
+  }
+
+  /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
+  async function stop(graceMs: number): Promise<void> {
+    const stopAt = clock.now() + graceMs
+    await supervisor.drain(graceMs)
+    await messages.stop(Math.max(0, stopAt - clock.now()))
+    await supervisor.stop()
+    await keeper.close()
+  }
+
+  function openedStore(): NonNullable<typeof keeper.store> {
+    const { store } = keeper
+    if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database cannot be reached now')
+    return store
+  }
+
+  async function figures(): Promise<SupervisorReport['inbox']> {
+    const { store } = keeper
+    if (store === undefined) return inboxFigures
+    return await new Promise((resolve) => {
+      const cancel = clock.after(SUMMARY_DEADLINE_MS, () => resolve(inboxFigures))
+      store.inbox
+        .summary()
+        .then(resolve, () => resolve(inboxFigures))
+        .finally(cancel)
+    })
+  }
+}
+
+function restReason(bot: Bot, connectionCount: number, maxConnections: number): string | undefined {
+  if (!bot.enabled) return 'the bot is disabled'
+  if (!bot.useWebSocket) return 'the bot is in webhook mode'
+  if (connectionCount >= maxConnections) {
+    return `this instance already has ${maxConnections} connections: raise maxConnections (FS_MAX_CONNECTIONS)`
+  }
+  return undefined
+}
+
+function record({ appSecret: _appSecret, ...shown }: Bot): BotRecord {
+  return shown
+}
+
+async function result<T>(run: () => Promise<T>): Promise<Result<T>> {
+  try {
+    return { ok: true, value: await run() }
+  } catch (thrown) {
+    return { ok: false, error: toErrorRecord(thrown) }
+  }
+}

@@ -1,0 +1,18 @@
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import type { InboxStore, Store } from '../../src/store/store.ts'
+
+/** An inbox that may be used before its store is open: until then every call says STORE_UNAVAILABLE, as it does when the database goes away later. */
+export function lateInbox(current: () => Store | undefined): InboxStore {
+  const inbox = (): InboxStore => {
+    const store = current()
+    if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database is not open yet')
+    return store.inbox
+  }
+  return {
+    accept: async (events) => await inbox().accept(events),
+    claim: async (claim) => await inbox().claim(claim),
+    finish: async (finished) => await inbox().finish(finished),
+    settle: async (settled) => await inbox().settle(settled),
+    summary: async () => await inbox().summary(),
+  }
+}

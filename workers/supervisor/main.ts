@@ -1,0 +1,18 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { expose } from 'comlink'
+import { systemClock } from '../../src/core/clock.ts'
+import type { HostControl, HostSignal, SupervisorBoot } from '../../src/protocol/host.ts'
+import { composeSupervisor } from './compose.ts'
+
+// Whatever is thrown from here on ends this thread only; the handle starts the next one.
+const { controlPort, ...boot } = workerData as SupervisorBoot
+
+const control = composeSupervisor({
+  boot,
+  clock: systemClock,
+  random: Math.random,
+  emit: (signal: HostSignal) => parentPort?.postMessage(signal),
+})
+
+// Frozen and without a prototype: comlink lets the other side read and overwrite what it exposes.
+expose(Object.freeze(Object.assign<object, HostControl>(Object.create(null) as object, control)), controlPort)

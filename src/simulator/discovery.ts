@@ -31,11 +31,12 @@ export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
     const verdict = failures.decide('discovery', appId)
     if (verdict.kind === 'hang') return neverAnswered()
     const refusal = verdict.kind === 'fail' ? verdict : refusalOf(parts, appId, body['AppSecret'])
+    const headers = verdict.kind === 'fail' ? verdict.headers : {}
     const code = refusal?.code ?? 0
     const answer: Answer =
       refusal === undefined
         ? { http: 200, body: { code, msg: 'success', data: endpointOf(parts, appId) } }
-        : { http: 200, ...refusal, body: { code, msg: refusal.msg, data: { URL: '' } } }
+        : { http: refusal.http, headers, body: { code, msg: refusal.msg, data: { URL: '' } } }
     history.append({ kind: 'discovery', appId, code, http: answer.http })
     return send(c, answer, verdict)
   })
@@ -46,13 +47,13 @@ function refusalOf(
   { apps, gateway }: DiscoveryParts,
   appId: string,
   secret: unknown,
-): { code: number; msg: string } | undefined {
-  if (appId === '') return { code: AUTH_FAILED, msg: 'auth failed' }
+): { http: number; code: number; msg: string } | undefined {
+  if (appId === '') return { http: 200, code: AUTH_FAILED, msg: 'auth failed' }
   const app = apps.find(appId)
-  if (app === undefined) return { code: INVALID_APP, msg: 'app_id or app_secret is invalid' }
-  if (app.appSecret !== secret) return { code: AUTH_FAILED, msg: 'auth failed' }
+  if (app === undefined) return { http: 200, code: INVALID_APP, msg: 'app_id or app_secret is invalid' }
+  if (app.appSecret !== secret) return { http: 200, code: AUTH_FAILED, msg: 'auth failed' }
   if (gateway.isFull(appId)) {
-    return { code: EXCEEDED_CONNECTION_LIMIT, msg: 'the number of connections exceeded the limit' }
+    return { http: 200, code: EXCEEDED_CONNECTION_LIMIT, msg: 'the number of connections exceeded the limit' }
   }
   return undefined
 }

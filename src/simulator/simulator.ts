@@ -113,7 +113,7 @@ export class FeishuSimulator {
   /** Closes everything that was opened; the history stays. Tolerates never-started and twice. */
   async stop(): Promise<void> {
     for (const traffic of this.#traffic.values()) traffic.stop()
-    this.#timers.cancelAll()
+    this.#timers.stop()
     if (this.#state !== 'started') return
     this.#state = 'stopped'
     const closed = once(this.#server, 'close')

@@ -1,14 +1,16 @@
 import { type Clock, systemClock } from '../core/clock.ts'
 
-/** A clock that can take back everything it still owes. */
+/** A clock that can be stopped: what it still owes is dropped, and so is what is asked of it later. */
 export class TimerSet implements Clock {
   readonly #cancels = new Set<() => void>()
+  #isStopped = false
 
   now(): number {
     return systemClock.now()
   }
 
   after(delayMs: number, run: () => void): () => void {
+    if (this.#isStopped) return () => {}
     const cancelTimer = systemClock.after(delayMs, () => {
       this.#cancels.delete(cancel)
       run()
@@ -21,7 +23,8 @@ export class TimerSet implements Clock {
     return cancel
   }
 
-  cancelAll(): void {
+  stop(): void {
+    this.#isStopped = true
     for (const cancel of this.#cancels) cancel()
   }
 }

@@ -23,26 +23,15 @@ function eventOf(what: Step[0], messageId: string): HistoryEvent {
   const chatId = messageId.slice(0, 1)
   const delivery = { appId, eventId: `e-${messageId}`, messageId, deliveryId: `d-${messageId}`, attempt: 1 }
   const ack = { kind: 'acked', ...delivery, connectionId: 'c', late: false } as const
-  switch (what) {
-    case 'sent':
-      return { kind: 'sent', appId, chatId, messageId, eventId: `e-${messageId}`, text: messageId, index: 0 }
-    case 'pushed':
-      return { kind: 'pushed', ...delivery, connectionId: 'c' }
-    case 'acked':
-      return { ...ack, code: 200, latencyMs: 12 }
-    case 'failed':
-      return { ...ack, code: 500, latencyMs: 900 }
-    default:
-      return {
-        kind: 'message_created',
-        appId,
-        chatId,
-        messageId: 'om',
-        replyTo: messageId,
-        msgType: 'text',
-        content: '',
-      }
-  }
+  const reply = { kind: 'message_created', appId, chatId, messageId: 'om', replyTo: messageId } as const
+  const events = {
+    sent: { kind: 'sent', appId, chatId, messageId, eventId: `e-${messageId}`, text: messageId, index: 0 },
+    pushed: { kind: 'pushed', ...delivery, connectionId: 'c' },
+    acked: { ...ack, code: 200, latencyMs: 12 },
+    failed: { ...ack, code: 500, latencyMs: 900 },
+    reply: { ...reply, msgType: 'text', content: '' },
+  } as const
+  return events[what]
 }
 
 const handled = (message: string): Step[] => [
@@ -145,7 +134,7 @@ describe('checkHistory', () => {
 
   it('checks 100 000 messages of one chat', () => {
     const messages = Array.from({ length: 100_000 }, (_, index) => `a${index}`)
-    const replies = messages.map((message): Step => ['reply', message]).reverse()
+    const replies = messages.map((message): Step => ['reply', message]).toReversed()
     const check = checkHistory(entriesOf([...messages.flatMap(pushAck), ...replies]))
     expect(check.reordered).toBe((100_000 * 99_999) / 2)
   })

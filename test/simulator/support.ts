@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { Client, EventDispatcher, LoggerLevel, WSClient } from '@larksuiteoapi/node-sdk'
 import { afterEach } from 'vitest'
 import { WebSocket } from 'ws'
@@ -76,6 +77,20 @@ export async function post(url: string, body: unknown, headers: Record<string, s
 export async function discover(url: string, app: TestApp): Promise<string> {
   const { body } = await post(`${url}/callback/ws/endpoint`, { AppID: app.appId, AppSecret: app.appSecret })
   return (body['data'] as { URL: string }).URL
+}
+
+/** Why the gateway refused a handshake. */
+export async function refusalOf(endpoint: string) {
+  const socket = new WebSocket(endpoint)
+  closeLater(() => socket.terminate())
+  socket.on('error', () => {})
+  const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
+  const { headers } = answer
+  return {
+    status: headers['handshake-status'],
+    msg: headers['handshake-msg'],
+    code: headers['handshake-autherrcode'],
+  }
 }
 
 /** A client without an SDK: it pings and acknowledges only when told to. */

@@ -1,0 +1,50 @@
+import { access } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import { asObject } from '../../src/core/as-object.ts'
+import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
+import type { ChatHandler } from '../../src/handlers/define-handler.ts'
+import { echo } from '../../src/handlers/echo.ts'
+import type { HandlerRef } from '../../src/protocol/chat.ts'
+
+const BUILT_IN = { echo } as const satisfies Record<string, ChatHandler>
+
+const loaded = new Map<string, ChatHandler>()
+let failedImports = 0
+
+/** Rejects with `HANDLER_UNLOADABLE`, naming the file and the reason. A handler is loaded once per thread. */
+export async function loadHandler(ref: HandlerRef): Promise<ChatHandler> {
+  if (ref.kind === 'builtin') return BUILT_IN[ref.name]
+  const known = loaded.get(ref.path)
+  if (known !== undefined) return known
+  const handler = await importHandler(ref.path)
+  loaded.set(ref.path, handler)
+  return handler
+}
+
+async function importHandler(path: string): Promise<ChatHandler> {
+  await access(path).catch(() => {
+    throw unloadable(path, 'there is no such file, or it cannot be read')
+  })
+  const url = pathToFileURL(path)
+  // Node remembers a failed import by its URL: a mended file needs another one.
+  if (failedImports > 0) url.searchParams.set('retry', String(failedImports))
+  let namespace: unknown
+  try {
+    namespace = await import(url.href)
+  } catch (thrown) {
+    failedImports += 1
+    throw unloadable(path, `it threw while being loaded: ${errorText(thrown)}`)
+  }
+  const exported = asObject(namespace)['default']
+  // A CommonJS file compiled from an ES module has its default export one level down.
+  const handler = typeof exported === 'function' ? exported : asObject(exported)['default']
+  if (typeof handler !== 'function') {
+    failedImports += 1
+    throw unloadable(path, 'its default export is not a function')
+  }
+  return handler as ChatHandler
+}
+
+function unloadable(path: string, reason: string): FeishuSupervisorError {
+  return new FeishuSupervisorError('HANDLER_UNLOADABLE', `the handler ${path} cannot be used: ${reason}`)
+}

@@ -1,0 +1,52 @@
+/** A claimed lane that is being worked on. */
+export interface BusyLane {
+  readonly botId: string
+  /** `handling` uses a pool thread; `delivering` waits for the store and for Feishu. */
+  readonly stage: 'handling' | 'delivering'
+}
+
+export interface DemandLimits {
+  readonly threads: number
+  /** Lanes of one bot that may be busy at a time. */
+  readonly lanesPerBot: number
+}
+
+export interface Demand {
+  readonly limit: number
+  readonly excludeBotIds: readonly string[]
+}
+
+/**
+ * What to claim next: never more than there are free threads, and never so much that one bot could
+ * get beyond its share even if everything claimed were its own. 0 means: wait until something ends.
+ *
+ * A bot alone may use all threads but one, which stays free for a bot that wakes up; several share,
+ * each at most half. A bot whose replies do not go out stops getting new work, others do not.
+ */
+export function demand(lanes: Iterable<BusyLane>, limits: DemandLimits): Demand {
+  const bots = new Map<string, { handling: number; delivering: number }>()
+  let handling = 0
+  for (const { botId, stage } of lanes) {
+    const bot = bots.get(botId) ?? { handling: 0, delivering: 0 }
+    bots.set(botId, bot)
+    bot[stage] += 1
+    if (stage === 'handling') handling += 1
+  }
+  const activeBots = [...bots.values()].filter((bot) => bot.handling > 0).length
+  const share = threadShare(limits.threads, activeBots)
+
+  const excludeBotIds: string[] = []
+  let limit = Math.min(limits.threads - handling, share, limits.lanesPerBot)
+  for (const [botId, bot] of bots) {
+    const room = Math.min(share - bot.handling, limits.lanesPerBot - bot.handling - bot.delivering)
+    if (room <= 0) excludeBotIds.push(botId)
+    else limit = Math.min(limit, room)
+  }
+  return { limit: Math.max(0, limit), excludeBotIds }
+}
+
+/** Most threads one bot may use. */
+export function threadShare(threads: number, activeBots: number): number {
+  const share = activeBots <= 1 ? threads - 1 : Math.min(threads - 1, Math.ceil(threads / 2))
+  return Math.max(1, share)
+}

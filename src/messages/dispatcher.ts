@@ -1,0 +1,199 @@
+import { backoffDelayMs } from '../core/backoff.ts'
+import type { Clock } from '../core/clock.ts'
+import type { HandlerRef } from '../protocol/chat.ts'
+import type { MessageEvent } from '../protocol/events.ts'
+import type { Claimed, InboxStore } from '../store/store.ts'
+import type { SendReply } from './deliver-replies.ts'
+import { demand } from './demand.ts'
+import { FencedWriter } from './fenced-writer.ts'
+import type { HandlerPool } from './handle-event.ts'
+import { LaneRun, type LaneRunDeps } from './lane-run.ts'
+import type { MessagesOptions } from './options.ts'
+import { type Nap, Sleeper } from './sleeper.ts'
+
+export interface DispatcherDeps {
+  readonly inbox: Pick<InboxStore, 'claim' | 'finish' | 'settle'>
+  readonly pool: HandlerPool
+  /** Names this supervisor thread in every claim. */
+  readonly owner: string
+  readonly handler: HandlerRef
+  readonly sendReply: SendReply
+  readonly options: MessagesOptions
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly emit: (event: MessageEvent) => void
+}
+
+/** `draining`: nothing new is begun. `aborting`: handlers and sends are cut short. `stopped`: nothing is written any more. */
+type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
+
+/** How long the stop waits, after its grace, for the store to take the claims back. */
+const GIVE_BACK_MS = 1_000
+
+/** Lanes of bots that have their share may be due all the time; without a pause the loop would spin on them. */
+const MIN_PAUSE_MS = 100
+
+/**
+ * Claims due lanes as far as there are free threads, and sees each through to its end.
+ *
+ * A lane belongs to one LaneRun at a time, because the store hands it out to one owner at a time and
+ * gets it back with the last write of the run. Order per lane follows from that alone.
+ */
+export class Dispatcher {
+  readonly #deps: DispatcherDeps
+  readonly #laneDeps: LaneRunDeps
+  /** Waits of the claim loop and of writes to a store that does not answer. */
+  readonly #waits: Sleeper
+  readonly #sends: Sleeper
+  readonly #lanes = new Map<LaneRun, Promise<void>>()
+  #phase: Phase = 'idle'
+  #loop: Promise<void> = Promise.resolve()
+  #failedClaims = 0
+  #isWoken = false
+  #pause: { readonly nap: Nap; readonly canWake: boolean } | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps
+    this.#waits = new Sleeper(deps.clock)
+    this.#sends = new Sleeper(deps.clock)
+    this.#laneDeps = this.#makeLaneDeps()
+  }
+
+  /** Lanes claimed and not given back yet. */
+  get laneCount(): number {
+    return this.#lanes.size
+  }
+
+  start(): void {
+    if (this.#phase !== 'idle') return
+    this.#phase = 'running'
+    this.#loop = this.#claimLoop()
+  }
+
+  /** There may be something to claim. */
+  wake(): void {
+    this.#isWoken = true
+    // A store that does not answer is left alone until its pause is over, however much work waits.
+    if (this.#pause?.canWake) this.#pause.nap.end()
+  }
+
+  /** The store can be reached again: even a pause after a failed claim is over. */
+  resume(): void {
+    this.#isWoken = true
+    this.#pause?.nap.end()
+  }
+
+  /**
+   * Claims nothing more and waits up to `graceMs` for handlers and sends; what is left then is cut
+   * short and given back uncounted. Resolves at most about a second after that, store or no store:
+   * claims it could not give back are freed with the owner's lease.
+   */
+  stop(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs)
+    return this.#stopping
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#phase = 'draining'
+    this.#pause?.nap.end()
+    await this.#waits.within(graceMs, this.#allDone())
+    this.#phase = 'aborting'
+    this.#sends.close()
+    const closed = this.#deps.pool.close(0)
+    await this.#waits.within(GIVE_BACK_MS, Promise.all([this.#allDone(), closed]))
+    this.#phase = 'stopped'
+    this.#waits.close()
+  }
+
+  async #allDone(): Promise<void> {
+    await this.#loop
+    await Promise.all(this.#lanes.values())
+  }
+
+  async #claimLoop(): Promise<void> {
+    while (this.#phase === 'running') {
+      this.#isWoken = false
+      const pauseMs = await this.#claim()
+      if (pauseMs > 0 && !this.#isWoken) await this.#pauseFor(pauseMs, true)
+    }
+  }
+
+  /** Answers how long to wait before the next claim, unless woken. */
+  async #claim(): Promise<number> {
+    const { inbox, owner, options, random } = this.#deps
+    const { limit, excludeBotIds } = demand(this.#lanes.keys(), {
+      threads: this.#deps.pool.threads,
+      lanesPerBot: options.lanesPerBot,
+    })
+    if (limit === 0) return options.pollMs
+    try {
+      const { items, nextDueMs } = await inbox.claim({ owner, limit, excludeBotIds })
+      this.#failedClaims = 0
+      for (const item of items) this.#begin(item)
+      if (items.length > 0 && nextDueMs === 0) return 0
+      return Math.min(options.pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? options.pollMs))
+    } catch {
+      this.#failedClaims += 1
+      await this.#pauseFor(backoffDelayMs(this.#failedClaims, options.storeBackoff, random()), false)
+      return 0
+    }
+  }
+
+  async #pauseFor(ms: number, canWake: boolean): Promise<void> {
+    if (this.#phase !== 'running') return
+    const nap = this.#waits.nap(ms)
+    this.#pause = { nap, canWake }
+    await nap.over
+    this.#pause = undefined
+  }
+
+  #begin(item: Claimed): void {
+    const lane = new LaneRun(item, this.#laneDeps)
+    const done = lane.run().finally(() => {
+      this.#lanes.delete(lane)
+      this.wake()
+    })
+    this.#lanes.set(lane, done)
+  }
+
+  #makeLaneDeps(): LaneRunDeps {
+    const { inbox, pool, owner, handler, sendReply, options, clock, random, emit } = this.#deps
+    const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
+    const writing = {
+      maxBatch: options.maxBatch,
+      backoff: options.storeBackoff,
+      sleeper: this.#waits,
+      random,
+      isStopped: () => this.#phase === 'stopped',
+    }
+    return {
+      owner,
+      handling: {
+        pool,
+        handler,
+        handlerTimeoutMs: options.handlerTimeoutMs,
+        policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
+        clock,
+        random,
+        isAborting,
+      },
+      delivery: {
+        sendReply,
+        settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
+        owner,
+        policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
+        sendTimeoutMs: options.sendTimeoutMs,
+        sends: this.#sends,
+        random,
+        isAborting,
+        emit,
+      },
+      finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
+      isStopping: () => this.#phase !== 'running',
+      emit,
+      onThreadFree: () => this.wake(),
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { availableParallelism } from 'node:os'
+import type { BackoffPolicy } from '../core/backoff.ts'
+
+/** How messages are handled; all durations in milliseconds. */
+export interface MessagesOptions {
+  /** Threads of the chat pool. Default: one less than the processors, 1 to 8. */
+  readonly threads: number
+  /** Soft memory limit of one pool thread. Default 256. */
+  readonly threadMemoryMb: number
+  /** Limit of one run of a handler, counted from its dispatch; then its thread is replaced. Default 60 000. */
+  readonly handlerTimeoutMs: number
+  /** Limit of loading the handler at start. Default 30 000. */
+  readonly probeTimeoutMs: number
+  /** Runs of a handler before its message becomes a dead letter. Default 5. */
+  readonly maxAttempts: number
+  /** Waits between runs. Default 1 s x2 to 5 min. */
+  readonly backoff: BackoffPolicy
+  /** Sends of a reply before it becomes a dead letter. Default 20. */
+  readonly maxReplyAttempts: number
+  /** Waits between sends. Default 500 ms x2 to 60 s. */
+  readonly replyBackoff: BackoffPolicy
+  /** A send without an answer counts as failed by then; longer than the sender's own limit. Default 60 000. */
+  readonly sendTimeoutMs: number
+  /** Chats of one bot that may be busy at a time, most of them waiting for Feishu to take a reply. Default 64. */
+  readonly lanesPerBot: number
+  /** The inbox is looked at this often even if nothing called for it. Default 5 000. */
+  readonly pollMs: number
+  /** Waits while the store cannot be reached. Default 100 ms x2 to 5 s. */
+  readonly storeBackoff: BackoffPolicy
+  /** Rows of one transaction. Default 200. */
+  readonly maxBatch: number
+  /** Events that may wait for storage, over all bots; more are refused. Default 8 192: a flooding bot meets its own credit window first. */
+  readonly maxWaiting: number
+}
+
+export const MESSAGES_DEFAULTS = {
+  threads: Math.max(1, Math.min(8, availableParallelism() - 1)),
+  threadMemoryMb: 256,
+  handlerTimeoutMs: 60_000,
+  probeTimeoutMs: 30_000,
+  maxAttempts: 5,
+  backoff: { firstMs: 1_000, maxMs: 300_000, factor: 2, jitter: 0.2 },
+  maxReplyAttempts: 20,
+  replyBackoff: { firstMs: 500, maxMs: 60_000, factor: 2, jitter: 0.2 },
+  sendTimeoutMs: 60_000,
+  lanesPerBot: 64,
+  pollMs: 5_000,
+  storeBackoff: { firstMs: 100, maxMs: 5_000, factor: 2, jitter: 0.2 },
+  maxBatch: 200,
+  maxWaiting: 8_192,
+} as const satisfies MessagesOptions

@@ -1,0 +1,139 @@
+import { type Deferred, deferred } from '../../src/core/deferred.ts'
+import type { ErrorRecord } from '../../src/core/errors.ts'
+import type { SendOutcome } from '../../src/protocol/data.ts'
+import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import type { HandlerPool } from '../../src/messages/handle-event.ts'
+import { MESSAGES_DEFAULTS, type MessagesOptions } from '../../src/messages/options.ts'
+import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
+import type { MessageEvent } from '../../src/protocol/events.ts'
+import type { FeishuEvent, OutgoingReply } from '../../src/protocol/message.ts'
+import { FakeClock, settle } from './fake-clock.ts'
+import { MemoryStore } from './memory-store.ts'
+
+export function messageEvent(chatId: string, messageId: string, text = messageId): FeishuEvent {
+  return {
+    dedupeKey: `m:${messageId}`,
+    eventId: `e-${messageId}`,
+    type: 'im.message.receive_v1',
+    lane: chatId,
+    createdAt: 1_700_000_000_000,
+    payload: JSON.stringify({
+      schema: '2.0',
+      event: {
+        sender: { sender_id: { open_id: 'ou_1' } },
+        message: {
+          message_id: messageId,
+          chat_id: chatId,
+          chat_type: 'p2p',
+          message_type: 'text',
+          create_time: '1700000000000',
+          content: JSON.stringify({ text }),
+        },
+      },
+    }),
+  }
+}
+
+export function handled(...texts: string[]): ChatOutcome {
+  return { kind: 'handled', replies: texts.map((text) => ({ msgType: 'text', content: JSON.stringify({ text }) })) }
+}
+
+export function failed(message = 'broken'): ChatOutcome {
+  return { kind: 'failed', error: { code: 'HANDLER_FAILED', message, retryable: true } }
+}
+
+export function sendFailed(error: Partial<ErrorRecord> = {}, retryAfterMs?: number): SendOutcome {
+  const record: ErrorRecord = { code: 'REPLY_FAILED', message: 'busy', retryable: true, ...error }
+  return { kind: 'failed', failure: { error: record, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) } }
+}
+
+export const SENT: SendOutcome = { kind: 'sent', messageId: 'om_sent' }
+
+export interface Run extends Deferred<ChatOutcome> {
+  readonly botId: string
+  readonly chatId: string
+  readonly messageId: string
+  readonly attempt: number
+}
+
+/** A pool whose handlers end when the test says so. */
+export class FakePool implements HandlerPool {
+  readonly threads: number
+  /** Every run so far; `running` are those that have not ended. */
+  readonly runs: Run[] = []
+  readonly running = new Set<Run>()
+  /** Set to let handlers end by themselves. */
+  answer: ((run: Run) => Promise<ChatOutcome>) | undefined
+
+  constructor(threads: number) {
+    this.threads = threads
+  }
+
+  async run(task: ChatTask): Promise<ChatOutcome> {
+    if (task.kind !== 'message') throw new Error('only messages are expected')
+    const { botId, chatId, messageId } = task.message
+    const run = { ...deferred<ChatOutcome>(), botId, chatId, messageId, attempt: task.attempt }
+    this.runs.push(run)
+    this.running.add(run)
+    if (this.answer !== undefined) void this.answer(run).then(run.resolve)
+    return run.promise.finally(() => this.running.delete(run))
+  }
+
+  close(): Promise<void> {
+    for (const run of this.running) run.resolve(failed('the chat pool was closed'))
+    return Promise.resolve()
+  }
+}
+
+export interface Bench {
+  readonly clock: FakeClock
+  readonly store: MemoryStore
+  readonly pool: FakePool
+  readonly dispatcher: Dispatcher
+  readonly events: MessageEvent[]
+  /** Every call of the send port. */
+  readonly sends: { readonly botId: string; readonly reply: OutgoingReply }[]
+  /** Stores events of one bot as if they had been accepted, and wakes the dispatcher. */
+  put(botId: string, ...events: FeishuEvent[]): Promise<void>
+}
+
+export interface BenchOptions {
+  readonly threads?: number
+  readonly options?: Partial<MessagesOptions>
+  readonly send?: (reply: OutgoingReply, botId: string) => Promise<SendOutcome>
+}
+
+export function bench({ threads = 4, options = {}, send = () => Promise.resolve(SENT) }: BenchOptions = {}): Bench {
+  const clock = new FakeClock()
+  const store = new MemoryStore(clock)
+  const pool = new FakePool(threads)
+  const events: MessageEvent[] = []
+  const sends: { botId: string; reply: OutgoingReply }[] = []
+  const dispatcher = new Dispatcher({
+    inbox: store,
+    pool,
+    owner: 'instance-1',
+    handler: { kind: 'builtin', name: 'echo' },
+    sendReply: (botId, reply) => {
+      sends.push({ botId, reply })
+      return send(reply, botId)
+    },
+    options: { ...MESSAGES_DEFAULTS, ...options, threads },
+    clock,
+    random: () => 0.5,
+    emit: (event) => events.push(event),
+  })
+  return {
+    clock,
+    store,
+    pool,
+    dispatcher,
+    events,
+    sends,
+    async put(botId, ...accepted) {
+      await store.accept(accepted.map((event) => ({ botId, event })))
+      dispatcher.wake()
+      await settle()
+    },
+  }
+}

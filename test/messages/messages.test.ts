@@ -1,0 +1,53 @@
+import { resolve } from 'node:path'
+import { afterEach, expect, it } from 'vitest'
+import { systemClock } from '../../src/core/clock.ts'
+import { deferred } from '../../src/core/deferred.ts'
+import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import type { HandlerRef } from '../../src/protocol/chat.ts'
+import type { MessageEvent } from '../../src/protocol/events.ts'
+import { messageEvent } from './dispatcher-bench.ts'
+import { MemoryStore } from './memory-store.ts'
+
+let messages: Messages | undefined
+
+afterEach(() => messages?.stop(0))
+
+function create(handler: HandlerRef) {
+  const inbox = new MemoryStore(systemClock)
+  const events: MessageEvent[] = []
+  const replied = deferred<string>()
+  messages = createMessages({
+    inbox,
+    owner: 'instance-1',
+    handler,
+    chatWorker: resolve('dist/workers/chat.cjs'),
+    sendReply: async (_botId, reply) => ({ kind: 'sent', messageId: `sent-${reply.messageId}` }),
+    clock: systemClock,
+    random: Math.random,
+    emit(event) {
+      events.push(event)
+      if (event.stage === 'replied') replied.resolve(event.messageId)
+    },
+    onIdleDeath: () => {},
+    options: { threads: 1 },
+  })
+  return { messages, inbox, events, replied: replied.promise }
+}
+
+it('an accepted event is handled in a thread and answered', async () => {
+  const subject = create({ kind: 'builtin', name: 'echo' })
+  await subject.messages.start()
+  await subject.messages.accept('a', messageEvent('c', 'm1', 'hello'))
+  expect(await subject.replied).toBe('sent-m1')
+  await subject.messages.stop(5_000)
+  expect(subject.inbox.rows[0]!.replies).toMatchObject([{ content: '{"text":"hello"}', state: 'sent' }])
+  expect(subject.events.map((event) => event.stage)).toEqual(['received', 'handled', 'replied'])
+  expect(subject.messages.stats()).toEqual({ threads: 0, busy: 0, queued: 0 })
+})
+
+it('a handler that cannot be loaded is told at the start; events are stored all the same', async () => {
+  const subject = create({ kind: 'module', path: resolve('test/fixtures/handlers/bad-import.mjs') })
+  await expect(subject.messages.start()).rejects.toMatchObject({ code: 'HANDLER_UNLOADABLE' })
+  await subject.messages.accept('a', messageEvent('c', 'm1'))
+  expect(subject.inbox.rows[0]).toMatchObject({ state: 'available', attempt: 0 })
+})

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { build } from 'esbuild'
 
@@ -51,7 +50,7 @@ const entries = [
 ]
 
 await mkdir('dist/workers', { recursive: true })
-for (const { name, ...options } of entries.filter(({ name }) => existsSync(`workers/${name}/main.ts`))) {
+for (const { name, ...options } of entries) {
   const { metafile } = await build({
     bundle: true,
     platform: 'node',

@@ -99,8 +99,8 @@ const schema = z.strictObject({
       maxAttempts: count.default(5),
       /** Waits between them. Default 1 s x2 to 5 min. */
       backoff: backoff({ firstMs: 1_000, maxMs: 300_000, factor: 2, jitter: 0.2 }),
-      /** Sends of a reply before it becomes a dead letter. Default 20. */
-      maxReplyAttempts: count.default(20),
+      /** Sends of a reply before it becomes a dead letter; the default keeps trying for about an hour. Default 70. */
+      maxReplyAttempts: count.default(70),
       /** Waits between them. Default 500 ms x2 to 60 s. */
       replyBackoff: backoff({ firstMs: 500, maxMs: 60_000, factor: 2, jitter: 0.2 }),
       /** How long this instance's claims outlive it if it dies without a word. Default 15 000. */

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { bearerAuth } from 'hono/bearer-auth'
+import { HTTPException } from 'hono/http-exception'
 import type { SupervisorStatus } from '../protocol/status.ts'
 import { connectionView, supervisorView } from './status-view.ts'
 
@@ -21,7 +22,9 @@ const PREFIX = '/api/feishu'
 export function createRoutes(view: AppView, { fastAttempts, apiToken }: RoutesOptions): Hono {
   const app = new Hono({ strict: false })
   app.notFound((c) => c.json({ success: false, error: 'Not found' }, 404))
-  app.onError((_error, c) => c.json({ success: false, error: 'Internal error' }, 500))
+  app.onError((error, c) =>
+    error instanceof HTTPException ? error.getResponse() : c.json({ success: false, error: 'Internal error' }, 500),
+  )
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
@@ -30,7 +33,18 @@ export function createRoutes(view: AppView, { fastAttempts, apiToken }: RoutesOp
     return c.json({ status: isReady ? 'ready' : 'not ready', supervisor: state, store }, isReady ? 200 : 503)
   })
 
-  if (apiToken !== undefined) app.use(`${PREFIX}/*`, bearerAuth({ token: apiToken }))
+  if (apiToken !== undefined) {
+    const message = { success: false, error: 'Unauthorized' }
+    app.use(
+      `${PREFIX}/*`,
+      bearerAuth({
+        token: apiToken,
+        noAuthenticationHeader: { message },
+        invalidAuthenticationHeader: { message },
+        invalidToken: { message },
+      }),
+    )
+  }
   app.get(`${PREFIX}/supervisor`, async (c) => c.json(supervisorView(await view.status())))
   app.get(`${PREFIX}/ws/status`, async (c) => {
     const { bots } = await view.status()

@@ -15,7 +15,7 @@ export interface MessagesOptions {
   readonly maxAttempts: number
   /** Waits between runs. Default 1 s x2 to 5 min. */
   readonly backoff: BackoffPolicy
-  /** Sends of a reply before it becomes a dead letter. Default 20. */
+  /** Sends of a reply before it becomes a dead letter. The default keeps trying for about an hour. Default 70. */
   readonly maxReplyAttempts: number
   /** Waits between sends. Default 500 ms x2 to 60 s. */
   readonly replyBackoff: BackoffPolicy
@@ -40,7 +40,7 @@ export const MESSAGES_DEFAULTS = {
   probeTimeoutMs: 30_000,
   maxAttempts: 5,
   backoff: { firstMs: 1_000, maxMs: 300_000, factor: 2, jitter: 0.2 },
-  maxReplyAttempts: 20,
+  maxReplyAttempts: 70,
   replyBackoff: { firstMs: 500, maxMs: 60_000, factor: 2, jitter: 0.2 },
   sendTimeoutMs: 60_000,
   lanesPerBot: 64,

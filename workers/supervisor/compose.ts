@@ -92,7 +92,8 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     },
     changed: (ready, error) => {
       emit({ kind: 'store', event: { ready, ...(error === undefined ? {} : { error }) } })
-      if (error !== undefined) log.error(`the database is not usable: ${error.message}`)
+      // What is not retryable ends the start and is reported there.
+      if (error?.retryable === true) log.error(`the database is not usable: ${error.message}`)
     },
     instanceId: boot.instanceId,
     supersedes: boot.supersedes,

@@ -1,0 +1,226 @@
+import { once } from 'node:events'
+import { readdir, writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, expect, it } from 'vitest'
+import { checkHistory } from '../../src/simulator/check-history.ts'
+import { providePostgres } from '../support/postgres.ts'
+import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
+
+const cleanups = new Cleanups()
+afterEach(cleanups.run)
+
+const ADD_ADA = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', '-', '--name', ADA.name]
+
+/** A data folder that knows bot Ada at this simulator. */
+async function folderWithAda(url: string): Promise<string> {
+  const folder = await cleanups.folder()
+  const added = cleanups.cli([...ADD_ADA, '--domain', url], { FS_DATA_DIR: folder })
+  added.child.stdin?.end(`${ADA.appSecret}\n`)
+  expect(await added.ended).toMatchObject({ code: 0, stderr: '' })
+  return folder
+}
+
+it('loses nothing when the process is killed, and answers at the next start', async () => {
+  const simulator = await cleanups.simulator()
+  const folder = await folderWithAda(simulator.url)
+  const env = { FS_DATA_DIR: folder, FS_PORT: '0' }
+  const first = cleanups.cli(['start'], env)
+  await first.printed('feishu-supervisor is running')
+  await simulator.client.startTraffic({ chats: [{ appId: ADA.appId, chatId: 'oc_1' }], count: 60, perSecond: 60 })
+  await simulator.client.waitForReplies({ count: 15, timeoutMs: 20_000 })
+  first.child.kill('SIGKILL')
+  await first.ended
+
+  const second = cleanups.cli(['start'], env)
+  await second.printed('feishu-supervisor is running')
+  await simulator.client.waitForReplies({ count: 60, timeoutMs: 25_000 })
+  expect(checkHistory(await simulator.client.history())).toMatchObject({
+    sent: 60,
+    replied: 60,
+    lost: 0,
+    duplicated: 0,
+    reordered: 0,
+  })
+  second.child.kill('SIGTERM')
+  expect(await second.ended).toMatchObject({ code: 0 })
+})
+
+it('finishes the message in flight on SIGTERM and exits with 0', async () => {
+  const simulator = await cleanups.simulator()
+  const folder = await folderWithAda(simulator.url)
+  // The handler asks a server of ours, so that the test knows when it runs and decides when it ends.
+  const backend = createHttpServer().listen(0, '127.0.0.1')
+  cleanups.add(() => new Promise((resolve) => backend.close(resolve)))
+  await once(backend, 'listening')
+  const handler = join(folder, 'asks.mjs')
+  await writeFile(
+    handler,
+    `export default async (message, ctx) => {
+       const answer = await fetch('http://127.0.0.1:${portOf(backend)}', { headers: { connection: 'close' } })
+       await ctx.reply(await answer.text())
+     }`,
+  )
+  const started = cleanups.cli(['start'], { FS_DATA_DIR: folder, FS_PORT: '0', FS_HANDLER: handler })
+  await started.printed('feishu-supervisor is running')
+  const asked = once(backend, 'request') as Promise<[IncomingMessage, ServerResponse]>
+  await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'finish this' })
+  const [, answer] = await asked
+  started.child.kill('SIGTERM')
+  await historyEntry(simulator.client, 'connection_closed')
+  answer.end('done')
+  expect(await started.ended).toMatchObject({ code: 0 })
+  expect(checkHistory(await simulator.client.history())).toMatchObject({ sent: 1, replied: 1, duplicated: 0 })
+})
+
+it('ends at once at a second signal, and answers after the next start', async () => {
+  const simulator = await cleanups.simulator()
+  const folder = await folderWithAda(simulator.url)
+  const handler = join(folder, 'never.mjs')
+  await writeFile(handler, 'export default () => new Promise(() => {})')
+  const env = { FS_DATA_DIR: folder, FS_PORT: '0' }
+  const started = cleanups.cli(['start'], { ...env, FS_HANDLER: handler })
+  await started.printed('feishu-supervisor is running')
+  const acked = historyEntry(simulator.client, 'acked')
+  await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'later' })
+  await acked
+  started.child.kill('SIGTERM')
+  started.child.kill('SIGTERM')
+  expect((await started.ended).code).not.toBe(null)
+
+  const next = cleanups.cli(['start'], env)
+  await next.printed('feishu-supervisor is running')
+  await simulator.client.waitForReplies({ count: 1, timeoutMs: 20_000 })
+  expect(checkHistory(await simulator.client.history())).toMatchObject({ sent: 1, replied: 1, duplicated: 0 })
+})
+
+it('names the process that uses the data folder', async () => {
+  const folder = await cleanups.folder()
+  const env = { FS_DATA_DIR: folder, FS_PORT: '0' }
+  const first = cleanups.cli(['start'], env)
+  await first.printed('feishu-supervisor is running')
+  const second = await cleanups.cli(['start'], env).ended
+  expect(second.code).toBe(1)
+  expect(second.stderr).toContain('DATA_DIR_IN_USE')
+  expect(second.stderr).toContain(String(first.child.pid))
+  expect(second.stderr).toContain(folder)
+})
+
+it('says that the port is taken and leaves nothing running', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  cleanups.add(() => new Promise((resolve) => taken.close(resolve)))
+  const port = String(portOf(taken))
+  const { code, stderr } = await cleanups.cli(['start'], { FS_DATA_DIR: await cleanups.folder(), FS_PORT: port }).ended
+  expect(code).toBe(1)
+  expect(stderr).toMatch(new RegExp(`port ${port} of 127.0.0.1 is used by another process: set FS_PORT`))
+})
+
+it.each([
+  { what: 'an unknown FS_ variable', env: { FS_PROT: '1' }, says: /FS_PROT/ },
+  { what: 'a port that is no number', env: { FS_PORT: 'http' }, says: /FS_PORT: expected a port number/ },
+  { what: 'an open address without a token', env: { FS_HOST: '0.0.0.0' }, says: /FS_HOST.*FS_API_TOKEN/ },
+  { what: 'a missing handler file', env: { FS_HANDLER: './missing.mjs' }, says: /no file .*missing\.mjs/ },
+  { what: 'a URL of another database', env: { FS_DATABASE_URL: 'mysql://x' }, says: /databaseUrl: expected postgres/ },
+  { what: 'a key that is none', env: { FS_MASTER_KEY: 'abc', FS_PORT: '0' }, says: /FS_MASTER_KEY is not 32 bytes/ },
+])('refuses $what at start, naming the field', async ({ env, says }) => {
+  const base: Record<string, string> = { FS_DATA_DIR: await cleanups.folder() }
+  const { code, stderr } = await cleanups.cli(['start'], { ...base, ...env }).ended
+  expect(code).toBe(1)
+  expect(stderr).toMatch(says)
+})
+
+it('refuses a handler that throws at import, with its reason', async () => {
+  const folder = await cleanups.folder()
+  const handler = join(folder, 'bad.mjs')
+  await writeFile(handler, "throw new Error('boom at import')")
+  const { code, stderr } = await cleanups.cli(['start'], { FS_DATA_DIR: folder, FS_PORT: '0', FS_HANDLER: handler })
+    .ended
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/bad\.mjs.*boom at import/)
+  expect(stderr).toContain('HANDLER_UNLOADABLE')
+})
+
+it('refuses a data folder that cannot be written', async () => {
+  const folder = await cleanups.folder()
+  await writeFile(join(folder, 'file'), '')
+  const { code, stderr } = await cleanups.cli(['start'], { FS_DATA_DIR: join(folder, 'file', 'x'), FS_PORT: '0' }).ended
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/DATA_DIR_UNUSABLE/)
+})
+
+it('refuses a malformed app id and a second bot of the same app', async () => {
+  const env = { FS_DATA_DIR: await cleanups.folder() }
+  const malformed = await cleanups.cli(['bots', 'add', '--app-id', 'cli_xyz', '--app-secret', 'fake'], env).ended
+  expect(malformed).toMatchObject({ code: 1, stderr: expect.stringMatching(/appId: expected cli_/) })
+  const twice = async (): Promise<{ code: number | null; stderr: string }> =>
+    await cleanups.cli(['bots', 'add', '--app-id', ADA.appId, '--app-secret', 'fake-once'], env).ended
+  expect(await twice()).toMatchObject({ code: 0 })
+  expect(await twice()).toMatchObject({ code: 1, stderr: expect.stringContaining('BOT_EXISTS') })
+  const listed = await cleanups.cli(['bots', 'list'], env).ended
+  expect(listed.stdout).toContain(ADA.appId)
+  expect(listed.stdout).not.toContain('fake-once')
+})
+
+it('runs without the database, is not ready, and recovers when it comes', async (context) => {
+  const postgres = await providePostgres()
+  if ('skip' in postgres) return context.skip(postgres.skip)
+  cleanups.add(() => postgres.drop())
+  const { server } = postgres
+  if (server === undefined) return context.skip('the server of TEST_DATABASE_URL is not ours to stop')
+  await server.stop()
+  const simulator = await cleanups.simulator()
+  const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), databaseUrl: postgres.url })
+  await supervisor.start()
+  expect(await getJson(supervisor, '/healthz')).toMatchObject({ status: 200 })
+  expect(await getJson(supervisor, '/readyz')).toMatchObject({
+    status: 503,
+    body: { status: 'not ready', store: { ready: false, error: { code: 'STORE_UNAVAILABLE' } } },
+  })
+  await expect(supervisor.addBot({ ...ADA, domain: simulator.url })).rejects.toMatchObject({
+    code: 'STORE_UNAVAILABLE',
+  })
+
+  const ready = eventOf(supervisor, 'store', (event) => event.ready)
+  await server.start()
+  await ready
+  expect(await getJson(supervisor, '/readyz')).toMatchObject({ status: 200 })
+  await addConnected(supervisor, ADA, simulator.url)
+  await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
+  expect(await simulator.client.waitForReplies({ count: 1, timeoutMs: 10_000 })).toMatchObject({ isComplete: true })
+})
+
+it('demo --once proves itself and leaves no folder behind', { timeout: 90_000 }, async () => {
+  const temp = await cleanups.folder()
+  const { code, stdout } = await cleanups.cli(['demo', '--once'], { TMPDIR: temp }).ended
+  const figures: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+  expect(figures).toMatchObject({ bots: 2, sent: 200, acked: 200, replied: 200, lost: 0, duplicated: 0, reordered: 0 })
+  expect(Object(figures)).toMatchObject({
+    restarts: expect.toSatisfy((count: number) => count >= 1),
+    ackedWhileHostBlocked: expect.toSatisfy((count: number) => count > 0),
+    maxAckMs: expect.toSatisfy((latency: number) => latency < 3_000),
+  })
+  expect(code).toBe(0)
+  expect(await readdir(temp)).toEqual([])
+})
+
+function portOf(server: { address(): AddressInfo | string | null }): number {
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new TypeError('the server does not listen')
+  return address.port
+}
+
+/** Resolves when the platform's history has an entry of this kind. */
+function historyEntry(
+  client: { follow(onEntry: (entry: { kind: string }) => void): () => void },
+  wanted: string,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const unfollow = client.follow(({ kind }) => {
+      if (kind !== wanted) return
+      unfollow()
+      resolve()
+    })
+  })
+}

@@ -108,7 +108,6 @@ export class GatewayConnection {
     this.#frozen = true
     // Without its listener the bytes run to nowhere, close frames included; the end of the socket still arrives.
     this.#socket.removeAllListeners('data')
-    this.#socket.resume()
   }
 
   #onFrame(data: Buffer): void {

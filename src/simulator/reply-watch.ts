@@ -13,7 +13,7 @@ export interface ReplyProgress {
 /** Knows at any time which sent messages have a visible reply, and lets callers wait for the others. */
 export class ReplyWatch {
   readonly #unanswered = new Set<string>()
-  readonly #waiters = new Set<() => void>()
+  readonly #waiters = new Set<(isLast: boolean) => void>()
   readonly #isTrafficRunning: () => boolean
   #repliedCount = 0
 
@@ -31,27 +31,25 @@ export class ReplyWatch {
     const isComplete = (): boolean =>
       count === undefined ? this.#unanswered.size === 0 && !this.#isTrafficRunning() : this.#repliedCount >= count
     const { promise, resolve } = deferred<ReplyProgress>()
-    const settle = (complete: boolean): void => {
+    const check = (isLast: boolean): void => {
+      if (!isLast && !isComplete()) return
       this.#waiters.delete(check)
       cancelTimer()
       resolve({
-        isComplete: complete,
+        isComplete: isComplete(),
         repliedCount: this.#repliedCount,
         unansweredCount: this.#unanswered.size,
       })
     }
-    const check = (): void => {
-      if (isComplete()) settle(true)
-    }
-    const cancelTimer = systemClock.after(timeoutMs, () => settle(isComplete()))
+    const cancelTimer = systemClock.after(timeoutMs, () => check(true))
     this.#waiters.add(check)
-    check()
+    check(false)
     return promise
   }
 
-  /** To be called when traffic ends: nothing else says that no more messages will come. */
-  onTrafficDone(): void {
-    for (const check of this.#waiters) check()
+  /** Ends every wait at once. */
+  stop(): void {
+    for (const check of this.#waiters) check(true)
   }
 
   #onEntry(entry: HistoryEntry): void {
@@ -60,7 +58,7 @@ export class ReplyWatch {
     } else if (entry.kind === 'message_created' && entry.replyTo !== undefined) {
       if (!this.#unanswered.delete(entry.replyTo)) return
       this.#repliedCount += 1
-      for (const check of this.#waiters) check()
+      for (const check of this.#waiters) check(false)
     }
   }
 }

@@ -114,8 +114,10 @@ export class FeishuSimulator {
   async stop(): Promise<void> {
     for (const traffic of this.#traffic.values()) traffic.stop()
     this.#timers.stop()
-    if (this.#state !== 'started') return
+    this.#replies.stop()
+    const wasStarted = this.#state === 'started'
     this.#state = 'stopped'
+    if (!wasStarted) return
     const closed = once(this.#server, 'close')
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
@@ -144,7 +146,6 @@ export class FeishuSimulator {
     if (plan.chats.length === 0) throw new FeishuSupervisorError('CONFIG_INVALID', 'traffic needs at least one chat')
     const traffic = new Traffic(newId(), plan, (message) => this.sendText(message), this.#timers)
     this.#traffic.set(traffic.id, traffic)
-    void traffic.done.then(() => this.#replies.onTrafficDone())
     return { id: traffic.id, done: traffic.done }
   }
 

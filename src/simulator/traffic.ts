@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { deferred } from '../core/deferred.ts'
+import { FeishuSupervisorError } from '../core/errors.ts'
 
 /** A stream of messages; give `perSecond` or `intervalMs`. */
 export type TrafficPlan = {
@@ -26,6 +27,7 @@ export class Traffic {
   readonly #send: (message: { appId: string; chatId: string; text: string }) => void
   readonly #clock: Pick<Clock, 'after'>
   readonly #finish: (progress: TrafficProgress) => void
+  readonly #intervalMs: number
   readonly #startedAt = performance.now()
   #sentCount = 0
   #isDone = false
@@ -37,6 +39,10 @@ export class Traffic {
     clock: Pick<Clock, 'after'>,
   ) {
     const { promise, resolve } = deferred<TrafficProgress>()
+    this.#intervalMs = 'perSecond' in plan ? 1000 / plan.perSecond : plan.intervalMs
+    if (!Number.isFinite(this.#intervalMs)) {
+      throw new FeishuSupervisorError('CONFIG_INVALID', 'traffic needs a perSecond above 0, or an intervalMs')
+    }
     this.id = id
     this.done = promise
     this.#finish = resolve
@@ -56,9 +62,8 @@ export class Traffic {
   }
 
   #sendDue(): void {
-    if (this.#isDone) return
     const { chats, count, textPrefix = 'message' } = this.#plan
-    const intervalMs = 'perSecond' in this.#plan ? 1000 / this.#plan.perSecond : this.#plan.intervalMs
+    const intervalMs = this.#intervalMs
     const elapsedMs = performance.now() - this.#startedAt
     while (this.#sentCount < count && this.#sentCount * intervalMs <= elapsedMs) {
       const chat = chats[this.#sentCount % chats.length]

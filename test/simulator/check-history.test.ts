@@ -58,8 +58,10 @@ describe('checkHistory', () => {
   })
 
   it('finds duplicated replies', () => {
-    const check = checkHistory(historyOf(...handled('a1'), ['reply', 'a1'], ['reply', 'a1'], ...handled('a2')))
-    expect(check).toMatchObject({ replied: 2, lost: 0, duplicated: 2, duplicatedIds: ['a1'] })
+    const check = checkHistory(
+      historyOf(...handled('a1'), ['reply', 'a1'], ['reply', 'a1'], ...handled('a2'), ['reply', 'a2']),
+    )
+    expect(check).toMatchObject({ replied: 2, lost: 0, duplicated: 3, duplicatedIds: ['a1', 'a2'] })
   })
 
   it('does not count an ack with another code than 200', () => {

@@ -96,6 +96,12 @@ describe('traffic', () => {
     expect(endedAt - startedAt).toBeGreaterThanOrEqual(40)
   })
 
+  it('needs a pace', async () => {
+    const { simulator, app } = await startSimulator()
+    const chats = [{ appId: app.appId, chatId: 'oc_a' }]
+    expect(() => simulator.startTraffic({ chats, count: 1, perSecond: 0 })).toThrow('perSecond above 0')
+  })
+
   it('ends with the simulator', async () => {
     const { simulator, app } = await startSimulator()
     const chats = [{ appId: app.appId, chatId: 'oc_a' }]
@@ -127,5 +133,13 @@ describe('waitForReplies', () => {
     simulator.sendText({ appId: app.appId, chatId: 'oc_a', text: 'hi' })
     const progress = await simulator.waitForReplies({ timeoutMs: 20 })
     expect(progress).toEqual({ isComplete: false, repliedCount: 0, unansweredCount: 1 })
+  })
+
+  it('ends with the simulator', async () => {
+    const { simulator, app } = await startSimulator()
+    simulator.sendText({ appId: app.appId, chatId: 'oc_a', text: 'hi' })
+    const waiting = simulator.waitForReplies({ timeoutMs: 60_000 })
+    await simulator.stop()
+    expect(await waiting).toMatchObject({ isComplete: false, unansweredCount: 1 })
   })
 })

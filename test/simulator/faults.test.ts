@@ -130,13 +130,20 @@ describe('connection faults', () => {
   it('turns connections half-open; their end is still noticed', async () => {
     const { simulator, url, app } = await startSimulator({ ackDeadlineMs: 50 })
     const client = await (await RawClient.connect(url, app)).ready()
+    simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'before' })
+    const frame = await client.next(DATA)
     simulator.freezeConnections(app.appId)
     let frames = 0
     client.socket.on('message', () => (frames += 1))
+    client.ack(frame)
     client.ping()
-    simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'hi' })
-    await simulator.once(entryOf('ack_timeout'), SOON_MS)
+    const after = simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'after' })
+    await simulator.once(
+      entryOf('ack_timeout', ({ eventId }) => eventId === after.eventId),
+      SOON_MS,
+    )
     expect(frames).toBe(0)
+    expect(simulator.history.entries.filter(entryOf('acked'))).toEqual([])
     client.socket.terminate()
     expect(await simulator.once(entryOf('connection_closed'), SOON_MS)).toMatchObject({ code: 1006 })
   })

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/core/clock.ts'
 import { MessageBoard } from '../../src/simulator/message-board.ts'
+import { TimerSet } from '../../src/simulator/timer-set.ts'
 import { TokenDesk } from '../../src/simulator/token-desk.ts'
 import { toMessageEvent } from '../../src/simulator/user-message.ts'
 
@@ -28,6 +30,19 @@ describe('TokenDesk', () => {
     now = 120 * MINUTE_MS
     expect(desk.appOf(first.token)).toBeUndefined()
     expect(desk.appOf(second.token)).toBe(appId)
+  })
+})
+
+describe('TimerSet', () => {
+  it('runs nothing any more once stopped', async () => {
+    const timers = new TimerSet()
+    const ran: string[] = []
+    timers.after(0, () => ran.push('owed'))
+    timers.stop()
+    timers.after(0, () => ran.push('asked later'))
+    // Equal delays end in order, so both would have run before this.
+    await new Promise<void>((resolve) => systemClock.after(0, resolve))
+    expect(ran).toEqual([])
   })
 })
 

@@ -83,8 +83,8 @@ describe('an idle client', () => {
 
 describe('FeishuSimulator', () => {
   it('stops twice and without a start', async () => {
+    await new FeishuSimulator().stop()
     const simulator = new FeishuSimulator()
-    await simulator.stop()
     await simulator.start()
     await simulator.stop()
     await simulator.stop()

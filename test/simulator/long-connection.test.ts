@@ -6,7 +6,6 @@ import {
   DATA,
   discover,
   eventOf,
-  FAST,
   headerOf,
   post,
   RawClient,
@@ -229,12 +228,16 @@ describe('long connection', () => {
   })
 
   it('allows 50 connections per app', async () => {
-    const { url, app } = await startSimulator({ clientConfig: FAST })
+    const { simulator, url, app } = await startSimulator()
     const spare = await discover(url, app)
-    for (let n = 0; n < 50; n += 1) await new RawClient(await discover(url, app)).opened()
+    let last: RawClient | undefined
+    for (let n = 0; n < 50; n += 1) last = await RawClient.connect(url, app)
     const { body } = await post(`${url}/callback/ws/endpoint`, { AppID: app.appId, AppSecret: app.appSecret })
     expect(body).toMatchObject({ code: 1000040350, data: { URL: '' } })
     expect(await refusalOf(spare)).toMatchObject({ status: '514', code: '1000040350' })
+    last?.socket.close()
+    await simulator.once(entryOf('connection_closed'), SOON_MS)
+    await RawClient.connect(url, app)
   })
 })
 

@@ -71,7 +71,7 @@ CREATE TABLE "feishu_outbox" (
 CREATE UNIQUE INDEX "feishu_inbox_dedupe" ON "feishu_inbox" USING btree ("bot_id","dedupe_key");--> statement-breakpoint
 CREATE INDEX "feishu_inbox_open" ON "feishu_inbox" USING btree ("bot_id","lane","id") WHERE state in ('available', 'executing');--> statement-breakpoint
 CREATE INDEX "feishu_inbox_dead" ON "feishu_inbox" USING btree ("id") WHERE state = 'dead';--> statement-breakpoint
-CREATE INDEX "feishu_lanes_waiting" ON "feishu_lanes" USING btree ("bot_id","ready_at") WHERE owner is null and ready_at is not null;--> statement-breakpoint
-CREATE INDEX "feishu_lanes_owned" ON "feishu_lanes" USING btree ("owner") WHERE owner is not null;--> statement-breakpoint
+CREATE INDEX "feishu_lanes_waiting" ON "feishu_lanes" USING btree ("bot_id","ready_at","lane") WHERE owner is null and ready_at is not null;--> statement-breakpoint
+CREATE INDEX "feishu_lanes_owned" ON "feishu_lanes" USING btree ("owner","bot_id","lane") WHERE owner is not null;--> statement-breakpoint
 CREATE INDEX "feishu_outbox_pending" ON "feishu_outbox" USING btree ("bot_id","lane","inbox_id","part") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "feishu_outbox_dead" ON "feishu_outbox" USING btree ("inbox_id","part") WHERE state = 'dead';

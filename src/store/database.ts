@@ -16,6 +16,15 @@ export interface Statement {
   readonly text: string
 }
 
+/** What the inbox needs of a database. */
+export interface Queries {
+  /** Runs one statement; `doing` completes the sentence "the database is unavailable while ...". */
+  query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[], doing: string): Promise<Row[]>
+}
+
+/** A new connection plans anew, for tables that have grown meanwhile. */
+const MAX_LIFETIME_SECONDS = 600
+
 const CONFLICT_TRIES = 5
 
 /** int8 as a number: ids stay far below 2^53. */
@@ -30,17 +39,16 @@ const types: CustomTypesConfig = {
  * Nothing the database does becomes an uncaughtException: the pool and every connection, also one
  * that is checked out, have an error listener; what went wrong reaches the caller of the statement.
  */
-export class Database {
+export class Database implements Queries {
   readonly #pool: Pool
   #closing: Promise<void> | undefined
 
   constructor(config: PoolConfig) {
-    this.#pool = new Pool({ ...config, types })
+    this.#pool = new Pool({ maxLifetimeSeconds: MAX_LIFETIME_SECONDS, ...config, types })
     this.#pool.on('error', ignore)
     this.#pool.on('connect', (client) => client.on('error', ignore))
   }
 
-  /** Runs one statement; `doing` completes the sentence "the database is unavailable while ...". */
   query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[], doing: string): Promise<Row[]> {
     return this.#use(doing, async (client) => (await client.query<Row>({ ...statement, values: [...values] })).rows)
   }

@@ -9,6 +9,10 @@ import type { Statement } from './database.ts'
  *   are changed by arithmetic on the row, so a stale snapshot can make a statement do less, never twice;
  * - a lane is locked before its inbox and outbox rows, several lanes in order of their key, so no two
  *   statements wait for each other.
+ *
+ * Plans are made once, perhaps on empty tables. So that each walks from the few rows at hand to the
+ * big tables, never the other way, a state is often compared with a column of a materialized part
+ * instead of a literal: a literal would offer the planner a partial index it believes to be empty.
  */
 
 /** $1..$7: one array per column. Ids follow the order of the input; a stored or repeated event keeps its first id. */
@@ -28,13 +32,20 @@ with input as materialized (
   select bot_id, lane, count(*)::int, now() from inserted group by bot_id, lane order by bot_id, lane
   on conflict (bot_id, lane) do update
     set pending = feishu_lanes.pending + excluded.pending, ready_at = coalesce(feishu_lanes.ready_at, now())
+), resolved as materialized (
+  select ord, bot_id, dedupe_key, max(new_id) over same as id, row_number() over (same order by ord) as nth
+  from (
+    select ord, bot_id, dedupe_key, null::bigint as new_id from input
+    union all
+    select null, bot_id, dedupe_key, id from inserted
+  ) both_sides
+  window same as (partition by bot_id, dedupe_key)
 )
-select coalesce(n.id, o.id) as id,
-  n.id is null or row_number() over (partition by i.bot_id, i.dedupe_key order by i.ord) > 1 as duplicate
-from input i
-left join inserted n on n.bot_id = i.bot_id and n.dedupe_key = i.dedupe_key
-left join feishu_inbox o on n.id is null and o.bot_id = i.bot_id and o.dedupe_key = i.dedupe_key
-order by i.ord`,
+select coalesce(r.id, o.id) as id, r.id is null or r.nth > 1 as duplicate
+from resolved r
+left join feishu_inbox o on r.id is null and o.bot_id = r.bot_id and o.dedupe_key = r.dedupe_key
+where r.ord is not null
+order by r.ord`,
 }
 
 /**
@@ -59,32 +70,38 @@ with recursive bots(bot_id) as (
   ) from bots b where b.bot_id is not null
 ), waiting as materialized (
   select bot_id from bots where bot_id is not null and bot_id <> all($3::text[])
-), candidates as (
-  select b.bot_id, c.lane, c.ready_at, c.turn
+), candidates as materialized (
+  select b.bot_id, c.lane, c.ready_at, c.turn, null::text as owner
   from waiting b cross join lateral (
-    select l.lane, l.ready_at, row_number() over (order by l.ready_at) as turn from feishu_lanes l
+    select l.lane, l.ready_at, row_number() over (order by l.ready_at rows unbounded preceding) as turn
+    from feishu_lanes l
     where l.bot_id = b.bot_id and l.owner is null and l.ready_at <= now() order by l.ready_at limit $2::int
   ) c
 ), picked as materialized (
   select l.bot_id, l.lane, l.unsent, c.turn, c.ready_at
-  from candidates c join feishu_lanes l on l.bot_id = c.bot_id and l.lane = c.lane
-  where l.owner is null and l.ready_at <= now()
+  from candidates c
+  join feishu_lanes l on l.bot_id = c.bot_id and l.lane = c.lane
+  where l.ready_at = c.ready_at and l.owner is not distinct from c.owner
   order by c.turn, c.ready_at limit $2::int
   for update of l skip locked
 ), replies as (
   update feishu_outbox o set attempt = o.attempt + 1
-  from picked p where o.bot_id = p.bot_id and o.lane = p.lane and o.state = 'pending'
+  from picked p cross join lateral (
+    select x.inbox_id, x.part, x.state from feishu_outbox x
+    where x.bot_id = p.bot_id and x.lane = p.lane and x.state = 'pending' offset 0
+  ) unsent
+  where p.unsent > 0 and o.inbox_id = unsent.inbox_id and o.part = unsent.part and o.state = unsent.state
   returning o.bot_id, o.lane, o.inbox_id, o.part, o.message_id, o.uuid, o.msg_type, o.content, o.attempt
 ), heads as materialized (
-  select p.bot_id, p.lane, h.id, h.available_at
+  select p.bot_id, p.lane, h.id, h.state, h.available_at
   from picked p cross join lateral (
-    select i.id, i.available_at from feishu_inbox i
+    select i.id, i.state, i.available_at from feishu_inbox i
     where i.bot_id = p.bot_id and i.lane = p.lane and i.state in ('available', 'executing') order by i.id limit 1
   ) h
-  where p.unsent = 0
+  where p.unsent = 0 and h.state = 'available'
 ), events as (
   update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, claimed_at = now()
-  from heads h where i.id = h.id and i.state = 'available' and i.available_at <= now()
+  from heads h where i.id = h.id and i.state = h.state and i.available_at <= now()
   returning i.bot_id, i.lane, i.id, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at
 ), taken as (
   select bot_id, lane from events union select bot_id, lane from replies
@@ -146,13 +163,11 @@ with input as materialized (
 ), reply as materialized (
   select * from unnest($9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[])
     as t(ord, part, message_id, uuid, msg_type, content)
+), located as materialized (
+  select i.*, e.bot_id, e.lane, 'executing' as state from input i join feishu_inbox e on e.id = i.id
 ), target as materialized (
-  select i.*, l.bot_id, l.lane
-  from input i
-  join feishu_inbox e on e.id = i.id
-  join feishu_lanes l on l.bot_id = e.bot_id and l.lane = e.lane
-  where l.owner = i.owner
-  order by l.bot_id, l.lane
+  select i.* from located i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner
+  order by i.bot_id, i.lane
   for update of l
 ), done as (
   update feishu_inbox e set
@@ -164,7 +179,7 @@ with input as materialized (
     dead_reason = t.reason,
     last_error = coalesce(t.error, e.last_error)
   from target t
-  where e.id = t.id and e.state = 'executing' and e.owner = t.owner and e.attempt = t.attempt
+  where e.id = t.id and e.state = t.state and e.owner = t.owner and e.attempt = t.attempt
   returning t.ord, e.id, e.bot_id, e.lane, t.kind, e.available_at
 ), sending as (
   insert into feishu_outbox (inbox_id, part, bot_id, lane, message_id, uuid, msg_type, content)
@@ -211,13 +226,11 @@ with input as materialized (
   ) with ordinality
     as t(event_id, part, owner, attempt, kind, sent_message_id, after_ms, reason, error, log_id, unsure, ord)
   order by event_id, part, ord
+), located as materialized (
+  select i.*, o.bot_id, o.lane, 'pending' as state from input i join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
 ), target as materialized (
-  select i.*, l.bot_id, l.lane
-  from input i
-  join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
-  join feishu_lanes l on l.bot_id = o.bot_id and l.lane = o.lane
-  where l.owner = i.owner
-  order by l.bot_id, l.lane
+  select i.* from located i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner
+  order by i.bot_id, i.lane
   for update of l
 ), done as (
   update feishu_outbox o set
@@ -228,7 +241,7 @@ with input as materialized (
     last_error = coalesce(t.error, o.last_error),
     log_id = coalesce(t.log_id, o.log_id)
   from target t
-  where o.inbox_id = t.event_id and o.part = t.part and o.state = 'pending' and o.attempt = t.attempt
+  where o.inbox_id = t.event_id and o.part = t.part and o.state = t.state and o.attempt = t.attempt
   returning t.ord, o.bot_id, o.lane, t.kind, t.after_ms
 ), settled as (
   select bot_id, lane, count(*) filter (where kind <> 'retry')::int as gone, max(after_ms) filter (where kind = 'retry') as after_ms

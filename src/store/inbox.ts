@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '../core/clock.ts'
 import { toClaimResult, type ClaimedRow } from './claimed-rows.ts'
-import type { Database } from './database.ts'
+import type { Queries } from './database.ts'
 import { ACCEPT, CLAIM, FINISH, SETTLE, SUMMARY } from './inbox-statements.ts'
 import { UNCLAIM } from './instances.ts'
 import { LostClaims } from './lost-claims.ts'
@@ -13,11 +13,11 @@ type BotEvents = Parameters<InboxStore['accept']>[0]
 
 /** The durable inbox and outbox; inbox-statements.ts holds the semantics. */
 export class Inbox implements InboxStore {
-  readonly #database: Database
+  readonly #database: Queries
   readonly #lostClaims = new LostClaims(systemClock)
   readonly #unknown = new UnknownOutcomes()
 
-  constructor(database: Database) {
+  constructor(database: Queries) {
     this.#database = database
   }
 

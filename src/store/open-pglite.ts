@@ -31,8 +31,16 @@ export interface OpenPgliteOptions {
  * `DATA_DIR_UNUSABLE` when it can be no database folder.
  */
 export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
-  const { workerPath, migrationsDir, masterKey, connectTimeoutMs = 15_000, statementTimeoutMs = 30_000 } = options
-  const secrets = new SecretBox(masterKey)
+  const secrets = new SecretBox(options.masterKey)
+  const { database, thread } = await openPgliteDatabase(options)
+  return createStore('pglite', database, secrets, () => thread.close())
+}
+
+/** The database without the store on top. */
+export async function openPgliteDatabase(
+  options: Omit<OpenPgliteOptions, 'masterKey'>,
+): Promise<{ database: Database; thread: PgliteThread }> {
+  const { workerPath, migrationsDir, connectTimeoutMs = 15_000, statementTimeoutMs = 30_000 } = options
   const thread = new PgliteThread(workerPath, { dataDir: resolve(options.dataDir) })
   const connection: PoolConfig = {
     stream: () =>
@@ -55,5 +63,5 @@ export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
     throw thrown
   }
   const database = new Database({ ...connection, max: 1, idleTimeoutMillis: 0, query_timeout: statementTimeoutMs })
-  return createStore('pglite', database, secrets, () => thread.close())
+  return { database, thread }
 }

@@ -5,6 +5,7 @@ import { createStore } from './create-store.ts'
 import { Database } from './database.ts'
 import { migrate } from './migrate.ts'
 import { SecretBox } from './secrets.ts'
+import { SESSION_SETTINGS } from './session-settings.ts'
 import type { Store } from './store.ts'
 
 export interface OpenPostgresOptions {
@@ -39,6 +40,7 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<Store>
   const database = new Database({
     ...connection,
     max: poolSize,
+    options: SESSION_SETTINGS.map((setting) => `-c ${setting}`).join(' '),
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + 1_000,
   })

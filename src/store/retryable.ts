@@ -51,7 +51,7 @@ export function codeOf(thrown: unknown): string | undefined {
 
 export function meaningOf(thrown: unknown): Meaning | undefined {
   const code = codeOf(thrown)
-  if (code === undefined) return CLIENT_MESSAGES.test(errorText(thrown)) ? 'unavailable' : undefined
+  if (code === undefined) return CLIENT_MESSAGES.test(errorText(rootOf(thrown))) ? 'unavailable' : undefined
   if (NODE_CODES.test(code)) return 'unavailable'
   return SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)]
 }
@@ -61,23 +61,25 @@ export function toStoreError(thrown: unknown, doing: string): FeishuSupervisorEr
   if (thrown instanceof FeishuSupervisorError) return thrown
   if (meaningOf(thrown) !== undefined) return unavailable(thrown, doing)
   const code = codeOf(thrown)
-  const detail = code === undefined ? rootText(thrown) : `${rootText(thrown)} (${code})`
-  return new FeishuSupervisorError('INTERNAL', `the store failed while ${doing}: ${detail}`, { cause: thrown })
+  const root = rootOf(thrown)
+  const detail = code === undefined ? errorText(root) : `${errorText(root)} (${code})`
+  return new FeishuSupervisorError('INTERNAL', `the store failed while ${doing}: ${detail}`, { cause: root })
 }
 
 export function unavailable(thrown: unknown, doing: string): FeishuSupervisorError {
   if (thrown instanceof FeishuSupervisorError) return thrown
   const code = codeOf(thrown)
   const mend = code === undefined ? undefined : MENDS[code]
-  const detail = [rootText(thrown), code && `(${code})`, mend && `- ${mend}`].filter(Boolean).join(' ')
+  const root = rootOf(thrown)
+  const detail = [errorText(root), code && `(${code})`, mend && `- ${mend}`].filter(Boolean).join(' ')
   return new FeishuSupervisorError('STORE_UNAVAILABLE', `the database is unavailable while ${doing}: ${detail}`, {
-    cause: thrown,
+    cause: root,
   })
 }
 
-/** The innermost message: wrappers repeat the statement, which may hold message texts. */
-function rootText(thrown: unknown): string {
+/** The innermost error: wrappers repeat the statement and its values. */
+function rootOf(thrown: unknown): unknown {
   let error = thrown
-  while (error instanceof Error && error.cause instanceof Error) error = error.cause
-  return errorText(error)
+  for (let depth = 0; depth < 5 && error instanceof Error && error.cause instanceof Error; depth++) error = error.cause
+  return error
 }

@@ -57,8 +57,10 @@ export const lanes = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.botId, table.lane] }),
-    index('feishu_lanes_waiting').on(table.botId, table.readyAt).where(sql`owner is null and ready_at is not null`),
-    index('feishu_lanes_owned').on(table.owner).where(sql`owner is not null`),
+    index('feishu_lanes_waiting')
+      .on(table.botId, table.readyAt, table.lane)
+      .where(sql`owner is null and ready_at is not null`),
+    index('feishu_lanes_owned').on(table.owner, table.botId, table.lane).where(sql`owner is not null`),
   ],
 )
 

@@ -23,9 +23,12 @@ export type LockTry = { readonly lock: DataDirLock } | { readonly heldBy: number
  * links and bind mounts meet. Names are per network namespace on Linux: containers that share a
  * folder must not share it for this.
  */
-export async function lockDataDir(dataDir: string, platform: string = process.platform): Promise<DataDirLock> {
+export async function lockDataDir(
+  dataDir: string,
+  { platform = process.platform, retryForMs = RETRY_FOR_MS }: { platform?: string; retryForMs?: number } = {},
+): Promise<DataDirLock> {
   const tryLock = await strategy(dataDir, platform)
-  for (const deadline = Date.now() + RETRY_FOR_MS; ; ) {
+  for (const deadline = Date.now() + retryForMs; ; ) {
     const result = await tryLock()
     if ('lock' in result) return result.lock
     if (Date.now() >= deadline) throw inUse(dataDir, result.heldBy)

@@ -2,9 +2,11 @@ import { access, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { FeishuSupervisorError, errorText } from '../../src/core/errors.ts'
+import { SESSION_SETTINGS } from '../../src/store/session-settings.ts'
 
 /** The default of 128 MB is resident from the start; our working set is small. */
-const START_PARAMS = [...PGlite.defaultStartParams, '-c', 'shared_buffers=8MB']
+const SETTINGS = ['shared_buffers=8MB', ...SESSION_SETTINGS]
+const START_PARAMS = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])]
 
 export async function prepareDataDir(dataDir: string): Promise<void> {
   try {

@@ -4,15 +4,19 @@ const HIDDEN = '***'
 const SECRET_FIELD =
   /(secret|token|password|authorization|ticket|access_key|accesskey|assertion|encrypt_?key|master_?key)/i
 
-/** The same fields inside text: JSON, query strings, header lines and Bearer values. */
+/**
+ * The same fields inside text: JSON (also JSON inside JSON), query strings, header lines, Bearer values and URLs
+ * with a password. Nothing unbounded stands before a keyword: the time must stay linear in texts from the network.
+ */
 const SECRET_IN_TEXT =
-  /((?:[\w-]*(?:secret|token|password|ticket|access_key|assertion|encrypt_?key|master_?key)[\w-]*)["']?\s*[:=]\s*["']?)([^\s"'&,}]+)|(bearer\s+)([\w.~+/=-]+)/gi
+  /((?:secret|token|password|ticket|access_key|assertion|encrypt_?key|master_?key)[\w-]{0,64}\\*["']?\s*[:=]\s*\\*["']?)([^\s"'&,}\\]+)|(bearer\s+)([\w.~+/=-]+)|(:\/\/[^\s:/@]*:)([^\s/@]+)(?=@)/gi
 
 /** Hides credentials inside a text, e.g. a URL with a ticket or a printed request. */
 export function redactText(text: string): string {
   return text.replace(
     SECRET_IN_TEXT,
-    (_all, field: string | undefined, _value, bearer: string | undefined) => `${field ?? bearer}${HIDDEN}`,
+    (_all, field: string | undefined, _value, bearer: string | undefined, _token, url: string | undefined) =>
+      `${field ?? bearer ?? url}${HIDDEN}`,
   )
 }
 

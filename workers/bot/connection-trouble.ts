@@ -57,7 +57,8 @@ export function troubleOfStatus(status: number): ConnectionTrouble {
  * refused ticket (worth a fresh one) unless the authentication code names the connection limit.
  */
 export function troubleOfHandshake(status: string, authCode: string | undefined, text: string): ConnectionTrouble {
-  if (authCode !== undefined && authCode in BY_CODE) return trouble(BY_CODE[authCode] ?? NETWORK, authCode, text)
+  const meaning = authCode !== undefined && Object.hasOwn(BY_CODE, authCode) ? BY_CODE[authCode] : undefined
+  if (authCode !== undefined && meaning !== undefined) return trouble(meaning, authCode, text)
   return trouble(status === '403' ? FORBIDDEN : NETWORK, status, text)
 }
 

@@ -1,0 +1,135 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Child, type ChildEffect, type ChildEvent, newChild, stepChild } from '../../src/core/child-lifecycle.ts'
+import type { RestartPolicy } from '../../src/core/restart-policy.ts'
+
+const policy: RestartPolicy = {
+  limit: { intensity: 3, periodMs: 1_000 },
+  backoff: { firstMs: 10, maxMs: 200, factor: 2, jitter: 0.2 },
+  stableAfterMs: 300,
+  startTimeoutMs: 100,
+}
+
+const event: fc.Arbitrary<ChildEvent> = fc.oneof(
+  fc.constantFrom<ChildEvent>(
+    { kind: 'start' },
+    { kind: 'ready' },
+    { kind: 'due' },
+    { kind: 'stop' },
+    { kind: 'kill' },
+  ),
+  fc.constantFrom(0, 1, 3).map((exitCode): ChildEvent => ({ kind: 'exited', exit: { exitCode } })),
+)
+
+const history = fc.array(
+  fc.record({ event, waitMs: fc.nat(400), random: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
+  {
+    maxLength: 60,
+  },
+)
+
+/** What the performer of the effects knows: whether a thread lives, and whether `due` will come. */
+interface World {
+  readonly child: Child
+  readonly hasThread: boolean
+  readonly dueAt: number | undefined
+  readonly spawned: number
+}
+
+function apply(world: World, child: Child, effects: readonly ChildEffect[]): World {
+  let { hasThread, dueAt, spawned } = world
+  for (const effect of effects) {
+    if (effect.kind === 'spawn') {
+      expect(hasThread, 'a second thread').toBe(false)
+      expect(effect.incarnation).toBe(child.incarnation)
+      hasThread = true
+      spawned += 1
+    }
+    if (effect.kind === 'terminate') expect(hasThread, 'a thread to end').toBe(true)
+    if (effect.kind === 'schedule') dueAt = effect.at
+    if (effect.kind === 'unschedule') dueAt = undefined
+  }
+  return { child, hasThread, dueAt, spawned }
+}
+
+function play(
+  steps: readonly { event: ChildEvent; waitMs: number; random: number }[],
+  check: (world: World) => void,
+): void {
+  let now = 0
+  let world: World = { child: newChild(now), hasThread: false, dueAt: undefined, spawned: 0 }
+  for (const { event: next, waitMs, random } of steps) {
+    now += waitMs
+    // Threads and timers only report what can happen: an end without a thread cannot.
+    if ((next.kind === 'exited' || next.kind === 'ready') && !world.hasThread) continue
+    if (next.kind === 'due' && world.dueAt === undefined) continue
+    const before: World = {
+      ...world,
+      hasThread: next.kind === 'exited' ? false : world.hasThread,
+      dueAt: next.kind === 'due' ? undefined : world.dueAt,
+    }
+    const { child, effects } = stepChild(world.child, next, now, random, policy)
+    world = apply(before, child, effects)
+    check(world)
+  }
+}
+
+describe('any history of a child', () => {
+  it('never has two threads at a time, and counts each one', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        play(steps, ({ child, spawned }) => expect(child.incarnation).toBe(spawned))
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('has a thread exactly in the states that wait for its end', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        play(steps, ({ child, hasThread }) => {
+          expect(hasThread).toBe(['starting', 'running', 'stopping'].includes(child.state.name))
+        })
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('always has a way on: a time, an end to wait for, or an operator who is told', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        play(steps, ({ child, dueAt, hasThread }) => {
+          const { state } = child
+          if (state.name === 'restarting') expect(dueAt).toBe(state.startAt)
+          if (state.name === 'starting') expect(dueAt !== undefined || state.ordered !== undefined).toBe(true)
+          if (state.name === 'stopping') expect(hasThread).toBe(true)
+          if (state.name === 'failed') expect(state.why).not.toBe('')
+          const started = stepChild(child, { kind: 'start' }, 0, 0, policy).child.state
+          expect(
+            ['starting', 'running'].includes(started.name) || (started.name === 'stopping' && started.isWanted),
+          ).toBe(true)
+        })
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('restarts at most `intensity` times within the period without an operator', () => {
+    const faults = fc.array(fc.record({ event: fc.constantFrom(...['due', 'ready', 'exited']), waitMs: fc.nat(50) }), {
+      maxLength: 80,
+    })
+    fc.assert(
+      fc.property(faults, (steps) => {
+        const start = { event: { kind: 'start' } as ChildEvent, waitMs: 0, random: 0 }
+        const rest = steps.map(({ event: kind, waitMs }) => ({
+          event: (kind === 'exited' ? { kind, exit: { exitCode: 1 } } : { kind }) as ChildEvent,
+          waitMs,
+          random: 0,
+        }))
+        play([start, ...rest], ({ child }) => {
+          expect(child.restartedAt.length).toBeLessThanOrEqual(policy.limit.intensity)
+        })
+      }),
+    )
+  })
+})

@@ -1,0 +1,160 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type NewBotOptions, resolveNewBot } from '../../src/app/new-bot.ts'
+import { readEnvironment } from '../../src/cli/environment.ts'
+import { errorText } from '../../src/core/errors.ts'
+import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options.ts'
+
+const TOKEN = 't'.repeat(32)
+const BOT: NewBotOptions = { appId: 'cli_0123456789abcdef', appSecret: 'canary-secret' }
+
+/** The text of the CONFIG_INVALID that `run` throws. */
+function refusal(run: () => unknown): string {
+  try {
+    run()
+  } catch (thrown) {
+    expect(thrown).toMatchObject({ code: 'CONFIG_INVALID', retryable: false })
+    return errorText(thrown)
+  }
+  throw new Error('it was accepted')
+}
+
+describe('the environment', () => {
+  it('needs nothing', () => {
+    expect(readEnvironment({ PATH: '/bin', FSX: '1' })).toEqual({
+      host: '127.0.0.1',
+      port: 3400,
+      isPortGiven: false,
+      options: {},
+    })
+  })
+
+  it('sets what is given', () => {
+    const env = { FS_HOST: '0.0.0.0', FS_PORT: '0', FS_API_TOKEN: TOKEN, FS_DATA_DIR: '/d', FS_MAX_CONNECTIONS: '3' }
+    expect(readEnvironment(env)).toEqual({
+      host: '0.0.0.0',
+      port: 0,
+      isPortGiven: true,
+      options: { apiToken: TOKEN, dataDir: '/d', maxConnections: 3 },
+    })
+  })
+
+  it.each<[Record<string, string>, string]>([
+    [{ FS_PROT: '1' }, 'FS_PROT'],
+    [{ FS_PORT: 'x' }, 'FS_PORT: expected a port number'],
+    [{ FS_PORT: '65536' }, 'FS_PORT'],
+    [{ FS_PORT: '-1' }, 'FS_PORT'],
+    [{ FS_PORT: '1.5' }, 'FS_PORT'],
+    [{ FS_HOST: '' }, 'FS_HOST'],
+    [{ FS_DATA_DIR: '' }, 'FS_DATA_DIR'],
+    [{ FS_DATABASE_URL: '' }, 'FS_DATABASE_URL'],
+    [{ FS_MASTER_KEY: '' }, 'FS_MASTER_KEY'],
+    [{ FS_API_TOKEN: 'short' }, 'FS_API_TOKEN: expected at least 32 characters'],
+    [{ FS_HANDLER: '' }, 'FS_HANDLER'],
+    [{ FS_MAX_CONNECTIONS: '0' }, 'FS_MAX_CONNECTIONS'],
+    [{ FS_MAX_CONNECTIONS: 'many' }, 'FS_MAX_CONNECTIONS: expected a number'],
+  ])('%j is refused by name', (env, text) => {
+    expect(refusal(() => readEnvironment(env))).toContain(text)
+  })
+
+  it('names every mistake and what is known', () => {
+    const text = refusal(() => readEnvironment({ FS_PORT: 'x', FS_API_TOKEN: 'short', FS_NEW: '1' }))
+    for (const name of ['FS_PORT', 'FS_API_TOKEN', 'FS_NEW', 'Known variables: FS_HOST']) expect(text).toContain(name)
+  })
+
+  it.each(['0.0.0.0', '::', '192.168.1.2', 'host.example', '127.0.0.1.example'])(
+    'asks for a token before %s is listened on',
+    (host) => {
+      expect(refusal(() => readEnvironment({ FS_HOST: host }))).toMatch(/^FS_HOST: .*FS_API_TOKEN/)
+      expect(readEnvironment({ FS_HOST: host, FS_API_TOKEN: TOKEN }).host).toBe(host)
+    },
+  )
+
+  it.each(['127.0.0.1', '127.9.9.9', '::1', 'localhost'])('asks for none on %s', (host) => {
+    expect(readEnvironment({ FS_HOST: host }).host).toBe(host)
+  })
+})
+
+describe('the options', () => {
+  it('have the documented defaults', () => {
+    const { thread, apiToken } = resolveOptions()
+    expect(apiToken).toBeUndefined()
+    expect(thread).toMatchObject({
+      dataDir: join(process.cwd(), 'data'),
+      handler: { kind: 'builtin', name: 'echo' },
+      maxConnections: 10,
+      shutdownGraceMs: 10_000,
+      supervision: { limit: { intensity: 5, periodMs: 60_000 }, stableAfterMs: 60_000, startTimeoutMs: 15_000 },
+      connection: { fastAttempts: 5, acceptTimeoutMs: 2_500, backoff: { firstMs: 1_000, maxMs: 60_000, factor: 2 } },
+      messages: { maxAttempts: 5, handlerTimeoutMs: 60_000 },
+    })
+  })
+
+  it('keep the defaults beside a field that is set', () => {
+    const { connection } = resolveOptions({ connection: { backoff: { firstMs: 7 } } }).thread
+    expect(connection).toMatchObject({ backoff: { firstMs: 7, maxMs: 60_000 }, fastAttempts: 5 })
+  })
+
+  it('keep the API token out of what crosses into the thread', () => {
+    const { thread, apiToken } = resolveOptions({ apiToken: TOKEN })
+    expect(apiToken).toBe(TOKEN)
+    expect(JSON.stringify(thread)).not.toContain(TOKEN)
+  })
+
+  it.each<[string, object]>([
+    ['databaseUrl', { databaseUrl: 'mysql://x' }],
+    ['dataDir', { dataDir: '' }],
+    ['handler', { handler: './no-such-file.mjs' }],
+    ['maxConnections', { maxConnections: 0 }],
+    ['shutdownGraceMs', { shutdownGraceMs: -1 }],
+    ['apiToken', { apiToken: 'short' }],
+    ['supervision.limit.intensity', { supervision: { limit: { intensity: 1.5 } } }],
+    ['supervision.backoff.jitter', { supervision: { backoff: { jitter: 2 } } }],
+    ['connection.acceptTimeoutMs', { connection: { acceptTimeoutMs: 3_000 } }],
+    ['connection.sendTimeoutMs', { connection: { sendTimeoutMs: 0 } }],
+    ['connection.creditWindow', { connection: { creditWindow: 'many' } }],
+    ['messages.threads', { messages: { threads: 65 } }],
+    ['messages.leaseMs', { messages: { leaseMs: 1 } }],
+  ])('refuse a bad %s by name', (field, options) => {
+    expect(refusal(() => resolveOptions(options as FeishuSupervisorOptions))).toContain(`${field}: `)
+  })
+
+  it.each<[string, object]>([
+    ['dataDirectory', { dataDirectory: '/x' }],
+    ['fastAttempt', { connection: { fastAttempt: 1 } }],
+  ])('refuse the unknown key %s', (key, options) => {
+    expect(refusal(() => resolveOptions(options as FeishuSupervisorOptions))).toContain(key)
+  })
+})
+
+describe('a new bot', () => {
+  it('is called by its app id and uses the long connection unless told otherwise', () => {
+    expect(resolveNewBot(BOT)).toEqual({
+      ...BOT,
+      name: BOT.appId,
+      domain: 'https://open.feishu.cn',
+      useWebSocket: true,
+    })
+  })
+
+  it('loses the trailing slash of its domain, which the SDK would double', () => {
+    expect(resolveNewBot({ ...BOT, domain: 'http://127.0.0.1:3400/' }).domain).toBe('http://127.0.0.1:3400')
+  })
+
+  it.each<[string, object]>([
+    ['appId', { appId: 'cli_123' }],
+    ['appId', { appId: 'cli_0123456789abcdeg' }],
+    ['appId', { appId: undefined }],
+    ['appSecret', { appSecret: '' }],
+    ['appSecret', { appSecret: 'canary-secret'.repeat(30) }],
+    ['name', { name: '' }],
+    ['domain', { domain: 'open.feishu.cn' }],
+    ['domain', { domain: 'ftp://open.feishu.cn' }],
+    ['useWebSocket', { useWebSocket: 'yes' }],
+    ['encryptKey', { encryptKey: 'x' }],
+  ])('with a bad %s is refused by name: %j', (field, more) => {
+    const text = refusal(() => resolveNewBot({ ...BOT, ...more } as NewBotOptions))
+    expect(text).toContain(field)
+    expect(text).not.toContain('canary-secret')
+  })
+})

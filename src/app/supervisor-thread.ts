@@ -42,6 +42,9 @@ const START_DEADLINE_MS = 120_000
 /** Time after the grace for closing sockets, threads and the database; then the thread is ended as it is. */
 const STOP_MARGIN_MS = 1_500
 
+/** Time for that end: together with the margin above below the 2 s that `stop` promises. */
+const END_DEADLINE_MS = 400
+
 /**
  * The supervisor thread as the host sees it: started once by somebody, then restarted for ever when
  * it ends by itself. Whatever it had accepted is in the database, and its successor takes it over.
@@ -90,14 +93,16 @@ export class SupervisorThread {
   /** Gone within `graceMs` + 2 s; tolerates never started and twice. */
   async stop(graceMs: number): Promise<void> {
     const thread = this.#thread
+    let deadlineMs = STOP_MARGIN_MS
     if (thread !== undefined && this.#child.state.name === 'running') {
       try {
         await thread.control.call('stop', graceMs + STOP_MARGIN_MS, (remote) => remote.stop(graceMs))
       } catch {
         // It hangs or died meanwhile; the inbox keeps what it had accepted.
+        deadlineMs = END_DEADLINE_MS
       }
     }
-    await this.#end()
+    await this.#end(deadlineMs)
   }
 
   /** Ends the thread as a crash would; it is restarted. */
@@ -106,11 +111,11 @@ export class SupervisorThread {
   }
 
   /** A thread blocked in native code may never end; the caller must not wait for it for ever. */
-  async #end(): Promise<void> {
+  async #end(deadlineMs: number): Promise<void> {
     this.#step({ kind: 'stop' })
     if (this.#child.state.name === 'stopped') return
     this.#gone ??= deferred()
-    const cancel = this.#deps.clock.after(STOP_MARGIN_MS, this.#gone.resolve)
+    const cancel = this.#deps.clock.after(deadlineMs, this.#gone.resolve)
     this.#thread?.worker.unref()
     await this.#gone.promise
     cancel()
@@ -160,15 +165,22 @@ export class SupervisorThread {
       ...(supersedes === undefined ? {} : { supersedes }),
       controlPort: channel.port2,
     }
-    const worker = new Worker(paths.supervisorWorker, {
-      name: 'feishu supervisor',
-      workerData: boot,
-      transferList: [channel.port2],
-      execArgv: [],
-      env: {},
-      stdout: true,
-      stderr: true,
-    })
+    let worker: Worker
+    try {
+      worker = new Worker(paths.supervisorWorker, {
+        name: 'feishu supervisor',
+        workerData: boot,
+        transferList: [channel.port2],
+        execArgv: [],
+        env: {},
+        stdout: true,
+        stderr: true,
+      })
+    } catch (value) {
+      // The system has no thread left. Told once the step that is being performed is done.
+      queueMicrotask(() => this.#onSpawnFailed(value))
+      return
+    }
     const control = new ControlClient<HostControl>(channel.port1, clock)
     const thread: Thread = { worker, control }
     this.#thread = thread
@@ -190,6 +202,15 @@ export class SupervisorThread {
     void this.#finishStart(thread)
   }
 
+  #onSpawnFailed(value: unknown): void {
+    const first = this.#firstStart
+    this.#firstStart = undefined
+    this.#step({ kind: 'exited', exit: { exitCode: 1, thrown: { value } } })
+    if (first === undefined) return
+    this.#step({ kind: 'stop' })
+    first.reject(value)
+  }
+
   /** A first start that fails is the caller's to mend; a restart that fails is tried again. */
   async #finishStart({ worker, control }: Thread): Promise<void> {
     const first = this.#firstStart
@@ -206,7 +227,7 @@ export class SupervisorThread {
         return
       }
       this.#firstStart = undefined
-      await this.#end()
+      await this.#end(STOP_MARGIN_MS)
       first.reject(thrown)
     }
   }

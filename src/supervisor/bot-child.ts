@@ -11,6 +11,7 @@ import {
   newChild,
   stepChild,
 } from '../core/child-lifecycle.ts'
+import type { ObservedExit } from '../core/exit-reason.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { BotIdentity, BotThread, SpawnBot } from './spawn.ts'
 
@@ -123,17 +124,25 @@ export class BotChild {
   #spawn(incarnation: number): void {
     const { spec, spawn, spawned, gone, clock, log } = this.#deps
     const { name: _name, ...identity } = spec
-    const thread = spawn(identity, incarnation, {
-      signal: (signal) => this.#onSignal(signal),
-      printed: (message) =>
-        log({ at: clock.now(), level: 'info', scope: `bot/${spec.botId}`, message, fields: { printed: true } }),
-      exited: (exit) => {
-        this.#thread = undefined
-        this.#connection = idleConnection(clock.now())
-        gone(incarnation)
-        this.#step({ kind: 'exited', exit })
-      },
-    })
+    const exited = (exit: ObservedExit): void => {
+      this.#thread = undefined
+      this.#connection = idleConnection(clock.now())
+      gone(incarnation)
+      this.#step({ kind: 'exited', exit })
+    }
+    let thread: BotThread
+    try {
+      thread = spawn(identity, incarnation, {
+        signal: (signal) => this.#onSignal(signal),
+        printed: (message) =>
+          log({ at: clock.now(), level: 'info', scope: `bot/${spec.botId}`, message, fields: { printed: true } }),
+        exited,
+      })
+    } catch (value) {
+      // The system has no thread left: this bot's trouble, told once the step that is being performed is done.
+      queueMicrotask(() => exited({ exitCode: 1, thrown: { value } }))
+      return
+    }
     this.#thread = thread
     spawned(thread, incarnation)
   }

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { type Arbitrary, array, assert, constantFrom, double, nat, oneof, property, record } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Child, type ChildEffect, type ChildEvent, newChild, stepChild } from '../../src/core/child-lifecycle.ts'
 import type { RestartPolicy } from '../../src/core/restart-policy.ts'
@@ -10,23 +10,14 @@ const policy: RestartPolicy = {
   startTimeoutMs: 100,
 }
 
-const event: fc.Arbitrary<ChildEvent> = fc.oneof(
-  fc.constantFrom<ChildEvent>(
-    { kind: 'start' },
-    { kind: 'ready' },
-    { kind: 'due' },
-    { kind: 'stop' },
-    { kind: 'kill' },
-  ),
-  fc.constantFrom(0, 1, 3).map((exitCode): ChildEvent => ({ kind: 'exited', exit: { exitCode } })),
+const event: Arbitrary<ChildEvent> = oneof(
+  constantFrom<ChildEvent>({ kind: 'start' }, { kind: 'ready' }, { kind: 'due' }, { kind: 'stop' }, { kind: 'kill' }),
+  constantFrom(0, 1, 3).map((exitCode): ChildEvent => ({ kind: 'exited', exit: { exitCode } })),
 )
 
-const history = fc.array(
-  fc.record({ event, waitMs: fc.nat(400), random: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
-  {
-    maxLength: 60,
-  },
-)
+const history = array(record({ event, waitMs: nat(400), random: double({ min: 0, max: 0.999, noNaN: true }) }), {
+  maxLength: 60,
+})
 
 /** What the performer of the effects knows: whether a thread lives, and whether `due` will come. */
 interface World {
@@ -76,8 +67,8 @@ function play(
 
 describe('any history of a child', () => {
   it('never has two threads at a time, and counts each one', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
+    assert(
+      property(history, (steps) => {
         play(steps, ({ child, spawned }) => expect(child.incarnation).toBe(spawned))
       }),
       { numRuns: 1_000 },
@@ -85,8 +76,8 @@ describe('any history of a child', () => {
   })
 
   it('has a thread exactly in the states that wait for its end', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
+    assert(
+      property(history, (steps) => {
         play(steps, ({ child, hasThread }) => {
           expect(hasThread).toBe(['starting', 'running', 'stopping'].includes(child.state.name))
         })
@@ -96,8 +87,8 @@ describe('any history of a child', () => {
   })
 
   it('always has a way on: a time, an end to wait for, or an operator who is told', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
+    assert(
+      property(history, (steps) => {
         play(steps, ({ child, dueAt, hasThread }) => {
           const { state } = child
           if (state.name === 'restarting') expect(dueAt).toBe(state.startAt)
@@ -115,11 +106,11 @@ describe('any history of a child', () => {
   })
 
   it('restarts at most `intensity` times within the period without an operator', () => {
-    const faults = fc.array(fc.record({ event: fc.constantFrom(...['due', 'ready', 'exited']), waitMs: fc.nat(50) }), {
+    const faults = array(record({ event: constantFrom('due', 'ready', 'exited'), waitMs: nat(50) }), {
       maxLength: 80,
     })
-    fc.assert(
-      fc.property(faults, (steps) => {
+    assert(
+      property(faults, (steps) => {
         const start = { event: { kind: 'start' } as ChildEvent, waitMs: 0, random: 0 }
         const rest = steps.map(({ event: kind, waitMs }) => ({
           event: (kind === 'exited' ? { kind, exit: { exitCode: 1 } } : { kind }) as ChildEvent,

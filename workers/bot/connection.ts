@@ -28,6 +28,9 @@ export interface ConnectionDependencies {
 /** Node's own channel for answers to HTTP requests, the refused WebSocket upgrade among them; per thread. */
 const ANSWERS = 'http.client.response.finish'
 
+/** Half of the shortest ping interval that Discovery lets through. */
+const LEAST_PING_GAP_MS = 25
+
 /**
  * One attempt to connect and, if it succeeds, the connection until it ends: the only user of the
  * SDK's WSClient. Only public hooks of SDK 1.74.0 are used, because its own retry loop follows the
@@ -42,6 +45,7 @@ export class Connection {
   #isOver = false
   #cancelDeadline: () => void
   #cancelPongTimer: (() => void) | undefined
+  #lastPingAt: number | undefined
 
   constructor(deps: ConnectionDependencies) {
     this.#deps = deps
@@ -99,6 +103,7 @@ export class Connection {
   #onTrace(text: string): void {
     if (this.#isOver) return
     if (text.includes('ping success')) {
+      if (this.#isPingStorm()) return this.#end(networkTrouble('EPROTO', 'the gateway ordered pings without pause'))
       this.#cancelPongTimer ??= this.#deps.clock.after(this.#deps.pongTimeoutMs, () =>
         this.#end(networkTrouble('EPONG', `no pong within ${this.#deps.pongTimeoutMs} ms`)),
       )
@@ -108,6 +113,15 @@ export class Connection {
       this.#cancelPongTimer = undefined
       this.#deps.ponged()
     }
+  }
+
+  /** A pong may set the SDK's ping interval to nothing; the SDK then pings hundreds of times per second. */
+  #isPingStorm(): boolean {
+    const now = this.#deps.clock.now()
+    const gapMs = now - (this.#lastPingAt ?? 0)
+    this.#lastPingAt = now
+    // The wall clock may be set back.
+    return gapMs >= 0 && gapMs < LEAST_PING_GAP_MS
   }
 
   readonly #onAnswer = (published: unknown): void => {

@@ -41,8 +41,7 @@ export class Discovery {
       return this.#read(await this.#http.request(request))
     } catch (thrown) {
       const cause = thrown instanceof Error ? thrown.cause : undefined
-      const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'ENETWORK'
-      this.#trouble = networkTrouble(code, errorText(thrown))
+      this.#trouble = networkTrouble(causeCode(cause), errorText(thrown))
       return STOP
     }
   }
@@ -78,6 +77,12 @@ export class Discovery {
       },
     }
   }
+}
+
+/** Node aborts a call at its deadline with a code of its own that says nothing about time. */
+function causeCode(cause: unknown): string {
+  if (typeof cause !== 'object' || cause === null || !('code' in cause)) return 'ENETWORK'
+  return cause.code === 'ABORT_ERR' ? 'ETIMEDOUT' : String(cause.code)
 }
 
 function clampPingInterval(value: unknown): number {

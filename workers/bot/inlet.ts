@@ -49,6 +49,10 @@ export class Inlet extends EventDispatcher {
     const { id, answer } = this.#pending.open(acceptTimeoutMs, `storage of event ${event.dedupeKey}`)
     try {
       deliver(id, event)
+    } catch (thrown) {
+      this.#pending.reject(id, thrown)
+    }
+    try {
       await answer
     } finally {
       if (this.#pending.size === 0) for (const resolve of this.#idle.splice(0)) resolve()

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import { toErrorRecord } from '../../src/core/errors.ts'
+import { entryOf } from '../../src/simulator/history.ts'
+import { FakeClock } from '../messages/fake-clock.ts'
+import { SOON_MS, startSimulator } from '../simulator/support.ts'
+import { openConnection, openInlet } from './support.ts'
+
+const REFUSED = toErrorRecord(new Error('the database is away'), 'STORE_UNAVAILABLE')
+
+/** A connected bot whose events wait for the test. Redeliveries come 5 000 times faster than Feishu's. */
+async function connected(options: Parameters<typeof openInlet>[0] = {}) {
+  const { simulator, url, app } = await startSimulator({ timeScale: 0.0002 })
+  const { inlet, delivered } = openInlet(options)
+  const { reports } = openConnection(url, app, { dispatcher: inlet })
+  await simulator.once(entryOf('connection_ready'), SOON_MS)
+  await reports.next(({ kind }) => kind === 'opened')
+  const write = (text: string) => simulator.sendText({ appId: app.appId, chatId: 'oc_1', text })
+  return { simulator, app, inlet, delivered, write }
+}
+
+describe('an event', () => {
+  it('is acknowledged with 200 once it is accepted, and not before', async () => {
+    const { simulator, inlet, delivered, write } = await connected()
+    const { messageId } = write('hello')
+    const { id, event } = await delivered.next()
+    expect(event).toMatchObject({ dedupeKey: `m:${messageId}`, lane: 'oc_1', type: 'im.message.receive_v1' })
+    // The bot has answered a ping since, so an acknowledgement would have been written too.
+    expect(simulator.history.entries.filter(({ kind }) => kind === 'acked')).toEqual([])
+    inlet.accepted(id)
+    expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 200, messageId, attempt: 1 })
+    expect(delivered.items).toHaveLength(1)
+  })
+
+  it('that is refused is acknowledged with 500 and comes again under the same key', async () => {
+    const { simulator, inlet, delivered, write } = await connected()
+    write('hello')
+    const first = await delivered.next()
+    inlet.refused(first.id, REFUSED)
+    expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 500 })
+    const second = await delivered.next()
+    expect(second.event.dedupeKey).toBe(first.event.dedupeKey)
+    expect(second.id).not.toBe(first.id)
+    inlet.accepted(second.id)
+    expect(
+      await simulator.once(
+        entryOf('acked', ({ attempt }) => attempt === 2),
+        SOON_MS,
+      ),
+    ).toMatchObject({ code: 200 })
+  })
+
+  it('that is not stored in time is acknowledged with 500, and a late acceptance changes nothing', async () => {
+    const { simulator, inlet, delivered, write } = await connected({ acceptTimeoutMs: 50 })
+    write('hello')
+    const { id } = await delivered.next()
+    expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 500, attempt: 1 })
+    inlet.accepted(id)
+    const again = await delivered.next()
+    inlet.accepted(again.id)
+    expect(
+      await simulator.once(
+        entryOf('acked', ({ code }) => code === 200),
+        SOON_MS,
+      ),
+    ).toMatchObject({ attempt: 2 })
+  })
+
+  it('beyond the credit window is refused without being delivered', async () => {
+    const { simulator, inlet, delivered, write } = await connected({ creditWindow: 2 })
+    for (const text of ['a', 'b', 'c']) write(text)
+    expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 500 })
+    expect(delivered.items).toHaveLength(2)
+    for (const { id } of delivered.items) inlet.accepted(id)
+    const third = await delivered.next(({ id }) => id > 2)
+    inlet.accepted(third.id)
+    const acked = () => simulator.history.entries.filter((entry) => entry.kind === 'acked' && entry.code === 200)
+    await simulator.once(() => acked().length === 3, SOON_MS)
+    expect(new Set(delivered.items.map(({ event }) => event.dedupeKey)).size).toBe(3)
+  })
+
+  it('that could not be handed over leaves no credit behind', async () => {
+    const clock = new FakeClock()
+    const { inlet } = openInlet({
+      clock,
+      creditWindow: 1,
+      deliver: () => {
+        throw new Error('DataCloneError')
+      },
+    })
+    await expect(inlet.invoke({})).rejects.toThrow('DataCloneError')
+    await expect(inlet.invoke({})).rejects.toThrow('DataCloneError')
+    expect(clock.timerCount).toBe(0)
+  })
+})
+
+describe('idle', () => {
+  it('resolves when the last event is answered, whatever the answer', async () => {
+    const { inlet, delivered } = openInlet()
+    await inlet.idle()
+    const order: string[] = []
+    const events = [inlet.invoke({ uuid: 'a' }), inlet.invoke({ uuid: 'b' })].map((event) => event.catch(() => {}))
+    const idle = inlet.idle().then(() => order.push('idle'))
+    const [first, second] = delivered.items
+    inlet.accepted(first?.id ?? 0)
+    await events[0]
+    order.push('first')
+    inlet.refused(second?.id ?? 0, REFUSED)
+    await idle
+    expect(order).toEqual(['first', 'idle'])
+  })
+
+  it('knows when the last event came', async () => {
+    const clock = new FakeClock()
+    const { inlet } = openInlet({ clock })
+    expect(inlet.lastEventAt).toBeUndefined()
+    const event = inlet.invoke({ uuid: 'a' })
+    expect(inlet.lastEventAt).toBe(clock.now())
+    inlet.accepted(1)
+    await event
+  })
+})

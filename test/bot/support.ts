@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { systemClock } from '../../src/core/clock.ts'
+import { createLogger, type LogRecord } from '../../src/core/logger.ts'
+import type { FeishuEvent } from '../../src/protocol/message.ts'
+import type { ConnectionTrouble } from '../../src/protocol/status.ts'
+import { Connection, type ConnectionDependencies } from '../../workers/bot/connection.ts'
+import { Http } from '../../workers/bot/http.ts'
+import { Inlet, type InletOptions } from '../../workers/bot/inlet.ts'
+import { closeLater, SOON_MS, type TestApp } from '../simulator/support.ts'
+import { Recorder } from './recorder.ts'
+
+export type Report = { kind: 'opened' } | { kind: 'ponged' } | { kind: 'ended'; trouble: ConnectionTrouble }
+
+/** One real Connection on the pinned SDK, with everything it reports in order. */
+export function openConnection(domain: string, app: TestApp, more: Partial<ConnectionDependencies> = {}) {
+  const reports = new Recorder<Report>()
+  const logs: LogRecord[] = []
+  const logger = createLogger('test', (record) => logs.push(record))
+  const http = new Http(2_000)
+  const connection = new Connection({
+    appId: app.appId,
+    appSecret: app.appSecret,
+    domain,
+    attemptTimeoutMs: 5_000,
+    pongTimeoutMs: 5_000,
+    dispatcher: openInlet().inlet,
+    http,
+    logger,
+    clock: systemClock,
+    opened: () => reports.add({ kind: 'opened' }),
+    ponged: () => reports.add({ kind: 'ponged' }),
+    ended: (trouble) => reports.add({ kind: 'ended', trouble }),
+    ...more,
+  })
+  closeLater(() => {
+    connection.close()
+    http.close()
+  })
+  connection.open()
+  return { connection, reports, logs }
+}
+
+export async function endOf(reports: Recorder<Report>): Promise<ConnectionTrouble> {
+  const report = await reports.next((one) => one.kind === 'ended')
+  return (report as { trouble: ConnectionTrouble }).trouble
+}
+
+export interface Delivered {
+  readonly id: number
+  readonly event: FeishuEvent
+}
+
+export function openInlet(options: Partial<InletOptions> = {}) {
+  const delivered = new Recorder<Delivered>()
+  const inlet = new Inlet({
+    acceptTimeoutMs: SOON_MS,
+    creditWindow: 8,
+    deliver: (id, event) => delivered.add({ id, event }),
+    logger: createLogger('test', () => {}),
+    ...options,
+  })
+  return { inlet, delivered }
+}
+
+export interface Scripted {
+  readonly url: string
+  readonly upgrades: Recorder<Socket>
+}
+
+/** A gateway whose discovery answers with its own address and whose upgrades are answered by the test, byte by byte. */
+export async function scriptedGateway(
+  onUpgrade: (socket: Socket, request: IncomingMessage) => void,
+  discovery: (url: string) => unknown = (url) => ({
+    code: 0,
+    msg: 'success',
+    data: { URL: `${url.replace('http:', 'ws:')}/ws/v2?fpid=1&device_id=1&service_id=1`, ClientConfig: {} },
+  }),
+): Promise<Scripted> {
+  const upgrades = new Recorder<Socket>()
+  const { server, url } = await listen((origin) =>
+    createServer((_request, response) => {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(discovery(origin())))
+    }),
+  )
+  server.on('upgrade', (request, socket: Socket) => {
+    socket.on('error', () => {})
+    // Unread, the socket would not notice that the client is gone.
+    socket.on('end', () => socket.destroy()).resume()
+    closeLater(() => socket.destroy())
+    upgrades.add(socket)
+    onUpgrade(socket, request)
+  })
+  return { url, upgrades }
+}
+
+export async function listen(create: (origin: () => string) => Server): Promise<{ server: Server; url: string }> {
+  let url = ''
+  const server = create(() => url)
+  server.listen(0, '127.0.0.1')
+  closeLater(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await once(server, 'listening')
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { server, url }
+}
+
+/** A refusal as Feishu's gateway writes it. */
+export function refuseUpgrade(socket: Socket, status: number, headers: Record<string, string>): void {
+  const lines = Object.entries({ 'Content-Length': '0', Connection: 'close', ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  )
+  socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n`)
+}

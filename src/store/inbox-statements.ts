@@ -54,9 +54,10 @@ order by r.ord`,
  * Fair over bots: the oldest lane of each bot, then the second oldest, and so on; a bot with
  * thousands of waiting lanes costs `limit` index entries, not thousands.
  *
- * The snapshot may be stale: another claimer may have taken a lane, finished its event and freed the
- * lane since. Then the lane is locked here, but the UPDATE of the event it shows as head finds it
- * not available any more and takes nothing. Such a lane is looked at again a moment later.
+ * The snapshot may be stale: another claimer may have taken a lane since, or also finished its event
+ * and freed it. FOR UPDATE then re-checks owner and ready_at on the newest version and leaves the lane
+ * out, and the UPDATE of an event takes it only if its newest version is available and due. A lane
+ * that was locked in vain is looked at again a moment later.
  */
 export const CLAIM: Statement = {
   name: 'feishu_claim',

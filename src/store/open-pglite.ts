@@ -3,11 +3,14 @@ import type { PoolConfig } from 'pg'
 import type { Secret } from '../core/secret.ts'
 import { createStore } from './create-store.ts'
 import { Database } from './database.ts'
+import { keepVacuumed } from './keep-vacuumed.ts'
 import { migrate } from './migrate.ts'
 import { PgliteThread } from './pglite-thread.ts'
 import { PortStream } from './port-stream.ts'
 import { SecretBox } from './secrets.ts'
 import type { Store } from './store.ts'
+
+const VACUUM_EVERY_MS = 60_000
 
 export interface OpenPgliteOptions {
   /** Made if missing, readable by its owner only. One process at a time. */
@@ -33,7 +36,11 @@ export interface OpenPgliteOptions {
 export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
   const secrets = new SecretBox(options.masterKey)
   const { database, thread } = await openPgliteDatabase(options)
-  return createStore('pglite', database, secrets, () => thread.close())
+  const stopVacuuming = keepVacuumed(database, VACUUM_EVERY_MS)
+  return createStore('pglite', database, secrets, () => {
+    stopVacuuming()
+    return thread.close()
+  })
 }
 
 /** The database without the store on top. */

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createStore } from '../../src/store/create-store.ts'
+import { keepVacuumed } from '../../src/store/keep-vacuumed.ts'
 import { openPglite, openPgliteDatabase } from '../../src/store/open-pglite.ts'
 import { PortStream } from '../../src/store/port-stream.ts'
 import { SecretBox } from '../../src/store/secrets.ts'
@@ -157,6 +158,20 @@ describe('the embedded database', () => {
     expect(await failure).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true })
     expect(await driver.store.inbox.summary()).toMatchObject({ depth: 1 })
     expect(await thread.start()).not.toBe(worker)
+  })
+
+  it('is vacuumed at intervals', async () => {
+    await useTemplate()
+    const { database } = await openDatabase()
+    const driver = new StoreDriver({ database, store: createStore('pglite', database, new SecretBox(masterKey), noop) })
+    await driver.accept({}, {}, {})
+    const stop = keepVacuumed(database, 1)
+    undo.push(async () => stop())
+    for (let visible = 0; visible === 0; ) {
+      const pages = "select relallvisible as visible from pg_class where relname = 'feishu_inbox'"
+      visible = (await driver.rows<{ visible: number }>(pages))[0]?.visible ?? 0
+    }
+    expect(await driver.store.inbox.summary()).toMatchObject({ depth: 3 })
   })
 
   it('replaces a thread that does not answer', async () => {

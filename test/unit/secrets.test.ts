@@ -15,14 +15,14 @@ describe('Secret', () => {
 
   it.each<[string, () => string]>([
     ['String', () => String(secret)],
-    ['a template', () => `${secret}`],
+    ['a template', () => `a ${secret as unknown as string}`],
     ['concatenation', () => 'x' + secret],
     ['JSON', () => JSON.stringify({ secret })],
     ['inspect', () => inspect({ secret }, { showHidden: true, depth: 9 })],
     ['format', () => format('%s %o %O %j', secret, secret, secret, secret)],
-    ['its keys', () => JSON.stringify(Object.entries({ ...secret }))],
+    ['its keys', () => JSON.stringify(Object.entries(Object.assign({}, secret)))],
     ['a clone', () => inspect(structuredClone(secret), { showHidden: true })],
-    ['an error message', () => new Error(`bad ${secret}`).message],
+    ['an error message', () => new Error(`bad ${secret as unknown as string}`).message],
   ])('hides it from %s', (_name, print) => {
     expect(print()).not.toContain(CANARY)
   })

@@ -149,8 +149,7 @@ export class FeishuSupervisor {
   }
 
   #onSignal({ kind, event }: HostSignal): void {
-    // The union keeps kind and event together; TypeScript cannot follow it through the call.
-    this.#events.emit(kind, event as never)
+    this.#events.emit(kind, event)
   }
 }
 

@@ -5,7 +5,7 @@ import { createStore } from './create-store.ts'
 import { Database } from './database.ts'
 import { migrate } from './migrate.ts'
 import { SecretBox } from './secrets.ts'
-import { SESSION_SETTINGS } from './session-settings.ts'
+import { SESSION_SETTINGS } from '../protocol/session-settings.ts'
 import type { Store } from './store.ts'
 
 export interface OpenPostgresOptions {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import { deferred } from '../core/deferred.ts'
 import { FeishuSupervisorError, errorText, fromErrorRecord } from '../core/errors.ts'
-import type { PgliteBoot, PgliteNotice, PgliteOrder } from './pglite-wire.ts'
+import type { PgliteBoot, PgliteNotice, PgliteOrder } from '../protocol/pglite.ts'
 
 /** The first start runs initdb, which takes seconds on a small machine. */
 const START_TIMEOUT_MS = 60_000

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { toErrorRecord } from '../../src/core/errors.ts'
-import type { PgliteBoot, PgliteNotice, PgliteOrder } from '../../src/store/pglite-wire.ts'
+import type { PgliteBoot, PgliteNotice, PgliteOrder } from '../../src/protocol/pglite.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { openDatabase, prepareDataDir } from './open-database.ts'
 import { Session } from './session.ts'

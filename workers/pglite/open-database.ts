@@ -2,7 +2,7 @@ import { access, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { FeishuSupervisorError, errorText } from '../../src/core/errors.ts'
-import { SESSION_SETTINGS } from '../../src/store/session-settings.ts'
+import { SESSION_SETTINGS } from '../../src/protocol/session-settings.ts'
 
 /** The default of 128 MB is resident from the start; our working set is small. */
 const SETTINGS = ['shared_buffers=8MB', ...SESSION_SETTINGS]

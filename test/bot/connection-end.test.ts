@@ -126,7 +126,7 @@ describe('an established connection', () => {
     await reports.next(({ kind }) => kind === 'opened')
     simulator.closeConnections(app.appId, how)
     expect(await endOf(reports)).toMatchObject({ kind: 'network', code: 'ECLOSED' })
-    // A second connection of the same app would have been opened by now: the config says so within 50 ms.
+    // Time enough for a second connection of the same app: the platform orders one every 50 ms.
     const other = openConnection(url, app)
     await other.reports.next(({ kind }) => kind === 'ponged')
     await other.reports.next(({ kind }) => kind === 'ponged')

@@ -15,16 +15,19 @@ async function connected(options: Parameters<typeof openInlet>[0] = {}) {
   await simulator.once(entryOf('connection_ready'), SOON_MS)
   await reports.next(({ kind }) => kind === 'opened')
   const write = (text: string) => simulator.sendText({ appId: app.appId, chatId: 'oc_1', text })
-  return { simulator, app, inlet, delivered, write }
+  return { simulator, app, inlet, delivered, write, reports }
 }
 
 describe('an event', () => {
   it('is acknowledged with 200 once it is accepted, and not before', async () => {
-    const { simulator, inlet, delivered, write } = await connected()
+    const { simulator, inlet, delivered, write, reports } = await connected()
     const { messageId } = write('hello')
     const { id, event } = await delivered.next()
     expect(event).toMatchObject({ dedupeKey: `m:${messageId}`, lane: 'oc_1', type: 'im.message.receive_v1' })
-    // The bot has answered a ping since, so an acknowledgement would have been written too.
+    // The second ping from here was written after the event arrived, so an acknowledgement would be there before its pong.
+    const pongs = () => reports.items.filter(({ kind }) => kind === 'ponged').length
+    const seen = pongs()
+    await reports.until(() => pongs() >= seen + 2)
     expect(simulator.history.entries.filter(({ kind }) => kind === 'acked')).toEqual([])
     inlet.accepted(id)
     expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 200, messageId, attempt: 1 })

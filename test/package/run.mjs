@@ -79,7 +79,13 @@ function check(name, runIt) {
 
 function run(command, args, cwd) {
   const env = { ...process.env, TMPDIR: folder }
-  return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 300_000 })
+  return execFileSync(command, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 300_000,
+  })
 }
 
 function lastLine(text) {

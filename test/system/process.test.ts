@@ -165,10 +165,16 @@ it('refuses a malformed app id and a second bot of the same app', async () => {
 
 it('runs without the database, is not ready, and recovers when it comes', async (context) => {
   const postgres = await providePostgres()
-  if ('skip' in postgres) context.skip(postgres.skip)
+  if ('skip' in postgres) {
+    context.skip(postgres.skip)
+    return
+  }
   cleanups.add(() => postgres.drop())
   const { server } = postgres
-  if (server === undefined) context.skip('the server of TEST_DATABASE_URL is not ours to stop')
+  if (server === undefined) {
+    context.skip('the server of TEST_DATABASE_URL is not ours to stop')
+    return
+  }
   await server.stop()
   const simulator = await cleanups.simulator()
   const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), databaseUrl: postgres.url })

@@ -2,15 +2,23 @@ import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { describeIssues, type FeishuSupervisorOptions } from '../options.ts'
 
+/** Decimal digits only: an empty value, `0x10` or `1e3` is a mistake, not a number. */
+const integer = (expected: string, least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/, expected)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, expected)
+
 const schema = z.strictObject({
   FS_HOST: z.string().min(1).default('127.0.0.1'),
-  FS_PORT: z.coerce.number('expected a port number').int().min(0).max(65_535).default(3400),
+  FS_PORT: integer('expected a port number, 0 to 65535', 0, 65_535).default(3400),
   FS_DATA_DIR: z.string().min(1).optional(),
   FS_DATABASE_URL: z.string().min(1).optional(),
   FS_MASTER_KEY: z.string().min(1).optional(),
   FS_API_TOKEN: z.string().min(32, 'expected at least 32 characters').optional(),
   FS_HANDLER: z.string().min(1).optional(),
-  FS_MAX_CONNECTIONS: z.coerce.number('expected a number').int().min(1).max(1000).optional(),
+  FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
 })
 
 /** What the command line needs to run. */

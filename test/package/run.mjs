@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -36,12 +36,20 @@ try {
   writeFileSync(join(folder, 'consumer.mjs'), `${CONSUMER}await use(await import('feishu-supervisor'))`)
 
   const cli = join(folder, 'node_modules', 'feishu-supervisor', 'dist', 'cli.js')
-  for (const node of [process.execPath, ...OTHER_NODES.map(installNode)]) {
+  const others = OTHER_NODES.map(installNode)
+  for (const node of [process.execPath, ...others]) {
     const version = run(node, ['--version'], folder).trim()
     for (const consumer of ['consumer.cjs', 'consumer.mjs']) {
       check(`${version} ${consumer}`, () => run(node, [consumer], folder))
     }
     check(`${version} demo --once`, () => process.stdout.write(lastLine(run(node, [cli, 'demo', '--once'], folder))))
+  }
+  for (const node of others) {
+    const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` }
+    const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
+    check(`${version} npm test`, () =>
+      execFileSync('npm', ['test'], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] }),
+    )
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -60,7 +60,8 @@ const DEFAULT_FAILURES = {
   reply: { http: 500, code: 5000, msg: 'internal error' },
 } as const satisfies Record<FaultyCall, { http: number; code: number; msg: string }>
 
-const RATE_LIMITED = { http: 429, code: 99991400, msg: 'request trigger frequency limit' } as const
+/** Feishu's answer to an app that calls too often. [D] */
+export const RATE_LIMITED = { http: 429, code: 99991400, msg: 'request trigger frequency limit' } as const
 
 /** The `fail_next` faults that have not been used up, in the order in which they were ordered. */
 export class FailurePlan {
@@ -98,6 +99,14 @@ function verdictOf(fault: FailNext): Verdict {
     http: fault.http ?? defaults.http,
     code: fault.code ?? defaults.code,
     msg: fault.msg ?? defaults.msg,
-    headers: retryAfterMs === undefined ? {} : { 'x-ogw-ratelimit-reset': String(retryAfterMs / 1000) },
+    headers: retryAfterMs === undefined ? {} : rateLimitHeaders(retryAfterMs),
+  }
+}
+
+/** The wait is given in seconds, possibly with a fraction. [D] */
+export function rateLimitHeaders(waitMs: number, limit?: number): Readonly<Record<string, string>> {
+  return {
+    ...(limit !== undefined && { 'x-ogw-ratelimit-limit': String(limit) }),
+    'x-ogw-ratelimit-reset': String(waitMs / 1000),
   }
 }

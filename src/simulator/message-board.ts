@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { TENANT_KEY, userIds } from './app-directory.ts'
 import { newId } from './ids.ts'
+import { RateLimit } from './rate-limits.ts'
 import { type PlatformEvent, type UserMessage, userIdOf } from './user-message.ts'
 
 /** A repeated uuid shows nothing new for this long. [D] */
@@ -60,9 +61,12 @@ interface Board {
 export class MessageBoard {
   readonly #boards = new Map<string, Board>()
   readonly #clock: Pick<Clock, 'now'>
+  readonly #chatLimit: RateLimit
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  /** Takes at most `perChat` messages per second into a chat, whatever app they come from; 0: any number. */
+  constructor(clock: Pick<Clock, 'now'>, perChat = 0) {
     this.#clock = clock
+    this.#chatLimit = new RateLimit(perChat, clock)
   }
 
   /** Returns the index of the message among the user messages of its chat. */
@@ -112,6 +116,7 @@ export class MessageBoard {
     if (uuid !== undefined && (typeof uuid !== 'string' || uuid.length > MAX_UUID_LENGTH)) {
       return refused(99992402, `field validation failed: uuid has more than ${MAX_UUID_LENGTH} characters`)
     }
+    if (this.#chatLimit.take(place.chatId) > 0) return refused(230020, 'the messages to this chat are too frequent')
     const board = this.#boardOf(appId)
     const now = this.#clock.now()
     forgetExpired(board, now)

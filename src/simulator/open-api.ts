@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { type AppDirectory, botIds } from './app-directory.ts'
-import type { FailurePlan } from './fault.ts'
+import { type FailurePlan, RATE_LIMITED, rateLimitHeaders } from './fault.ts'
 import type { History } from './history.ts'
 import {
   type Answer,
@@ -12,12 +12,15 @@ import {
   send,
 } from './http-answer.ts'
 import type { MessageBoard, PostBody, PostResult } from './message-board.ts'
+import type { RateLimit } from './rate-limits.ts'
 import type { TokenDesk } from './token-desk.ts'
 
 export interface OpenApiParts {
   readonly apps: AppDirectory
   readonly tokens: TokenDesk
   readonly board: MessageBoard
+  /** Message calls of each app. */
+  readonly appLimit: RateLimit
   readonly failures: FailurePlan
   readonly history: History
 }
@@ -75,10 +78,10 @@ function issueToken(
   return send(c, { http: 200, body: { code: 0, msg: 'ok', tenant_access_token: token, expire } }, verdict)
 }
 
-/** The common part of create and reply: token, fault, uuid guard, record, answer. */
+/** The common part of create and reply: token, fault, limit of the app, uuid guard, record, answer. */
 function post(
   c: PlatformContext,
-  { tokens, failures, history }: OpenApiParts,
+  { tokens, failures, history, appLimit }: OpenApiParts,
   call: { readonly call: 'create' | 'reply'; readonly replyTo?: string },
   body: PostBody,
   run: (appId: string) => PostResult,
@@ -99,6 +102,11 @@ function post(
   if (verdict.kind === 'fail') {
     history.append({ ...received, appId, repeated: false, code: verdict.code })
     return send(c, injected(c, verdict), verdict)
+  }
+  const waitMs = appLimit.take(appId)
+  if (waitMs > 0) {
+    history.append({ ...received, appId, repeated: false, code: RATE_LIMITED.code })
+    return send(c, injected(c, { ...RATE_LIMITED, headers: rateLimitHeaders(waitMs, appLimit.limit) }), verdict)
   }
   const result = run(appId)
   if (!result.ok) {

@@ -16,6 +16,7 @@ import { apiError, type PlatformEnv, withLogId } from './http-answer.ts'
 import { newId, seededRandom } from './ids.ts'
 import { MessageBoard } from './message-board.ts'
 import { openApiRoutes } from './open-api.ts'
+import { DEFAULT_RATE_LIMITS, RateLimit, type RateLimits } from './rate-limits.ts'
 import { type ReplyProgress, ReplyWatch } from './reply-watch.ts'
 import { TimerSet } from './timer-set.ts'
 import { TokenDesk } from './token-desk.ts'
@@ -33,6 +34,8 @@ export interface SimulatorOptions {
   readonly seed?: number
   /** Event payloads above this are fragmented. Default 65536; the platform's own limit is unknown [A]. */
   readonly fragmentBytes?: number
+  /** How often bots may send. Default 5 per second and chat, 50 per second and app [D]; 0 lets any number through. */
+  readonly limits?: Partial<RateLimits>
 }
 
 const DEFAULTS = {
@@ -61,7 +64,7 @@ export class FeishuSimulator {
   readonly #apps = new AppDirectory()
   readonly #timers = new TimerSet()
   readonly #tokens = new TokenDesk(this.#timers)
-  readonly #board = new MessageBoard(this.#timers)
+  readonly #board: MessageBoard
   readonly #failures = new FailurePlan((call, appId) => this.history.append({ kind: 'fault_applied', call, appId }))
   readonly #traffic = new Map<string, Traffic>()
   readonly #replies = new ReplyWatch(this.history, () =>
@@ -77,6 +80,8 @@ export class FeishuSimulator {
   constructor(options: SimulatorOptions = {}) {
     const { timeScale, ackDeadlineMs, seed, fragmentBytes } = { ...DEFAULTS, ...options }
     const clientConfig = { ...DEFAULT_CLIENT_CONFIG, ...options.clientConfig }
+    const { perChat, perApp } = { ...DEFAULT_RATE_LIMITS, ...options.limits }
+    this.#board = new MessageBoard(this.#timers, perChat)
     this.#delivery = new EventDelivery({
       timeScale,
       ackDeadlineMs,
@@ -92,7 +97,7 @@ export class FeishuSimulator {
       history: this.history,
       listener: this.#delivery,
     })
-    this.#server = this.#createServer(clientConfig)
+    this.#server = this.#createServer(clientConfig, new RateLimit(perApp, this.#timers))
   }
 
   /** Port 0 (default) takes a free one. A simulator is started once. */
@@ -198,12 +203,12 @@ export class FeishuSimulator {
     }
   }
 
-  #createServer(clientConfig: ClientConfig): Server {
+  #createServer(clientConfig: ClientConfig, appLimit: RateLimit): Server {
     const parts = { apps: this.#apps, failures: this.#failures, history: this.history }
     const app = new Hono<PlatformEnv>()
       .use(withLogId)
       .route('/', discoveryRoutes({ ...parts, gateway: this.#gateway, clientConfig, origin: () => this.#origin }))
-      .route('/open-apis', openApiRoutes({ ...parts, tokens: this.#tokens, board: this.#board }))
+      .route('/open-apis', openApiRoutes({ ...parts, tokens: this.#tokens, board: this.#board, appLimit }))
       .route('/_simulator', controlRoutes(this))
       .onError((thrown, c) => c.json(apiError(c, 500, 5000, errorText(thrown)).body, 500))
       .notFound((c) => c.json(apiError(c, 404, 404, 'no such route').body, 404))

@@ -4,7 +4,7 @@ import { entryOf, type HistoryEntry } from '../../src/simulator/history.ts'
 import { closeLater, post, SOON_MS, sdkClient, startSimulator } from './support.ts'
 
 async function startWithClient() {
-  const started = await startSimulator()
+  const started = await startSimulator({ limits: { perChat: 0 } })
   return { ...started, client: new SimulatorClient(started.url) }
 }
 

@@ -84,6 +84,8 @@ const schema = z.strictObject({
       acceptTimeoutMs: ms.max(2_900).default(2_500),
       /** Events of one bot that may wait for storage at a time. Default 512. */
       creditWindow: count.default(512),
+      /** Largest event that is handled, bytes; a bigger one becomes a dead letter of its first 4 KiB. Default 1 MiB. */
+      maxPayloadBytes: count.max(67_108_864).default(1_048_576),
       /** Limit of one REST call. Default 10 000. */
       sendTimeoutMs: ms.min(1).default(10_000),
     })
@@ -103,6 +105,15 @@ const schema = z.strictObject({
       maxReplyAttempts: count.default(70),
       /** Waits between them. Default 500 ms x2 to 60 s. */
       replyBackoff: backoff({ firstMs: 500, maxMs: 60_000, factor: 2, jitter: 0.2 }),
+      /** Messages that may go to one chat in any second, from all bots together; Feishu allows 5. Default 5. */
+      repliesPerChatPerSecond: count.default(5),
+      /** Messages that one bot may send in any second; Feishu allows 50. Default 50. */
+      repliesPerBotPerSecond: count.default(50),
+      /**
+       * A message older than this at its first run becomes a dead letter instead; 0: never. Default 12 h, above
+       * the about 7 h after which Feishu makes its last redelivery.
+       */
+      maxAgeMs: ms.default(43_200_000),
       /** How long this instance's claims outlive it if it dies without a word. Default 15 000. */
       leaseMs: ms.min(1_000).default(15_000),
     })

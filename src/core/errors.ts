@@ -26,6 +26,8 @@ export const ERROR_CODES = {
   CONNECTION_LIMIT: { actor: 'operator', retryable: true },
   REPLY_FAILED: { actor: 'network', retryable: true },
   REPLY_REFUSED: { actor: 'operator', retryable: false },
+  OUTCOME_UNKNOWN: { actor: 'operator', retryable: false },
+  MESSAGE_EXPIRED: { actor: 'operator', retryable: false },
   INTERNAL: { actor: 'us', retryable: false },
 } as const satisfies Record<string, { actor: string; retryable: boolean }>
 

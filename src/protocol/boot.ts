@@ -23,6 +23,8 @@ export interface ConnectionOptions {
   readonly acceptTimeoutMs: number
   /** Events of one bot that may wait for storage at a time; more are refused. Default 512. */
   readonly creditWindow: number
+  /** A bigger event becomes a dead letter of its first 4 KiB. Default 1 MiB. */
+  readonly maxPayloadBytes: number
   /** Limit of one REST call. Default 10 000. */
   readonly sendTimeoutMs: number
 }

@@ -15,7 +15,13 @@ export type DataUp =
 export type DataDown =
   | { readonly kind: 'accepted'; readonly incarnation: number; readonly id: number }
   | { readonly kind: 'refused'; readonly incarnation: number; readonly id: number; readonly error: ErrorRecord }
-  | { readonly kind: 'send'; readonly incarnation: number; readonly id: number; readonly reply: OutgoingReply }
+  | { readonly kind: 'send'; readonly incarnation: number; readonly id: number; readonly reply: ReplyToSend }
+
+/** A reply with what its sender has to know of its past. */
+export interface ReplyToSend extends OutgoingReply {
+  /** An earlier attempt may have been carried out. Default false. */
+  readonly mayBeShown?: boolean
+}
 
 /** What became of a reply; a failure is a value, because the caller decides by it. */
 export type SendOutcome =
@@ -25,6 +31,13 @@ export type SendOutcome =
 /** Why a reply did not go out, and what to do with it. */
 export interface SendFailure {
   readonly error: ErrorRecord
+  /**
+   * Nothing was shown: Feishu said so, or was never asked. Otherwise the outcome is unknown: no answer,
+   * a worker that ended meanwhile, or an answer that leaves it open.
+   */
+  readonly isRefused: boolean
+  /** Whose frequency limit was hit, if any: all sends of the bot, or of all bots to the chat. */
+  readonly limitOf?: 'bot' | 'chat'
   /** At least this long before the next try; absent when the caller's own backoff decides. */
   readonly retryAfterMs?: number
   /** Feishu's log id, for its support. */

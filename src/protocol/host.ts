@@ -24,6 +24,9 @@ export interface HandlingOptions {
   readonly backoff: BackoffPolicy
   readonly maxReplyAttempts: number
   readonly replyBackoff: BackoffPolicy
+  readonly repliesPerChatPerSecond: number
+  readonly repliesPerBotPerSecond: number
+  readonly maxAgeMs: number
   readonly leaseMs: number
 }
 

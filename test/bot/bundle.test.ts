@@ -58,7 +58,13 @@ describe('the built bot worker', () => {
     await ready.next((kind) => kind === 'ready')
     await thread.control.call('connect', 5_000, (remote) => remote.connect())
     const discovery = await calls.next(({ path }) => path === '/callback/ws/endpoint')
-    const reply = { messageId: 'om_1', msgType: 'text', content: '{"text":"x"}', uuid: 'u1' }
+    const reply = {
+      messageId: 'om_1',
+      receiver: { type: 'chat_id', id: 'oc_1' },
+      msgType: 'text',
+      content: '{"text":"x"}',
+      uuid: 'u1',
+    }
     thread.dataPort.postMessage({ kind: 'send', incarnation: 1, id: 7, reply })
     expect(await frames.next()).toEqual({ kind: 'sent', incarnation: 1, id: 7, messageId: 'om_2' })
 

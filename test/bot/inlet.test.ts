@@ -96,6 +96,54 @@ describe('an event', () => {
   })
 })
 
+describe('an event above the payload limit', () => {
+  const envelope = (text: string) => ({
+    header: { event_id: 'e1', event_type: 'im.message.receive_v1' },
+    event: { text, message: { message_id: 'om_1', chat_id: 'oc_1', create_time: '1700000000000' } },
+  })
+
+  async function taken(text: string, maxPayloadBytes: number) {
+    const { inlet, delivered } = openInlet({ maxPayloadBytes })
+    const done = inlet.invoke(envelope(text))
+    const { id, event } = await delivered.next()
+    inlet.accepted(id)
+    await done
+    return event
+  }
+
+  it('keeps its whole text at the limit and its beginning above', async () => {
+    const text = 'x'.repeat(10_000)
+    const bytes = Buffer.byteLength(JSON.stringify(envelope(text)))
+    const whole = await taken(text, bytes)
+    expect(whole.payload).toBe(JSON.stringify(envelope(text)))
+    expect(whole).not.toHaveProperty('oversizeBytes')
+    const cut = await taken(text, bytes - 1)
+    expect(cut.oversizeBytes).toBe(bytes)
+    expect(cut.payload).toBe(whole.payload.slice(0, 4_096))
+  })
+
+  it('is cut between characters and counted in bytes', async () => {
+    const text = '\u{1F600}'.repeat(2_000)
+    const whole = JSON.stringify(envelope(text))
+    const cut = await taken(text, 5_000)
+    expect(cut.oversizeBytes).toBe(Buffer.byteLength(whole))
+    expect(whole.startsWith(cut.payload)).toBe(true)
+    expect(Buffer.from(cut.payload).toString()).toBe(cut.payload)
+    expect(Buffer.byteLength(cut.payload)).toBeGreaterThan(4_092)
+    expect(Buffer.byteLength(cut.payload)).toBeLessThanOrEqual(4_096)
+  })
+
+  it('keeps the key, lane and time that stand behind the cut', async () => {
+    expect(await taken('x'.repeat(10_000), 5_000)).toMatchObject({
+      dedupeKey: 'm:om_1',
+      eventId: 'e1',
+      type: 'im.message.receive_v1',
+      lane: 'oc_1',
+      createdAt: 1_700_000_000_000,
+    })
+  })
+})
+
 describe('idle', () => {
   it('resolves when the last event is answered, whatever the answer', async () => {
     const { inlet, delivered } = openInlet()

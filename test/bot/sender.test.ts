@@ -1,37 +1,44 @@
+import { createServer } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { createLogger, type LogRecord } from '../../src/core/logger.ts'
-import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
-import type { OutgoingReply } from '../../src/protocol/message.ts'
+import type { ReplyToSend, SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import type { FailureMode } from '../../src/simulator/fault.ts'
+import { userIds } from '../../src/simulator/app-directory.ts'
 import type { HistoryKind } from '../../src/simulator/history.ts'
 import { Http } from '../../workers/bot/http.ts'
 import { Sender } from '../../workers/bot/sender.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 import { closeLater, startSimulator } from '../simulator/support.ts'
+import { listen } from './support.ts'
 
 /** A sender and a message it may answer. */
-async function sending(more: { timeoutMs?: number; appSecret?: string; clock?: FakeClock } = {}) {
-  const { simulator, url, app } = await startSimulator()
+async function sending(more: { timeoutMs?: number; appSecret?: string; clock?: FakeClock; domain?: string } = {}) {
+  const { simulator, url, app } = await startSimulator({ limits: { perChat: 0 } })
   const logs: LogRecord[] = []
   const http = new Http(more.timeoutMs ?? 5_000)
   closeLater(() => http.close())
   const sender = new Sender({
     appId: app.appId,
     appSecret: more.appSecret ?? app.appSecret,
-    domain: url,
+    domain: more.domain ?? url,
     http,
     logger: createLogger('test', (record) => logs.push(record)),
     ...(more.clock === undefined ? {} : { clock: more.clock }),
   })
   const { messageId } = simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'hi' })
-  const reply = (uuid = 'u1', text = 'hello'): OutgoingReply => ({
+  const reply = (uuid = 'u1', text = 'hello'): ReplyToSend => ({
     messageId,
+    receiver: { type: 'chat_id', id: 'oc_1' },
     msgType: 'text',
     content: JSON.stringify({ text }),
     uuid,
   })
   const count = (kind: HistoryKind) => simulator.history.entries.filter((entry) => entry.kind === kind).length
-  return { simulator, app, sender, reply, count, logs }
+  const calls = () =>
+    simulator.history.entries.flatMap((entry) =>
+      entry.kind === 'reply_received' ? [[entry.call, entry.uuid, entry.code] as const] : [],
+    )
+  return { simulator, app, sender, reply, count, calls, logs }
 }
 
 function failureOf(outcome: SendOutcome): SendFailure {
@@ -64,7 +71,10 @@ describe('a reply', () => {
   it('whose answer was lost is shown once after a retry', async () => {
     const { simulator, sender, reply, count } = await sending()
     simulator.failNext({ call: 'reply', loseAnswer: true })
-    expect(failureOf(await sender.send(reply())).error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true })
+    expect(failureOf(await sender.send(reply()))).toMatchObject({
+      error: { code: 'CONNECTION_FAILED', retryable: true },
+      isRefused: false,
+    })
     expect(await sender.send(reply())).toMatchObject({ kind: 'sent' })
     expect(count('message_created')).toBe(1)
   })
@@ -79,42 +89,92 @@ describe('a reply', () => {
 })
 
 describe('a failure of the reply call', () => {
-  it.each<[string, FailureMode, string, boolean]>([
-    ['an internal error', { http: 500, code: 5000 }, 'REPLY_FAILED', true],
-    ['a message that is being sent', { http: 400, code: 230049 }, 'REPLY_FAILED', true],
-    ['a frequency limit with status 200', { http: 200, code: 99991400 }, 'REPLY_FAILED', true],
-    ['a chat frequency limit', { http: 400, code: 230020 }, 'REPLY_FAILED', true],
-    ['an unreadable gateway error', { http: 502, code: 77 }, 'REPLY_FAILED', true],
-    ['a bot that left the chat', { http: 400, code: 230002 }, 'REPLY_REFUSED', false],
-    ['bad content', { http: 200, code: 230001 }, 'REPLY_REFUSED', false],
-  ])('%s is told apart', async (_name, failure, code, retryable) => {
+  it.each<[string, FailureMode, { code: string; retryable: boolean; isRefused: boolean }]>([
+    ['an internal error', { http: 500, code: 5000 }, { code: 'REPLY_FAILED', retryable: true, isRefused: false }],
+    ['a message that is being sent', { code: 230049 }, { code: 'REPLY_FAILED', retryable: true, isRefused: false }],
+    ['a gateway error', { http: 502, code: 77 }, { code: 'REPLY_FAILED', retryable: true, isRefused: false }],
+    [
+      'a limit with status 200',
+      { http: 200, code: 99991400 },
+      { code: 'REPLY_FAILED', retryable: true, isRefused: true },
+    ],
+    [
+      'a limit without a code of ours',
+      { http: 429, code: 77 },
+      { code: 'REPLY_FAILED', retryable: true, isRefused: true },
+    ],
+    ['a chat limit', { http: 400, code: 230020 }, { code: 'REPLY_FAILED', retryable: true, isRefused: true }],
+    ['a bot that left', { http: 400, code: 230002 }, { code: 'REPLY_REFUSED', retryable: false, isRefused: true }],
+    ['bad content', { http: 200, code: 230001 }, { code: 'REPLY_REFUSED', retryable: false, isRefused: true }],
+    ['an unknown code', { http: 200, code: 77 }, { code: 'REPLY_REFUSED', retryable: false, isRefused: true }],
+  ])('%s is told apart', async (_name, failure, { isRefused, ...expected }) => {
     const { simulator, sender, reply } = await sending()
-    simulator.failNext({ call: 'reply', ...failure })
-    const { error, retryAfterMs } = failureOf(await sender.send(reply()))
-    expect(error).toMatchObject({ code, retryable })
+    simulator.failNext({ call: 'reply', http: 400, ...failure })
+    const { error, retryAfterMs, logId, ...rest } = failureOf(await sender.send(reply()))
+    expect(error).toMatchObject(expected)
+    expect(rest.isRefused).toBe(isRefused)
+    expect(logId).toEqual(expect.any(String))
     expect(retryAfterMs).toBeUndefined()
     expect(await sender.send(reply())).toMatchObject({ kind: 'sent' })
   })
 
-  it('carries the wait that the platform asks for', async () => {
+  it('carries the wait that the platform asks for, fractions of a second included', async () => {
     const { simulator, sender, reply } = await sending()
-    simulator.failNext({ call: 'reply', retryAfterMs: 7_500 })
+    simulator.failNext({ call: 'reply', retryAfterMs: 7_501 })
     expect(failureOf(await sender.send(reply()))).toMatchObject({
       error: { code: 'REPLY_FAILED', retryable: true },
-      retryAfterMs: 7_500,
+      retryAfterMs: 7_501,
+      limitOf: 'bot',
     })
+  })
+
+  it("tells the chat's own limit from the bot's", async () => {
+    const { simulator, sender, reply } = await sending()
+    simulator.failNext({ call: 'reply', http: 400, code: 230020 })
+    expect(failureOf(await sender.send(reply())).limitOf).toBe('chat')
+    simulator.failNext({ call: 'reply', http: 500 })
+    expect(failureOf(await sender.send(reply())).limitOf).toBeUndefined()
+  })
+
+  it('before the connection stands is no try: Feishu cannot have carried it out', async () => {
+    const { simulator, sender, reply } = await sending()
+    await sender.send(reply('warm'))
+    await simulator.stop()
+    // The kept connection was still open when this one was written to it.
+    expect(failureOf(await sender.send(reply())).isRefused).toBe(false)
+    expect(failureOf(await sender.send(reply()))).toMatchObject({
+      error: { code: 'CONNECTION_FAILED', message: expect.stringContaining('ECONNREFUSED') },
+      isRefused: true,
+    })
+  })
+
+  it.each([
+    ['a page with status 200', 200, '<html>log in first</html>', 'REPLY_FAILED', false],
+    ['a page with status 502', 502, '<html>bad gateway</html>', 'REPLY_FAILED', false],
+    ['a page with status 404', 404, '<html>not here</html>', 'REPLY_REFUSED', true],
+    ['a success without an id', 200, '{"code":0,"data":{}}', 'REPLY_FAILED', false],
+  ])('%s is no answer of Feishu to rely on', async (_name, status, body, code, isRefused) => {
+    const { url } = await listen(() =>
+      createServer((request, response) => {
+        if (request.url?.includes('token')) response.end('{"code":0,"tenant_access_token":"t-1","expire":7200}')
+        else response.writeHead(status).end(body)
+      }),
+    )
+    const { sender, reply } = await sending({ domain: url })
+    expect(failureOf(await sender.send(reply()))).toMatchObject({ error: { code }, isRefused })
   })
 
   it('that is no answer at all ends at the deadline', async () => {
     const { simulator, sender, reply } = await sending({ timeoutMs: 200 })
     await sender.send(reply('warm'))
     simulator.failNext({ call: 'reply', hang: true })
-    const { error } = failureOf(await sender.send(reply()))
+    const { error, isRefused } = failureOf(await sender.send(reply()))
     expect(error).toMatchObject({
       code: 'CONNECTION_FAILED',
       retryable: true,
       message: expect.stringContaining('ETIMEDOUT'),
     })
+    expect(isRefused).toBe(false)
     expect(await sender.send(reply())).toMatchObject({ kind: 'sent' })
   })
 })
@@ -160,9 +220,85 @@ describe('the access token', () => {
     const { simulator, sender, reply, logs } = await sending({ appSecret: 'canary-secret' })
     const wrong = failureOf(await sender.send(reply()))
     expect(wrong.error).toMatchObject({ code: 'CREDENTIALS_REJECTED', message: expect.stringContaining('10014') })
+    expect(wrong).toMatchObject({ error: { retryable: true }, isRefused: true, logId: expect.any(String) })
     simulator.failNext({ call: 'token', loseAnswer: true })
     const lost = failureOf(await sender.send(reply()))
-    expect(lost.error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true })
-    expect(JSON.stringify([wrong, lost, logs])).not.toContain('canary-secret')
+    expect(lost).toMatchObject({ error: { code: 'CONNECTION_FAILED', retryable: true }, isRefused: true })
+    simulator.failNext({ call: 'token', retryAfterMs: 2_000 })
+    const limited = failureOf(await sender.send(reply()))
+    expect(limited).toMatchObject({ error: { code: 'REPLY_FAILED' }, retryAfterMs: 2_000, isRefused: true })
+    expect(JSON.stringify([wrong, lost, limited, logs])).not.toContain('canary-secret')
+  })
+})
+
+describe('a reply whose message was withdrawn', () => {
+  it.each([230011, 230019, 230110])('%i goes to its chat on its own, under the same uuid', async (code) => {
+    const { simulator, sender, reply, calls } = await sending()
+    simulator.failNext({ call: 'reply', http: 400, code })
+    expect(await sender.send(reply())).toMatchObject({ kind: 'sent' })
+    expect(calls()).toEqual([
+      ['reply', 'u1', code],
+      ['create', 'u1', 0],
+    ])
+    const created = simulator.history.entries.filter((entry) => entry.kind === 'message_created')
+    expect(created).toMatchObject([{ chatId: 'oc_1', content: '{"text":"hello"}' }])
+    expect(created[0]).not.toHaveProperty('replyTo')
+  })
+
+  it('is not sent on its own while an earlier try may have been shown', async () => {
+    const { simulator, sender, reply, calls } = await sending()
+    simulator.failNext({ call: 'reply', http: 400, code: 230011 })
+    const failure = failureOf(await sender.send({ ...reply(), mayBeShown: true }))
+    expect(failure).toMatchObject({ error: { code: 'REPLY_REFUSED', retryable: false }, isRefused: true })
+    expect(calls()).toEqual([['reply', 'u1', 230011]])
+  })
+
+  it.each([230050, 230002])('but not for %i, which may change again or concerns the chat', async (code) => {
+    const { simulator, sender, reply, count } = await sending()
+    simulator.failNext({ call: 'reply', http: 400, code })
+    expect(failureOf(await sender.send(reply())).error.code).toBe('REPLY_REFUSED')
+    expect(count('message_created')).toBe(0)
+  })
+
+  it('is shown once when the answer to its second call is lost, and not tried as a reply again', async () => {
+    const { simulator, sender, reply, calls, count } = await sending()
+    simulator.failNext({ call: 'reply', http: 400, code: 230011 })
+    simulator.failNext({ call: 'create', loseAnswer: true })
+    expect(failureOf(await sender.send(reply())).isRefused).toBe(false)
+    expect(await sender.send({ ...reply(), mayBeShown: true })).toMatchObject({ kind: 'sent' })
+    expect(calls().map(([call]) => call)).toEqual(['reply', 'create', 'create'])
+    expect(count('message_created')).toBe(1)
+  })
+
+  it('makes one further call only, whatever comes of it', async () => {
+    const { simulator, sender, reply, calls } = await sending()
+    simulator.failNext({ call: 'reply', http: 400, code: 230011 })
+    simulator.failNext({ call: 'create', http: 400, code: 230011 })
+    expect(failureOf(await sender.send(reply())).error).toMatchObject({ code: 'REPLY_REFUSED', retryable: false })
+    expect(calls()).toHaveLength(2)
+  })
+})
+
+describe('a message that answers none', () => {
+  it.each([
+    ['a chat', { type: 'chat_id', id: 'oc_1' }],
+    ['a user', undefined],
+  ] as const)('goes straight to %s, once per uuid', async (_name, given) => {
+    const { app, sender, reply, calls, count } = await sending()
+    const receiver = given ?? { type: 'open_id', id: userIds(app.appId, 'user_of_oc_1').open_id }
+    const message = { ...reply(), messageId: null, receiver }
+    const first = await sender.send(message)
+    expect(first).toMatchObject({ kind: 'sent' })
+    expect(await sender.send(message)).toEqual(first)
+    expect(calls().map(([call]) => call)).toEqual(['create', 'create'])
+    expect(count('message_created')).toBe(1)
+  })
+
+  it('refreshes its token as a reply does', async () => {
+    const { simulator, app, sender, reply, count } = await sending()
+    await sender.send(reply('warm'))
+    simulator.revokeTokens(app.appId)
+    expect(await sender.send({ ...reply(), messageId: null })).toMatchObject({ kind: 'sent' })
+    expect(count('token_issued')).toBe(2)
   })
 })

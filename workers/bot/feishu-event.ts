@@ -4,12 +4,18 @@ import type { FeishuEvent } from '../../src/protocol/message.ts'
 /** Some events give microseconds (card.action.trigger), most milliseconds; above this it must be microseconds. */
 const MICROSECONDS_FROM = 1e14
 
+/** What is kept of an envelope above the limit: enough to see what it was. */
+const OVERSIZE_KEPT_BYTES = 4_096
+
 /**
- * Reads the fields that delivery needs out of a raw envelope, v1 or v2, and keeps the whole as text.
- * An envelope of an unknown shape is kept too, under the hash of its text: nothing that Feishu sent is dropped here.
+ * Reads the fields that delivery needs out of a raw envelope, v1 or v2, and keeps the whole as text,
+ * or only its beginning above `maxPayloadBytes`. An envelope of an unknown shape is kept too, under the
+ * hash of its text: nothing that Feishu sent is dropped here.
  */
-export function toFeishuEvent(envelope: unknown, receivedAt: number): FeishuEvent {
+export function toFeishuEvent(envelope: unknown, receivedAt: number, maxPayloadBytes = Infinity): FeishuEvent {
   const payload = JSON.stringify(envelope) ?? 'null'
+  const payloadBytes = Buffer.byteLength(payload)
+  const isOversize = payloadBytes > maxPayloadBytes
   const header = field(envelope, 'header')
   const event = field(envelope, 'event')
   const message = field(event, 'message')
@@ -30,8 +36,16 @@ export function toFeishuEvent(envelope: unknown, receivedAt: number): FeishuEven
     lane: chatId ?? type,
     createdAt:
       createTime > 0 ? Math.round(createTime >= MICROSECONDS_FROM ? createTime / 1000 : createTime) : receivedAt,
-    payload,
+    payload: isOversize ? beginningOf(payload) : payload,
+    ...(isOversize ? { oversizeBytes: payloadBytes } : {}),
   }
+}
+
+/** Whole characters only: encodeInto stops before one that does not fit. */
+function beginningOf(payload: string): string {
+  const bytes = new Uint8Array(OVERSIZE_KEPT_BYTES)
+  const { read } = new TextEncoder().encodeInto(payload, bytes)
+  return payload.slice(0, read)
 }
 
 function dedupeKey(messageId: string | undefined, eventId: string | undefined, payload: string): string {

@@ -77,6 +77,19 @@ export class Http {
   }
 }
 
+/**
+ * Whether a call of `Http` failed before a byte of it left: its host was not found or took no connection.
+ * Every other failure may have happened after Feishu had carried the call out.
+ */
+export function wasNeverSent(thrown: unknown): boolean {
+  const cause = thrown instanceof Error ? thrown.cause : undefined
+  // One error per address of a host with several.
+  const causes: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause]
+  return causes.every(
+    (one) => one instanceof Error && 'syscall' in one && (one.syscall === 'connect' || one.syscall === 'getaddrinfo'),
+  )
+}
+
 /** Node's own code (ECONNREFUSED, ...) says more than its message and never holds the request. */
 function causeText(cause: unknown): string {
   if (!(cause instanceof Error)) return 'the call failed'

@@ -10,6 +10,7 @@ import { sdkLogger } from './sdk-logger.ts'
 export interface InletOptions {
   readonly acceptTimeoutMs: number
   readonly creditWindow: number
+  readonly maxPayloadBytes: number
   deliver(id: number, event: FeishuEvent): void
   readonly logger: Logger
   readonly clock?: Clock
@@ -39,13 +40,13 @@ export class Inlet extends EventDispatcher {
   }
 
   override async invoke(envelope: unknown): Promise<undefined> {
-    const { acceptTimeoutMs, creditWindow, deliver } = this.#options
+    const { acceptTimeoutMs, creditWindow, maxPayloadBytes, deliver } = this.#options
     const receivedAt = this.#clock.now()
     this.#lastEventAt = receivedAt
     if (this.#pending.size >= creditWindow) {
       throw new FeishuSupervisorError('INTAKE_FULL', `${creditWindow} events already wait for storage`)
     }
-    const event = toFeishuEvent(envelope, receivedAt)
+    const event = toFeishuEvent(envelope, receivedAt, maxPayloadBytes)
     const { id, answer } = this.#pending.open(acceptTimeoutMs, `storage of event ${event.dedupeKey}`)
     try {
       deliver(id, event)

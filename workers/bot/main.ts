@@ -24,6 +24,7 @@ const http = new Http(boot.connection.sendTimeoutMs)
 const inlet = new Inlet({
   acceptTimeoutMs: boot.connection.acceptTimeoutMs,
   creditWindow: boot.connection.creditWindow,
+  maxPayloadBytes: boot.connection.maxPayloadBytes,
   deliver: (id, event) => post({ kind: 'deliver', incarnation, id, event }),
   logger,
 })

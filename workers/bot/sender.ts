@@ -1,13 +1,12 @@
 import { Client, type HttpInstance, LoggerLevel, withTenantToken } from '@larksuiteoapi/node-sdk'
-import { asObject } from '../../src/core/as-object.ts'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
-import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
+import { toErrorRecord } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
-import type { SendOutcome } from '../../src/protocol/data.ts'
-import type { OutgoingReply } from '../../src/protocol/message.ts'
-import type { Http, HttpAnswer, HttpRequest } from './http.ts'
+import type { ReplyToSend, SendFailure, SendOutcome } from '../../src/protocol/data.ts'
+import { type Http, type HttpAnswer, type HttpRequest, wasNeverSent } from './http.ts'
 import { sdkLogger } from './sdk-logger.ts'
-import { Tokens } from './tokens.ts'
+import { outcomeOf, tokenFailure, verdictOf } from './send-answer.ts'
+import { TokenRefused, Tokens } from './tokens.ts'
 
 export interface SenderDependencies {
   readonly appId: string
@@ -18,19 +17,33 @@ export interface SenderDependencies {
   readonly clock?: Clock
 }
 
-/** Feishu codes that a fresh token mends: missing, expired or invalid tenant token. */
-const TOKEN_CODES: ReadonlySet<number> = new Set([99991661, 99991663, 99991664, 99991665])
+/** A POST to Feishu's open API. */
+type Call = Required<Pick<HttpRequest, 'url' | 'data'>> & Pick<HttpRequest, 'params'>
 
-/** Feishu codes that pass by themselves: frequency limits, "message is being sent", internal errors. */
-const PASSING_CODES: ReadonlySet<number> = new Set([99991400, 230020, 230049, 2200, 5000])
+type Posted =
+  | { readonly kind: 'answered'; readonly answer: HttpAnswer }
+  | { readonly kind: 'failed'; readonly failure: SendFailure }
+
+/** More than can be between two tries at a time; forgetting one makes its next try start with the reply again. */
+const MAX_ALONE = 1_000
 
 /**
  * Sends replies through the SDK's Client. A reply is sent at least once with the same `uuid` every
  * time; Feishu shows at most one message per uuid within an hour, which makes it exactly one.
+ *
+ * When the message to answer was withdrawn, the reply goes to its chat on its own. It is not documented
+ * whether one uuid guards both calls together, so nothing here relies on it. At most one of the two is
+ * shown because the second is made only after
+ * - Feishu said that it did not carry out the first, for a reason that stays (see feishu-codes), and
+ * - no earlier try of the first has an unknown outcome, which a withdrawn message would hide for ever.
+ * From then on only the second call is repeated. Both use the same uuid: if it does guard both, it
+ * protects also where the two conditions were wrong.
  */
 export class Sender {
   readonly #client: Client
   readonly #tokens: Tokens
+  /** Uuids of replies whose message was found withdrawn. */
+  readonly #alone = new Set<string>()
 
   constructor({ appId, appSecret, domain, http, logger, clock = systemClock }: SenderDependencies) {
     this.#client = new Client({
@@ -47,63 +60,70 @@ export class Sender {
     this.#tokens = new Tokens(this.#client, { appId, appSecret }, clock)
   }
 
-  /** Never rejects. */
-  async send(reply: OutgoingReply): Promise<SendOutcome> {
+  /** Never rejects. Makes at most five calls: token, reply, fresh token, reply, and the message on its own. */
+  async send(reply: ReplyToSend): Promise<SendOutcome> {
+    const { messageId, uuid, mayBeShown = false } = reply
+    if (messageId === null || this.#alone.has(uuid)) return outcome(await this.#post(onItsOwn(reply)))
+    const posted = await this.#post(inAnswerTo(messageId, reply))
+    const isWithdrawn = posted.kind === 'answered' && verdictOf(posted.answer) === 'send_alone'
+    if (!isWithdrawn || mayBeShown) return outcome(posted)
+    this.#rememberAlone(uuid)
+    return outcome(await this.#postOnce(onItsOwn(reply)))
+  }
+
+  /** Refreshes the token once if Feishu does not take it. */
+  async #post(call: Call): Promise<Posted> {
+    const posted = await this.#postOnce(call)
+    const isTokenStale = posted.kind === 'answered' && verdictOf(posted.answer) === 'refresh_token'
+    return isTokenStale ? await this.#postOnce(call) : posted
+  }
+
+  async #postOnce(call: Call): Promise<Posted> {
+    let token: string
     try {
-      const first = await this.#reply(reply)
-      return isTokenTrouble(first) ? outcomeOf(await this.#reply(reply)) : outcomeOf(first)
+      token = await this.#tokens.current()
     } catch (thrown) {
-      return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED') } }
+      const isAnswered = thrown instanceof TokenRefused
+      // Whatever happened to the token call, the reply did not leave.
+      return failed(isAnswered ? tokenFailure(thrown.answer) : { error: toErrorRecord(thrown), isRefused: true })
+    }
+    try {
+      const answer = await this.#client.request<HttpAnswer>({ method: 'POST', ...call }, withTenantToken(token))
+      if (verdictOf(answer) === 'refresh_token') this.#tokens.drop(token)
+      return { kind: 'answered', answer }
+    } catch (thrown) {
+      return failed({ error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: wasNeverSent(thrown) })
     }
   }
 
-  async #reply({ messageId, msgType, content, uuid }: OutgoingReply): Promise<HttpAnswer> {
-    const token = await this.#tokens.current()
-    const answer = await this.#client.request<HttpAnswer>(
-      {
-        method: 'POST',
-        url: `/open-apis/im/v1/messages/${encodeURIComponent(messageId)}/reply`,
-        data: { msg_type: msgType, content, uuid },
-      },
-      withTenantToken(token),
-    )
-    if (isTokenTrouble(answer)) this.#tokens.drop(token)
-    return answer
+  #rememberAlone(uuid: string): void {
+    this.#alone.add(uuid)
+    for (const oldest of this.#alone) {
+      if (this.#alone.size <= MAX_ALONE) return
+      this.#alone.delete(oldest)
+    }
   }
 }
 
-function isTokenTrouble(answer: HttpAnswer): boolean {
-  return TOKEN_CODES.has(read(answer).code)
-}
-
-/** HTTP status and body code are both looked at: older gateways answer 200 with an error code. */
-function outcomeOf(answer: HttpAnswer): SendOutcome {
-  const { code, text, messageId } = read(answer)
-  if (code === 0 && answer.status < 300 && messageId !== undefined) return { kind: 'sent', messageId }
-  const isPassing = answer.status === 429 || answer.status >= 500 || PASSING_CODES.has(code) || TOKEN_CODES.has(code)
-  const resetSeconds = Number(answer.headers['x-ogw-ratelimit-reset'])
-  const logId = answer.headers['x-tt-logid']
+function inAnswerTo(messageId: string, { msgType, content, uuid }: ReplyToSend): Call {
   return {
-    kind: 'failed',
-    failure: {
-      error: toErrorRecord(
-        new FeishuSupervisorError(
-          isPassing ? 'REPLY_FAILED' : 'REPLY_REFUSED',
-          `Feishu refused the reply: ${text} (code ${code}, HTTP ${answer.status})`,
-        ),
-      ),
-      ...(resetSeconds > 0 ? { retryAfterMs: Math.ceil(resetSeconds * 1000) } : {}),
-      ...(typeof logId === 'string' ? { logId } : {}),
-    },
+    url: `/open-apis/im/v1/messages/${encodeURIComponent(messageId)}/reply`,
+    data: { msg_type: msgType, content, uuid },
   }
 }
 
-function read({ body }: HttpAnswer): { code: number; text: string; messageId: string | undefined } {
-  const { code, msg, data } = asObject(body)
-  const { message_id: messageId } = asObject(data)
+function onItsOwn({ receiver, msgType, content, uuid }: ReplyToSend): Call {
   return {
-    code: typeof code === 'number' ? code : -1,
-    text: typeof msg === 'string' ? msg : 'no message',
-    messageId: typeof messageId === 'string' ? messageId : undefined,
+    url: '/open-apis/im/v1/messages',
+    params: { receive_id_type: receiver.type },
+    data: { receive_id: receiver.id, msg_type: msgType, content, uuid },
   }
+}
+
+function outcome(posted: Posted): SendOutcome {
+  return posted.kind === 'answered' ? outcomeOf(posted.answer) : posted
+}
+
+function failed(failure: SendFailure): Posted {
+  return { kind: 'failed', failure }
 }

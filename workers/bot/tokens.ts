@@ -1,7 +1,6 @@
 import type { Client } from '@larksuiteoapi/node-sdk'
 import { asObject } from '../../src/core/as-object.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { HttpAnswer } from './http.ts'
 
 /** A token is replaced this long before it expires: the same margin the SDK uses. */
@@ -10,6 +9,16 @@ const MARGIN_MS = 3 * 60_000
 interface Token {
   readonly value: string
   readonly expiresAt: number
+}
+
+/** Feishu answered, and not with a token. */
+export class TokenRefused extends Error {
+  readonly answer: HttpAnswer
+
+  constructor(answer: HttpAnswer) {
+    super('no access token')
+    this.answer = answer
+  }
 }
 
 /**
@@ -30,6 +39,7 @@ export class Tokens {
     this.#clock = clock
   }
 
+  /** Rejects with `TokenRefused`, or as Http does when there was no answer. */
   async current(): Promise<string> {
     if (this.#token !== undefined && this.#token.expiresAt - MARGIN_MS > this.#clock.now()) return this.#token.value
     this.#request ??= this.#fetch().finally(() => {
@@ -50,15 +60,8 @@ export class Tokens {
       url: '/open-apis/auth/v3/tenant_access_token/internal',
       data: { app_id: this.#credentials.appId, app_secret: this.#credentials.appSecret },
     })
-    const { tenant_access_token: value, expire, code, msg } = asObject(answer.body)
-    if (typeof value === 'string' && typeof expire === 'number') {
-      return { value, expiresAt: this.#clock.now() + expire * 1000 }
-    }
-    throw new FeishuSupervisorError(
-      'CREDENTIALS_REJECTED',
-      `no access token: ${typeof msg === 'string' ? msg : 'no reason given'} (code ${Number(code)}, HTTP ${answer.status})`,
-      // The reply outlives a secret that is wrong for a while; its attempts are limited anyway.
-      { retryable: true },
-    )
+    const { tenant_access_token: value, expire } = asObject(answer.body)
+    if (typeof value !== 'string' || typeof expire !== 'number') throw new TokenRefused(answer)
+    return { value, expiresAt: this.#clock.now() + expire * 1000 }
   }
 }

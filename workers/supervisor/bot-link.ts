@@ -3,8 +3,8 @@ import { assertNever } from '../../src/core/assert-never.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import { Pending } from '../../src/core/pending.ts'
-import type { DataDown, DataUp, SendOutcome } from '../../src/protocol/data.ts'
-import type { FeishuEvent, OutgoingReply } from '../../src/protocol/message.ts'
+import type { DataDown, DataUp, ReplyToSend, SendOutcome } from '../../src/protocol/data.ts'
+import type { FeishuEvent } from '../../src/protocol/message.ts'
 
 export interface BotLinkDependencies {
   readonly botId: string
@@ -32,14 +32,14 @@ export class BotLink {
   }
 
   /** Never rejects. Without an answer the outcome is unknown, so the failure is retryable: the uuid prevents a second message. */
-  async send(reply: OutgoingReply): Promise<SendOutcome> {
+  async send(reply: ReplyToSend): Promise<SendOutcome> {
     const { incarnation, port, botId, sendDeadlineMs } = this.#deps
     const { id, answer } = this.#sends.open(sendDeadlineMs, `reply of bot ${botId}`)
     port.postMessage({ kind: 'send', incarnation, id, reply } satisfies DataDown)
     try {
       return await answer
     } catch (thrown) {
-      return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED') } }
+      return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
     }
   }
 

@@ -49,8 +49,8 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
           botId,
           incarnation,
           port: thread.dataPort,
-          // A fresh token, a refused one, a second one and the reply again: four calls at most.
-          sendDeadlineMs: 4 * options.connection.sendTimeoutMs + 1_000,
+          // As many calls as one send makes at most; see Sender.
+          sendDeadlineMs: 5 * options.connection.sendTimeoutMs + 1_000,
           clock,
           accept: (event) => messages.accept(botId, event),
         }),
@@ -74,7 +74,10 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     sendReply: async (botId, reply) =>
       (await links.get(botId)?.send(reply)) ?? {
         kind: 'failed',
-        failure: { error: { code: 'WORKER_UNREACHABLE', message: `bot ${botId} has no worker now`, retryable: true } },
+        failure: {
+          error: { code: 'WORKER_UNREACHABLE', message: `bot ${botId} has no worker now`, retryable: true },
+          isRefused: true,
+        },
       },
     clock,
     random,

@@ -1,20 +1,25 @@
+import type { Clock } from '../core/clock.ts'
 import { toErrorRecord } from '../core/errors.ts'
-import type { SendOutcome } from '../protocol/data.ts'
+import type { ReplyToSend, SendFailure, SendOutcome } from '../protocol/data.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { OutgoingReply } from '../protocol/message.ts'
 import type { ReplyResult, SettledReply, StoredReply } from '../store/store.ts'
 import type { FencedWriter } from './fenced-writer.ts'
-import { afterFailedSend, type RetryPolicy } from './retry-policy.ts'
+import type { OutboundLimits } from './outbound-limits.ts'
+import { afterFailedSend, askedDelayMs, beforeSend, type RetryPolicy, wasUntried } from './retry-policy.ts'
+import type { SendTries } from './send-tries.ts'
 import type { Sleeper } from './sleeper.ts'
 
-/** Rejecting or failing may also mean that the end is unknown: the uuid makes a repetition safe. */
-export type SendReply = (botId: string, reply: OutgoingReply) => Promise<SendOutcome>
+/** Rejecting means that the end is unknown: the uuid makes a repetition safe. */
+export type SendReply = (botId: string, reply: ReplyToSend) => Promise<SendOutcome>
 
 export interface DeliverRepliesDeps {
   readonly sendReply: SendReply
   readonly settle: FencedWriter<SettledReply>
   readonly owner: string
   readonly policy: RetryPolicy
+  readonly limits: OutboundLimits
+  readonly tries: SendTries
+  readonly clock: Clock
   readonly sendTimeoutMs: number
   /** Closed when sends are no longer waited for. */
   readonly sends: Sleeper
@@ -32,8 +37,9 @@ export async function deliverReplies(
   replies: readonly StoredReply[],
   deps: DeliverRepliesDeps,
 ): Promise<void> {
+  const claimedAt = deps.clock.now()
   for (const [index, reply] of replies.entries()) {
-    const result = deps.isAborting() ? givenBack() : await send(botId, reply, deps)
+    const result = await send(botId, reply, claimedAt, deps)
     const written = await deps.settle.write(settled(reply, result, deps.owner))
     if (written === 'held' || written === 'unsure') report(botId, reply, result, deps.emit)
     // Most likely the earlier try was committed and the lane is still ours, with the next reply at its head.
@@ -54,23 +60,61 @@ export async function giveBack(
   if (head !== undefined) await settle.write(settled(head, givenBack(), owner))
 }
 
-async function send(botId: string, reply: StoredReply, deps: DeliverRepliesDeps): Promise<ReplyResult> {
-  const outcome = await sendWithin(botId, reply, deps)
-  if (outcome.kind === 'sent') return outcome
-  if (deps.isAborting()) return givenBack()
-  return afterFailedSend(reply.attempt, outcome.failure, deps.policy, deps.random())
+async function send(
+  botId: string,
+  reply: StoredReply,
+  claimedAt: number,
+  deps: DeliverRepliesDeps,
+): Promise<ReplyResult> {
+  const { tries, clock, policy } = deps
+  const { uuid, attempt, unknownAttempts } = reply
+  if (!(await isMyTurn(botId, reply, deps))) return givenBack()
+  const tooLate = beforeSend({ unknownAttempts, ageMs: reply.ageMs + Math.max(0, clock.now() - claimedAt) })
+  const outcome = tooLate ?? (await sendWithin(botId, reply, deps))
+  if (outcome.kind !== 'failed') {
+    tries.forget(uuid)
+    return outcome
+  }
+  const { failure } = outcome
+  pauseAsAsked(botId, reply, failure, deps)
+  if (deps.isAborting()) return givenBack(failure.isRefused)
+  const sent = { failure, attempt, unknownAttempts, tries: wasUntried(failure) ? 0 : tries.count(uuid) }
+  const result = afterFailedSend(sent, policy, deps.random())
+  if (result.kind === 'dead') tries.forget(uuid)
+  return result
+}
+
+/** Waits for the limits of the chat and the bot; false when the stop came first. */
+async function isMyTurn(
+  botId: string,
+  { receiver }: StoredReply,
+  { limits, sends, isAborting }: DeliverRepliesDeps,
+): Promise<boolean> {
+  while (!isAborting()) {
+    const waitMs = limits.take(botId, receiver.id)
+    if (waitMs === 0) return true
+    await sends.nap(waitMs).over
+  }
+  return false
+}
+
+function pauseAsAsked(botId: string, { receiver }: StoredReply, failure: SendFailure, deps: DeliverRepliesDeps): void {
+  const askedMs = askedDelayMs(failure)
+  if (askedMs === 0) return
+  if (failure.limitOf === 'bot') deps.limits.pauseBot(botId, askedMs)
+  if (failure.limitOf === 'chat') deps.limits.pauseChat(receiver.id, askedMs)
 }
 
 async function sendWithin(botId: string, reply: StoredReply, deps: DeliverRepliesDeps): Promise<SendOutcome> {
-  const { messageId, uuid, msgType, content } = reply
+  const { messageId, receiver, uuid, msgType, content, unknownAttempts } = reply
   const nap = deps.sends.nap(deps.sendTimeoutMs)
   try {
     return await Promise.race([
-      deps.sendReply(botId, { messageId, uuid, msgType, content }),
+      deps.sendReply(botId, { messageId, receiver, uuid, msgType, content, mayBeShown: unknownAttempts > 0 }),
       nap.over.then(() => noAnswer(deps.sendTimeoutMs)),
     ])
   } catch (thrown) {
-    return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED') } }
+    return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
   } finally {
     nap.end()
   }
@@ -78,12 +122,14 @@ async function sendWithin(botId: string, reply: StoredReply, deps: DeliverReplie
 
 function noAnswer(timeoutMs: number): SendOutcome {
   const message = `the reply was not confirmed within ${timeoutMs} ms`
-  return { kind: 'failed', failure: { error: { code: 'DEADLINE_EXCEEDED', message, retryable: true } } }
+  const error = { code: 'DEADLINE_EXCEEDED', message, retryable: true } as const
+  return { kind: 'failed', failure: { error, isRefused: false } }
 }
 
-function givenBack(): ReplyResult {
-  const error = { code: 'SUPERVISOR_DOWN', message: 'given back before it was sent', retryable: true } as const
-  return { kind: 'retry', afterMs: 0, error }
+/** `isRefused` is false where a send was cut short: Feishu may have carried it out. */
+function givenBack(isRefused = true): ReplyResult {
+  const error = { code: 'SUPERVISOR_DOWN', message: 'given back because of the stop', retryable: true } as const
+  return { kind: 'retry', afterMs: 0, error, isRefused }
 }
 
 function settled(reply: StoredReply, result: ReplyResult, owner: string): SettledReply {

@@ -9,6 +9,8 @@ import { FencedWriter } from './fenced-writer.ts'
 import type { HandlerPool } from './handle-event.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
+import { OutboundLimits } from './outbound-limits.ts'
+import { SendTries } from './send-tries.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
 
 export interface DispatcherDeps {
@@ -175,6 +177,7 @@ export class Dispatcher {
         handler,
         handlerTimeoutMs: options.handlerTimeoutMs,
         policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
+        maxAgeMs: options.maxAgeMs,
         clock,
         random,
         isAborting,
@@ -184,6 +187,13 @@ export class Dispatcher {
         settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
         owner,
         policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
+        limits: new OutboundLimits({
+          perChatPerSecond: options.repliesPerChatPerSecond,
+          perBotPerSecond: options.repliesPerBotPerSecond,
+          clock,
+        }),
+        tries: new SendTries(),
+        clock,
         sendTimeoutMs: options.sendTimeoutMs,
         sends: this.#sends,
         random,

@@ -3,7 +3,7 @@ import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
 import type { HandlerRef, ChatOutcome, ChatTask } from '../protocol/chat.ts'
 import type { ClaimedEvent, EventResult } from '../store/store.ts'
 import { replyUuid } from './reply-uuid.ts'
-import { afterFailedRun, beforeRun, type RetryPolicy } from './retry-policy.ts'
+import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
 import { MESSAGE_EVENT_TYPE, toInboundMessage } from './to-inbound-message.ts'
 
 /** What the dispatcher needs of the chat pool. */
@@ -19,6 +19,8 @@ export interface HandleEventDeps {
   readonly handler: HandlerRef
   readonly handlerTimeoutMs: number
   readonly policy: RetryPolicy
+  /** An event older than this is not run any more; 0: no limit. */
+  readonly maxAgeMs: number
   readonly clock: Clock
   readonly random: () => number
   /** Runs are being stopped by us; a failure now says nothing about the message. */
@@ -33,8 +35,8 @@ export async function handleEvent(event: ClaimedEvent, deps: HandleEventDeps): P
   const { policy, random } = deps
   // Stored so that nothing is lost, but there is no handler for other types yet.
   if (event.type !== MESSAGE_EVENT_TYPE) return { kind: 'completed', replies: [] }
-  const exhausted = beforeRun(event.attempt, policy)
-  if (exhausted !== undefined) return exhausted
+  const ended = beforeRun(event.attempt, policy) ?? whenExpired(event, deps.maxAgeMs)
+  if (ended !== undefined) return ended
   try {
     const parsed = toInboundMessage(event.botId, event.payload, deps.clock.now() - event.ageMs)
     if (parsed.kind === 'bad') {
@@ -54,6 +56,7 @@ export async function handleEvent(event: ClaimedEvent, deps: HandleEventDeps): P
         msgType: part.msgType,
         content: part.content,
         messageId: message.messageId,
+        receiver: { type: 'chat_id', id: message.chatId } as const,
         uuid: replyUuid(event.botId, event.dedupeKey, index),
       }))
       return { kind: 'completed', replies }

@@ -59,7 +59,7 @@ export class LaneRun implements BusyLane {
     if (written === 'held' || written === 'unsure') this.#report(event, result)
     if (result.kind !== 'completed') return
     const replies = result.replies.map(
-      (reply, part): StoredReply => ({ ...reply, eventId: event.id, part, attempt: 1 }),
+      (reply, part): StoredReply => ({ ...reply, eventId: event.id, part, attempt: 1, unknownAttempts: 0, ageMs: 0 }),
     )
     if (written === 'held') await deliverReplies(event.botId, replies, delivery)
     // Our own write, committed without an answer, left the lane ours and its replies unsent; but the lane

@@ -15,10 +15,16 @@ export interface MessagesOptions {
   readonly maxAttempts: number
   /** Waits between runs. Default 1 s x2 to 5 min. */
   readonly backoff: BackoffPolicy
-  /** Sends of a reply before it becomes a dead letter. The default keeps trying for about an hour. Default 70. */
+  /** Sends of a reply before it becomes a dead letter; one that did not reach Feishu does not count. The default keeps trying for about an hour. Default 70. */
   readonly maxReplyAttempts: number
   /** Waits between sends. Default 500 ms x2 to 60 s. */
   readonly replyBackoff: BackoffPolicy
+  /** Messages that may go to one chat in any second, from all bots together. Default 5, Feishu's limit. */
+  readonly repliesPerChatPerSecond: number
+  /** Messages that one bot may send in any second. Default 50, Feishu's limit. */
+  readonly repliesPerBotPerSecond: number
+  /** A message older than this at its first run becomes a dead letter; 0: never. Default 12 h: Feishu's last redelivery comes after about 7 h. */
+  readonly maxAgeMs: number
   /** A send without an answer counts as failed by then; longer than the sender's own limit. Default 60 000. */
   readonly sendTimeoutMs: number
   /** Chats of one bot that may be busy at a time, most of them waiting for Feishu to take a reply. Default 64. */
@@ -42,6 +48,9 @@ export const MESSAGES_DEFAULTS = {
   backoff: { firstMs: 1_000, maxMs: 300_000, factor: 2, jitter: 0.2 },
   maxReplyAttempts: 70,
   replyBackoff: { firstMs: 500, maxMs: 60_000, factor: 2, jitter: 0.2 },
+  repliesPerChatPerSecond: 5,
+  repliesPerBotPerSecond: 50,
+  maxAgeMs: 43_200_000,
   sendTimeoutMs: 60_000,
   lanesPerBot: 64,
   pollMs: 5_000,

@@ -1,7 +1,7 @@
 import { type BackoffPolicy, backoffDelayMs } from '../core/backoff.ts'
-import type { ErrorRecord } from '../core/errors.ts'
+import { ERROR_CODES, type ErrorRecord } from '../core/errors.ts'
 import type { SendFailure } from '../protocol/data.ts'
-import type { EventResult, ReplyResult } from '../store/store.ts'
+import type { ClaimedEvent, EventResult, ReplyResult } from '../store/store.ts'
 
 /** How often something is tried, and how long it waits in between. */
 export interface RetryPolicy {
@@ -13,7 +13,12 @@ type Unfinished<Result> = Extract<Result, { kind: 'retry' | 'dead' }>
 
 const EXHAUSTED = 'attempts_exhausted'
 
-/** Feishu forgets a uuid after an hour; a later retry could be shown twice, so no wait is longer. */
+const UNKNOWN = 'outcome_unknown'
+
+/** Feishu forgets a uuid after an hour; some of it is left for the send itself. */
+const UUID_TRUSTED_MS = 55 * 60_000
+
+/** Feishu's limits are per second and per minute; a longer wait is a mistake, and would hold up the chat for nothing. */
 const MAX_ASKED_DELAY_MS = 3_600_000
 
 /** What becomes of an event whose run number `attempt` failed. */
@@ -41,23 +46,81 @@ export function beforeRun(attempt: number, policy: RetryPolicy): Unfinished<Even
   return { kind: 'dead', reason: EXHAUSTED, error }
 }
 
-/** What becomes of a reply whose sending number `attempt` failed. */
-export function afterFailedSend(
-  attempt: number,
-  failure: SendFailure,
-  policy: RetryPolicy,
-  random: number,
-): Unfinished<ReplyResult> {
-  const { error, logId } = failure
-  const ended = { kind: 'dead', error, ...(logId === undefined ? {} : { logId }) } as const
-  if (!error.retryable) return { ...ended, reason: 'refused' }
-  if (attempt >= policy.maxAttempts) return { ...ended, reason: EXHAUSTED }
-  const backoffMs = backoffDelayMs(attempt, policy.backoff, random)
-  return { kind: 'retry', afterMs: Math.max(backoffMs, askedDelayMs(failure.retryAfterMs)), error }
+/**
+ * What becomes of an event that is too old to be answered, after a long outage say: who asked hours ago expects
+ * no answer any more, and a burst of them would startle every chat. Only its first run is refused: a
+ * message that was begun in time is seen through.
+ */
+export function whenExpired(
+  { attempt, staleMs }: Pick<ClaimedEvent, 'attempt' | 'staleMs'>,
+  maxAgeMs: number,
+): Unfinished<EventResult> | undefined {
+  if (maxAgeMs === 0 || attempt > 1 || !(staleMs > maxAgeMs)) return undefined
+  const message =
+    `the message was ${inMinutes(staleMs)} old when its turn came, and messages.maxAgeMs allows ${inMinutes(maxAgeMs)};` +
+    ' it can be resubmitted'
+  const { retryable } = ERROR_CODES.MESSAGE_EXPIRED
+  return { kind: 'dead', reason: 'expired', error: { code: 'MESSAGE_EXPIRED', message, retryable } }
 }
 
-/** The number comes from the network: nonsense counts as not asked. */
-function askedDelayMs(retryAfterMs: number | undefined): number {
+/** A send that did not succeed. */
+export interface FailedSend {
+  readonly failure: SendFailure
+  /** Claims of the reply, this one included. */
+  readonly attempt: number
+  /** Sends that left for Feishu, this one included if it did. */
+  readonly tries: number
+  /** Earlier attempts of which the outcome is unknown. */
+  readonly unknownAttempts: number
+}
+
+/** What becomes of a reply after a failed send. */
+export function afterFailedSend(sent: FailedSend, policy: RetryPolicy, random: number): Unfinished<ReplyResult> {
+  const { failure, attempt, tries } = sent
+  const { error, isRefused } = failure
+  if (!error.retryable) return buried('refused', sent)
+  // Bots and networks may be away for hours, and that says nothing about the reply.
+  const isUntried = wasUntried(failure)
+  if (!isUntried && tries >= policy.maxAttempts) return buried(EXHAUSTED, sent)
+  const backoffMs = backoffDelayMs(isUntried ? attempt : tries, policy.backoff, random)
+  return { kind: 'retry', afterMs: Math.max(backoffMs, askedDelayMs(failure)), error, isRefused }
+}
+
+/** The reply did not leave: there was no worker, or no connection. Feishu itself answers neither. */
+export function wasUntried({ error, isRefused }: SendFailure): boolean {
+  return isRefused && (error.code === 'WORKER_UNREACHABLE' || error.code === 'CONNECTION_FAILED')
+}
+
+/**
+ * What becomes of a reply before it is sent, counting from the time it was stored. Its uuid protects it for
+ * an hour from the first attempt, so one that may be out there is not sent again when that hour is nearly over.
+ */
+export function beforeSend(reply: { unknownAttempts: number; ageMs: number }): Unfinished<ReplyResult> | undefined {
+  if (reply.unknownAttempts === 0 || reply.ageMs <= UUID_TRUSTED_MS) return undefined
+  return { kind: 'dead', reason: UNKNOWN, error: outcomeUnknown(`it was stored ${inMinutes(reply.ageMs)} ago`) }
+}
+
+/** Asked by Feishu, so at least this long; the number comes from the network: nonsense counts as not asked. */
+export function askedDelayMs({ retryAfterMs }: SendFailure): number {
   if (retryAfterMs === undefined || !(retryAfterMs > 0)) return 0
   return Math.min(MAX_ASKED_DELAY_MS, Math.round(retryAfterMs))
+}
+
+/** Nobody may take an unknown outcome for a refusal: whoever resubmits it must know that it may be out there. */
+function buried(reason: string, { failure, unknownAttempts }: FailedSend): Unfinished<ReplyResult> {
+  const { error, isRefused, logId } = failure
+  const ended =
+    unknownAttempts > 0 || !isRefused
+      ? { reason: UNKNOWN, error: outcomeUnknown(`the last error was: ${error.message}`) }
+      : { reason, error }
+  return { kind: 'dead', ...ended, ...(logId === undefined ? {} : { logId }) }
+}
+
+function outcomeUnknown(detail: string): ErrorRecord {
+  const message = `it is not known whether Feishu showed the reply; look into the chat before resubmitting it; ${detail}`
+  return { code: 'OUTCOME_UNKNOWN', message, retryable: ERROR_CODES.OUTCOME_UNKNOWN.retryable }
+}
+
+function inMinutes(ms: number): string {
+  return `${Math.round(ms / 60_000)} min`
 }

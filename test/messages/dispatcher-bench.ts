@@ -1,6 +1,6 @@
 import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
-import type { SendOutcome } from '../../src/protocol/data.ts'
+import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import type { HandlerPool } from '../../src/messages/handle-event.ts'
 import { MESSAGES_DEFAULTS, type MessagesOptions } from '../../src/messages/options.ts'
@@ -42,9 +42,15 @@ export function failed(message = 'broken'): ChatOutcome {
   return { kind: 'failed', error: { code: 'HANDLER_FAILED', message, retryable: true } }
 }
 
-export function sendFailed(error: Partial<ErrorRecord> = {}, retryAfterMs?: number): SendOutcome {
+/** Refused by Feishu unless `more` says otherwise. */
+export function sendFailed(
+  error: Partial<ErrorRecord> = {},
+  retryAfterMs?: number,
+  more: Partial<SendFailure> = {},
+): SendOutcome {
   const record: ErrorRecord = { code: 'REPLY_FAILED', message: 'busy', retryable: true, ...error }
-  return { kind: 'failed', failure: { error: record, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) } }
+  const asked = retryAfterMs === undefined ? {} : { retryAfterMs }
+  return { kind: 'failed', failure: { error: record, isRefused: true, ...asked, ...more } }
 }
 
 export const SENT: SendOutcome = { kind: 'sent', messageId: 'om_sent' }

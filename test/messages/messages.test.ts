@@ -29,7 +29,8 @@ function create(handler: HandlerRef) {
       if (event.stage === 'replied') replied.resolve(event.messageId)
     },
     onIdleDeath: () => {},
-    options: { threads: 1 },
+    // The events of these tests are years old.
+    options: { threads: 1, maxAgeMs: 0 },
   })
   return { messages, inbox, events, replied: replied.promise }
 }

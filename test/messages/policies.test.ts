@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { replyUuid } from '../../src/messages/reply-uuid.ts'
-import { afterFailedRun, afterFailedSend, beforeRun, type RetryPolicy } from '../../src/messages/retry-policy.ts'
+import {
+  afterFailedRun,
+  afterFailedSend,
+  beforeRun,
+  beforeSend,
+  type FailedSend,
+  type RetryPolicy,
+  whenExpired,
+} from '../../src/messages/retry-policy.ts'
+import type { SendFailure } from '../../src/protocol/data.ts'
 import { toInboundMessage } from '../../src/messages/to-inbound-message.ts'
 import { messageEvent } from './dispatcher-bench.ts'
 
@@ -18,6 +27,14 @@ describe('retry policy', () => {
     expect(beforeRun(3, policy)).toBeUndefined()
     expect(beforeRun(4, policy)).toMatchObject({ kind: 'dead', reason: 'attempts_exhausted' })
   })
+})
+
+const failure: SendFailure = { error: { code: 'REPLY_FAILED', message: 'busy', retryable: true }, isRefused: true }
+const sent: FailedSend = { failure, attempt: 1, tries: 1, unknownAttempts: 0 }
+
+describe('a failed send', () => {
+  const after = (more: Partial<FailedSend>, failed: Partial<SendFailure> = {}) =>
+    afterFailedSend({ ...sent, ...more, failure: { ...failure, ...failed } }, policy, 0.5)
 
   it.each([
     [5_000, 5_000],
@@ -25,13 +42,82 @@ describe('retry policy', () => {
     [Number.NaN, 1_000],
     [-1, 1_000],
     [1e12, 3_600_000],
-  ])('a send asked to wait %d ms waits %d', (retryAfterMs, afterMs) => {
-    const failure = { error: { ...error, retryable: true }, retryAfterMs }
-    expect(afterFailedSend(1, failure, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs })
+  ])('asked to wait %d ms waits %d', (retryAfterMs, afterMs) => {
+    expect(after({}, { retryAfterMs })).toMatchObject({ kind: 'retry', afterMs })
   })
 
+  it('says to the store whether Feishu refused it', () => {
+    expect(after({})).toMatchObject({ kind: 'retry', isRefused: true })
+    expect(after({}, { isRefused: false })).toMatchObject({ kind: 'retry', isRefused: false })
+  })
+
+  it('is buried after the last try, however often it was claimed', () => {
+    expect(after({ attempt: 300, tries: 2 })).toMatchObject({ kind: 'retry', afterMs: 2_000 })
+    expect(after({ attempt: 300, tries: 3 })).toMatchObject({ kind: 'dead', reason: 'attempts_exhausted' })
+  })
+
+  it.each(['WORKER_UNREACHABLE', 'CONNECTION_FAILED'] as const)(
+    'with %s did not leave, and may wait for ever',
+    (code) => {
+      const away = { error: { code, message: 'away', retryable: true } }
+      expect(after({ attempt: 10_000, tries: 0 }, away)).toMatchObject({
+        kind: 'retry',
+        afterMs: 3_000,
+        isRefused: true,
+      })
+      expect(after({ tries: 3 }, { ...away, isRefused: false })).toMatchObject({ kind: 'dead' })
+    },
+  )
+
   it("keeps Feishu's log id with a dead reply", () => {
-    expect(afterFailedSend(1, { error, logId: 'l1' }, policy, 0.5)).toMatchObject({ reason: 'refused', logId: 'l1' })
+    const refusal = { error: { code: 'REPLY_REFUSED', message: 'no', retryable: false }, logId: 'l1' } as const
+    expect(after({}, refusal)).toMatchObject({ kind: 'dead', reason: 'refused', logId: 'l1', error: refusal.error })
+  })
+
+  it.each<[string, Partial<FailedSend>, Partial<SendFailure>]>([
+    ['the last try had no answer', { tries: 3 }, { isRefused: false }],
+    ['an earlier try had none', { tries: 3, unknownAttempts: 1 }, {}],
+    [
+      'an earlier try had none and the last was refused for good',
+      { unknownAttempts: 1 },
+      { error: { code: 'REPLY_REFUSED', message: 'busy', retryable: false }, logId: 'l1' },
+    ],
+  ])('is buried as unknown when %s', (_name, more, failed) => {
+    expect(after(more, failed)).toMatchObject({
+      kind: 'dead',
+      reason: 'outcome_unknown',
+      error: { code: 'OUTCOME_UNKNOWN', retryable: false, message: expect.stringContaining('busy') },
+      ...(failed.logId === undefined ? {} : { logId: failed.logId }),
+    })
+  })
+})
+
+describe('before a send', () => {
+  it.each([
+    [0, 10 * 3_600_000, undefined],
+    [1, 55 * 60_000, undefined],
+    [1, 55 * 60_000 + 1, 'outcome_unknown'],
+    [7, 3_600_000, 'outcome_unknown'],
+  ])('with %i unknown attempts %i ms after it was stored, a reply ends as %s', (unknownAttempts, ageMs, reason) => {
+    const result = beforeSend({ unknownAttempts, ageMs })
+    expect(result?.kind === 'dead' ? result.reason : undefined).toBe(reason)
+  })
+})
+
+describe('an old event', () => {
+  it.each([
+    [1, 43_200_000, 43_200_000, undefined],
+    [1, 43_200_001, 43_200_000, 'expired'],
+    [2, 50_000_000, 43_200_000, undefined],
+    [1, 5e9, 0, undefined],
+  ])('at run %i, %i ms old with a limit of %i, ends as %s', (attempt, staleMs, maxAgeMs, reason) => {
+    const result = whenExpired({ attempt, staleMs }, maxAgeMs)
+    expect(result?.kind === 'dead' ? result.reason : undefined).toBe(reason)
+  })
+
+  it('says its age, the limit and the way back', () => {
+    const result = whenExpired({ attempt: 1, staleMs: 50_000_000 }, 43_200_000)
+    expect(result?.error.message).toMatch(/833 min .*messages\.maxAgeMs.* 720 min.*resubmitted/)
   })
 })
 
@@ -60,7 +146,7 @@ describe('inbound message', () => {
   }
 
   it('reads a text message', () => {
-    expect(parse(messageEvent('c', 'm1', 'hello').payload)).toEqual({
+    expect(parse(messageEvent('c', 'm1', 'hello').payload)).toMatchObject({
       kind: 'message',
       message: {
         botId: 'a',

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { handleEvent } from '../../src/messages/handle-event.ts'
+import type { ClaimedEvent } from '../../src/store/store.ts'
+import { FakePool, handled, messageEvent } from './dispatcher-bench.ts'
+import { FakeClock } from './fake-clock.ts'
+
+const HOUR_MS = 3_600_000
+
+async function run(more: Partial<ClaimedEvent>, maxAgeMs = 12 * HOUR_MS) {
+  const pool = new FakePool(1)
+  pool.answer = () => Promise.resolve(handled('hi'))
+  const { type, dedupeKey, payload } = messageEvent('oc_1', 'om_1')
+  const event: ClaimedEvent = {
+    kind: 'event',
+    id: 1,
+    botId: 'a',
+    lane: 'oc_1',
+    type,
+    dedupeKey,
+    payload,
+    attempt: 1,
+    ageMs: 0,
+    staleMs: 0,
+    ...more,
+  }
+  const result = await handleEvent(event, {
+    pool,
+    handler: { kind: 'builtin', name: 'echo' },
+    handles: () => true,
+    handlerTimeoutMs: 1_000,
+    policy: { maxAttempts: 5, backoff: { firstMs: 1, maxMs: 1, factor: 1, jitter: 0 } },
+    maxAgeMs,
+    clock: new FakeClock(),
+    random: () => 0.5,
+    isAborting: () => false,
+  })
+  return { result, runs: pool.runs.length }
+}
+
+describe('a message', () => {
+  it('is answered, with its chat as the place to go should it be withdrawn', async () => {
+    const { result } = await run({})
+    expect(result).toMatchObject({
+      kind: 'completed',
+      replies: [{ messageId: 'om_1', receiver: { type: 'chat_id', id: 'oc_1' } }],
+    })
+  })
+
+  it('that is too old is buried without a run, and says so', async () => {
+    const { result, runs } = await run({ staleMs: 13 * HOUR_MS })
+    expect(result).toMatchObject({
+      kind: 'dead',
+      reason: 'expired',
+      error: { code: 'MESSAGE_EXPIRED', retryable: false },
+    })
+    expect(runs).toBe(0)
+  })
+
+  it.each([
+    ['at the limit', { staleMs: 12 * HOUR_MS }, 12 * HOUR_MS],
+    ['that was begun in time', { staleMs: 13 * HOUR_MS, attempt: 2 }, 12 * HOUR_MS],
+    ['of any age without a limit', { staleMs: 1e12 }, 0],
+  ])('%s is run', async (_name, more, maxAgeMs) => {
+    expect((await run(more, maxAgeMs)).runs).toBe(1)
+  })
+})

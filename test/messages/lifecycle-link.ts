@@ -1,0 +1,169 @@
+import type { Clock } from '../../src/core/clock.ts'
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import type { Accepted, Claimed, ClaimResult, FinishedEvent, InboxStore, SettledReply } from '../../src/store/store.ts'
+import type { Process } from './lifecycle-process.ts'
+import type { EventRow } from './memory-store.ts'
+
+export type SharedInbox = Pick<InboxStore, 'accept' | 'claim' | 'finish' | 'settle'>
+export type Call = keyof SharedInbox | 'lease'
+
+/** `before`: nothing happened. `after`: committed, only the answer is lost. `late`: given up, and carried out much later. */
+export type CallFault = 'before' | 'after' | 'late'
+
+/** Where an instance can be struck: a statement has left, it is committed, its answer is there. */
+export type Point =
+  | `${Call}.${'sent' | 'committed' | 'answered'}`
+  | 'run.began'
+  | 'run.ended'
+  | 'ack'
+  | `send.${'left' | 'answered'}`
+
+export interface Network {
+  readonly clock: Clock
+  /** The fault of the next call of this kind, if one is planned. */
+  faultOf(call: Call): CallFault | undefined
+  readonly isDown: () => boolean
+  latency(): number
+  /** Whether a write without an answer is known when it is made again. */
+  remembers(): boolean
+  pass(point: Point, process: Process): void
+}
+
+export interface LinkOptions {
+  /** For the search of a result that was written before. */
+  readonly rows: readonly EventRow[]
+  readonly onClaimed: (items: readonly Claimed[]) => void
+  readonly givesLostBack: boolean
+}
+
+const STATEMENT_TIMEOUT_MS = 1_500
+const LATE_MS = 9_000
+
+/** One instance's way to the database they all share. What was sent arrives, whether its sender still lives or not. */
+export class Link implements SharedInbox {
+  readonly #inbox: SharedInbox
+  readonly #network: Network
+  readonly #process: Process
+  readonly #onClaimed: (items: readonly Claimed[]) => void
+  readonly #givesLostBack: boolean
+  readonly #rows: readonly EventRow[]
+  readonly #unanswered = new Set<string>()
+  /** Claimed for us by calls whose answer never came; given back before the next claim. */
+  #lost: Claimed[] = []
+
+  constructor(inbox: SharedInbox, network: Network, process: Process, { rows, onClaimed, givesLostBack }: LinkOptions) {
+    this.#inbox = inbox
+    this.#network = network
+    this.#process = process
+    this.#onClaimed = onClaimed
+    this.#givesLostBack = givesLostBack
+    this.#rows = rows
+  }
+
+  accept(events: Parameters<SharedInbox['accept']>[0]): Promise<Accepted[]> {
+    return this.call('accept', () => this.#inbox.accept(events))
+  }
+
+  claim(claim: Parameters<SharedInbox['claim']>[0]): Promise<ClaimResult> {
+    let committed: readonly Claimed[] = []
+    let isGivenUp = false
+    const answer = this.call('claim', async () => {
+      if (this.#givesLostBack) await this.#giveBack(this.#lost.splice(0))
+      const result = await this.#inbox.claim(claim)
+      this.#onClaimed(result.items)
+      committed = result.items
+      if (isGivenUp) this.#lost.push(...committed)
+      return result
+    })
+    return answer.catch((error: unknown) => {
+      isGivenUp = true
+      this.#lost.push(...committed)
+      throw error
+    })
+  }
+
+  finish(finished: readonly FinishedEvent[]): Promise<boolean[]> {
+    const isDone = ({ id, fence, result }: FinishedEvent): boolean => {
+      const row = this.#rows.find((candidate) => candidate.id === id)
+      const isUntouched = row?.replies.every(({ state, attempt }) => state === 'pending' && attempt === 1)
+      return isUntouched === true && row?.state === result.kind && row.attempt === fence.attempt
+    }
+    return this.#repeatable('finish', finished, isDone, () => this.#inbox.finish(finished))
+  }
+
+  settle(settled: readonly SettledReply[]): Promise<boolean[]> {
+    const isDone = ({ eventId, part, fence, result }: SettledReply): boolean => {
+      const reply = this.#rows.find(({ id }) => id === eventId)?.replies[part]
+      return reply?.state === result.kind && reply.attempt === fence.attempt
+    }
+    return this.#repeatable('settle', settled, isDone, () => this.#inbox.settle(settled))
+  }
+
+  /** Every statement has its moments before and after the commit; each is one of its own. */
+  call<T>(call: Call, commit: () => Promise<T>): Promise<T> {
+    const network = this.#network
+    const fault = network.faultOf(call)
+    return this.#process.reach(async () => {
+      network.pass(`${call}.sent`, this.#process)
+      if (fault === 'late') {
+        network.clock.after(LATE_MS, () => void commit())
+        await this.#wait(STATEMENT_TIMEOUT_MS)
+        throw unavailable()
+      }
+      await this.#wait(network.latency())
+      if (fault === 'before' || network.isDown()) throw unavailable()
+      const answer = await commit()
+      network.pass(`${call}.committed`, this.#process)
+      await this.#wait(network.latency())
+      if (fault === 'after') throw unavailable()
+      network.pass(`${call}.answered`, this.#process)
+      return answer
+    })
+  }
+
+  /** A write made again after its answer was lost counts as a success when its result is found; mostly it is remembered. */
+  async #repeatable<T>(
+    call: 'finish' | 'settle',
+    items: readonly T[],
+    isDone: (item: T) => boolean,
+    commit: () => Promise<boolean[]>,
+  ): Promise<boolean[]> {
+    const keys = items.map((item) => JSON.stringify(item))
+    try {
+      const held = await this.call(call, commit)
+      return held.map(
+        (isHeld, index) => isHeld || (this.#unanswered.delete(keys[index] ?? '') && isDone(items[index]!)),
+      )
+    } catch (error) {
+      for (const key of keys) if (this.#network.remembers()) this.#unanswered.add(key)
+      throw error
+    }
+  }
+
+  async #giveBack(items: readonly Claimed[]): Promise<void> {
+    const { owner } = this.#process
+    for (const item of items) {
+      if (item.kind === 'event') {
+        const fence = { owner, attempt: item.attempt }
+        await this.#inbox.finish([{ id: item.id, fence, result: { kind: 'released' } }])
+        continue
+      }
+      const [head] = item.replies
+      if (head === undefined) continue
+      const { eventId, part, attempt } = head
+      const error = { code: 'STORE_UNAVAILABLE', message: 'the claim was lost', retryable: true } as const
+      const result = { kind: 'retry', afterMs: 0, error, isRefused: true } as const
+      await this.#inbox.settle([{ eventId, part, fence: { owner, attempt }, result }])
+    }
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#network.clock.after(ms, resolve)
+    })
+  }
+}
+
+function unavailable(): FeishuSupervisorError {
+  return new FeishuSupervisorError('STORE_UNAVAILABLE', 'the store does not answer')
+}

@@ -1,0 +1,162 @@
+import type { Claimed, Fence, FinishedEvent } from '../../src/store/store.ts'
+import type { SharedInbox } from './lifecycle-link.ts'
+import type { EventRow, MemoryStore } from './memory-store.ts'
+
+export function withoutDedupe(store: MemoryStore): SharedInbox {
+  let count = 0
+  return {
+    ...plain(store),
+    accept: (events) =>
+      store.accept(
+        events.map(({ event, ...rest }) => ({
+          ...rest,
+          event: { ...event, dedupeKey: `${event.dedupeKey}~${count++}` },
+        })),
+      ),
+  }
+}
+
+/** Claims any row that is available: every event is a lane of its own. */
+export function withoutLanes(store: MemoryStore): SharedInbox {
+  return {
+    ...plain(store),
+    accept: (events) =>
+      store.accept(events.map(({ event, ...rest }) => ({ ...rest, event: { ...event, lane: event.dedupeKey } }))),
+  }
+}
+
+export function finishesUnfenced(store: MemoryStore): SharedInbox {
+  const latest = latestClaims(store)
+  const finish: SharedInbox['finish'] = (finished) =>
+    store.finish(finished.map((item) => ({ ...item, fence: latest.fenceOf(item.id) ?? item.fence })))
+  return { ...plain(store), claim: latest.claim, finish }
+}
+
+export function settlesUnfenced(store: MemoryStore): SharedInbox {
+  const latest = latestClaims(store)
+  const settle: SharedInbox['settle'] = (settled) =>
+    store.settle(
+      settled.map((item) => {
+        const attempt = rowOf(store, item.eventId)?.replies[item.part]?.attempt ?? item.fence.attempt
+        const owner = latest.fenceOf(item.eventId)?.owner ?? item.fence.owner
+        return { ...item, fence: { owner, attempt } }
+      }),
+    )
+  return { ...plain(store), claim: latest.claim, settle }
+}
+
+/** A run that does not come back leaves no trace. */
+export function countsAfterRun(store: MemoryStore): SharedInbox {
+  return {
+    ...plain(store),
+    async claim(claim) {
+      const result = await store.claim(claim)
+      for (const item of result.items) {
+        const row = item.kind === 'event' ? rowOf(store, item.id) : undefined
+        if (row !== undefined) row.attempt -= 1
+      }
+      return result
+    },
+    finish(finished) {
+      for (const { id, fence } of finished) {
+        const row = rowOf(store, id)
+        if (row?.state === 'executing' && row.attempt === fence.attempt - 1) row.attempt += 1
+      }
+      return store.finish(finished)
+    },
+  }
+}
+
+export function retriesLast(store: MemoryStore): SharedInbox {
+  return {
+    ...plain(store),
+    async finish(finished) {
+      const held = await store.finish(finished)
+      for (const [index, { id, result }] of finished.entries()) {
+        const row = rowOf(store, id)
+        if (held[index] !== true || result.kind !== 'retry' || row === undefined) continue
+        store.rows.splice(store.rows.indexOf(row), 1)
+        store.rows.push(row)
+      }
+      return held
+    },
+  }
+}
+
+export function keepsLaneOfDead(store: MemoryStore): SharedInbox {
+  const bury = ({ id, fence, result }: FinishedEvent): boolean => {
+    const row = rowOf(store, id)
+    if (result.kind !== 'dead' || row?.state !== 'executing' || row.attempt !== fence.attempt) return false
+    row.state = 'dead'
+    return true
+  }
+  return {
+    ...plain(store),
+    async finish(finished) {
+      const held: boolean[] = []
+      for (const item of finished) held.push(bury(item) || (await store.finish([item]))[0] === true)
+      return held
+    },
+  }
+}
+
+export function reversesParts(store: MemoryStore): SharedInbox {
+  return withItems(store, (item) => (item.kind === 'replies' ? { ...item, replies: item.replies.toReversed() } : item))
+}
+
+/** Forgets that the handler has decided already. */
+export function runsAgain(store: MemoryStore): SharedInbox {
+  return withItems(store, (item) => {
+    const row = item.kind === 'replies' ? rowOf(store, item.replies[0]?.eventId) : undefined
+    if (row === undefined) return item
+    const { id, botId, event } = row
+    row.state = 'executing'
+    row.attempt += 1
+    row.replies = []
+    const { lane, type, dedupeKey, payload } = event
+    return { kind: 'event', id, botId, lane, type, dedupeKey, payload, attempt: row.attempt, ageMs: 0, staleMs: 0 }
+  })
+}
+
+function withItems(store: MemoryStore, change: (item: Claimed) => Claimed): SharedInbox {
+  return {
+    ...plain(store),
+    async claim(claim) {
+      const { items, nextDueMs } = await store.claim(claim)
+      return { items: items.map(change), nextDueMs }
+    },
+  }
+}
+
+function plain(store: MemoryStore): SharedInbox {
+  return {
+    accept: (events) => store.accept(events),
+    claim: (claim) => store.claim(claim),
+    finish: (finished) => store.finish(finished),
+    settle: (settled) => store.settle(settled),
+  }
+}
+
+/** The fence that would hold, which a store without fences does not ask for. */
+function latestClaims(store: MemoryStore): {
+  readonly claim: SharedInbox['claim']
+  fenceOf(id: number): Fence | undefined
+} {
+  const fences = new Map<number, Fence>()
+  return {
+    async claim(claim) {
+      const result = await store.claim(claim)
+      for (const item of result.items) {
+        const id = item.kind === 'event' ? item.id : item.replies[0]?.eventId
+        const row = rowOf(store, id)
+        if (row !== undefined) fences.set(row.id, { owner: claim.owner, attempt: row.attempt })
+      }
+      return result
+    },
+    fenceOf: (id) => fences.get(id),
+  }
+}
+
+function rowOf(store: MemoryStore, id: number | undefined): EventRow | undefined {
+  return store.rows.find((row) => row.id === id)
+}

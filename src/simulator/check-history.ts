@@ -8,7 +8,7 @@ export interface HistoryCheck {
   readonly acked: number
   /** Of these: with at least one visible reply. */
   readonly replied: number
-  /** Of these: without a visible reply. */
+  /** Of these: without a visible reply, unless taken back by the user. */
   readonly lost: number
   /** Visible replies beyond the first of their message. */
   readonly duplicated: number
@@ -36,6 +36,7 @@ interface Fate {
   pushed?: { readonly seq: number; readonly at: number }
   replied?: { readonly seq: number; readonly at: number }
   replyCount: number
+  isRecalled: boolean
 }
 
 /** Pure; O(n log n). */
@@ -45,7 +46,7 @@ export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
   let maxAckMs = 0
   for (const entry of history) {
     if (entry.kind === 'sent') {
-      const fate: Fate = { messageId: entry.messageId, replyCount: 0 }
+      const fate: Fate = { messageId: entry.messageId, replyCount: 0, isRecalled: false }
       fates.set(entry.messageId, fate)
       const chat = JSON.stringify([entry.appId, entry.chatId])
       const members = chats.get(chat)
@@ -58,6 +59,9 @@ export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
       maxAckMs = Math.max(maxAckMs, entry.latencyMs)
       const fate = fates.get(entry.messageId)
       if (fate !== undefined) fate.ackedSeq ??= entry.seq
+    } else if (entry.kind === 'recalled') {
+      const fate = fates.get(entry.messageId)
+      if (fate !== undefined) fate.isRecalled = true
     } else if (entry.kind === 'message_created' && entry.replyTo !== undefined) {
       const fate = fates.get(entry.replyTo)
       if (fate === undefined) continue
@@ -67,7 +71,7 @@ export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
   }
 
   const all = [...fates.values()]
-  const lostIds = all.filter((fate) => fate.replyCount === 0).map((fate) => fate.messageId)
+  const lostIds = all.filter((fate) => fate.replyCount === 0 && !fate.isRecalled).map((fate) => fate.messageId)
   const order = [...chats.values()].map(findReordered)
   const latencies = all
     .flatMap(({ pushed, replied }) => (pushed && replied ? [replied.at - pushed.at] : []))
@@ -75,7 +79,7 @@ export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
   return {
     sent: all.length,
     acked: all.filter((fate) => fate.ackedSeq !== undefined).length,
-    replied: all.length - lostIds.length,
+    replied: all.filter((fate) => fate.replyCount > 0).length,
     lost: lostIds.length,
     duplicated: all.reduce((sum, fate) => sum + Math.max(0, fate.replyCount - 1), 0),
     reordered: order.reduce((sum, { pairCount }) => sum + pairCount, 0),

@@ -3,11 +3,13 @@ import { createInterface } from 'node:readline'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './app-directory.ts'
 import type { HistoryCheck } from './check-history.ts'
+import type { CallbackAnswer } from './event-delivery.ts'
 import type { Fault } from './fault.ts'
 import type { HistoryEntry } from './history.ts'
 import type { ReplyProgress } from './reply-watch.ts'
 import type { TrafficPlan, TrafficProgress } from './traffic.ts'
-import type { UserMessage } from './user-message.ts'
+import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
+import type { TypedMessage, UserMessage } from './user-message.ts'
 
 /** Longest single wait request: below the time after which fetch gives up on an answer. */
 const WAIT_SLICE_MS = 60_000
@@ -26,6 +28,38 @@ export class SimulatorClient {
 
   sendText(message: UserMessage): Promise<{ messageId: string; eventId: string }> {
     return this.#json('POST', '/messages', message)
+  }
+
+  sendMessage(message: TypedMessage): Promise<{ messageId: string; eventId: string }> {
+    return this.#json('POST', '/messages', message)
+  }
+
+  recall(messageId: string): Promise<{ eventId: string }> {
+    return this.#json('POST', `/messages/${encodeURIComponent(messageId)}/recall`)
+  }
+
+  react(reaction: Reaction): Promise<{ eventId: string }> {
+    return this.#json('POST', '/reactions', reaction)
+  }
+
+  addBotToChat(change: MembershipChange): Promise<{ eventId: string }> {
+    return this.#json('POST', '/bots/add', change)
+  }
+
+  removeBot(change: MembershipChange): Promise<{ eventId: string }> {
+    return this.#json('POST', '/bots/remove', change)
+  }
+
+  enterP2p(action: UserAction): Promise<{ eventId: string }> {
+    return this.#json('POST', '/p2p/enter', action)
+  }
+
+  clickMenu(click: MenuClick): Promise<{ eventId: string }> {
+    return this.#json('POST', '/menu/click', click)
+  }
+
+  clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {
+    return this.#json('POST', '/cards/click', click)
   }
 
   startTraffic(plan: TrafficPlan): Promise<{ id: string }> {

@@ -1,7 +1,16 @@
 import { type Context, Hono } from 'hono'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { checkHistory } from './check-history.ts'
-import { readFault, readMessage, readTrafficPlan } from './control-input.ts'
+import {
+  readAction,
+  readCardClick,
+  readFault,
+  readMembershipChange,
+  readMenuClick,
+  readMessage,
+  readReaction,
+  readTrafficPlan,
+} from './control-input.ts'
 import { Fields } from './fields.ts'
 import type { HistoryEntry } from './history.ts'
 import type { PlatformEnv } from './http-answer.ts'
@@ -20,7 +29,17 @@ export function controlRoutes(simulator: FeishuSimulator): Hono<PlatformEnv> {
       simulator.addApp(app)
       return c.json({ appId: app.appId }, 201)
     })
-    .post('/messages', async (c) => c.json(simulator.sendText(readMessage(await bodyOf(c))), 201))
+    .post('/messages', async (c) => {
+      const message = readMessage(await bodyOf(c))
+      return c.json('text' in message ? simulator.sendText(message) : simulator.sendMessage(message), 201)
+    })
+    .post('/messages/:id/recall', (c) => c.json(simulator.recall(c.req.param('id')), 201))
+    .post('/reactions', async (c) => c.json(simulator.react(readReaction(await bodyOf(c))), 201))
+    .post('/bots/add', async (c) => c.json(simulator.addBotToChat(readMembershipChange(await bodyOf(c))), 201))
+    .post('/bots/remove', async (c) => c.json(simulator.removeBot(readMembershipChange(await bodyOf(c))), 201))
+    .post('/p2p/enter', async (c) => c.json(simulator.enterP2p(readAction(await bodyOf(c))), 201))
+    .post('/menu/click', async (c) => c.json(simulator.clickMenu(readMenuClick(await bodyOf(c))), 201))
+    .post('/cards/click', async (c) => c.json(await simulator.clickCard(readCardClick(await bodyOf(c)))))
     .post('/traffic', async (c) => {
       const { id } = simulator.startTraffic(readTrafficPlan(await bodyOf(c)))
       return c.json({ id }, 201)

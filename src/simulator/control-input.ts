@@ -2,15 +2,23 @@ import { assertNever } from '../core/assert-never.ts'
 import type { FailureMode, Fault } from './fault.ts'
 import type { Fields } from './fields.ts'
 import type { TrafficPlan } from './traffic.ts'
-import type { UserMessage } from './user-message.ts'
+import { USER_MESSAGE_TYPES } from './sample-content.ts'
+import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
+import type { TypedMessage, UserMessage, UserWriting } from './user-message.ts'
 
 /** What the control API accepts; every reader throws CONFIG_INVALID with the name of the field that is wrong. */
-export function readMessage(fields: Fields): UserMessage {
+export function readMessage(fields: Fields): UserMessage | TypedMessage {
+  if (!fields.has('messageType')) return { ...readWriting(fields), text: fields.text('text') }
   return {
-    appId: fields.text('appId'),
-    chatId: fields.text('chatId'),
-    text: fields.text('text'),
-    ...fields.optional('userId', (name) => fields.text(name)),
+    ...readWriting(fields),
+    messageType: fields.oneOf('messageType', USER_MESSAGE_TYPES),
+    ...fields.optional('content', (name) => fields.object(name)),
+  }
+}
+
+function readWriting(fields: Fields): UserWriting {
+  return {
+    ...readAction(fields),
     ...fields.optional('chatType', (name) => fields.oneOf<'p2p' | 'group'>(name, ['p2p', 'group'])),
     ...fields.optional('mentions', (name) =>
       fields.list(name, (item) => ({
@@ -18,6 +26,48 @@ export function readMessage(fields: Fields): UserMessage {
         ...item.optional('userId', (userId) => item.text(userId)),
       })),
     ),
+  }
+}
+
+export function readAction(fields: Fields): UserAction {
+  return {
+    appId: fields.text('appId'),
+    chatId: fields.text('chatId'),
+    ...fields.optional('userId', (name) => fields.text(name)),
+  }
+}
+
+export function readReaction(fields: Fields): Reaction {
+  return {
+    appId: fields.text('appId'),
+    messageId: fields.text('messageId'),
+    emojiType: fields.text('emojiType'),
+    ...fields.optional('isRemoved', (name) => fields.flag(name)),
+    ...fields.optional('userId', (name) => fields.text(name)),
+  }
+}
+
+export function readMembershipChange(fields: Fields): MembershipChange {
+  return {
+    ...readAction(fields),
+    ...fields.optional('name', (name) => fields.text(name)),
+    ...fields.optional('isExternal', (name) => fields.flag(name)),
+  }
+}
+
+export function readMenuClick(fields: Fields): MenuClick {
+  return { ...readAction(fields), eventKey: fields.text('eventKey') }
+}
+
+export function readCardClick(fields: Fields): CardClick {
+  return {
+    ...readAction(fields),
+    value: fields.value('value'),
+    ...fields.optional('messageId', (name) => fields.text(name)),
+    ...fields.optional('tag', (name) => fields.text(name)),
+    ...fields.optional('name', (name) => fields.text(name)),
+    ...fields.optional('formValue', (name) => fields.object(name)),
+    ...fields.optional('eventId', (name) => fields.text(name)),
   }
 }
 

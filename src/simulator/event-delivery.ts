@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts'
-import type { ConnectionListener, GatewayConnection } from './gateway-connection.ts'
+import { type Deferred, deferred } from '../core/deferred.ts'
+import type { Ack, ConnectionListener, GatewayConnection } from './gateway-connection.ts'
 import type { History } from './history.ts'
 import { newId } from './ids.ts'
-import type { PlatformEvent } from './user-message.ts'
+import type { PlatformEvent } from './platform-event.ts'
 
 /** Waits before the redeliveries: 15 s, 5 min, 1 h, 6 h, then the event is given up. [D] */
 const REDELIVERY_MS = [15_000, 300_000, 3_600_000, 21_600_000] as const
@@ -18,8 +19,17 @@ export interface EventDeliveryOptions {
   readonly history: History
 }
 
+/** What became of a callback: the user sees the answer, or an error. */
+export type CallbackAnswer =
+  | { readonly kind: 'answered'; readonly code: number; readonly data?: unknown; readonly latencyMs: number }
+  | { readonly kind: 'timeout' }
+  /** The app had no connection. */
+  | { readonly kind: 'unreachable' }
+
 interface Attempt {
   readonly event: PlatformEvent
+  /** A callback's; it is pushed once. */
+  readonly answer?: Deferred<CallbackAnswer>
   /** From 1. */
   readonly attempt: number
 }
@@ -52,6 +62,19 @@ export class EventDelivery implements ConnectionListener {
     this.#push({ event, attempt: 1 })
   }
 
+  /** Delivers a callback: it has to be answered within the deadline, and is not pushed again. [D] */
+  call(event: PlatformEvent): Promise<CallbackAnswer> {
+    const answer = deferred<CallbackAnswer>()
+    this.#push({ event, attempt: 1, answer })
+    return answer.promise
+  }
+
+  /** Nothing is answered any more. */
+  stop(): void {
+    const held = [...this.#held.values()].flat()
+    for (const { answer } of [...this.#pushes.values(), ...held]) answer?.resolve({ kind: 'timeout' })
+  }
+
   onReady(connection: GatewayConnection): void {
     this.#releaseHeld(connection.appId)
   }
@@ -60,22 +83,31 @@ export class EventDelivery implements ConnectionListener {
     this.#releaseHeld(connection.appId)
   }
 
-  onAck(connection: GatewayConnection, deliveryId: string, code: number): void {
+  onAck(connection: GatewayConnection, deliveryId: string, ack: Ack): void {
     const push = this.#pushes.get(deliveryId)
     if (push === undefined || push.event.appId !== connection.appId) return
     this.#pushes.delete(deliveryId)
     push.connection.unackedIds.delete(deliveryId)
     push.cancelDeadline()
+    const latencyMs = performance.now() - push.pushedAt
+    if (push.answer !== undefined) return this.#onAnswer(push, ack, latencyMs)
+    const { code } = ack
     this.#options.history.append({
       kind: 'acked',
       ...describe(push),
       deliveryId,
       connectionId: connection.id,
       code,
-      latencyMs: performance.now() - push.pushedAt,
+      latencyMs,
       late: push.isOverdue,
     })
     if (code !== 200 && !push.isOverdue) this.#redeliver(push)
+  }
+
+  #onAnswer({ event, answer, isOverdue }: Push, ack: Ack, latencyMs: number): void {
+    const { appId, eventId } = event
+    this.#options.history.append({ kind: 'callback_answered', appId, eventId, ...ack, latencyMs, late: isOverdue })
+    answer?.resolve({ kind: 'answered', ...ack, latencyMs })
   }
 
   #push(attempt: Attempt): void {
@@ -87,6 +119,7 @@ export class EventDelivery implements ConnectionListener {
     if (connection === undefined) {
       if (connections.some(({ state }) => state === 'opening')) return this.#hold(attempt)
       history.append({ kind: 'push_failed', ...describe(attempt) })
+      attempt.answer?.resolve({ kind: 'unreachable' })
       return this.#redeliver(attempt)
     }
     const deliveryId = newId()
@@ -105,13 +138,15 @@ export class EventDelivery implements ConnectionListener {
     const push = this.#pushes.get(deliveryId)
     if (push === undefined) return
     push.isOverdue = true
+    push.answer?.resolve({ kind: 'timeout' })
     push.connection.unackedIds.delete(deliveryId)
     this.#options.history.append({ kind: 'ack_timeout', ...describe(push), deliveryId })
     this.#redeliver(push)
   }
 
-  #redeliver({ event, attempt }: Attempt): void {
+  #redeliver({ event, attempt, answer }: Attempt): void {
     const { history, clock, timeScale } = this.#options
+    if (answer !== undefined) return
     const delayMs = REDELIVERY_MS[attempt - 1]
     if (delayMs === undefined) {
       history.append({ kind: 'given_up', appId: event.appId, eventId: event.eventId, messageId: event.messageId })

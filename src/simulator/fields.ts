@@ -27,6 +27,21 @@ export class Fields {
     return value
   }
 
+  flag(name: string): boolean {
+    const value = this.#values[name]
+    if (typeof value !== 'boolean') throw invalid(`${name} must be true or false`)
+    return value
+  }
+
+  object(name: string): Readonly<Record<string, unknown>> {
+    return new Fields(this.#values[name], name).#values
+  }
+
+  /** Any JSON. */
+  value(name: string): unknown {
+    return this.#values[name]
+  }
+
   oneOf<T extends string>(name: string, allowed: readonly T[]): T {
     const value = allowed.find((one) => one === this.#values[name])
     if (value === undefined) throw invalid(`${name} must be one of ${allowed.join(', ')}`)

@@ -22,9 +22,16 @@ export interface ConnectionSettings {
   readonly fragmentBytes: number
 }
 
+/** `{"code":200}` is an acknowledgement, any other code a failure. [R] */
+export interface Ack {
+  readonly code: number
+  /** What the client returned for the event, decoded; only callbacks look at it. */
+  readonly data?: unknown
+}
+
 export interface ConnectionListener {
   onReady(connection: GatewayConnection): void
-  onAck(connection: GatewayConnection, deliveryId: string, code: number): void
+  onAck(connection: GatewayConnection, deliveryId: string, ack: Ack): void
   onClose(connection: GatewayConnection, code: number): void
 }
 
@@ -133,8 +140,8 @@ export class GatewayConnection {
   /** Matched by the message_id header: the Node SDK echoes 64-bit SeqIDs and LogIDs damaged. [R] */
   #onAck(frame: Frame): void {
     const deliveryId = headerOf(frame, 'message_id')
-    const code = ackCode(frame.payload)
-    if (deliveryId !== undefined && code !== undefined) this.#listener.onAck(this, deliveryId, code)
+    const ack = readAck(frame.payload)
+    if (deliveryId !== undefined && ack !== undefined) this.#listener.onAck(this, deliveryId, ack)
   }
 
   #send(method: number, headers: Record<string, string>, payload: Uint8Array): void {
@@ -147,12 +154,17 @@ export class GatewayConnection {
   }
 }
 
-/** `{"code":200}` is an acknowledgement, any other code a failure. [R] */
-function ackCode(payload: Uint8Array): number | undefined {
+function readAck(payload: Uint8Array): Ack | undefined {
+  const answer = parse(Buffer.from(payload).toString()) as { code?: unknown; data?: unknown } | null | undefined
+  if (typeof answer?.code !== 'number') return undefined
+  const { code, data } = answer
+  // The SDK sends the returned value as base64 of its JSON, or nothing for nothing. [R]
+  return typeof data === 'string' ? { code, data: parse(Buffer.from(data, 'base64').toString()) } : { code }
+}
+
+function parse(json: string): unknown {
   try {
-    const answer: unknown = JSON.parse(Buffer.from(payload).toString())
-    const code = (answer as { code?: unknown } | null)?.code
-    return typeof code === 'number' ? code : undefined
+    return JSON.parse(json)
   } catch {
     return undefined
   }

@@ -15,6 +15,16 @@ export type HistoryEvent =
       readonly text: string
       readonly index: number
     }
+  /** Something other than a message happened that the app is told of: `type` is Feishu's event type. */
+  | {
+      readonly kind: 'event_sent'
+      readonly appId: string
+      readonly eventId: string
+      readonly type: string
+      readonly chatId?: string
+    }
+  /** A user took a message back; it needs no reply any more, and takes none. */
+  | { readonly kind: 'recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
   /** The event was written to a connection; attempt 1 is the first push, 2 to 5 are redeliveries. */
   | ({ readonly kind: 'pushed'; readonly connectionId: string } & Delivery)
   /** The event could not be pushed because the app had no connection. */
@@ -28,6 +38,16 @@ export type HistoryEvent =
       readonly late: boolean
     } & Delivery)
   | ({ readonly kind: 'ack_timeout' } & Delivery)
+  /** A callback was answered, instead of `acked`; after the deadline it is too late for the user to see it. */
+  | {
+      readonly kind: 'callback_answered'
+      readonly appId: string
+      readonly eventId: string
+      readonly code: number
+      readonly data?: unknown
+      readonly latencyMs: number
+      readonly late: boolean
+    }
   /** The last redelivery failed too; this event is not pushed again. */
   | { readonly kind: 'given_up'; readonly appId: string; readonly eventId: string; readonly messageId: string }
   | { readonly kind: 'discovery'; readonly appId: string; readonly code: number; readonly http: number }
@@ -73,7 +93,7 @@ export type HistoryEvent =
 interface Delivery {
   readonly appId: string
   readonly eventId: string
-  /** The user's message. */
+  /** The user's message; empty for an event that brings none. */
   readonly messageId: string
   /** The `message_id` header of the frame: new with every attempt. */
   readonly deliveryId: string

@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts'
 import { TENANT_KEY, userIds } from './app-directory.ts'
-import { newId } from './ids.ts'
+import { newId, stableId } from './ids.ts'
 import { RateLimit } from './rate-limits.ts'
-import { type PlatformEvent, type UserMessage, userIdOf } from './user-message.ts'
+import type { PlatformEvent } from './platform-event.ts'
+import { type UserWriting, userIdOf } from './user-message.ts'
 
 /** A repeated uuid shows nothing new for this long. [D] */
 const UUID_GUARD_MS = 3_600_000
@@ -41,6 +42,12 @@ export type PostBody = Readonly<Record<string, unknown>>
 interface Known {
   readonly chatId: string
   readonly rootId: string
+  isRecalled?: boolean
+}
+
+export interface LastMessage {
+  readonly messageId: string
+  readonly createTime: string
 }
 
 /** The chats and messages of one app. */
@@ -49,13 +56,16 @@ interface Board {
   readonly chats: Map<string, number>
   /** Chat of a receive id: chat ids and the ids of users in p2p chats. */
   readonly targets: Map<string, string>
+  /** Groups the bot was removed from. */
+  readonly left: Set<string>
+  readonly lastMessages: Map<string, LastMessage>
   readonly messages: Map<string, Known>
   /** In order of use, which is the order in which they expire. */
   readonly uuids: Map<string, { readonly data: MessageData; readonly until: number }>
 }
 
 /**
- * Who may post where, and the uuid guard. An app knows the chats in which a user wrote to it.
+ * Who may post where, and the uuid guard. An app knows the chats and users it was told of by an event.
  * What a repeated uuid answers is not documented: here the original message with code 0. [A]
  */
 export class MessageBoard {
@@ -70,18 +80,52 @@ export class MessageBoard {
   }
 
   /** Returns the index of the message among the user messages of its chat. */
-  addUserMessage(message: UserMessage, event: PlatformEvent): number {
+  addUserMessage(message: UserWriting, event: PlatformEvent): number {
     const { appId, chatId } = message
     const board = this.#boardOf(appId)
     const index = board.chats.get(chatId) ?? 0
     board.chats.set(chatId, index + 1)
     board.targets.set(chatId, chatId)
-    if (message.chatType !== 'group') {
-      const { open_id, union_id, user_id } = userIds(appId, userIdOf(message))
-      for (const id of [open_id, union_id, user_id]) board.targets.set(id, chatId)
-    }
+    if (message.chatType !== 'group') this.meet(appId, userIdOf(message), chatId)
     board.messages.set(event.messageId, { chatId, rootId: event.messageId })
+    board.lastMessages.set(chatId, { messageId: event.messageId, createTime: String(this.#clock.now()) })
     return index
+  }
+
+  /** The app may write to this user: in the given chat, in the one it knows, or in a new one. */
+  meet(appId: string, userId: string, chatId?: string): void {
+    const { targets } = this.#boardOf(appId)
+    const { open_id, union_id, user_id } = userIds(appId, userId)
+    const p2pChatId = chatId ?? targets.get(open_id) ?? stableId('oc_', appId, userId)
+    for (const id of [p2pChatId, open_id, union_id, user_id]) targets.set(id, p2pChatId)
+  }
+
+  join(appId: string, chatId: string): void {
+    const board = this.#boardOf(appId)
+    board.targets.set(chatId, chatId)
+    board.left.delete(chatId)
+  }
+
+  leave(appId: string, chatId: string): void {
+    this.#boardOf(appId).left.add(chatId)
+  }
+
+  /** Where a message is, whosever it is. */
+  find(messageId: string): { readonly appId: string; readonly chatId: string } | undefined {
+    for (const [appId, { messages }] of this.#boards) {
+      const known = messages.get(messageId)
+      if (known !== undefined) return { appId, chatId: known.chatId }
+    }
+    return undefined
+  }
+
+  recall(appId: string, messageId: string): void {
+    const known = this.#boardOf(appId).messages.get(messageId)
+    if (known !== undefined) known.isRecalled = true
+  }
+
+  lastMessage(appId: string, chatId: string): LastMessage | undefined {
+    return this.#boardOf(appId).lastMessages.get(chatId)
   }
 
   /** `POST im/v1/messages`: 99992402 without a valid receive_id_type [D], 230034 for an unknown receiver [D]. */
@@ -95,11 +139,12 @@ export class MessageBoard {
     return this.#post(appId, body, { chatId })
   }
 
-  /** `POST im/v1/messages/:id/reply`: 99992354 for an id that does not exist for this app. [D] */
+  /** `POST im/v1/messages/:id/reply`: 99992354 for an id that does not exist for this app, 230011 for a recalled one. [D] */
   reply(appId: string, messageId: string, body: PostBody): PostResult {
     const target = this.#boardOf(appId).messages.get(messageId)
     if (target === undefined) return refused(99992354, `id not exist, invalid ids: [${messageId}]`)
-    return this.#post(appId, body, { ...target, parentId: messageId })
+    if (target.isRecalled === true) return refused(230011, 'the message was recalled')
+    return this.#post(appId, body, { chatId: target.chatId, rootId: target.rootId, parentId: messageId })
   }
 
   #post(
@@ -118,6 +163,7 @@ export class MessageBoard {
     }
     if (this.#chatLimit.take(place.chatId) > 0) return refused(230020, 'the messages to this chat are too frequent')
     const board = this.#boardOf(appId)
+    if (board.left.has(place.chatId)) return refused(230002, 'the bot is not in the group')
     const now = this.#clock.now()
     forgetExpired(board, now)
     const original = uuid ? board.uuids.get(uuid) : undefined
@@ -137,6 +183,7 @@ export class MessageBoard {
       body: { content },
     }
     board.messages.set(data.message_id, { chatId: place.chatId, rootId: place.rootId ?? data.message_id })
+    board.lastMessages.set(place.chatId, { messageId: data.message_id, createTime: data.create_time })
     if (uuid) board.uuids.set(uuid, { data, until: now + UUID_GUARD_MS })
     return { ok: true, data, repeated: false }
   }
@@ -144,7 +191,14 @@ export class MessageBoard {
   #boardOf(appId: string): Board {
     let board = this.#boards.get(appId)
     if (board === undefined) {
-      board = { chats: new Map(), targets: new Map(), messages: new Map(), uuids: new Map() }
+      board = {
+        chats: new Map(),
+        targets: new Map(),
+        left: new Set(),
+        lastMessages: new Map(),
+        messages: new Map(),
+        uuids: new Map(),
+      }
       this.#boards.set(appId, board)
     }
     return board

@@ -6,7 +6,7 @@ export interface ReplyProgress {
   /** Whether what was waited for has happened. */
   readonly isComplete: boolean
   readonly repliedCount: number
-  /** Sent messages without a visible reply. */
+  /** Sent messages without a visible reply that were not taken back. */
   readonly unansweredCount: number
 }
 
@@ -55,6 +55,8 @@ export class ReplyWatch {
   #onEntry(entry: HistoryEntry): void {
     if (entry.kind === 'sent') {
       this.#unanswered.add(entry.messageId)
+    } else if (entry.kind === 'recalled') {
+      if (this.#unanswered.delete(entry.messageId)) for (const check of this.#waiters) check(false)
     } else if (entry.kind === 'message_created' && entry.replyTo !== undefined) {
       if (!this.#unanswered.delete(entry.replyTo)) return
       this.#repliedCount += 1

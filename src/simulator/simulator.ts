@@ -7,7 +7,7 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { AppDirectory, type SimulatedApp } from './app-directory.ts'
 import { controlRoutes } from './control-api.ts'
 import { discoveryRoutes } from './discovery.ts'
-import { EventDelivery } from './event-delivery.ts'
+import { type CallbackAnswer, EventDelivery } from './event-delivery.ts'
 import { type FailNext, FailurePlan, type Fault } from './fault.ts'
 import { Gateway } from './gateway.ts'
 import type { ClientConfig } from './gateway-connection.ts'
@@ -21,7 +21,9 @@ import { type ReplyProgress, ReplyWatch } from './reply-watch.ts'
 import { TimerSet } from './timer-set.ts'
 import { TokenDesk } from './token-desk.ts'
 import { Traffic, type TrafficPlan, type TrafficProgress } from './traffic.ts'
-import { toMessageEvent, type UserMessage } from './user-message.ts'
+import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
+import type { TypedMessage, UserMessage } from './user-message.ts'
+import { Users } from './users.ts'
 
 export interface SimulatorOptions {
   /** Multiplies the waits before redeliveries (15 s, 5 min, 1 h, 6 h). Default 1. */
@@ -71,6 +73,7 @@ export class FeishuSimulator {
     [...this.#traffic.values()].some((one) => !one.progress.isDone),
   )
   readonly #delivery: EventDelivery
+  readonly #users: Users
   readonly #gateway: Gateway
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -89,6 +92,13 @@ export class FeishuSimulator {
       connectionsOf: (appId) => this.#gateway.connectionsOf(appId),
       clock: this.#timers,
       history: this.history,
+    })
+    this.#users = new Users({
+      board: this.#board,
+      delivery: this.#delivery,
+      history: this.history,
+      clock: this.#timers,
+      requireApp: (appId) => this.#apps.require(appId),
     })
     this.#gateway = new Gateway({
       clientConfig,
@@ -119,6 +129,7 @@ export class FeishuSimulator {
   async stop(): Promise<void> {
     for (const traffic of this.#traffic.values()) traffic.stop()
     this.#timers.stop()
+    this.#delivery.stop()
     this.#replies.stop()
     const wasStarted = this.#state === 'started'
     this.#state = 'stopped'
@@ -133,16 +144,46 @@ export class FeishuSimulator {
     this.#apps.add(app)
   }
 
-  /** A user writes to the bot of an app. */
+  /** A user writes a text to the bot of an app. */
   sendText(message: UserMessage): { messageId: string; eventId: string } {
-    const { appId, chatId, text } = message
-    this.#apps.require(appId)
-    const event = toMessageEvent(message, this.#timers.now())
-    const { messageId, eventId } = event
-    const index = this.#board.addUserMessage(message, event)
-    this.history.append({ kind: 'sent', appId, chatId, messageId, eventId, text, index })
-    this.#delivery.deliver(event)
-    return { messageId, eventId }
+    return this.#users.send(message)
+  }
+
+  /** A user sends a message of any type. */
+  sendMessage(message: TypedMessage): { messageId: string; eventId: string } {
+    return this.#users.send(message)
+  }
+
+  /** A user adds an emoji to a message or takes it back. */
+  react(reaction: Reaction): { eventId: string } {
+    return this.#users.react(reaction)
+  }
+
+  /** A user takes a message back. */
+  recall(messageId: string): { eventId: string } {
+    return this.#users.recall(messageId)
+  }
+
+  addBotToChat(change: MembershipChange): { eventId: string } {
+    return this.#users.changeMembership(change, true)
+  }
+
+  removeBot(change: MembershipChange): { eventId: string } {
+    return this.#users.changeMembership(change, false)
+  }
+
+  /** A user opens the chat with the bot. */
+  enterP2p(action: UserAction): { eventId: string } {
+    return this.#users.enterP2p(action)
+  }
+
+  clickMenu(click: MenuClick): { eventId: string } {
+    return this.#users.clickMenu(click)
+  }
+
+  /** A user presses a button of a card, and sees the answer or, after the deadline, an error. */
+  clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {
+    return this.#users.clickCard(click)
   }
 
   /** Users write at a given pace, without waiting for answers. */

@@ -1,11 +1,12 @@
 import { botIds, TENANT_KEY, userIds } from './app-directory.ts'
 import { newId } from './ids.ts'
+import { type PlatformEvent, platformEvent } from './platform-event.ts'
+import { sampleContent, type UserMessageType } from './sample-content.ts'
 
-/** A text that a user sends to a bot. */
-export interface UserMessage {
+/** Who writes where. */
+export interface UserWriting {
   readonly appId: string
   readonly chatId: string
-  readonly text: string
   /** Default: one user per chat. */
   readonly userId?: string
   /** Default p2p. */
@@ -14,23 +15,27 @@ export interface UserMessage {
   readonly mentions?: readonly { readonly name: string; readonly userId?: string }[]
 }
 
-/** An event on its way to the app. */
-export interface PlatformEvent {
-  readonly appId: string
-  readonly eventId: string
-  readonly messageId: string
-  /** The JSON text, the same in every attempt. */
-  readonly payload: Uint8Array
+/** A text that a user sends to a bot. */
+export interface UserMessage extends UserWriting {
+  readonly text: string
 }
 
-export function userIdOf(message: UserMessage): string {
-  return message.userId ?? `user_of_${message.chatId}`
+/** A message of any type that a user sends to a bot. */
+export interface TypedMessage extends UserWriting {
+  readonly messageType: UserMessageType
+  /** Default: a sample of the type. */
+  readonly content?: Readonly<Record<string, unknown>>
 }
 
-/** The im.message.receive_v1 envelope, schema 2.0, with every field of a text message. [D] */
-export function toMessageEvent(message: UserMessage, now: number): PlatformEvent {
-  const { appId, chatId, text, chatType = 'p2p' } = message
-  const eventId = newId()
+export function userIdOf({ userId, chatId }: Pick<UserWriting, 'userId' | 'chatId'>): string {
+  return userId ?? `user_of_${chatId}`
+}
+
+/** The im.message.receive_v1 event with every field of a message. [D] */
+export function toMessageEvent(message: UserMessage | TypedMessage, now: number): PlatformEvent {
+  const { appId, chatId, chatType = 'p2p' } = message
+  const messageType = 'text' in message ? 'text' : message.messageType
+  const content = 'text' in message ? { text: message.text } : (message.content ?? sampleContent(messageType))
   const messageId = newId('om_')
   const createTime = String(now)
   const mentions = message.mentions?.map(({ name, userId }, index) => ({
@@ -40,29 +45,18 @@ export function toMessageEvent(message: UserMessage, now: number): PlatformEvent
     name,
     tenant_key: TENANT_KEY,
   }))
-  const envelope = {
-    schema: '2.0',
-    header: {
-      event_id: eventId,
-      event_type: 'im.message.receive_v1',
+  const event = {
+    sender: { sender_id: userIds(appId, userIdOf(message)), sender_type: 'user', tenant_key: TENANT_KEY },
+    message: {
+      message_id: messageId,
       create_time: createTime,
-      token: '',
-      app_id: appId,
-      tenant_key: TENANT_KEY,
-    },
-    event: {
-      sender: { sender_id: userIds(appId, userIdOf(message)), sender_type: 'user', tenant_key: TENANT_KEY },
-      message: {
-        message_id: messageId,
-        create_time: createTime,
-        update_time: createTime,
-        chat_id: chatId,
-        chat_type: chatType,
-        message_type: 'text',
-        content: JSON.stringify({ text }),
-        ...(mentions && { mentions }),
-      },
+      update_time: createTime,
+      chat_id: chatId,
+      chat_type: chatType,
+      message_type: messageType,
+      content: JSON.stringify(content),
+      ...(mentions && { mentions }),
     },
   }
-  return { appId, eventId, messageId, payload: Buffer.from(JSON.stringify(envelope)) }
+  return platformEvent(appId, 'im.message.receive_v1', createTime, event, { messageId })
 }

@@ -1,0 +1,118 @@
+import type { Clock } from '../core/clock.ts'
+import { FeishuSupervisorError } from '../core/errors.ts'
+import type { CallbackAnswer, EventDelivery } from './event-delivery.ts'
+import type { History } from './history.ts'
+import type { MessageBoard } from './message-board.ts'
+import type { PlatformEvent } from './platform-event.ts'
+import {
+  type CardClick,
+  type MembershipChange,
+  type MenuClick,
+  type Reaction,
+  toCardEvent,
+  toMembershipEvent,
+  toMenuEvent,
+  toP2pEnteredEvent,
+  toReactionEvent,
+  toRecallEvent,
+  type UserAction,
+} from './user-action.ts'
+import { toMessageEvent, type TypedMessage, type UserMessage, userIdOf } from './user-message.ts'
+
+export interface UsersParts {
+  readonly board: MessageBoard
+  readonly delivery: EventDelivery
+  readonly history: History
+  readonly clock: Pick<Clock, 'now'>
+  /** Throws for an app that was not added. */
+  readonly requireApp: (appId: string) => unknown
+}
+
+/** Everything users do: each deed is recorded, changes what the bot may do, and reaches the app as an event. */
+export class Users {
+  readonly #parts: UsersParts
+
+  constructor(parts: UsersParts) {
+    this.#parts = parts
+  }
+
+  send(message: UserMessage | TypedMessage): { messageId: string; eventId: string } {
+    const { board, delivery, history, clock, requireApp } = this.#parts
+    const { appId, chatId } = message
+    requireApp(appId)
+    const event = toMessageEvent(message, clock.now())
+    const { messageId, eventId } = event
+    const text = 'text' in message ? message.text : `[${message.messageType}]`
+    const index = board.addUserMessage(message, event)
+    history.append({ kind: 'sent', appId, chatId, messageId, eventId, text, index })
+    delivery.deliver(event)
+    return { messageId, eventId }
+  }
+
+  react(reaction: Reaction): { eventId: string } {
+    const { board, clock } = this.#parts
+    const { appId, messageId } = reaction
+    const place = this.#placeOf(messageId)
+    const userId = reaction.userId ?? userIdOf(place)
+    board.meet(appId, userId)
+    return this.#tell(toReactionEvent({ ...reaction, userId }, clock.now()))
+  }
+
+  recall(messageId: string): { eventId: string } {
+    const { board, history, clock } = this.#parts
+    const { appId, chatId } = this.#placeOf(messageId)
+    board.recall(appId, messageId)
+    history.append({ kind: 'recalled', appId, chatId, messageId })
+    return this.#tell(toRecallEvent(appId, chatId, messageId, clock.now()), chatId)
+  }
+
+  changeMembership(change: MembershipChange, isAdded: boolean): { eventId: string } {
+    const { board, clock, requireApp } = this.#parts
+    const { appId, chatId } = change
+    requireApp(appId)
+    board.meet(appId, userIdOf(change))
+    if (isAdded) board.join(appId, chatId)
+    else board.leave(appId, chatId)
+    return this.#tell(toMembershipEvent(change, isAdded, clock.now()), chatId)
+  }
+
+  enterP2p(action: UserAction): { eventId: string } {
+    const { board, clock, requireApp } = this.#parts
+    const { appId, chatId } = action
+    requireApp(appId)
+    board.meet(appId, userIdOf(action), chatId)
+    return this.#tell(toP2pEnteredEvent(action, board.lastMessage(appId, chatId), clock.now()), chatId)
+  }
+
+  clickMenu(click: MenuClick): { eventId: string } {
+    const { board, clock, requireApp } = this.#parts
+    requireApp(click.appId)
+    board.meet(click.appId, userIdOf(click), click.chatId)
+    return this.#tell(toMenuEvent(click, clock.now()))
+  }
+
+  async clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {
+    const { board, delivery, history, clock, requireApp } = this.#parts
+    const { appId, chatId } = click
+    requireApp(appId)
+    board.join(appId, chatId)
+    const event = toCardEvent(click, clock.now())
+    const { eventId, type } = event
+    history.append({ kind: 'event_sent', appId, eventId, type, chatId })
+    return { eventId, ...(await delivery.call(event)) }
+  }
+
+  #tell(event: PlatformEvent, chatId?: string): { eventId: string } {
+    const { delivery, history } = this.#parts
+    const { appId, eventId, type } = event
+    history.append({ kind: 'event_sent', appId, eventId, type, ...(chatId !== undefined && { chatId }) })
+    delivery.deliver(event)
+    return { eventId }
+  }
+
+  #placeOf(messageId: string): { readonly appId: string; readonly chatId: string } {
+    const place = this.#parts.board.find(messageId)
+    if (place === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', `there is no message "${messageId}"`)
+    return place
+  }
+}

@@ -1,52 +1,51 @@
 import { asObject } from '../core/as-object.ts'
-import { errorText } from '../core/errors.ts'
-import type { InboundMessage } from '../protocol/message.ts'
+import type { EventBase } from '../protocol/inbound-event.ts'
+import type { InboundMessage, Mention } from '../protocol/inbound-message.ts'
+import { type BadEvent, bad, type Fields, instant, optionalText, parseJson, text } from './envelope.ts'
 
 export const MESSAGE_EVENT_TYPE = 'im.message.receive_v1'
 
-export type ParsedMessage =
-  | { readonly kind: 'message'; readonly message: InboundMessage }
-  /** The event can never be handled; `reason` names the field. */
-  | { readonly kind: 'bad'; readonly reason: string }
-
 /**
- * Reads the stored envelope of an `im.message.receive_v1` event. Only the ids are required: what
- * Feishu leaves out for some senders and types becomes empty. `arrivedAt` stands in for a missing time.
+ * Reads the event of an `im.message.receive_v1` envelope. Only the ids are required: what Feishu leaves
+ * out for some senders and types becomes empty. `text` is what a text message says, placeholders
+ * included; the pool thread renders it, and every other type, with the SDK.
  */
-export function toInboundMessage(botId: string, payload: string, arrivedAt: number): ParsedMessage {
-  let envelope: unknown
-  try {
-    envelope = parseJson(payload)
-  } catch (error) {
-    return { kind: 'bad', reason: `the payload cannot be read: ${errorText(error)}` }
-  }
-  const event = asObject(asObject(envelope)['event'])
-  const message = asObject(event['message'])
+export function readMessage(base: EventBase): InboundMessage | BadEvent {
+  const { raw } = base
+  const message = asObject(raw['message'])
   const messageId = text(message['message_id'])
   const chatId = text(message['chat_id'])
   const messageType = text(message['message_type'])
-  if (messageId === '') return { kind: 'bad', reason: 'event.message.message_id is missing' }
-  if (chatId === '') return { kind: 'bad', reason: 'event.message.chat_id is missing' }
-  if (messageType === '') return { kind: 'bad', reason: 'event.message.message_type is missing' }
+  if (messageId === '') return bad('event.message.message_id is missing')
+  if (chatId === '') return bad('event.message.chat_id is missing')
+  if (messageType === '') return bad('event.message.message_type is missing')
 
   const content = readContent(message['content'])
+  const named = readMentions(message['mentions'])
+  const mentions = named.filter(({ key }) => key !== '@_all')
   return {
+    ...base,
     kind: 'message',
-    message: {
-      botId,
-      messageId,
-      chatId,
-      chatType: message['chat_type'] === 'p2p' ? 'p2p' : 'group',
-      messageType,
-      text: messageType === 'text' ? text(content['text']) : '',
-      content,
-      senderOpenId: text(asObject(asObject(event['sender'])['sender_id'])['open_id']),
-      createdAt: instant(message['create_time']) ?? arrivedAt,
-    },
+    messageId,
+    chatId,
+    chatType: message['chat_type'] === 'p2p' ? 'p2p' : 'group',
+    messageType,
+    text: messageType === 'text' ? text(content['text']) : '',
+    content,
+    senderOpenId: text(asObject(asObject(raw['sender'])['sender_id'])['open_id']),
+    createdAt: instant(message['create_time']) ?? base.createdAt,
+    mentions,
+    isBotMentioned: mentions.some(({ isBot }) => isBot),
+    // Feishu often leaves `@_all` out of the mentions.
+    isAllMentioned: mentions.length < named.length || /@_all\b/.test(text(message['content'])),
+    resources: [],
+    ...optionalText('rootId', message['root_id']),
+    ...optionalText('parentId', message['parent_id']),
+    ...optionalText('threadId', message['thread_id']),
   }
 }
 
-function readContent(content: unknown): Readonly<Record<string, unknown>> {
+function readContent(content: unknown): Fields {
   try {
     const parsed = parseJson(text(content))
     return Array.isArray(parsed) ? {} : asObject(parsed)
@@ -55,17 +54,17 @@ function readContent(content: unknown): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Without the key `__proto__`: as plain data it is harmless, but not to code that copies it key by key. */
-function parseJson(json: string): unknown {
-  return JSON.parse(json, (key, value: unknown) => (key === '__proto__' ? undefined : value))
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-/** Feishu writes milliseconds as a decimal string. */
-function instant(value: unknown): number | undefined {
-  const at = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : 0
-  return at > 0 ? at : undefined
+function readMentions(mentions: unknown): Mention[] {
+  if (!Array.isArray(mentions)) return []
+  return mentions.map((item: unknown) => {
+    const mention = asObject(item)
+    const id = asObject(mention['id'])
+    return {
+      key: text(mention['key']),
+      name: text(mention['name']),
+      ...optionalText('openId', id['open_id']),
+      ...optionalText('userId', id['user_id']),
+      isBot: mention['mentioned_type'] === 'bot',
+    }
+  })
 }

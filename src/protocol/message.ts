@@ -16,25 +16,10 @@ export interface FeishuEvent {
   readonly lane: string
   /** When Feishu says it happened, milliseconds since the epoch; the time of arrival if it does not say. */
   readonly createdAt: number
-  /** The raw envelope as JSON text. */
+  /** The raw envelope as JSON text; its beginning only if `oversizeBytes` is set. */
   readonly payload: string
-}
-
-/** A chat message as a handler sees it. */
-export interface InboundMessage {
-  readonly botId: string
-  readonly messageId: string
-  readonly chatId: string
-  readonly chatType: 'p2p' | 'group'
-  /** Feishu's message_type: text, post, image, file, ... */
-  readonly messageType: string
-  /** The text of a text message; empty for other types. */
-  readonly text: string
-  /** Feishu's content, parsed from its JSON string; `{}` if it could not be parsed. */
-  readonly content: Readonly<Record<string, unknown>>
-  readonly senderOpenId: string
-  /** Milliseconds since the epoch. */
-  readonly createdAt: number
+  /** The size of an envelope above the limit, bytes: it is kept as a dead letter and never handled. */
+  readonly oversizeBytes?: number
 }
 
 /** One visible message to send. */
@@ -45,10 +30,18 @@ export interface ReplyPart {
   readonly content: string
 }
 
+/** Who gets a message that answers no other: a chat, or a user's p2p chat with the bot. */
+export interface Receiver {
+  readonly type: 'chat_id' | 'open_id'
+  readonly id: string
+}
+
 /** A reply on its way to Feishu. */
 export interface OutgoingReply extends ReplyPart {
-  /** The message it answers. */
-  readonly messageId: string
+  /** The message it answers; null: it is sent to the receiver on its own. */
+  readonly messageId: string | null
+  /** Where it goes on its own, also when the message it answers was withdrawn. */
+  readonly receiver: Receiver
   /** Feishu shows at most one message per uuid within an hour; at most 50 characters. Stable over every retry. */
   readonly uuid: string
 }

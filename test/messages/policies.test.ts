@@ -10,8 +10,6 @@ import {
   whenExpired,
 } from '../../src/messages/retry-policy.ts'
 import type { SendFailure } from '../../src/protocol/data.ts'
-import { toInboundMessage } from '../../src/messages/to-inbound-message.ts'
-import { messageEvent } from './dispatcher-bench.ts'
 
 const policy: RetryPolicy = { maxAttempts: 3, backoff: { firstMs: 1_000, maxMs: 3_000, factor: 2, jitter: 0.2 } }
 const error = { code: 'HANDLER_UNLOADABLE', message: 'no', retryable: false } as const
@@ -134,62 +132,5 @@ describe('reply uuid', () => {
     ]
     expect(new Set(uuids).size).toBe(uuids.length)
     for (const uuid of uuids) expect(uuid).toMatch(/^[\w-]{20,50}$/)
-  })
-})
-
-describe('inbound message', () => {
-  const parse = (payload: string) => toInboundMessage('a', payload, 42)
-  const withMessage = (fields: object): string => {
-    const envelope = JSON.parse(messageEvent('c', 'm1', 'hello').payload)
-    Object.assign(envelope.event.message, fields)
-    return JSON.stringify(envelope)
-  }
-
-  it('reads a text message', () => {
-    expect(parse(messageEvent('c', 'm1', 'hello').payload)).toMatchObject({
-      kind: 'message',
-      message: {
-        botId: 'a',
-        messageId: 'm1',
-        chatId: 'c',
-        chatType: 'p2p',
-        messageType: 'text',
-        text: 'hello',
-        content: { text: 'hello' },
-        senderOpenId: 'ou_1',
-        createdAt: 1_700_000_000_000,
-      },
-    })
-  })
-
-  it.each([
-    ['no JSON', '{'],
-    ['null', 'null'],
-    ['a list', '[]'],
-    ['an empty envelope', '{}'],
-    ['an id that is no text', withMessage({ message_id: 5 })],
-    ['no chat', withMessage({ chat_id: '' })],
-    ['no type', withMessage({ message_type: null })],
-    ['brackets without end', `${'['.repeat(200_000)}${']'.repeat(200_000)}`],
-  ])('names what is wrong with %s', (_name, payload) => {
-    expect(parse(payload)).toMatchObject({ kind: 'bad', reason: expect.stringMatching(/\w/) })
-  })
-
-  it.each(['{', '"text"', 'null', '[1]'])('content %s becomes an empty object', (content) => {
-    expect(parse(withMessage({ content }))).toMatchObject({ message: { content: {}, text: '' } })
-  })
-
-  it('takes the time of arrival for a missing or absurd time', () => {
-    expect(parse(withMessage({ create_time: undefined }))).toMatchObject({ message: { createdAt: 42 } })
-    expect(parse(withMessage({ create_time: '-1e99' }))).toMatchObject({ message: { createdAt: 42 } })
-  })
-
-  it('drops keys that would change a prototype when copied', () => {
-    const parsed = parse(
-      withMessage({ content: '{"text":"x","__proto__":{"isAdmin":true},"a":{"__proto__":{"b":1}}}' }),
-    )
-    if (parsed.kind !== 'message') throw new Error(parsed.reason)
-    expect(Object.keys(parsed.message.content)).toEqual(['text', 'a'])
-    expect(Object.assign({}, parsed.message.content['a'])).not.toHaveProperty('b')
   })
 })

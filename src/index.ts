@@ -1,8 +1,26 @@
 export { createFeishuSupervisor, type FeishuSupervisor } from './app/feishu-supervisor.ts'
 export { type ErrorCode, ERROR_CODES, type ErrorRecord, FeishuSupervisorError } from './core/errors.ts'
 export type { LogLevel, LogRecord } from './core/logger.ts'
-export { type ChatContext, type ChatHandler, defineHandler } from './handlers/define-handler.ts'
+export {
+  type CardActionHandler,
+  type ChatContext,
+  type ChatHandler,
+  type ChatHandlers,
+  defineHandler,
+  defineHandlers,
+} from './handlers/define-handler.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
 export type { EventMap, MessageEvent } from './protocol/events.ts'
-export type { InboundMessage } from './protocol/message.ts'
+export type {
+  CardResponse,
+  CardToast,
+  InboundCardAction,
+  InboundEvent,
+  InboundMembership,
+  InboundMenu,
+  InboundOther,
+  InboundP2pEntered,
+  InboundReaction,
+} from './protocol/inbound-event.ts'
+export type { InboundMessage, Mention, MessageResource } from './protocol/inbound-message.ts'
 export type { BotStatus, ConnectionStatus, SupervisorStatus } from './protocol/status.ts'

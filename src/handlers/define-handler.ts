@@ -1,14 +1,28 @@
-import type { InboundMessage } from '../protocol/message.ts'
+import type {
+  CardResponse,
+  InboundCardAction,
+  InboundEvent,
+  InboundEventKind,
+  InboundMembership,
+  InboundMenu,
+  InboundOther,
+  InboundP2pEntered,
+  InboundReaction,
+} from '../protocol/inbound-event.ts'
+import type { InboundMessage } from '../protocol/inbound-message.ts'
 
-/** What a handler can do besides reading its message. */
+/** What a handler can do besides reading its event. */
 export interface ChatContext {
   /**
-   * Answers the message with a text. Resolves at once: replies are kept until the handler ends, become
-   * durable together with its completion, and go out in order. A handler that fails sends none.
-   * Rejects for anything but a text, and after the handler has ended.
+   * Answers with a text: a message where it was written, any other event in its chat or, if it has none
+   * (and for `bot_removed`), in the p2p chat of whoever caused it.
+   *
+   * Resolves at once: replies are kept until the handler ends, become durable together with its
+   * completion, and go out in order. A handler that fails sends none. Rejects for anything but a text,
+   * after the handler has ended, and for an event of which nobody is known to answer to.
    */
   reply(text: string): Promise<void>
-  /** 1 for the first run of this message. */
+  /** 1 for the first run of this event. */
   readonly attempt: number
   /** Aborted shortly before the time limit, after which the thread is stopped. */
   readonly signal: AbortSignal
@@ -17,7 +31,49 @@ export interface ChatContext {
 /** Handles one chat message; messages of one chat come one at a time and in order. */
 export type ChatHandler = (message: InboundMessage, ctx: ChatContext) => void | Promise<void>
 
+type EventHandler<Event> = (event: Event, ctx: ChatContext) => void | Promise<void>
+
+/** What a press on a card shows, if anything. Within 2.3 s it is shown at once, later it is dropped; replies go out in any case. */
+export type CardActionHandler = (
+  action: InboundCardAction,
+  ctx: ChatContext,
+) => CardResponse | void | Promise<CardResponse | void>
+
+/** One function per kind of event; events of the other kinds complete without a run. */
+export interface ChatHandlers {
+  readonly message?: ChatHandler
+  readonly reaction?: EventHandler<InboundReaction>
+  readonly botAdded?: EventHandler<InboundMembership>
+  readonly botRemoved?: EventHandler<InboundMembership>
+  /** A user opened the chat with the bot. */
+  readonly p2pEntered?: EventHandler<InboundP2pEntered>
+  readonly menu?: EventHandler<InboundMenu>
+  readonly cardAction?: CardActionHandler
+  /** Every event of a type that is not one of these. */
+  readonly other?: EventHandler<InboundOther>
+}
+
+/** The function of each kind of event. */
+export const HANDLER_NAMES = {
+  message: 'message',
+  reaction: 'reaction',
+  bot_added: 'botAdded',
+  bot_removed: 'botRemoved',
+  p2p_entered: 'p2pEntered',
+  menu: 'menu',
+  card_action: 'cardAction',
+  other: 'other',
+} as const satisfies Record<InboundEventKind, keyof ChatHandlers>
+
+/** Any of the functions, as the pool calls it. */
+export type AnyHandler = (event: InboundEvent, ctx: ChatContext) => unknown
+
 /** Gives a handler module its types: `export default defineHandler(async (message, ctx) => { ... })`. */
 export function defineHandler(handler: ChatHandler): ChatHandler {
   return handler
+}
+
+/** The same for a module that handles more than messages: `export default defineHandlers({ message, cardAction })`. */
+export function defineHandlers(handlers: ChatHandlers): ChatHandlers {
+  return handlers
 }

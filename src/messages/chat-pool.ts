@@ -1,7 +1,15 @@
 import { Piscina } from 'piscina'
 import type { Clock } from '../core/clock.ts'
-import { type ErrorCode, ERROR_CODES, errorText, FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
+import {
+  type ErrorCode,
+  ERROR_CODES,
+  type ErrorRecord,
+  errorText,
+  FeishuSupervisorError,
+  fromErrorRecord,
+} from '../core/errors.ts'
 import type { ChatOutcome, ChatTask, HandlerRef } from '../protocol/chat.ts'
+import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import { Sleeper } from './sleeper.ts'
 
 export interface ChatPoolOptions {
@@ -72,12 +80,13 @@ export class ChatPool {
     return run
   }
 
-  /** Rejects with `HANDLER_UNLOADABLE` and the reason unless the handler can be loaded. */
-  async probe(handler: HandlerRef, timeoutMs: number): Promise<void> {
+  /** Answers which kinds of events the handler has functions for; rejects with `HANDLER_UNLOADABLE` and the reason if it cannot be loaded. */
+  async probe(handler: HandlerRef, timeoutMs: number): Promise<ReadonlySet<InboundEventKind>> {
     const outcome = await this.run({ kind: 'probe', handler }, timeoutMs)
-    if (outcome.kind !== 'failed') return
-    if (this.#closing !== undefined) throw fromErrorRecord(outcome.error)
-    throw new FeishuSupervisorError('HANDLER_UNLOADABLE', outcome.error.message)
+    if (outcome.kind === 'loaded') return new Set(outcome.kinds)
+    const error = outcome.kind === 'failed' ? outcome.error : fault('INTERNAL', 'the pool took a probe for an event')
+    if (this.#closing !== undefined) throw fromErrorRecord(error)
+    throw new FeishuSupervisorError('HANDLER_UNLOADABLE', error.message)
   }
 
   /** Lets running handlers end for `graceMs`, then stops their threads. Always resolves shortly after. */
@@ -115,5 +124,9 @@ function toOutcome(answer: unknown): ChatOutcome {
 }
 
 function failed(code: ErrorCode, message: string): ChatOutcome {
-  return { kind: 'failed', error: { code, message, retryable: ERROR_CODES[code].retryable } }
+  return { kind: 'failed', error: fault(code, message) }
+}
+
+function fault(code: ErrorCode, message: string): ErrorRecord {
+  return { code, message, retryable: ERROR_CODES[code].retryable }
 }

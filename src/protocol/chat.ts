@@ -1,14 +1,17 @@
 import type { ErrorRecord } from '../core/errors.ts'
-import type { InboundMessage, ReplyPart } from './message.ts'
+import type { CardResponse, InboundEvent, InboundEventKind } from './inbound-event.ts'
+import type { ReplyPart } from './message.ts'
 
 /** One task of the chat pool. `probe` only loads the handler, so that a broken one is found at start. */
 export type ChatTask =
   | { readonly kind: 'probe'; readonly handler: HandlerRef }
   | {
-      readonly kind: 'message'
+      readonly kind: 'event'
       readonly handler: HandlerRef
-      readonly message: InboundMessage
-      /** 1 for the first run; counted when the message is claimed, so a run that killed the process counts. */
+      readonly event: InboundEvent
+      /** False when it is not known whom a reply would go to. */
+      readonly canReply: boolean
+      /** 1 for the first run; counted when the event is claimed, so a run that killed the process counts. */
       readonly attempt: number
       /** Time left for the handler, milliseconds. */
       readonly timeoutMs: number
@@ -21,6 +24,8 @@ export type HandlerRef =
 
 /** The pool task never rejects: a rejected run can only mean that the thread died or was stopped. */
 export type ChatOutcome =
-  | { readonly kind: 'loaded' }
-  | { readonly kind: 'handled'; readonly replies: readonly ReplyPart[] }
+  /** The kinds of events the handler has a function for. */
+  | { readonly kind: 'loaded'; readonly kinds: readonly InboundEventKind[] }
+  /** `response`: what a card handler returned. */
+  | { readonly kind: 'handled'; readonly replies: readonly ReplyPart[]; readonly response?: CardResponse }
   | { readonly kind: 'failed'; readonly error: ErrorRecord }

@@ -7,10 +7,13 @@ import { errorText } from '../../src/core/errors.ts'
 import { deferred } from '../../src/core/deferred.ts'
 import { ChatPool } from '../../src/messages/chat-pool.ts'
 import type { ChatOutcome, HandlerRef } from '../../src/protocol/chat.ts'
-import type { InboundMessage } from '../../src/protocol/message.ts'
+import type { InboundEvent } from '../../src/protocol/inbound-event.ts'
+import type { InboundMessage } from '../../src/protocol/inbound-message.ts'
 
 const message: InboundMessage = {
+  kind: 'message',
   botId: 'a',
+  eventId: 'e1',
   messageId: 'm1',
   chatId: 'c',
   chatType: 'p2p',
@@ -19,6 +22,11 @@ const message: InboundMessage = {
   content: { text: 'you' },
   senderOpenId: 'ou_1',
   createdAt: 1,
+  mentions: [],
+  isBotMentioned: false,
+  isAllMentioned: false,
+  resources: [],
+  raw: { message: { content: '{"text":"you"}' } },
 }
 
 const open = new Set<ChatPool>()
@@ -45,7 +53,8 @@ function fixture(name: string): HandlerRef {
 }
 
 function run(pool: ChatPool, handler: HandlerRef, timeoutMs = 10_000, task: object = {}): Promise<ChatOutcome> {
-  return pool.run({ kind: 'message', handler, message, attempt: 1, timeoutMs: 9_000, ...task }, timeoutMs)
+  const first = { kind: 'event', handler, event: message, canReply: true, attempt: 1, timeoutMs: 9_000 } as const
+  return pool.run({ ...first, ...task }, timeoutMs)
 }
 
 function texts(outcome: ChatOutcome): unknown[] {
@@ -69,13 +78,59 @@ describe('a handler that works', () => {
     const pool = openPool()
     const echo: HandlerRef = { kind: 'builtin', name: 'echo' }
     expect(texts(await run(pool, echo))).toEqual(['you'])
-    const image = { message: { ...message, messageType: 'image', text: '' } }
+    const image = { event: { ...message, messageType: 'image', text: '' } }
     expect(texts(await run(pool, echo, 10_000, image))).toEqual(['[image]'])
   })
 
   it("does not see the host's environment or flags", async () => {
     const [seen] = texts(await run(openPool(), fixture('environment.mjs')))
     expect(JSON.parse(String(seen))).toEqual({ env: [], execArgv: [] })
+  })
+})
+
+describe('a handler of several kinds of events', () => {
+  const base = { botId: 'a', eventId: 'e1', createdAt: 1, raw: {} }
+  const press = (act: string): { event: InboundEvent } => ({
+    event: {
+      ...base,
+      kind: 'card_action',
+      chatId: 'c',
+      operatorOpenId: 'ou_1',
+      updateToken: '',
+      action: { tag: 'button', name: '', value: { act }, formValue: {} },
+    },
+  })
+
+  it('is told each with its own function; a message is rendered before', async () => {
+    const pool = openPool()
+    const menu: InboundEvent = { ...base, kind: 'menu', eventKey: 'help', operatorOpenId: 'ou_1', operatorName: '' }
+    expect(texts(await run(pool, fixture('events.mjs'), 10_000, { event: menu }))).toEqual(['menu help'])
+    const raw = { message: { content: '{"image_key":"img_1"}' } }
+    const image = { ...message, messageType: 'image', text: '', raw }
+    expect(texts(await run(pool, fixture('events.mjs'), 10_000, { event: image }))).toEqual(['message ![image](img_1)'])
+  })
+
+  it('has no function for a kind: handled without a reply', async () => {
+    const other: InboundEvent = { ...base, kind: 'other', type: 'x' }
+    const outcome = await run(openPool(), fixture('events.mjs'), 10_000, { event: other })
+    expect(outcome).toEqual({ kind: 'handled', replies: [] })
+  })
+
+  it('answers a card with what it returns', async () => {
+    const pool = openPool()
+    expect(await run(pool, fixture('events.mjs'), 10_000, press('ok'))).toMatchObject({
+      kind: 'handled',
+      response: { toast: { type: 'success', content: 'done ok' } },
+    })
+    expect(await run(pool, fixture('events.mjs'), 10_000, press('nothing'))).not.toHaveProperty('response')
+    expect(await run(pool, fixture('events.mjs'), 10_000, press('wrong'))).toMatchObject({
+      error: { code: 'HANDLER_FAILED', message: expect.stringContaining('a card handler returns') },
+    })
+  })
+
+  it('cannot reply to nobody', async () => {
+    const outcome = await run(openPool(), fixture('events.mjs'), 10_000, { ...press('ok'), canReply: false })
+    expect(outcome).toMatchObject({ error: { message: expect.stringContaining('nobody to reply to') } })
   })
 })
 
@@ -131,7 +186,9 @@ describe('a thread that is lost', () => {
 
 describe('probe', () => {
   it('accepts a handler that loads', async () => {
-    await expect(openPool().probe(fixture('good.mjs'), 10_000)).resolves.toBeUndefined()
+    expect([...(await openPool().probe(fixture('good.mjs'), 10_000))]).toEqual(['message'])
+    const kinds = ['message', 'reaction', 'bot_added', 'bot_removed', 'p2p_entered', 'menu', 'card_action']
+    expect([...(await openPool().probe(fixture('events.mjs'), 10_000))]).toEqual(kinds)
   })
 
   it.each([

@@ -2,17 +2,17 @@ import { access } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { asObject } from '../../src/core/as-object.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { ChatHandler } from '../../src/handlers/define-handler.ts'
 import { echo } from '../../src/handlers/echo.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
+import { type HandlerTable, toHandlerTable } from './handler-table.ts'
 
-const BUILT_IN = { echo } as const satisfies Record<string, ChatHandler>
+const BUILT_IN = { echo: toHandlerTable(echo) } as const satisfies Record<string, HandlerTable>
 
-const loaded = new Map<string, ChatHandler>()
+const loaded = new Map<string, HandlerTable>()
 let failedImports = 0
 
 /** Rejects with `HANDLER_UNLOADABLE`, naming the file and the reason. A handler is loaded once per thread. */
-export async function loadHandler(ref: HandlerRef): Promise<ChatHandler> {
+export async function loadHandler(ref: HandlerRef): Promise<HandlerTable> {
   if (ref.kind === 'builtin') return BUILT_IN[ref.name]
   const known = loaded.get(ref.path)
   if (known !== undefined) return known
@@ -21,7 +21,7 @@ export async function loadHandler(ref: HandlerRef): Promise<ChatHandler> {
   return handler
 }
 
-async function importHandler(path: string): Promise<ChatHandler> {
+async function importHandler(path: string): Promise<HandlerTable> {
   await access(path).catch(() => {
     throw unloadable(path, 'there is no such file, or it cannot be read')
   })
@@ -37,12 +37,13 @@ async function importHandler(path: string): Promise<ChatHandler> {
   }
   const exported = asObject(namespace)['default']
   // A CommonJS file compiled from an ES module has its default export one level down.
-  const handler = typeof exported === 'function' ? exported : asObject(exported)['default']
-  if (typeof handler !== 'function') {
+  const inner = typeof exported === 'function' ? undefined : asObject(exported)['default']
+  try {
+    return toHandlerTable(inner ?? exported)
+  } catch (thrown) {
     failedImports += 1
-    throw unloadable(path, 'its default export is not a function')
+    throw unloadable(path, errorText(thrown))
   }
-  return handler as ChatHandler
 }
 
 function unloadable(path: string, reason: string): FeishuSupervisorError {

@@ -1,7 +1,10 @@
 import { assertNever } from '../../src/core/assert-never.ts'
 import { type ErrorCode, ERROR_CODES, errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
+import { toCardResponse } from './card-response.ts'
+import type { HandlerTable } from './handler-table.ts'
 import { loadHandler } from './load-handler.ts'
+import { normalizeMessage } from './normalize.ts'
 import { ReplyBuffer } from './reply-buffer.ts'
 
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
@@ -15,12 +18,12 @@ const MAX_ERROR_CHARS = 2_000
  */
 export default async function runTask(task: ChatTask): Promise<ChatOutcome> {
   try {
-    const handler = await loadHandler(task.handler)
+    const handlers = await loadHandler(task.handler)
     switch (task.kind) {
       case 'probe':
-        return { kind: 'loaded' }
-      case 'message':
-        return await runHandler(handler, task)
+        return { kind: 'loaded', kinds: [...handlers.keys()] }
+      case 'event':
+        return await runHandler(handlers, task)
       default:
         return assertNever(task)
     }
@@ -29,20 +32,21 @@ export default async function runTask(task: ChatTask): Promise<ChatOutcome> {
   }
 }
 
-async function runHandler(
-  handler: Awaited<ReturnType<typeof loadHandler>>,
-  task: Extract<ChatTask, { kind: 'message' }>,
-): Promise<ChatOutcome> {
-  const replies = new ReplyBuffer()
+async function runHandler(handlers: HandlerTable, task: Extract<ChatTask, { kind: 'event' }>): Promise<ChatOutcome> {
+  const handler = handlers.get(task.event.kind)
+  if (handler === undefined) return { kind: 'handled', replies: [] }
+  const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
+  const replies = new ReplyBuffer(task.canReply)
   const abort = new AbortController()
   const timer = setTimeout(() => abort.abort(), task.timeoutMs)
   try {
-    await handler(task.message, {
+    const returned = await handler(event, {
       reply: async (text) => replies.add(text),
       attempt: task.attempt,
       signal: abort.signal,
     })
-    return { kind: 'handled', replies: replies.close() }
+    const response = event.kind === 'card_action' ? toCardResponse(returned) : undefined
+    return { kind: 'handled', replies: replies.close(), ...(response === undefined ? {} : { response }) }
   } catch (thrown) {
     return failed(abort.signal.aborted ? 'HANDLER_TIMEOUT' : 'HANDLER_FAILED', thrown)
   } finally {

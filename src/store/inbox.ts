@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '../core/clock.ts'
+import { CLAIM_EVENT, type ClaimedEventRow, toClaimedEvent } from './claim-event.ts'
 import { toClaimResult, type ClaimedRow } from './claimed-rows.ts'
 import type { Queries } from './database.ts'
 import { ACCEPT, CLAIM, FINISH, SETTLE, SUMMARY } from './inbox-statements.ts'
 import { UNCLAIM } from './instances.ts'
 import { LostClaims } from './lost-claims.ts'
 import { storable, storableError, storableInstant, storableKey } from './storable.ts'
-import type { Accepted, ClaimResult, FinishedEvent, InboxStore, SettledReply } from './store.ts'
+import type { Accepted, ClaimedEvent, ClaimResult, FinishedEvent, InboxStore, SettledReply } from './store.ts'
 import { UnknownOutcomes } from './unknown-outcomes.ts'
 
 type BotEvents = Parameters<InboxStore['accept']>[0]
@@ -49,6 +50,17 @@ export class Inbox implements InboxStore {
     try {
       const rows = await this.#database.query<ClaimedRow>(CLAIM, [owner, limit, excludeBotIds, token], 'claiming work')
       return toClaimResult(rows)
+    } catch (thrown) {
+      this.#lostClaims.add(token)
+      throw thrown
+    }
+  }
+
+  async claimEvent({ owner, eventId }: Parameters<InboxStore['claimEvent']>[0]): Promise<ClaimedEvent | null> {
+    const token = randomUUID()
+    try {
+      const [row] = await this.#database.query<ClaimedEventRow>(CLAIM_EVENT, [owner, eventId, token], 'claiming an event')
+      return row === undefined ? null : toClaimedEvent(row)
     } catch (thrown) {
       this.#lostClaims.add(token)
       throw thrown

@@ -1,6 +1,6 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
-import type { FeishuEvent, ReplyPart } from '../protocol/message.ts'
+import type { FeishuEvent, OutgoingReply } from '../protocol/message.ts'
 
 /**
  * What the rest of the supervisor thread knows of the database. Every method rejects with
@@ -73,6 +73,8 @@ export interface ClaimedEvent {
   readonly attempt: number
   /** Milliseconds since the row was inserted. */
   readonly ageMs: number
+  /** Milliseconds since Feishu's own time of the event, or since an operator resubmitted it. */
+  readonly staleMs: number
 }
 
 /** A lane whose last event is complete but whose replies are not all out (after a retry or a crash). */
@@ -83,14 +85,15 @@ export interface ClaimedReplies {
   readonly replies: readonly StoredReply[]
 }
 
-export interface StoredReply extends ReplyPart {
+export interface StoredReply extends OutgoingReply {
   readonly eventId: number
   /** 0, 1, ... within the event. */
   readonly part: number
-  /** The Feishu message it answers. */
-  readonly messageId: string
-  readonly uuid: string
   readonly attempt: number
+  /** Earlier attempts of which it is not known whether Feishu carried them out (no answer, or a crash before it was written down). */
+  readonly unknownAttempts: number
+  /** Milliseconds since the reply was stored, a moment before its first attempt. */
+  readonly ageMs: number
 }
 
 export type Claimed = ClaimedEvent | ClaimedReplies
@@ -111,15 +114,15 @@ export type EventResult =
   | { readonly kind: 'released' }
 
 /** A reply as it enters the outbox, already claimed by the instance that completed the event (attempt 1). */
-export interface NewReply extends ReplyPart {
-  readonly messageId: string
-  readonly uuid: string
-}
+export type NewReply = OutgoingReply
 
 export type ReplyResult =
   | { readonly kind: 'sent'; readonly messageId: string }
-  /** Frees the lane until then; the reply keeps its place and its successors wait. */
-  | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
+  /**
+   * Frees the lane until then; the reply keeps its place and its successors wait. `isRefused`: Feishu
+   * answered that it was not carried out; otherwise the attempt counts as one with an unknown outcome.
+   */
+  | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord; readonly isRefused: boolean }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord; readonly logId?: string }
 
 export interface FinishedEvent {
@@ -135,13 +138,56 @@ export interface SettledReply {
   readonly result: ReplyResult
 }
 
+/** An event on its way into the inbox. */
+export interface NewEvent {
+  readonly botId: string
+  readonly event: FeishuEvent
+  /** It may be claimed only after this time; its successors in the lane wait behind it. Default 0. */
+  readonly delayMs?: number
+  /** It is stored as a dead letter at once. */
+  readonly dead?: { readonly reason: string; readonly error: ErrorRecord }
+  /** The dedupe key of an event of the same bot that this one takes back: it is completed without a run if it still waits. */
+  readonly recalls?: string
+}
+
+/** An event, or one reply of an event, that was given up. */
+export interface DeadLetter {
+  readonly kind: 'event' | 'reply'
+  readonly eventId: number
+  /** Of a reply. */
+  readonly part?: number
+  readonly botId: string
+  readonly lane: string
+  readonly type: string
+  readonly dedupeKey: string
+  /** The event's payload, or the reply's content. */
+  readonly payload: string
+  readonly attempt: number
+  readonly reason: string
+  readonly error?: ErrorRecord
+  readonly logId?: string
+  /** Milliseconds since the epoch. */
+  readonly diedAt: number
+}
+
 export interface InboxStore {
   /** Inserts in one transaction, in the given order; answers in the same order. */
-  accept(botEvents: readonly { readonly botId: string; readonly event: FeishuEvent }[]): Promise<Accepted[]>
+  accept(events: readonly NewEvent[]): Promise<Accepted[]>
   /** Claims due lane heads, oldest first, none of `excludeBotIds`. The attempt is counted here. */
   claim(claim: { owner: string; limit: number; excludeBotIds: readonly string[] }): Promise<ClaimResult>
+  /** Claims this one event if it is the due head of a free lane; null if not. The attempt is counted here. */
+  claimEvent(claim: { owner: string; eventId: number }): Promise<ClaimedEvent | null>
   /** Each in the order given; true where the fence held. */
   finish(finished: readonly FinishedEvent[]): Promise<boolean[]>
   settle(settled: readonly SettledReply[]): Promise<boolean[]>
+  /** Newest first; `before` continues after the last `diedAt` seen. */
+  deadLetters(query: { limit: number; before?: number }): Promise<DeadLetter[]>
+  /**
+   * Puts a dead letter back: an event runs again from attempt 1 and is not stale, a reply is sent again under a
+   * new uuid if its outcome was unknown and under its old one otherwise. False if it is not dead.
+   */
+  resubmit(letter: { eventId: number; part?: number }): Promise<boolean>
+  /** Deletes at most `limit` finished events, with their replies, that ended longer ago than `olderThanMs`; dead letters stay. Answers how many. */
+  prune(query: { olderThanMs: number; limit: number }): Promise<number>
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }>
 }

@@ -47,8 +47,9 @@ class Life {
         return this.isOver ? new Promise<T>(() => {}) : answer
       }
     }
-    const inbox: Pick<InboxStore, 'claim' | 'finish' | 'settle'> = {
+    const inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'> = {
       claim: guard((claim) => store.claim(claim)),
+      claimEvent: guard((claim) => store.claimEvent(claim)),
       finish: guard((items) => store.finish(items)),
       settle: guard((items) => store.settle(items)),
     }

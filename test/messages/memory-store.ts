@@ -4,6 +4,7 @@ import type { FeishuEvent } from '../../src/protocol/message.ts'
 import type {
   Accepted,
   Claimed,
+  ClaimedEvent,
   ClaimResult,
   Fence,
   FinishedEvent,
@@ -86,6 +87,16 @@ export class MemoryStore implements InboxStore {
     })
   }
 
+  claimEvent({ owner, eventId }: Parameters<InboxStore['claimEvent']>[0]): Promise<ClaimedEvent | null> {
+    return this.#call('claim', () => {
+      const now = this.#clock.now()
+      const head = this.#heads().find(({ row }) => row.id === eventId)
+      if (head === undefined || head.lane.owner !== null || head.lane.readyAt > now) return null
+      if (head.row.state !== 'available') return null
+      return this.#take(head.row, head.lane, owner) as ClaimedEvent
+    })
+  }
+
   finish(finished: readonly FinishedEvent[]): Promise<boolean[]> {
     return this.#call('finish', () => finished.map((item) => this.#finish(item)))
   }
@@ -153,14 +164,17 @@ export class MemoryStore implements InboxStore {
         kind: 'replies',
         botId,
         lane: event.lane,
-        replies: pending.map(({ part, messageId, uuid, msgType, content, attempt }) => ({
+        replies: pending.map(({ part, messageId, receiver, uuid, msgType, content, attempt }) => ({
           eventId: row.id,
           part,
           messageId,
+          receiver,
           uuid,
           msgType,
           content,
           attempt,
+          unknownAttempts: 0,
+          ageMs: this.#clock.now() - row.receivedAt,
         })),
       }
     }
@@ -178,6 +192,7 @@ export class MemoryStore implements InboxStore {
       payload,
       attempt: row.attempt,
       ageMs,
+      staleMs: ageMs,
     }
   }
 

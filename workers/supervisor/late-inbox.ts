@@ -11,6 +11,7 @@ export function lateInbox(current: () => Store | undefined): InboxStore {
   return {
     accept: async (events) => await inbox().accept(events),
     claim: async (claim) => await inbox().claim(claim),
+    claimEvent: async (claim) => await inbox().claimEvent(claim),
     finish: async (finished) => await inbox().finish(finished),
     settle: async (settled) => await inbox().settle(settled),
     summary: async () => await inbox().summary(),

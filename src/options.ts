@@ -86,6 +86,8 @@ const schema = z.strictObject({
       creditWindow: count.default(512),
       /** Largest event that is handled, bytes; a bigger one becomes a dead letter of its first 4 KiB. Default 1 MiB. */
       maxPayloadBytes: count.max(67_108_864).default(1_048_576),
+      /** What a press on a card shows when it could not be taken or can never be handled. Default `This did not work. Please try again.`. */
+      cardFailedText: z.string().min(1).default('This did not work. Please try again.'),
       /** Limit of one REST call. Default 10 000. */
       sendTimeoutMs: ms.min(1).default(10_000),
     })
@@ -114,6 +116,8 @@ const schema = z.strictObject({
        * the about 7 h after which Feishu makes its last redelivery.
        */
       maxAgeMs: ms.default(43_200_000),
+      /** What a press on a card shows when the handler takes longer than Feishu waits. Default `Working on it…`. */
+      cardPendingText: z.string().min(1).default('Working on it…'),
       /** How long this instance's claims outlive it if it dies without a word. Default 15 000. */
       leaseMs: ms.min(1_000).default(15_000),
     })

@@ -9,6 +9,10 @@ export interface DemandLimits {
   readonly threads: number
   /** Lanes of one bot that may be busy at a time. */
   readonly lanesPerBot: number
+  /** Threads kept free for events that cannot wait. Default 0. */
+  readonly reserved?: number
+  /** Threads promised to such events whose claim is on its way. Default 0. */
+  readonly promised?: number
 }
 
 export interface Demand {
@@ -21,7 +25,8 @@ export interface Demand {
  * get beyond its share even if everything claimed were its own. 0 means: wait until something ends.
  *
  * A bot alone may use all threads but one, which stays free for a bot that wakes up; several share,
- * each at most half. A bot whose replies do not go out stops getting new work, others do not.
+ * each at most half. A bot whose replies do not go out stops getting new work, others do not. None of
+ * this reaches the reserved threads.
  */
 export function demand(lanes: Iterable<BusyLane>, limits: DemandLimits): Demand {
   const bots = new Map<string, { handling: number; delivering: number }>()
@@ -33,10 +38,11 @@ export function demand(lanes: Iterable<BusyLane>, limits: DemandLimits): Demand 
     if (stage === 'handling') handling += 1
   }
   const activeBots = [...bots.values()].filter((bot) => bot.handling > 0).length
-  const share = threadShare(limits.threads, activeBots)
+  const { threads, reserved = 0, promised = 0 } = limits
+  const share = threadShare(threads - reserved, activeBots)
 
   const excludeBotIds: string[] = []
-  let limit = Math.min(limits.threads - handling, share, limits.lanesPerBot)
+  let limit = Math.min(threads - reserved - handling - promised, share, limits.lanesPerBot)
   for (const [botId, bot] of bots) {
     const room = Math.min(share - bot.handling, limits.lanesPerBot - bot.handling - bot.delivering)
     if (room <= 0) excludeBotIds.push(botId)

@@ -2,19 +2,21 @@ import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import type { HandlerRef } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
+import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { Claimed, InboxStore } from '../store/store.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { demand } from './demand.ts'
 import { FencedWriter } from './fenced-writer.ts'
-import type { HandlerPool } from './handle-event.ts'
+import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
 import { OutboundLimits } from './outbound-limits.ts'
 import { SendTries } from './send-tries.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
+import { UrgentClaims } from './urgent-claims.ts'
 
 export interface DispatcherDeps {
-  readonly inbox: Pick<InboxStore, 'claim' | 'finish' | 'settle'>
+  readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
   readonly pool: HandlerPool
   /** Names this supervisor thread in every claim. */
   readonly owner: string
@@ -25,6 +27,8 @@ export interface DispatcherDeps {
   /** In [0, 1). */
   readonly random: () => number
   readonly emit: (event: MessageEvent) => void
+  /** Told what becomes of each event before it is written. */
+  readonly onDecided?: HandleEventDeps['onDecided']
 }
 
 /** `draining`: nothing new is begun. `aborting`: handlers and sends are cut short. `stopped`: nothing is written any more. */
@@ -35,6 +39,8 @@ const GIVE_BACK_MS = 1_000
 
 /** Lanes of bots that have their share may be due all the time; without a pause the loop would spin on them. */
 const MIN_PAUSE_MS = 100
+
+const MESSAGES: ReadonlySet<InboundEventKind> = new Set(['message'])
 
 /**
  * Claims due lanes as far as there are free threads, and sees each through to its end.
@@ -49,6 +55,10 @@ export class Dispatcher {
   readonly #waits: Sleeper
   readonly #sends: Sleeper
   readonly #lanes = new Map<LaneRun, Promise<void>>()
+  readonly #urgent: UrgentClaims
+  /** Threads that a claim on its way may fill. */
+  #claimLimit = 0
+  #kinds: ReadonlySet<InboundEventKind> = new Set()
   #phase: Phase = 'idle'
   #loop: Promise<void> = Promise.resolve()
   #failedClaims = 0
@@ -61,6 +71,11 @@ export class Dispatcher {
     this.#waits = new Sleeper(deps.clock)
     this.#sends = new Sleeper(deps.clock)
     this.#laneDeps = this.#makeLaneDeps()
+    const { inbox, owner } = deps
+    this.#urgent = new UrgentClaims(
+      (eventId) => inbox.claimEvent({ owner, eventId }),
+      (event) => (event === null ? this.wake() : this.#begin(event)),
+    )
   }
 
   /** Lanes claimed and not given back yet. */
@@ -68,14 +83,28 @@ export class Dispatcher {
     return this.#lanes.size
   }
 
-  start(): void {
+  /** `kinds`: what the handler has functions for. Default: messages. */
+  start(kinds: ReadonlySet<InboundEventKind> = MESSAGES): void {
     if (this.#phase !== 'idle') return
+    this.#kinds = kinds
     this.#phase = 'running'
     this.#loop = this.#claimLoop()
   }
 
+  /**
+   * Runs a stored event before all others, in a thread that other events do not get. False if nothing
+   * runs now; the event is then an ordinary one, as it is when its claim fails.
+   */
+  runNow(eventId: number): boolean {
+    if (this.#phase !== 'running') return false
+    this.#urgent.add(eventId)
+    this.#claimUrgent()
+    return true
+  }
+
   /** There may be something to claim. */
   wake(): void {
+    this.#claimUrgent()
     this.#isWoken = true
     // A store that does not answer is left alone until its pause is over, however much work waits.
     if (this.#pause?.canWake) this.#pause.nap.end()
@@ -83,6 +112,7 @@ export class Dispatcher {
 
   /** The store can be reached again: even a pause after a failed claim is over. */
   resume(): void {
+    this.#claimUrgent()
     this.#isWoken = true
     this.#pause?.nap.end()
   }
@@ -111,6 +141,7 @@ export class Dispatcher {
 
   async #allDone(): Promise<void> {
     await this.#loop
+    await this.#urgent.idle()
     await Promise.all(this.#lanes.values())
   }
 
@@ -128,8 +159,11 @@ export class Dispatcher {
     const { limit, excludeBotIds } = demand(this.#lanes.keys(), {
       threads: this.#deps.pool.threads,
       lanesPerBot: options.lanesPerBot,
+      reserved: this.#reserved,
+      promised: this.#urgent.count,
     })
     if (limit === 0) return options.pollMs
+    this.#claimLimit = limit
     try {
       const { items, nextDueMs } = await inbox.claim({ owner, limit, excludeBotIds })
       this.#failedClaims = 0
@@ -138,9 +172,24 @@ export class Dispatcher {
       return Math.min(options.pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? options.pollMs))
     } catch {
       this.#failedClaims += 1
+      this.#claimLimit = 0
       await this.#pauseFor(backoffDelayMs(this.#failedClaims, options.storeBackoff, random()), false)
       return 0
+    } finally {
+      this.#claimLimit = 0
+      this.#claimUrgent()
     }
+  }
+
+  /** Only a card has somebody waiting at the screen; with a single thread nothing can be set aside. */
+  get #reserved(): number {
+    return this.#kinds.has('card_action') && this.#deps.pool.threads > 1 ? 1 : 0
+  }
+
+  #claimUrgent(): void {
+    if (this.#phase !== 'running') return
+    const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling').length
+    this.#urgent.fill(this.#deps.pool.threads - handling - this.#claimLimit)
   }
 
   async #pauseFor(ms: number, canWake: boolean): Promise<void> {
@@ -161,7 +210,7 @@ export class Dispatcher {
   }
 
   #makeLaneDeps(): LaneRunDeps {
-    const { inbox, pool, owner, handler, sendReply, options, clock, random, emit } = this.#deps
+    const { inbox, pool, owner, handler, sendReply, options, clock, random, emit, onDecided } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
     const writing = {
       maxBatch: options.maxBatch,
@@ -175,6 +224,8 @@ export class Dispatcher {
       handling: {
         pool,
         handler,
+        handles: (kind) => this.#kinds.has(kind),
+        onDecided,
         handlerTimeoutMs: options.handlerTimeoutMs,
         policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
         maxAgeMs: options.maxAgeMs,

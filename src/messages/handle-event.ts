@@ -1,10 +1,12 @@
 import type { Clock } from '../core/clock.ts'
 import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
 import type { HandlerRef, ChatOutcome, ChatTask } from '../protocol/chat.ts'
+import type { CardResponse, InboundEventKind } from '../protocol/inbound-event.ts'
 import type { ClaimedEvent, EventResult } from '../store/store.ts'
 import { replyUuid } from './reply-uuid.ts'
 import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
-import { MESSAGE_EVENT_TYPE, toInboundMessage } from './to-inbound-message.ts'
+import { replyTarget } from './reply-target.ts'
+import { kindOf, toInboundEvent } from './to-inbound-event.ts'
 
 /** What the dispatcher needs of the chat pool. */
 export interface HandlerPool {
@@ -17,6 +19,10 @@ export interface HandlerPool {
 export interface HandleEventDeps {
   readonly pool: HandlerPool
   readonly handler: HandlerRef
+  /** Whether the handler has a function for such events; others complete without a run. */
+  readonly handles: (kind: InboundEventKind) => boolean
+  /** Told of every decision before it is written, with what a card handler returned. */
+  readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
   readonly handlerTimeoutMs: number
   readonly policy: RetryPolicy
   /** An event older than this is not run any more; 0: no limit. */
@@ -27,45 +33,54 @@ export interface HandleEventDeps {
   readonly isAborting: () => boolean
 }
 
+export interface Decision {
+  readonly result: EventResult
+  readonly response?: CardResponse | undefined
+}
+
 /** The handler's signal fires a little before its thread is stopped. */
 const SIGNAL_SHARE = 0.9
 
-/** Decides what becomes of a claimed event, running the handler if it is a message. Never rejects. */
+/** Decides what becomes of a claimed event, running the handler if it handles such events. Never rejects. */
 export async function handleEvent(event: ClaimedEvent, deps: HandleEventDeps): Promise<EventResult> {
+  const decision = await decide(event, deps)
+  deps.onDecided?.(event.id, decision)
+  return decision.result
+}
+
+async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decision> {
   const { policy, random } = deps
-  // Stored so that nothing is lost, but there is no handler for other types yet.
-  if (event.type !== MESSAGE_EVENT_TYPE) return { kind: 'completed', replies: [] }
+  if (!deps.handles(kindOf(event.type))) return { result: { kind: 'completed', replies: [] } }
   const ended = beforeRun(event.attempt, policy) ?? whenExpired(event, deps.maxAgeMs)
-  if (ended !== undefined) return ended
+  if (ended !== undefined) return { result: ended }
   try {
-    const parsed = toInboundMessage(event.botId, event.payload, deps.clock.now() - event.ageMs)
+    const parsed = toInboundEvent(event.botId, event.type, event.payload, deps.clock.now() - event.ageMs)
     if (parsed.kind === 'bad') {
-      return { kind: 'dead', reason: 'bad_payload', error: internalError(parsed.reason) }
+      return { result: { kind: 'dead', reason: 'bad_payload', error: internalError(parsed.reason) } }
     }
-    const { message } = parsed
+    const target = replyTarget(parsed.event)
     const task: ChatTask = {
-      kind: 'message',
+      kind: 'event',
       handler: deps.handler,
-      message,
+      event: parsed.event,
+      canReply: target !== undefined,
       attempt: event.attempt,
       timeoutMs: Math.ceil(deps.handlerTimeoutMs * SIGNAL_SHARE),
     }
     const outcome = await deps.pool.run(task, deps.handlerTimeoutMs)
     if (outcome.kind === 'handled') {
-      const replies = outcome.replies.map((part, index) => ({
-        msgType: part.msgType,
-        content: part.content,
-        messageId: message.messageId,
-        receiver: { type: 'chat_id', id: message.chatId } as const,
-        uuid: replyUuid(event.botId, event.dedupeKey, index),
-      }))
-      return { kind: 'completed', replies }
+      const replies = outcome.replies.flatMap(({ msgType, content }, index) =>
+        target === undefined
+          ? []
+          : [{ msgType, content, ...target, uuid: replyUuid(event.botId, event.dedupeKey, index) }],
+      )
+      return { result: { kind: 'completed', replies }, response: outcome.response }
     }
-    if (deps.isAborting()) return { kind: 'released' }
-    const error = outcome.kind === 'failed' ? outcome.error : internalError('the pool took a message for a probe')
-    return afterFailedRun(event.attempt, error, policy, random())
+    if (deps.isAborting()) return { result: { kind: 'released' } }
+    const error = outcome.kind === 'failed' ? outcome.error : internalError('the pool took an event for a probe')
+    return { result: afterFailedRun(event.attempt, error, policy, random()) }
   } catch (thrown) {
-    return afterFailedRun(event.attempt, toErrorRecord(thrown), policy, random())
+    return { result: afterFailedRun(event.attempt, toErrorRecord(thrown), policy, random()) }
   }
 }
 

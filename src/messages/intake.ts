@@ -34,12 +34,14 @@ export class Intake {
    * Resolves once the event is committed, now or by an earlier delivery. A rejection means "not known
    * to be stored": refuse it, Feishu delivers it again and the dedupe key absorbs a double.
    */
-  async accept(botId: string, event: FeishuEvent): Promise<void> {
+  async accept(botId: string, event: FeishuEvent): Promise<Accepted> {
     if (this.#commits.waitingCount >= this.#deps.maxWaiting) {
       throw new FeishuSupervisorError('INTAKE_FULL', `${this.#deps.maxWaiting} events wait for storage already`)
     }
-    const { id, duplicate } = await this.#commits.add({ botId, event })
+    const accepted = await this.#commits.add({ botId, event })
+    const { id, duplicate } = accepted
     this.#deps.emit({ stage: 'received', botId, eventId: id, type: event.type, duplicate })
+    return accepted
   }
 
   async #store(batch: readonly BotEvent[]): Promise<Accepted[]> {

@@ -1,8 +1,10 @@
 import type { Clock } from '../core/clock.ts'
 import type { HandlerRef } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
+import { CARD_ACTION_TYPE, type CardResponse, type InboundEventKind } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { Store } from '../store/store.ts'
+import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -28,8 +30,11 @@ export interface MessagesDeps {
 }
 
 export interface Messages {
-  /** Works before `start` too. Resolves once the event is committed; see Intake. */
-  accept(botId: string, event: FeishuEvent): Promise<void>
+  /**
+   * Works before `start` too. Resolves once the event is committed (see Intake), for a card callback once
+   * there is an answer to it (see CardDesk).
+   */
+  accept(botId: string, event: FeishuEvent): Promise<CardResponse | undefined>
   /** Rejects with `HANDLER_UNLOADABLE` and stays idle when the handler cannot be loaded. */
   start(): Promise<void>
   /** Always resolves, at the latest about a second after `graceMs`. */
@@ -53,7 +58,19 @@ export function createMessages(deps: MessagesDeps): Messages {
     clock,
     onIdleDeath: deps.onIdleDeath,
   })
-  const dispatcher = new Dispatcher({ inbox, pool, owner, handler, sendReply, options, clock, random, emit })
+  let kinds: ReadonlySet<InboundEventKind> = new Set()
+  const dispatcher = new Dispatcher({
+    inbox,
+    pool,
+    owner,
+    handler,
+    sendReply,
+    options,
+    clock,
+    random,
+    emit,
+    onDecided: (eventId, decision) => cards.decided(eventId, decision),
+  })
   const intake = new Intake({
     inbox,
     maxBatch: options.maxBatch,
@@ -61,11 +78,23 @@ export function createMessages(deps: MessagesDeps): Messages {
     emit,
     onCommitted: () => dispatcher.wake(),
   })
-  return {
+  const cards = new CardDesk({
     accept: (botId, event) => intake.accept(botId, event),
+    runNow: (eventId) => dispatcher.runNow(eventId),
+    handlesCards: () => kinds.has('card_action'),
+    clock,
+    answerMs: options.cardAnswerMs,
+    pendingText: options.cardPendingText,
+  })
+  return {
+    async accept(botId, event) {
+      if (event.type === CARD_ACTION_TYPE) return await cards.accept(botId, event)
+      await intake.accept(botId, event)
+      return undefined
+    },
     async start() {
-      await pool.probe(handler, options.probeTimeoutMs)
-      dispatcher.start()
+      kinds = await pool.probe(handler, options.probeTimeoutMs)
+      dispatcher.start(kinds)
     },
     stop: (graceMs) => dispatcher.stop(graceMs),
     wake: () => dispatcher.resume(),

@@ -25,6 +25,10 @@ export interface MessagesOptions {
   readonly repliesPerBotPerSecond: number
   /** A message older than this at its first run becomes a dead letter; 0: never. Default 12 h: Feishu's last redelivery comes after about 7 h. */
   readonly maxAgeMs: number
+  /** A card is answered by then, with a toast if the handler is not ready; Feishu allows 3 s in all. Default 2 300. */
+  readonly cardAnswerMs: number
+  /** That toast's text. Default `Working on it…`. */
+  readonly cardPendingText: string
   /** A send without an answer counts as failed by then; longer than the sender's own limit. Default 60 000. */
   readonly sendTimeoutMs: number
   /** Chats of one bot that may be busy at a time, most of them waiting for Feishu to take a reply. Default 64. */
@@ -51,6 +55,8 @@ export const MESSAGES_DEFAULTS = {
   repliesPerChatPerSecond: 5,
   repliesPerBotPerSecond: 50,
   maxAgeMs: 43_200_000,
+  cardAnswerMs: 2_300,
+  cardPendingText: 'Working on it…',
   sendTimeoutMs: 60_000,
   lanesPerBot: 64,
   pollMs: 5_000,

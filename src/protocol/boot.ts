@@ -25,6 +25,8 @@ export interface ConnectionOptions {
   readonly creditWindow: number
   /** A bigger event becomes a dead letter of its first 4 KiB. Default 1 MiB. */
   readonly maxPayloadBytes: number
+  /** Shown to whoever presses a button of a card that could not be taken or can never be handled. */
+  readonly cardFailedText: string
   /** Limit of one REST call. Default 10 000. */
   readonly sendTimeoutMs: number
 }

@@ -13,7 +13,8 @@ export type DataUp =
   | { readonly kind: 'failed'; readonly incarnation: number; readonly id: number; readonly failure: SendFailure }
 
 export type DataDown =
-  | { readonly kind: 'accepted'; readonly incarnation: number; readonly id: number }
+  /** `response`: what Feishu gets with the acknowledgement of a callback; plain JSON. */
+  | { readonly kind: 'accepted'; readonly incarnation: number; readonly id: number; readonly response?: unknown }
   | { readonly kind: 'refused'; readonly incarnation: number; readonly id: number; readonly error: ErrorRecord }
   | { readonly kind: 'send'; readonly incarnation: number; readonly id: number; readonly reply: ReplyToSend }
 

@@ -27,6 +27,7 @@ export interface HandlingOptions {
   readonly repliesPerChatPerSecond: number
   readonly repliesPerBotPerSecond: number
   readonly maxAgeMs: number
+  readonly cardPendingText: string
   readonly leaseMs: number
 }
 

@@ -170,3 +170,46 @@ describe('idle', () => {
     await event
   })
 })
+
+describe('a press on a card', () => {
+  const press = (appId: string) => ({ appId, chatId: 'oc_1', value: { act: 'stop' } })
+  const FAILED = { toast: { type: 'error', content: 'failed' } }
+
+  it('is answered with what the supervisor thread says, in a lane of its own', async () => {
+    const { simulator, app, inlet, delivered } = await connected()
+    const answer = simulator.clickCard(press(app.appId))
+    const { id, event } = await delivered.next()
+    expect(event.lane).toBe(`card:${event.eventId}`)
+    inlet.accepted(id, { toast: { type: 'success', content: 'done' } })
+    expect(await answer).toMatchObject({
+      kind: 'answered',
+      code: 200,
+      data: { toast: { type: 'success', content: 'done' } },
+    })
+  })
+
+  it('is answered with an empty object when there is nothing to say', async () => {
+    const { simulator, app, inlet, delivered } = await connected()
+    const answer = simulator.clickCard(press(app.appId))
+    inlet.accepted((await delivered.next()).id)
+    expect(await answer).toMatchObject({ code: 200, data: {} })
+  })
+
+  it('that is refused is told to whoever pressed, and acknowledged, as it does not come again', async () => {
+    const { simulator, app, inlet, delivered } = await connected()
+    const answer = simulator.clickCard(press(app.appId))
+    inlet.refused((await delivered.next()).id, REFUSED)
+    expect(await answer).toMatchObject({ code: 200, data: FAILED })
+  })
+
+  it('that is not stored in time too', async () => {
+    const { simulator, app } = await connected({ acceptTimeoutMs: 50 })
+    expect(await simulator.clickCard(press(app.appId))).toMatchObject({ code: 200, data: FAILED })
+  })
+
+  it('beyond the credit window too', async () => {
+    const { simulator, app, write } = await connected({ creditWindow: 1 })
+    write('hello')
+    expect(await simulator.clickCard(press(app.appId))).toMatchObject({ code: 200, data: FAILED })
+  })
+})

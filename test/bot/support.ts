@@ -57,6 +57,7 @@ export function openInlet(options: Partial<InletOptions> = {}) {
   const inlet = new Inlet({
     acceptTimeoutMs: SOON_MS,
     creditWindow: 8,
+    cardFailedText: 'failed',
     maxPayloadBytes: 1_048_576,
     deliver: (id, event) => delivered.add({ id, event }),
     logger: createLogger('test', () => {}),

@@ -76,8 +76,9 @@ export class FakePool implements HandlerPool {
   }
 
   async run(task: ChatTask): Promise<ChatOutcome> {
-    if (task.kind !== 'message') throw new Error('only messages are expected')
-    const { botId, chatId, messageId } = task.message
+    if (task.kind !== 'event') throw new Error('only events are expected')
+    const { botId } = task.event
+    const { chatId = '', messageId = '' } = { ...task.event } as { chatId?: string; messageId?: string }
     const run = { ...deferred<ChatOutcome>(), botId, chatId, messageId, attempt: task.attempt }
     this.runs.push(run)
     this.running.add(run)

@@ -57,7 +57,7 @@ describe('other events', () => {
     }
     expect(toFeishuEvent(envelope, RECEIVED)).toMatchObject({
       dedupeKey: 'e:e9',
-      lane: 'oc_9',
+      lane: 'card:e9',
       createdAt: 1_700_000_000_123,
     })
   })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { CARD_ACTION_TYPE } from '../../src/protocol/inbound-event.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 
 /** Some events give microseconds (card.action.trigger), most milliseconds; above this it must be microseconds. */
@@ -33,7 +34,8 @@ export function toFeishuEvent(envelope: unknown, receivedAt: number, maxPayloadB
     dedupeKey: dedupeKey(messageId, eventId, payload),
     eventId: eventId ?? '',
     type,
-    lane: chatId ?? type,
+    // A press on a card is answered while its chat may be busy for long.
+    lane: type === CARD_ACTION_TYPE ? `card:${eventId ?? ''}` : (chatId ?? type),
     createdAt:
       createTime > 0 ? Math.round(createTime >= MICROSECONDS_FROM ? createTime / 1000 : createTime) : receivedAt,
     payload: isOversize ? beginningOf(payload) : payload,

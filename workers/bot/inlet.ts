@@ -1,8 +1,9 @@
 import { EventDispatcher } from '@larksuiteoapi/node-sdk'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
-import { type ErrorRecord, FeishuSupervisorError, fromErrorRecord } from '../../src/core/errors.ts'
+import { type ErrorRecord, errorText, FeishuSupervisorError, fromErrorRecord } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { Pending } from '../../src/core/pending.ts'
+import { CARD_ACTION_TYPE, type CardResponse } from '../../src/protocol/inbound-event.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 import { toFeishuEvent } from './feishu-event.ts'
 import { sdkLogger } from './sdk-logger.ts'
@@ -11,6 +12,7 @@ export interface InletOptions {
   readonly acceptTimeoutMs: number
   readonly creditWindow: number
   readonly maxPayloadBytes: number
+  readonly cardFailedText: string
   deliver(id: number, event: FeishuEvent): void
   readonly logger: Logger
   readonly clock?: Clock
@@ -20,10 +22,13 @@ export interface InletOptions {
  * Where events enter. The SDK acknowledges an event when `invoke` resolves and reports a failure
  * (which makes Feishu push it again) when it rejects, so `invoke` resolves only once the
  * supervisor thread says that the event is committed.
+ *
+ * A card callback is different: a person waits for the answer and Feishu does not push it again. So it is
+ * always acknowledged, with what the supervisor thread says, or with a toast that it did not work.
  */
 export class Inlet extends EventDispatcher {
   readonly #options: InletOptions
-  readonly #pending: Pending<void>
+  readonly #pending: Pending<unknown>
   readonly #clock: Clock
   #lastEventAt: number | undefined
   #idle: (() => void)[] = []
@@ -39,14 +44,25 @@ export class Inlet extends EventDispatcher {
     return this.#lastEventAt
   }
 
-  override async invoke(envelope: unknown): Promise<undefined> {
-    const { acceptTimeoutMs, creditWindow, maxPayloadBytes, deliver } = this.#options
+  /** Resolves with what the acknowledgement carries: undefined, but for callbacks. */
+  override async invoke(envelope: unknown): Promise<unknown> {
     const receivedAt = this.#clock.now()
     this.#lastEventAt = receivedAt
+    const event = toFeishuEvent(envelope, receivedAt, this.#options.maxPayloadBytes)
+    if (event.type !== CARD_ACTION_TYPE) return await this.#accept(event)
+    try {
+      return (await this.#accept(event)) ?? {}
+    } catch (thrown) {
+      this.#options.logger.error(`a press on a card could not be taken: ${errorText(thrown)}`)
+      return { toast: { type: 'error', content: this.#options.cardFailedText } } satisfies CardResponse
+    }
+  }
+
+  async #accept(event: FeishuEvent): Promise<unknown> {
+    const { acceptTimeoutMs, creditWindow, deliver } = this.#options
     if (this.#pending.size >= creditWindow) {
       throw new FeishuSupervisorError('INTAKE_FULL', `${creditWindow} events already wait for storage`)
     }
-    const event = toFeishuEvent(envelope, receivedAt, maxPayloadBytes)
     const { id, answer } = this.#pending.open(acceptTimeoutMs, `storage of event ${event.dedupeKey}`)
     try {
       deliver(id, event)
@@ -54,14 +70,14 @@ export class Inlet extends EventDispatcher {
       this.#pending.reject(id, thrown)
     }
     try {
-      await answer
+      return await answer
     } finally {
       if (this.#pending.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
   }
 
-  accepted(id: number): void {
-    this.#pending.resolve(id, undefined)
+  accepted(id: number, response?: unknown): void {
+    this.#pending.resolve(id, response)
   }
 
   refused(id: number, error: ErrorRecord): void {

@@ -25,6 +25,7 @@ const inlet = new Inlet({
   acceptTimeoutMs: boot.connection.acceptTimeoutMs,
   creditWindow: boot.connection.creditWindow,
   maxPayloadBytes: boot.connection.maxPayloadBytes,
+  cardFailedText: boot.connection.cardFailedText,
   deliver: (id, event) => post({ kind: 'deliver', incarnation, id, event }),
   logger,
 })
@@ -41,7 +42,7 @@ const session = new Session({
 
 dataPort.on('message', (frame: DataDown) => {
   if (frame.incarnation !== incarnation) return
-  if (frame.kind === 'accepted') inlet.accepted(frame.id)
+  if (frame.kind === 'accepted') inlet.accepted(frame.id, frame.response)
   if (frame.kind === 'refused') inlet.refused(frame.id, frame.error)
   if (frame.kind === 'send') {
     const { id } = frame

@@ -12,8 +12,8 @@ export interface BotLinkDependencies {
   readonly port: MessagePort
   readonly sendDeadlineMs: number
   readonly clock: Clock
-  /** Resolves when the event is committed. */
-  accept(event: FeishuEvent): Promise<void>
+  /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
+  accept(event: FeishuEvent): Promise<unknown>
 }
 
 /** The supervisor thread's end of one bot worker's data wire, for one incarnation. */
@@ -71,7 +71,7 @@ export class BotLink {
   async #accept(id: number, event: FeishuEvent): Promise<void> {
     const { incarnation, port, accept } = this.#deps
     const frame: DataDown = await accept(event).then(
-      () => ({ kind: 'accepted', incarnation, id }),
+      (response) => ({ kind: 'accepted', incarnation, id, ...(response === undefined ? {} : { response }) }),
       (thrown: unknown) => ({ kind: 'refused', incarnation, id, error: toErrorRecord(thrown) }),
     )
     port.postMessage(frame)

@@ -1,0 +1,64 @@
+import type { Clock } from '../core/clock.ts'
+import { type Deferred, deferred } from '../core/deferred.ts'
+import { fromErrorRecord } from '../core/errors.ts'
+import type { CardResponse } from '../protocol/inbound-event.ts'
+import type { FeishuEvent } from '../protocol/message.ts'
+import type { Accepted } from '../store/store.ts'
+import type { Decision } from './handle-event.ts'
+
+export interface CardDeskDeps {
+  /** Resolves once the event is committed. */
+  readonly accept: (botId: string, event: FeishuEvent) => Promise<Accepted>
+  /** Runs the event ahead of all others; false if nothing runs now. */
+  readonly runNow: (eventId: number) => boolean
+  readonly handlesCards: () => boolean
+  readonly clock: Clock
+  /** Time from arrival to the answer. */
+  readonly answerMs: number
+  /** Shown when the handler takes longer. */
+  readonly pendingText: string
+}
+
+/**
+ * Answers card callbacks: whoever pressed a button waits for at most 3 s, and Feishu does not ask again.
+ *
+ * The event is committed first, like any other, and then runs at once. A handler that takes too long
+ * goes on; its answer is dropped, its replies are not. Nothing here runs an event twice: after the
+ * commit it is a row like others, whoever claims it, and after a crash it is run as one.
+ */
+export class CardDesk {
+  readonly #deps: CardDeskDeps
+  readonly #waiting = new Map<number, Deferred<CardResponse>>()
+
+  constructor(deps: CardDeskDeps) {
+    this.#deps = deps
+  }
+
+  /** Rejects if the event could not be committed, or can never be handled. */
+  async accept(botId: string, event: FeishuEvent): Promise<CardResponse> {
+    const { accept, runNow, handlesCards, clock, answerMs } = this.#deps
+    const answerAt = clock.now() + answerMs
+    const { id, duplicate } = await accept(botId, event)
+    if (duplicate || !handlesCards()) return {}
+    const answer = deferred<CardResponse>()
+    this.#waiting.set(id, answer)
+    const cancel = clock.after(Math.max(0, answerAt - clock.now()), () => answer.resolve(this.#pending()))
+    if (!runNow(id)) answer.resolve(this.#pending())
+    try {
+      return await answer.promise
+    } finally {
+      cancel()
+      this.#waiting.delete(id)
+    }
+  }
+
+  decided(eventId: number, { result, response = {} }: Decision): void {
+    const waiting = this.#waiting.get(eventId)
+    if (result.kind === 'dead') waiting?.reject(fromErrorRecord(result.error))
+    else waiting?.resolve(result.kind === 'completed' ? response : this.#pending())
+  }
+
+  #pending(): CardResponse {
+    return { toast: { type: 'info', content: this.#deps.pendingText } }
+  }
+}

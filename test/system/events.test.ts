@@ -1,0 +1,116 @@
+import { resolve } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { checkHistory } from '../../src/simulator/check-history.ts'
+import type { SimulatorClient } from '../../src/simulator/client.ts'
+import type { HistoryEntry } from '../../src/simulator/history.ts'
+import { ADA, addConnected, Cleanups } from './support.ts'
+
+const cleanups = new Cleanups()
+afterEach(cleanups.run)
+
+const { appId } = ADA
+const handler = resolve('test/fixtures/handlers/events.mjs')
+
+/** A supervised bot with a handler for everything, and a way to wait for what it says. */
+async function connected(options: { readonly handler?: string } = {}) {
+  const simulator = await cleanups.simulator()
+  const supervisor = cleanups.supervisor({
+    dataDir: await cleanups.folder(),
+    handler,
+    ...options,
+    messages: { threads: 2 },
+  })
+  await supervisor.start()
+  await addConnected(supervisor, ADA, simulator.url)
+  return { client: simulator.client, supervisor, says: texts(simulator.client) }
+}
+
+/** Resolves with where it was said, once the bot has said exactly this. */
+function texts(client: SimulatorClient): (wanted: string) => Promise<string> {
+  return (wanted) =>
+    new Promise((found) => {
+      const stop = client.follow((entry: HistoryEntry) => {
+        if (entry.kind !== 'message_created' || (JSON.parse(entry.content) as { text: string }).text !== wanted) return
+        stop()
+        found(entry.chatId)
+      })
+    })
+}
+
+it('every kind of event reaches its function, and its reply the right chat', async () => {
+  const { client, says } = await connected()
+  const tom = { appId, chatId: 'oc_tom', userId: 'tom' }
+  await client.enterP2p(tom)
+  expect(await says('welcome')).toBe('oc_tom')
+  await client.clickMenu({ ...tom, eventKey: 'help' })
+  expect(await says('menu help')).toBe('oc_tom')
+  await client.addBotToChat({ ...tom, chatId: 'oc_room', name: 'Room' })
+  expect(await says('added to Room')).toBe('oc_room')
+  const group = { ...tom, chatId: 'oc_room', chatType: 'group' } as const
+  const { messageId } = await client.sendMessage({ ...group, messageType: 'file' })
+  await client.waitForReplies({ count: 1, timeoutMs: 10_000 })
+  await client.react({ appId, messageId, emojiType: 'OK', userId: 'tom' })
+  expect(await says('reaction added OK')).toBe('oc_tom')
+  await client.removeBot({ ...tom, chatId: 'oc_room', name: 'Room' })
+  expect(await says('removed from Room')).toBe('oc_tom')
+  const history = await client.history()
+  expect(history).toContainEqual(
+    expect.objectContaining({
+      kind: 'message_created',
+      replyTo: messageId,
+      content: expect.stringMatching(/message <file key=.*report\.pdf/),
+    }),
+  )
+  expect(checkHistory(history)).toMatchObject({ sent: 1, replied: 1, lost: 0, duplicated: 0, reordered: 0 })
+})
+
+it('events without a function complete in silence; a message taken back costs nothing', async () => {
+  const { client, says } = await connected()
+  const { messageId } = await client.sendText({ appId, chatId: 'oc_1', text: 'hello' })
+  await client.waitForReplies({ count: 1, timeoutMs: 10_000 })
+  await client.recall(messageId)
+  await client.sendText({ appId, chatId: 'oc_1', text: 'again' })
+  await says('message again')
+  const history = await client.history()
+  expect(history.filter(({ kind }) => kind === 'message_created')).toHaveLength(2)
+  expect(checkHistory(history)).toMatchObject({ lost: 0, duplicated: 0 })
+})
+
+describe('a press on a card', () => {
+  const press = (value: object) => ({ appId, chatId: 'oc_1', value })
+
+  it('shows what the handler returns, and its replies go out', async () => {
+    const { client, says } = await connected()
+    expect(await client.clickCard(press({ act: 'ok' }))).toMatchObject({
+      kind: 'answered',
+      code: 200,
+      data: { toast: { type: 'success', content: 'done ok' } },
+    })
+    expect(await says('card ok, attempt 1')).toBe('oc_1')
+  })
+
+  it('shows a neutral toast in time when the handler is slow, which then replies once', async () => {
+    const { client, says } = await connected()
+    const answer = await client.clickCard(press({ act: 'slow', ms: 2_800 }))
+    expect(answer).toMatchObject({ kind: 'answered', data: { toast: { type: 'info', content: 'Working on it…' } } })
+    await says('card slow, attempt 1')
+    const created = (await client.history()).filter(({ kind }) => kind === 'message_created')
+    expect(created).toHaveLength(1)
+  })
+
+  it('is answered while every other thread is busy, and only once if it comes twice', async () => {
+    const { client } = await connected()
+    const slow = { ...press({ act: 'slow', ms: 2_000 }), chatId: 'oc_2' }
+    const first = client.clickCard(slow)
+    const answer = await client.clickCard(press({ act: 'ok' }))
+    expect(answer).toMatchObject({ data: { toast: { content: 'done ok' } } })
+    const again = await client.clickCard({ ...press({ act: 'ok' }), eventId: answer.eventId })
+    expect(again).toMatchObject({ code: 200, data: {} })
+    expect(await first).toMatchObject({ data: { toast: { content: 'done slow' } } })
+  })
+
+  it('is answered with nothing by a handler of messages only', async () => {
+    const { client } = await connected({ handler: 'echo' })
+    expect(await client.clickCard(press({ act: 'ok' }))).toMatchObject({ kind: 'answered', code: 200, data: {} })
+  })
+})

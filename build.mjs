@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { build } from 'esbuild'
 
 // Each thread entry becomes one CommonJS file in dist/workers: the Feishu SDK uses require and
@@ -42,34 +42,45 @@ const quietSdkImports = {
   },
 }
 
-const entries = [
-  {
-    name: 'bot',
-    plugins: [leanSdk],
-    // The bot gives the SDK its own HTTP client, so axios (6 MB per bot) would only be dead weight.
-    alias: { axios: './workers/bot/no-axios.ts' },
-    mainFields: ['module', 'main'],
-    minifyWhitespace: true,
-    minifySyntax: true,
-    // The SDK finds its version for the User-Agent in the package.json beside its own folder.
-    define: { __dirname: '__sdkDir' },
-    banner: { js: "const __sdkDir = require('node:path').dirname(require.resolve('@larksuiteoapi/node-sdk'));" },
-  },
-  {
-    name: 'chat',
-    // Of the SDK only the pure function that renders messages: about 35 KB, 90 with what it drags along.
-    plugins: [leanSdk, quietSdkImports],
-    alias: { axios: './workers/bot/no-axios.ts' },
-    mainFields: ['module', 'main'],
-    minifyWhitespace: true,
-    minifySyntax: true,
-  },
-  { name: 'pglite', packages: 'external' },
-  { name: 'supervisor', packages: 'external' },
-]
+const bot = {
+  name: 'bot',
+  plugins: [leanSdk],
+  // The bot gives the SDK its own HTTP client, so axios (6 MB per bot) would only be dead weight.
+  alias: { axios: './workers/bot/no-axios.ts' },
+  mainFields: ['module', 'main'],
+  minifyWhitespace: true,
+  minifySyntax: true,
+  // The SDK finds its version for the User-Agent in the package.json beside its own folder.
+  define: { __dirname: '__sdkDir' },
+  banner: { js: "const __sdkDir = require('node:path').dirname(require.resolve('@larksuiteoapi/node-sdk'));" },
+}
+const chat = {
+  name: 'chat',
+  // Of the SDK only the pure function that renders messages: about 35 KB, 90 with what it drags along.
+  plugins: [leanSdk, quietSdkImports],
+  alias: { axios: './workers/bot/no-axios.ts' },
+  mainFields: ['module', 'main'],
+  minifyWhitespace: true,
+  minifySyntax: true,
+}
+const pglite = { name: 'pglite', packages: 'external' }
+const supervisor = { name: 'supervisor', packages: 'external' }
 
-await mkdir('dist/workers', { recursive: true })
-for (const { name, ...options } of entries) {
+for (const entry of [bot, chat, pglite, supervisor]) await bundle(entry, 'dist/workers', false)
+// The same threads with crash points and planted bugs, for tests and chaos; not in the package.
+for (const entry of [bot, supervisor]) await bundle(entry, 'dist/drill', true)
+await build({
+  entryPoints: ['test/chaos/chaos.ts'],
+  outfile: 'dist/drill/chaos.mjs',
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  logLevel: 'warning',
+})
+
+async function bundle({ name, define = {}, ...options }, folder, hasDrills) {
   const { metafile } = await build({
     bundle: true,
     platform: 'node',
@@ -78,21 +89,24 @@ for (const { name, ...options } of entries) {
     metafile: true,
     logLevel: 'warning',
     ...options,
+    define: { ...define, FEISHU_DRILLS: String(hasDrills) },
     entryPoints: [`workers/${name}/main.ts`],
-    outfile: `dist/workers/${name}.cjs`,
+    outfile: `${folder}/${name}.cjs`,
   })
-  const inputs = Object.values(metafile.outputs)[0].inputs
+  const { inputs } = Object.values(metafile.outputs)[0]
   const sdk = Object.entries(inputs).find(([path]) => SDK_FILE.test(path))
   const mostBytes = MOST_SDK_BYTES[name]
   if (mostBytes !== undefined && !(sdk?.[1].bytesInOutput < mostBytes)) {
-    throw new Error(`the ${name} bundle holds ${sdk?.[1].bytesInOutput} bytes of the SDK; at most ${mostBytes} are expected`)
+    throw new Error(
+      `the ${name} bundle holds ${sdk?.[1].bytesInOutput} bytes of the SDK; at most ${mostBytes} are expected`,
+    )
   }
-  if (process.env.BUILD_SIZES) {
-    process.stdout.write(`${name}\n`)
-    for (const [path, { bytesInOutput }] of Object.entries(inputs)
-      .sort((a, b) => b[1].bytesInOutput - a[1].bytesInOutput)
-      .slice(0, 12)) {
-      process.stdout.write(`  ${bytesInOutput} ${path}\n`)
-    }
-  }
+  if (process.env.BUILD_SIZES) printSizes(name, inputs)
+}
+
+function printSizes(name, inputs) {
+  const sizes = Object.entries(inputs).map(([path, { bytesInOutput }]) => ({ path, bytesInOutput }))
+  sizes.sort((a, b) => b.bytesInOutput - a.bytesInOutput)
+  process.stdout.write(`${name}\n`)
+  for (const { path, bytesInOutput } of sizes.slice(0, 12)) process.stdout.write(`  ${bytesInOutput} ${path}\n`)
 }

@@ -5,7 +5,8 @@ import { createLogger } from '../core/logger.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
 import type { EventMap } from '../protocol/events.ts'
-import type { BotRecord, HostSignal, ResolvedOptions, Result } from '../protocol/host.ts'
+import type { BotRecord, HostSignal, PackagePaths, ResolvedOptions, Result } from '../protocol/host.ts'
+import type { DeadLetter } from '../protocol/message.ts'
 import type { BotStatus, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
 import { type NewBotOptions, resolveNewBot } from './new-bot.ts'
 import { packagePaths } from './package-paths.ts'
@@ -23,12 +24,22 @@ const ORDER_DEADLINE_MS = 5_000
  */
 export function createFeishuSupervisor(options: FeishuSupervisorOptions = {}): FeishuSupervisor {
   const { thread, apiToken } = resolveOptions(options)
-  return new FeishuSupervisor(thread, apiToken, systemClock, true)
+  return new FeishuSupervisor(thread, { apiToken })
 }
 
 /** The same handle with only the store behind it, for commands like `bots add`; bots are not started. */
 export function openForAdministration(options: FeishuSupervisorOptions = {}): FeishuSupervisor {
-  return new FeishuSupervisor(resolveOptions(options).thread, undefined, systemClock, false)
+  return new FeishuSupervisor(resolveOptions(options).thread, { startsBots: false })
+}
+
+/** What differs between a host's handle, administration and drills. */
+export interface HandleSetup {
+  readonly apiToken?: string | undefined
+  /** Default true. */
+  readonly startsBots?: boolean
+  /** Default: the built files of this package. */
+  readonly paths?: PackagePaths
+  readonly clock?: Clock
 }
 
 /**
@@ -46,7 +57,8 @@ export class FeishuSupervisor {
   #startedAt: number | undefined
 
   /** @internal use createFeishuSupervisor */
-  constructor(options: ResolvedOptions, apiToken: string | undefined, clock: Clock, startsBots: boolean) {
+  constructor(options: ResolvedOptions, setup: HandleSetup) {
+    const { apiToken, startsBots = true, paths = packagePaths(), clock = systemClock } = setup
     this.#options = options
     this.#clock = clock
     this.#report = emptyReport(options)
@@ -55,7 +67,7 @@ export class FeishuSupervisor {
     this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
     this.#thread = new SupervisorThread({
       options,
-      paths: packagePaths(),
+      paths,
       startsBots,
       clock,
       random: Math.random,
@@ -131,6 +143,15 @@ export class FeishuSupervisor {
   /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */
   async listBots(): Promise<readonly BotRecord[]> {
     return value(await this.#thread.call('listBots', ORDER_DEADLINE_MS, (remote) => remote.listBots()))
+  }
+
+  /**
+   * What was given up, newest first, at most `limit` (1 to 100, default 20) from `offset` on: events with their
+   * payload, replies with their content. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  async deadLetters({ limit = 20, offset = 0 } = {}): Promise<readonly DeadLetter[]> {
+    const page = { limit: Math.min(100, Math.max(1, limit)), offset: Math.max(0, offset) }
+    return value(await this.#thread.call('deadLetters', ORDER_DEADLINE_MS, (remote) => remote.deadLetters(page)))
   }
 
   /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import { crashPoint } from '../core/crash-point.ts'
 import { toErrorRecord } from '../core/errors.ts'
 import type { ReplyToSend, SendFailure, SendOutcome } from '../protocol/data.ts'
 import type { MessageEvent } from '../protocol/events.ts'
@@ -40,7 +41,9 @@ export async function deliverReplies(
   const claimedAt = deps.clock.now()
   for (const [index, reply] of replies.entries()) {
     const result = await send(botId, reply, claimedAt, deps)
+    crashPoint('settle.before')
     const written = await deps.settle.write(settled(reply, result, deps.owner))
+    crashPoint('settle.after')
     if (written === 'held' || written === 'unsure') report(botId, reply, result, deps.emit)
     // Most likely the earlier try was committed and the lane is still ours, with the next reply at its head.
     if (written === 'unsure' && result.kind !== 'retry') await giveBack(replies.slice(index + 1), deps)

@@ -1,5 +1,6 @@
 import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
+import { crashPoint } from '../core/crash-point.ts'
 import type { HandlerRef } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { InboundEventKind } from '../protocol/inbound-event.ts'
@@ -167,6 +168,7 @@ export class Dispatcher {
     try {
       const { items, nextDueMs } = await inbox.claim({ owner, limit, excludeBotIds })
       this.#failedClaims = 0
+      if (items.length > 0) crashPoint('claim.after')
       for (const item of items) this.#begin(item)
       if (items.length > 0 && nextDueMs === 0) return 0
       return Math.min(options.pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? options.pollMs))

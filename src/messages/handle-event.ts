@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import { crashPoint } from '../core/crash-point.ts'
 import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
 import type { HandlerRef, ChatOutcome, ChatTask } from '../protocol/chat.ts'
 import type { CardResponse, InboundEventKind } from '../protocol/inbound-event.ts'
@@ -68,6 +69,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       timeoutMs: Math.ceil(deps.handlerTimeoutMs * SIGNAL_SHARE),
     }
     const outcome = await deps.pool.run(task, deps.handlerTimeoutMs)
+    crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap(({ msgType, content }, index) =>
         target === undefined

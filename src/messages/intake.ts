@@ -1,3 +1,4 @@
+import { crashPoint } from '../core/crash-point.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
@@ -45,7 +46,9 @@ export class Intake {
   }
 
   async #store(batch: readonly BotEvent[]): Promise<Accepted[]> {
+    crashPoint('persist.before')
     const accepted = await this.#deps.inbox.accept(batch)
+    crashPoint('persist.after')
     if (accepted.some(({ duplicate }) => !duplicate)) this.#deps.onCommitted()
     return accepted
   }

@@ -1,4 +1,5 @@
 import { assertNever } from '../core/assert-never.ts'
+import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../store/store.ts'
 import type { BusyLane } from './demand.ts'
@@ -56,6 +57,7 @@ export class LaneRun implements BusyLane {
     onThreadFree()
 
     const written = await finish.write({ id: event.id, fence: { owner, attempt: event.attempt }, result })
+    crashPoint('complete.after')
     if (written === 'held' || written === 'unsure') this.#report(event, result)
     if (result.kind !== 'completed') return
     const replies = result.replies.map(

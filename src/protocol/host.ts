@@ -5,6 +5,7 @@ import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ConnectionOptions } from './boot.ts'
 import type { HandlerRef } from './chat.ts'
 import type { NamedEvent } from './events.ts'
+import type { DeadLetter } from './message.ts'
 import type { SupervisorReport } from './status.ts'
 
 /** Built files and folders the supervisor thread needs; only the host knows where the package is. */
@@ -85,6 +86,7 @@ export interface HostControl {
   /** Stores the bot and starts it, if bots are started. */
   addBot(bot: BotInput): Promise<Result<BotRecord>>
   listBots(): Promise<Result<readonly BotRecord[]>>
+  deadLetters(page: { limit: number; offset: number }): Promise<Result<readonly DeadLetter[]>>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }

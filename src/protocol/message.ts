@@ -1,3 +1,5 @@
+import type { ErrorRecord } from '../core/errors.ts'
+
 /**
  * Our own words for what Feishu sends and what we send back; no SDK types.
  */
@@ -44,4 +46,25 @@ export interface OutgoingReply extends ReplyPart {
   readonly receiver: Receiver
   /** Feishu shows at most one message per uuid within an hour; at most 50 characters. Stable over every retry. */
   readonly uuid: string
+}
+
+/** An event, or one reply of an event, that was given up. */
+export interface DeadLetter {
+  readonly kind: 'event' | 'reply'
+  readonly eventId: number
+  /** Of a reply. */
+  readonly part?: number
+  readonly botId: string
+  readonly lane: string
+  readonly type: string
+  readonly dedupeKey: string
+  /** The event's payload, or the reply's content. */
+  readonly payload: string
+  readonly attempt: number
+  readonly reason: string
+  readonly error?: ErrorRecord
+  /** Feishu's log id, for its support. */
+  readonly logId?: string
+  /** When the event ended, milliseconds since the epoch. */
+  readonly endedAt: number
 }

@@ -10,6 +10,7 @@ interface EventRow {
   dedupe_key: string
   payload: string
   ms: number
+  stale_ms: number
 }
 
 interface ReplyRow {
@@ -19,10 +20,15 @@ interface ReplyRow {
   id: number
   attempt: number
   part: number
-  message_id: string
+  message_id: string | null
+  receiver_type: 'chat_id' | 'open_id'
+  receiver_id: string
   uuid: string
   msg_type: string
   content: string
+  /** Since the reply was stored. */
+  ms: number
+  unknown_attempts: number
 }
 
 interface DueRow {
@@ -73,6 +79,7 @@ function toEvent(row: EventRow): ClaimedEvent {
     payload: row.payload,
     attempt: row.attempt,
     ageMs: Math.max(0, row.ms),
+    staleMs: Math.max(0, row.stale_ms),
   }
 }
 
@@ -85,5 +92,8 @@ function toReply(row: ReplyRow): StoredReply {
     msgType: row.msg_type,
     content: row.content,
     attempt: row.attempt,
+    receiver: { type: row.receiver_type, id: row.receiver_id },
+    unknownAttempts: row.unknown_attempts,
+    ageMs: Math.max(0, row.ms),
   }
 }

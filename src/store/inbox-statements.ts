@@ -92,7 +92,8 @@ with recursive bots(bot_id) as (
     where x.bot_id = p.bot_id and x.lane = p.lane and x.state = 'pending' offset 0
   ) unsent
   where p.unsent > 0 and o.inbox_id = unsent.inbox_id and o.part = unsent.part and o.state = unsent.state
-  returning o.bot_id, o.lane, o.inbox_id, o.part, o.message_id, o.uuid, o.msg_type, o.content, o.attempt
+  returning o.bot_id, o.lane, o.inbox_id, o.part, o.message_id, o.receiver_type, o.receiver_id, o.uuid, o.msg_type, o.content,
+    o.attempt, o.refused_count, o.created_at
 ), heads as materialized (
   select p.bot_id, p.lane, h.id, h.state, h.available_at
   from picked p cross join lateral (
@@ -103,7 +104,7 @@ with recursive bots(bot_id) as (
 ), events as (
   update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, claimed_at = now()
   from heads h where i.id = h.id and i.state = h.state and i.available_at <= now()
-  returning i.bot_id, i.lane, i.id, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at
+  returning i.bot_id, i.lane, i.id, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at, i.created_at
 ), taken as (
   select bot_id, lane from events union select bot_id, lane from replies
 ), moved as (
@@ -133,22 +134,27 @@ with recursive bots(bot_id) as (
 )
 select 'event' as kind, e.bot_id, e.lane, e.id, e.attempt, e.type, e.dedupe_key, e.payload,
   extract(epoch from now() - e.received_at)::float8 * 1000 as ms,
-  null::int as part, null as message_id, null as uuid, null as msg_type, null as content, p.turn, p.ready_at
+  extract(epoch from now() - e.created_at)::float8 * 1000 as stale_ms,
+  null::int as part, null as message_id, null as receiver_type, null as receiver_id, null as uuid, null as msg_type,
+  null as content, null::int as unknown_attempts, p.turn, p.ready_at
 from events e join picked p on p.bot_id = e.bot_id and p.lane = e.lane
 union all
-select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null, null,
-  r.part, r.message_id, r.uuid, r.msg_type, r.content, p.turn, p.ready_at
+select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null,
+  extract(epoch from now() - r.created_at)::float8 * 1000, null,
+  r.part, r.message_id, coalesce(r.receiver_type, 'chat_id'), coalesce(r.receiver_id, r.lane), r.uuid, r.msg_type,
+  r.content, greatest(0, r.attempt - 1 - r.refused_count), p.turn, p.ready_at
 from replies r join picked p on p.bot_id = r.bot_id and p.lane = r.lane
 union all
 select 'due', null, null, null, null, null, null, null, extract(epoch from at - now())::float8 * 1000,
-  null, null, null, null, null, null, null
+  null, null, null, null, null, null, null, null, null, null, null
 from due
 order by turn, ready_at, id, part`,
 }
 
 /**
  * $1 id, $2 owner, $3 attempt, $4 kind, $5 after ms, $6 reason, $7 error, $8 unsure: one array each, one entry per event.
- * $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content: one entry per reply.
+ * $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content, $15 receiver type,
+ * $16 receiver id: one entry per reply.
  * Answers the indexes of the events whose fence held.
  *
  * `unsure`: an earlier call may have been carried out although its answer got lost; finding its result is a success.
@@ -162,8 +168,8 @@ with input as materialized (
   ) with ordinality as t(id, owner, attempt, kind, after_ms, reason, error, unsure, ord)
   order by id, ord
 ), reply as materialized (
-  select * from unnest($9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[])
-    as t(ord, part, message_id, uuid, msg_type, content)
+  select * from unnest($9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
+    as t(ord, part, message_id, uuid, msg_type, content, receiver_type, receiver_id)
 ), located as materialized (
   select i.*, e.bot_id, e.lane, 'executing' as state from input i join feishu_inbox e on e.id = i.id
 ), target as materialized (
@@ -183,8 +189,9 @@ with input as materialized (
   where e.id = t.id and e.state = t.state and e.owner = t.owner and e.attempt = t.attempt
   returning t.ord, e.id, e.bot_id, e.lane, t.kind, e.available_at
 ), sending as (
-  insert into feishu_outbox (inbox_id, part, bot_id, lane, message_id, uuid, msg_type, content)
-  select d.id, r.part, d.bot_id, d.lane, r.message_id, r.uuid, r.msg_type, r.content
+  insert into feishu_outbox
+    (inbox_id, part, bot_id, lane, message_id, uuid, msg_type, content, receiver_type, receiver_id)
+  select d.id, r.part, d.bot_id, d.lane, r.message_id, r.uuid, r.msg_type, r.content, r.receiver_type, r.receiver_id
   from done d join reply r on r.ord = d.ord where d.kind = 'completed'
 ), lanes as (
   update feishu_lanes l set
@@ -215,7 +222,7 @@ where i.unsure and e.state = i.kind and e.owner = i.owner and e.attempt = i.atte
 
 /**
  * $1 event id, $2 part, $3 owner, $4 attempt, $5 kind, $6 sent message id, $7 after ms, $8 reason, $9 error,
- * $10 log id, $11 unsure: one array each. Answers the indexes of the replies whose fence held.
+ * $10 log id, $11 unsure, $12 refused: one array each. Answers the indexes of the replies whose fence held.
  */
 export const SETTLE: Statement = {
   name: 'feishu_settle',
@@ -223,9 +230,9 @@ export const SETTLE: Statement = {
 with input as materialized (
   select distinct on (event_id, part) * from unnest(
     $1::bigint[], $2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::float8[], $8::text[], $9::jsonb[],
-    $10::text[], $11::boolean[]
+    $10::text[], $11::boolean[], $12::boolean[]
   ) with ordinality
-    as t(event_id, part, owner, attempt, kind, sent_message_id, after_ms, reason, error, log_id, unsure, ord)
+    as t(event_id, part, owner, attempt, kind, sent_message_id, after_ms, reason, error, log_id, unsure, refused, ord)
   order by event_id, part, ord
 ), located as materialized (
   select i.*, o.bot_id, o.lane, 'pending' as state from input i join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
@@ -236,6 +243,7 @@ with input as materialized (
 ), done as (
   update feishu_outbox o set
     state = case when t.kind = 'retry' then o.state else t.kind end,
+    refused_count = o.refused_count + t.refused::int,
     sent_message_id = t.sent_message_id,
     sent_at = case when t.kind = 'sent' then now() end,
     dead_reason = t.reason,
@@ -244,6 +252,12 @@ with input as materialized (
   from target t
   where o.inbox_id = t.event_id and o.part = t.part and o.state = t.state and o.attempt = t.attempt
   returning t.ord, o.bot_id, o.lane, t.kind, t.after_ms
+), waited as (
+  -- Parts behind one that has to be tried again were claimed with it, but nobody tried them.
+  update feishu_outbox o set refused_count = o.refused_count + 1
+  from target t
+  where t.kind = 'retry' and o.inbox_id = t.event_id and o.part > t.part and o.state = t.state
+    and exists (select from done d where d.ord = t.ord)
 ), settled as (
   select bot_id, lane, count(*) filter (where kind <> 'retry')::int as gone, max(after_ms) filter (where kind = 'retry') as after_ms
   from done group by bot_id, lane
@@ -263,6 +277,20 @@ select ord::int from done
 union all
 select i.ord::int from input i join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
 where i.unsure and o.state = i.kind and o.attempt = i.attempt`,
+}
+
+/** $1 limit, $2 offset. */
+export const DEAD_LETTERS: Statement = {
+  name: 'feishu_dead_letters',
+  text: `
+select 'event' as kind, id, null::int as part, bot_id, lane, type, dedupe_key, payload, attempt, dead_reason as reason,
+  last_error as error, null as log_id, extract(epoch from finished_at)::float8 * 1000 as ended_at
+from feishu_inbox where state = 'dead'
+union all
+select 'reply', o.inbox_id, o.part, o.bot_id, o.lane, i.type, i.dedupe_key, o.content, o.attempt, o.dead_reason,
+  o.last_error, o.log_id, extract(epoch from i.finished_at)::float8 * 1000
+from feishu_outbox o join feishu_inbox i on i.id = o.inbox_id where o.state = 'dead'
+order by ended_at desc, id desc, part limit $1::int offset $2::int`,
 }
 
 /** Work not yet done, not all answered, or given up. The partial indexes hold just these rows. */

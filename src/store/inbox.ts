@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { isPlanted } from '../core/crash-point.ts'
 import { systemClock } from '../core/clock.ts'
 import { CLAIM_EVENT, type ClaimedEventRow, toClaimedEvent } from './claim-event.ts'
 import { toClaimResult, type ClaimedRow } from './claimed-rows.ts'
-import type { Queries } from './database.ts'
-import { ACCEPT, CLAIM, FINISH, SETTLE, SUMMARY } from './inbox-statements.ts'
+import type { DeadLetter } from '../protocol/message.ts'
+import type { Queries, Statement } from './database.ts'
+import { type DeadLetterRow, toDeadLetter } from './dead-letter-rows.ts'
+import { ACCEPT, CLAIM, DEAD_LETTERS, FINISH, SETTLE, SUMMARY } from './inbox-statements.ts'
 import { UNCLAIM } from './instances.ts'
 import { LostClaims } from './lost-claims.ts'
 import { storable, storableError, storableInstant, storableKey } from './storable.ts'
@@ -59,7 +62,11 @@ export class Inbox implements InboxStore {
   async claimEvent({ owner, eventId }: Parameters<InboxStore['claimEvent']>[0]): Promise<ClaimedEvent | null> {
     const token = randomUUID()
     try {
-      const [row] = await this.#database.query<ClaimedEventRow>(CLAIM_EVENT, [owner, eventId, token], 'claiming an event')
+      const [row] = await this.#database.query<ClaimedEventRow>(
+        CLAIM_EVENT,
+        [owner, eventId, token],
+        'claiming an event',
+      )
       return row === undefined ? null : toClaimedEvent(row)
     } catch (thrown) {
       this.#lostClaims.add(token)
@@ -85,13 +92,15 @@ export class Inbox implements InboxStore {
       keys.map((key) => this.#unknown.has(key)),
       replies.map(({ ord }) => ord),
       replies.map(({ part }) => part),
-      replies.map(({ messageId }) => storable(messageId)),
+      replies.map(({ messageId }) => (messageId === null ? null : storable(messageId))),
       replies.map(({ uuid }) => storable(uuid)),
       replies.map(({ msgType }) => storable(msgType)),
       replies.map(({ content }) => storable(content)),
+      replies.map(({ receiver }) => receiver.type),
+      replies.map(({ receiver }) => storable(receiver.id)),
     ]
     const held = await this.#unknown.watch(keys, () =>
-      this.#database.query<{ ord: number }>(FINISH, values, 'finishing events'),
+      this.#database.query<{ ord: number }>(drilled(FINISH), values, 'finishing events'),
     )
     return flags(finished.length, held)
   }
@@ -114,11 +123,17 @@ export class Inbox implements InboxStore {
       results.map((result) => ('error' in result ? storableError(result.error) : null)),
       results.map((result) => (result.kind === 'dead' && result.logId !== undefined ? storable(result.logId) : null)),
       keys.map((key) => this.#unknown.has(key)),
+      results.map((result) => result.kind === 'retry' && result.isRefused),
     ]
     const held = await this.#unknown.watch(keys, () =>
-      this.#database.query<{ ord: number }>(SETTLE, values, 'settling replies'),
+      this.#database.query<{ ord: number }>(drilled(SETTLE), values, 'settling replies'),
     )
     return flags(settled.length, held)
+  }
+
+  async deadLetters({ limit, offset }: { limit: number; offset: number }): Promise<DeadLetter[]> {
+    const rows = await this.#database.query<DeadLetterRow>(DEAD_LETTERS, [limit, offset], 'listing dead letters')
+    return rows.map(toDeadLetter)
   }
 
   async summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }> {
@@ -135,4 +150,14 @@ export class Inbox implements InboxStore {
 function flags(count: number, held: readonly { ord: number }[]): boolean[] {
   const ords = new Set(held.map(({ ord }) => ord))
   return Array.from({ length: count }, (_none, index) => ords.has(index + 1))
+}
+
+/** For drills only: the statement without its fences, to show that chaos notices. */
+function drilled(statement: Statement): Statement {
+  if (!isPlanted('no-fence')) return statement
+  const text = statement.text
+    .replace(' and l.owner = i.owner\n', '\n')
+    .replace(' and e.state = t.state and e.owner = t.owner and e.attempt = t.attempt', '')
+    .replace(' and o.state = t.state and o.attempt = t.attempt', '')
+  return { name: `${statement.name}_unfenced`, text }
 }

@@ -104,13 +104,19 @@ export const outbox = pgTable(
     part: integer('part').notNull(),
     botId: text('bot_id').notNull(),
     lane: text('lane').notNull(),
-    /** The Feishu message it answers; `sentMessageId` is the reply's own. */
-    messageId: text('message_id').notNull(),
+    /** The Feishu message it answers, if any; `sentMessageId` is the reply's own. */
+    messageId: text('message_id'),
+    /** Where it goes on its own; null in rows from before there was a choice, which answer a message. */
+    receiverType: text('receiver_type').$type<'chat_id' | 'open_id'>(),
+    receiverId: text('receiver_id'),
     uuid: text('uuid').notNull(),
     msgType: text('msg_type').notNull(),
     content: text('content').notNull(),
     state: text('state').$type<'pending' | 'sent' | 'dead'>().notNull().default('pending'),
     attempt: integer('attempt').notNull().default(1),
+    /** Attempts of which Feishu said that they were not carried out; the outcome of the others is unknown. */
+    refusedCount: integer('refused_count').notNull().default(0),
+    createdAt: instant('created_at').notNull().defaultNow(),
     sentMessageId: text('sent_message_id'),
     sentAt: instant('sent_at'),
     deadReason: text('dead_reason'),

@@ -1,6 +1,6 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
-import type { FeishuEvent, OutgoingReply } from '../protocol/message.ts'
+import type { DeadLetter, FeishuEvent, OutgoingReply } from '../protocol/message.ts'
 
 /**
  * What the rest of the supervisor thread knows of the database. Every method rejects with
@@ -73,7 +73,7 @@ export interface ClaimedEvent {
   readonly attempt: number
   /** Milliseconds since the row was inserted. */
   readonly ageMs: number
-  /** Milliseconds since Feishu's own time of the event, or since an operator resubmitted it. */
+  /** Milliseconds since Feishu's own time of the event. */
   readonly staleMs: number
 }
 
@@ -138,41 +138,9 @@ export interface SettledReply {
   readonly result: ReplyResult
 }
 
-/** An event on its way into the inbox. */
-export interface NewEvent {
-  readonly botId: string
-  readonly event: FeishuEvent
-  /** It may be claimed only after this time; its successors in the lane wait behind it. Default 0. */
-  readonly delayMs?: number
-  /** It is stored as a dead letter at once. */
-  readonly dead?: { readonly reason: string; readonly error: ErrorRecord }
-  /** The dedupe key of an event of the same bot that this one takes back: it is completed without a run if it still waits. */
-  readonly recalls?: string
-}
-
-/** An event, or one reply of an event, that was given up. */
-export interface DeadLetter {
-  readonly kind: 'event' | 'reply'
-  readonly eventId: number
-  /** Of a reply. */
-  readonly part?: number
-  readonly botId: string
-  readonly lane: string
-  readonly type: string
-  readonly dedupeKey: string
-  /** The event's payload, or the reply's content. */
-  readonly payload: string
-  readonly attempt: number
-  readonly reason: string
-  readonly error?: ErrorRecord
-  readonly logId?: string
-  /** Milliseconds since the epoch. */
-  readonly diedAt: number
-}
-
 export interface InboxStore {
   /** Inserts in one transaction, in the given order; answers in the same order. */
-  accept(events: readonly NewEvent[]): Promise<Accepted[]>
+  accept(botEvents: readonly { readonly botId: string; readonly event: FeishuEvent }[]): Promise<Accepted[]>
   /** Claims due lane heads, oldest first, none of `excludeBotIds`. The attempt is counted here. */
   claim(claim: { owner: string; limit: number; excludeBotIds: readonly string[] }): Promise<ClaimResult>
   /** Claims this one event if it is the due head of a free lane; null if not. The attempt is counted here. */
@@ -180,14 +148,7 @@ export interface InboxStore {
   /** Each in the order given; true where the fence held. */
   finish(finished: readonly FinishedEvent[]): Promise<boolean[]>
   settle(settled: readonly SettledReply[]): Promise<boolean[]>
-  /** Newest first; `before` continues after the last `diedAt` seen. */
-  deadLetters(query: { limit: number; before?: number }): Promise<DeadLetter[]>
-  /**
-   * Puts a dead letter back: an event runs again from attempt 1 and is not stale, a reply is sent again under a
-   * new uuid if its outcome was unknown and under its old one otherwise. False if it is not dead.
-   */
-  resubmit(letter: { eventId: number; part?: number }): Promise<boolean>
-  /** Deletes at most `limit` finished events, with their replies, that ended longer ago than `olderThanMs`; dead letters stay. Answers how many. */
-  prune(query: { olderThanMs: number; limit: number }): Promise<number>
+  /** Newest first; at most `limit`, of which the first `offset` are left out. */
+  deadLetters(page: { limit: number; offset: number }): Promise<DeadLetter[]>
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }>
 }

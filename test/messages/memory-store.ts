@@ -105,6 +105,10 @@ export class MemoryStore implements InboxStore {
     return this.#call('settle', () => settled.map((item) => this.#settle(item)))
   }
 
+  deadLetters(): Promise<never[]> {
+    return Promise.reject(new Error('not kept in memory'))
+  }
+
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }> {
     const open = this.#heads().length
     return Promise.resolve({ depth: open, oldestAgeMs: 0, dead: this.rows.filter((r) => r.state === 'dead').length })

@@ -39,7 +39,14 @@ export function event(fields: Partial<FeishuEvent> = {}): FeishuEvent {
 }
 
 export function reply(fields: Partial<NewReply> = {}): NewReply {
-  return { messageId: 'om_asked', uuid: `u_${++counter}`, msgType: 'text', content: '{"text":"hi"}', ...fields }
+  return {
+    messageId: 'om_asked',
+    receiver: { type: 'chat_id', id: 'oc_1' },
+    uuid: `u_${++counter}`,
+    msgType: 'text',
+    content: '{"text":"hi"}',
+    ...fields,
+  }
 }
 
 /** A database with helpers for the tests' sentences. */
@@ -108,7 +115,9 @@ export class StoreDriver {
 
   async retryReply(eventId: number, part: number, fence: Fence, afterMs: number): Promise<boolean> {
     const error = { code: 'REPLY_FAILED', message: 'busy', retryable: true } as const
-    const [held] = await this.store.inbox.settle([{ eventId, part, fence, result: { kind: 'retry', afterMs, error } }])
+    const [held] = await this.store.inbox.settle([
+      { eventId, part, fence, result: { kind: 'retry', afterMs, error, isRefused: true } },
+    ])
     return held === true
   }
 

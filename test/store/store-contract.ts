@@ -339,7 +339,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       ]
       const replyResults: ReplyResult[] = [
         { kind: 'sent', messageId: 'om_x' },
-        { kind: 'retry', afterMs: 0, error: ERROR },
+        { kind: 'retry', afterMs: 0, error: ERROR, isRefused: false },
         { kind: 'dead', reason: 'refused', error: ERROR },
       ]
       const stale: [string, Fence][] = [

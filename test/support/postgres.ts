@@ -15,7 +15,11 @@ import { Client } from 'pg'
 export interface TestPostgres {
   readonly url: string
   /** Only where we started the server ourselves. */
-  readonly server?: { stop(): Promise<void>; start(): Promise<void> }
+  readonly server?: {
+    /** `crash` ends it without a shutdown: the next start recovers from its log. */
+    stop(how?: 'orderly' | 'crash'): Promise<void>
+    start(): Promise<void>
+  }
   /** Drops the database; ends the server and removes its files where we started it. */
   drop(): Promise<void>
 }
@@ -94,10 +98,10 @@ async function startServer({ bin, home, user }: Binaries): Promise<TestPostgres>
     rmSync(home, { recursive: true, force: true })
   }
   process.once('exit', end)
-  const stop = async () => {
+  const stop = async (how: 'orderly' | 'crash' = 'orderly') => {
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return
     const exited = once(server, 'exit')
-    server.kill('SIGINT')
+    server.kill(how === 'crash' ? 'SIGQUIT' : 'SIGINT')
     await exited
   }
   try {

@@ -1,5 +1,6 @@
 import { EventDispatcher } from '@larksuiteoapi/node-sdk'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
+import { crashPoint, crashPointAfterTurn, isPlanted } from '../../src/core/crash-point.ts'
 import { type ErrorRecord, errorText, FeishuSupervisorError, fromErrorRecord } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { Pending } from '../../src/core/pending.ts'
@@ -70,7 +71,12 @@ export class Inlet extends EventDispatcher {
       this.#pending.reject(id, thrown)
     }
     try {
-      return await answer
+      if (isPlanted('early-ack')) answer.catch(() => {})
+      const response = isPlanted('early-ack') ? undefined : await answer
+      crashPoint('ack.before')
+      // The SDK writes the acknowledgement in the turn in which this resolves.
+      crashPointAfterTurn('ack.after')
+      return response
     } finally {
       if (this.#pending.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }

@@ -164,6 +164,10 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       })
     },
 
+    async deadLetters(page) {
+      return await result(() => openedStore().inbox.deadLetters(page))
+    },
+
     async listBots() {
       return await result(async () => (await openedStore().bots.list()).map(record))
     },

@@ -14,6 +14,7 @@ export function lateInbox(current: () => Store | undefined): InboxStore {
     claimEvent: async (claim) => await inbox().claimEvent(claim),
     finish: async (finished) => await inbox().finish(finished),
     settle: async (settled) => await inbox().settle(settled),
+    deadLetters: async (page) => await inbox().deadLetters(page),
     summary: async () => await inbox().summary(),
   }
 }

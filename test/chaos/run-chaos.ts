@@ -1,0 +1,239 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FeishuSupervisorOptions } from '../../src/index.ts'
+import type { HistoryEntry } from '../../src/simulator/history.ts'
+import { launchSimulator } from '../../src/simulator/launch.ts'
+import type { DeadLetter } from '../../src/protocol/message.ts'
+import { HostProcess } from '../drill/host-process.ts'
+import { providePostgres } from '../support/postgres.ts'
+import { FaultProxy } from './fault-proxy.ts'
+import { judge } from './judge.ts'
+import { type Arena, NEMESES } from './nemeses.ts'
+import type { ChaosOptions } from './options.ts'
+import { seededRandom } from './seeded-random.ts'
+
+interface Surroundings {
+  readonly root: string
+  readonly folder: string
+  say(line: string): void
+}
+
+const BOTS = 4
+const CHATS_PER_BOT = 6
+const PER_SECOND = 24
+/** Every nemesis has to strike this often after the traffic began. */
+const STRIKES = 3
+const DRAIN_MS = 150_000
+/** One in so many messages asks for something else than one reply. */
+const SPECIAL_EVERY = 40
+const SPECIALS = ['silent', 'double', 'poison', 'double', 'silent']
+
+/** Answers whether the run was clean. */
+export async function runChaos(options: ChaosOptions, { root, folder, say }: Surroundings): Promise<boolean> {
+  const random = seededRandom(options.seed)
+  const cleanups: (() => Promise<unknown>)[] = []
+  say(`seed ${options.seed}, ${options.store}, ${options.seconds} s: ${options.nemeses.join(', ')}`)
+  try {
+    const apps = Array.from({ length: BOTS }, (_, index) => ({
+      appId: `cli_00000000000000c${index}`,
+      appSecret: `fake-secret-${index}`,
+      name: `bot ${index}`,
+    }))
+    // Feishu's ladder of 15 s, 5 min, 1 h, 6 h becomes 0.03 s, 0.6 s, 7 s, 43 s.
+    const simulator = await launchSimulator(
+      // Half-open connections are found by their pings.
+      { timeScale: 0.002, seed: options.seed, apps, clientConfig: { PingInterval: 0.5 } },
+      join(root, 'dist/simulator/main.js'),
+    )
+    cleanups.push(() => simulator.stop())
+    const { client } = simulator
+    const database = options.store === 'postgres' ? await openPostgres(cleanups) : undefined
+    const supervisorOptions = await chaosOptions(folder, database?.url)
+    const startHost = async (): Promise<HostProcess> => {
+      const started = new HostProcess(
+        root,
+        supervisorOptions,
+        options.plant === undefined ? {} : { plant: options.plant },
+      )
+      cleanups.push(() => started.kill())
+      await started.ready
+      return started
+    }
+    let host = await startHost()
+
+    const bots: { appId: string; botId: string }[] = []
+    for (const app of apps) {
+      const { id } = await host.order('addBot', { ...app, domain: simulator.url })
+      bots.push({ appId: app.appId, botId: id })
+    }
+    const chats = apps.flatMap(({ appId }, bot) =>
+      Array.from({ length: CHATS_PER_BOT }, (_, chat) => ({ appId, chatId: `oc_${bot}_${chat}` })),
+    )
+    let sentCount = 0
+    const speak = async (behaviour: string): Promise<void> => {
+      const chat = chats[Math.floor(random() * chats.length)]
+      if (chat !== undefined) await client.sendText({ ...chat, text: `special ${sentCount++} ${behaviour}` })
+    }
+    const arena: Arena = {
+      client,
+      get host() {
+        return host
+      },
+      apps: bots,
+      random,
+      say: speak,
+      pause: (ms) => delay(ms),
+      async restartHost() {
+        await host.kill()
+        host = await startHost()
+      },
+      async secondHost() {
+        host = await startHost()
+        return host
+      },
+      ...(database === undefined ? {} : { proxy: database.proxy }),
+      ...(database?.server === undefined ? {} : { database: database.server }),
+    }
+
+    // Bots that connect late are served late: the traffic does not wait for them.
+    await client.startTraffic({
+      chats,
+      count: options.seconds * PER_SECOND,
+      perSecond: PER_SECOND,
+      textPrefix: 'chaos',
+    })
+    const strikes = await torment(arena, options, random, speak, say)
+
+    say('no more faults: everything has to come to its end by itself')
+    const history = await drain(arena, say)
+    const deadLetters = await allDeadLetters(host)
+    await host.order('stop')
+
+    const { complaints, ...figures } = judge(history, deadLetters)
+    const rare = options.nemeses.filter((name) => (strikes.get(name) ?? 0) < STRIKES)
+    const { accepted, replied, noReply, deadLettered, lost, duplicated, reordered } = figures
+    const violations = lost + duplicated + reordered
+    const all = [
+      ...complaints,
+      ...(accepted < 10 * options.seconds ? [`only ${accepted} messages were accepted`] : []),
+      ...rare.map((name) => `the nemesis ${name} struck ${strikes.get(name) ?? 0} times only`),
+      ...(replied + noReply + deadLettered === accepted ? [] : ['accepted messages are unaccounted for']),
+    ]
+    for (const complaint of all.slice(0, 40)) say(`WRONG: ${complaint}`)
+    const struck = (kind: 'kill' | 'fault'): number =>
+      NEMESES.filter((nemesis) => nemesis.kind === kind).reduce((sum, { name }) => sum + (strikes.get(name) ?? 0), 0)
+    const { seed, store } = options
+    say(JSON.stringify({ seed, store, ...figures, kills: struck('kill'), faults: struck('fault') }))
+    // With a planted bug only what it did to messages counts: a run that was merely too short must not pass for a catch.
+    if (options.plant !== undefined && violations === 0) say(`the planted bug ${options.plant} was not noticed`)
+    return violations === 0 && (options.plant !== undefined || all.length === 0)
+  } finally {
+    for (const cleanup of cleanups.toReversed()) await cleanup()
+  }
+}
+
+/** Strikes until the time is over; every nemesis in turn, in a new order each round. */
+async function torment(
+  arena: Arena,
+  { seconds, nemeses }: ChaosOptions,
+  random: () => number,
+  speak: (behaviour: string) => Promise<void>,
+  say: (line: string) => void,
+): Promise<Map<string, number>> {
+  const strikes = new Map<string, number>()
+  const until = Date.now() + seconds * 1_000
+  let strikesLeft = nemeses.length * STRIKES
+  let special = 0
+  const specialEveryMs = (SPECIAL_EVERY / PER_SECOND) * 1_000
+  const speaking = setInterval(() => {
+    void speak(SPECIALS[special++ % SPECIALS.length] ?? 'silent').catch(() => {})
+  }, specialEveryMs)
+  try {
+    while (Date.now() < until) {
+      for (const name of shuffled(nemeses, random)) {
+        if (Date.now() >= until) break
+        const nemesis = NEMESES.find((one) => one.name === name)
+        try {
+          await nemesis?.strike(arena)
+          strikes.set(name, (strikes.get(name) ?? 0) + 1)
+        } catch (thrown) {
+          // Its victim was down already; it comes again in the next round.
+          say(`${name} missed: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+        }
+        strikesLeft = Math.max(nemeses.length, strikesLeft - 1)
+        // Half of the time is for the strikes themselves.
+        await delay((0.5 + random()) * Math.max(0, ((until - Date.now()) / strikesLeft) * 0.5))
+      }
+    }
+  } finally {
+    clearInterval(speaking)
+  }
+  say(`struck: ${[...strikes].map(([name, count]) => `${name} ${count}`).join(', ')}`)
+  return strikes
+}
+
+/** Waits until every message is acknowledged or given up by the platform and the inbox is empty. */
+async function drain(arena: Arena, say: (line: string) => void): Promise<HistoryEntry[]> {
+  const until = Date.now() + DRAIN_MS
+  for (;;) {
+    const history = await arena.client.history()
+    const open = new Set<string>()
+    for (const entry of history) {
+      if (entry.kind === 'sent') open.add(entry.messageId)
+      if (entry.kind === 'given_up' || (entry.kind === 'acked' && entry.code === 200)) open.delete(entry.messageId)
+    }
+    const status = await arena.host.order('status')
+    if (open.size === 0 && status.inbox.depth === 0 && status.store.ready) return history
+    if (Date.now() > until) {
+      say(`WRONG: after the drain ${open.size} messages are unacknowledged, ${status.inbox.depth} in the inbox`)
+      return history
+    }
+    await delay(500)
+  }
+}
+
+async function allDeadLetters(host: HostProcess): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = []
+  for (;;) {
+    const page = await host.order('deadLetters', { limit: 100, offset: letters.length })
+    letters.push(...page)
+    if (page.length < 100) return letters
+  }
+}
+
+async function openPostgres(
+  cleanups: (() => Promise<unknown>)[],
+): Promise<{ url: string; proxy: FaultProxy; server: Arena['database'] }> {
+  const postgres = await providePostgres()
+  if ('skip' in postgres) throw new Error(postgres.skip)
+  cleanups.push(() => postgres.drop())
+  const url = new URL(postgres.url)
+  const proxy = new FaultProxy({ host: url.hostname, port: Number(url.port) })
+  url.port = String(await proxy.start())
+  cleanups.push(() => proxy.stop())
+  return { url: url.href, proxy, server: postgres.server }
+}
+
+/** Production's waits scaled down; what is retried without end in production is so here, only faster. */
+async function chaosOptions(folder: string, databaseUrl: string | undefined): Promise<FeishuSupervisorOptions> {
+  const dataDir = join(folder, 'data')
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const backoff = { firstMs: 50, maxMs: 1_000 }
+  return {
+    dataDir,
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+    handler: join(process.cwd(), 'test/drill/handler.mjs'),
+    // A kill is no crash loop: the budget must outlast the run.
+    supervision: { limit: { intensity: 1_000, periodMs: 60_000 }, backoff: { firstMs: 20, maxMs: 200 } },
+    connection: { backoff, pongTimeoutMs: 1_000, sendTimeoutMs: 2_000, serverErrorDelayMs: 300, limitDelayMs: 300 },
+    messages: { handlerTimeoutMs: 2_000, maxAttempts: 12, backoff, replyBackoff: backoff, leaseMs: 2_000 },
+  }
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, rank: random() }))
+    .toSorted((a, b) => a.rank - b.rank)
+    .map(({ item }) => item)
+}

@@ -64,10 +64,10 @@ describe('the text of a message, whatever its type', () => {
     const mentions = Array.from({ length: 11 }, (_none, index) => ({
       ...TOM,
       key: `@_user_${index + 1}`,
-      name: `Name${index + 1}`,
+      name: `Name${'ABCDEFGHIJK'[index]}`,
     }))
     const { text } = await render('text', { text: '@_user_1 @_user_10 @_user_11' }, { mentions })
-    expect(text).toBe('@Name1 @Name10 @Name11')
+    expect(text).toBe('@NameA @NameJ @NameK')
   })
 
   it("keeps the bot's own mention, and says that there is one", async () => {

@@ -96,12 +96,18 @@ it('the answer of a card comes back to whoever pressed', async () => {
 })
 
 it('a card without an answer in time fails for the user and is not pushed again', async () => {
-  const { appId, simulator } = await connected(['card.action.trigger'], () => new Promise(() => {}))
-  expect(await simulator.clickCard({ ...TOM, appId, value: 'x' })).toMatchObject({ kind: 'timeout' })
-  // A message that is not acknowledged comes again within milliseconds here.
+  const { appId, simulator } = await connected(['card.action.trigger'])
+  simulator.withholdAcks(appId)
+  const answer = await simulator.clickCard({ ...TOM, appId, value: 'x' })
+  expect(answer).toMatchObject({ kind: 'timeout' })
+  // Written after the card had failed, so a second push of the card would come before that of the message.
   simulator.sendText({ ...TOM, appId, text: 'hello' })
-  await simulator.once(entryOf('acked'), SOON_MS)
-  expect(simulator.history.entries.filter(({ kind }) => kind === 'pushed')).toHaveLength(2)
+  await simulator.once(
+    entryOf('pushed', ({ attempt }) => attempt === 2),
+    SOON_MS,
+  )
+  const pushed = simulator.history.entries.filter((entry) => entry.kind === 'pushed')
+  expect(pushed.filter(({ eventId }) => eventId === answer.eventId)).toHaveLength(1)
 })
 
 it('a card of an app without a connection fails at once', async () => {

@@ -73,6 +73,9 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
       const result = { kind: 'completed', replies: [REPLY] } as const
       await db.store.inbox.finish([{ id: first, fence: { owner: 'me', attempt: 1 }, result }])
       expect(await claimEvent(second)).toBeNull()
+      const retry = { kind: 'retry', afterMs: 0, error: AWAY, isRefused: true } as const
+      await db.store.inbox.settle([{ eventId: first, part: 0, fence: { owner: 'me', attempt: 1 }, result: retry }])
+      expect(await claimEvent(second)).toBeNull()
     })
 
     it('never gives one event to two', async () => {
@@ -106,6 +109,8 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
     })
   })
 }
+
+const AWAY = { code: 'REPLY_FAILED', message: 'away', retryable: true } as const
 
 const REPLY = {
   messageId: 'om_1',

@@ -65,6 +65,20 @@ export interface DeadLetter {
   readonly error?: ErrorRecord
   /** Feishu's log id, for its support. */
   readonly logId?: string
-  /** When the event ended, milliseconds since the epoch. */
+  /** When it was given up, milliseconds since the epoch. */
   readonly endedAt: number
+}
+
+export interface DeadLetterPage {
+  readonly limit: number
+  /** So many are left out. Default 0. */
+  readonly offset?: number
+  /** Only what was given up before, milliseconds since the epoch: the last `endedAt` of the page before. */
+  readonly before?: number
+}
+
+/** An event, or with `part` one reply of it. */
+export interface DeadLetterId {
+  readonly eventId: number
+  readonly part?: number
 }

@@ -26,14 +26,15 @@ with wanted as materialized (
 ), taken as (
   update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, claimed_at = now()
   from picked p where i.id = p.id and i.state = p.state and i.available_at <= now()
-  returning i.id, i.bot_id, i.lane, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at, i.created_at
+  returning i.id, i.bot_id, i.lane, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at,
+    coalesce(i.resubmitted_at, i.created_at) as fresh_at
 ), moved as (
   update feishu_lanes l set owner = $1, claim_token = $3::uuid
   from taken t where l.bot_id = t.bot_id and l.lane = t.lane
 )
 select id, bot_id, lane, attempt, type, dedupe_key, payload,
   extract(epoch from now() - received_at)::float8 * 1000 as age_ms,
-  extract(epoch from now() - created_at)::float8 * 1000 as stale_ms
+  extract(epoch from now() - fresh_at)::float8 * 1000 as stale_ms
 from taken`,
 }
 

@@ -1,19 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { isPlanted } from '../core/crash-point.ts'
 import { systemClock } from '../core/clock.ts'
+import { ACCEPT, RECALL } from './accept-statements.ts'
 import { CLAIM_EVENT, type ClaimedEventRow, toClaimedEvent } from './claim-event.ts'
 import { toClaimResult, type ClaimedRow } from './claimed-rows.ts'
-import type { DeadLetter } from '../protocol/message.ts'
+import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent } from '../protocol/message.ts'
 import type { Queries, Statement } from './database.ts'
 import { type DeadLetterRow, toDeadLetter } from './dead-letter-rows.ts'
-import { ACCEPT, CLAIM, DEAD_LETTERS, FINISH, SETTLE, SUMMARY } from './inbox-statements.ts'
+import { DEAD_LETTERS, RESUBMIT_EVENT, RESUBMIT_REPLY } from './dead-letter-statements.ts'
+import { FINISH, SETTLE } from './finish-statements.ts'
+import { CLAIM, SUMMARY } from './inbox-statements.ts'
 import { UNCLAIM } from './instances.ts'
 import { LostClaims } from './lost-claims.ts'
+import { PRUNE } from './prune-statement.ts'
 import { storable, storableError, storableInstant, storableKey } from './storable.ts'
-import type { Accepted, ClaimedEvent, ClaimResult, FinishedEvent, InboxStore, SettledReply } from './store.ts'
+import type { Accepted, ClaimedEvent, ClaimResult, FinishedEvent, InboxStore, NewEvent, SettledReply } from './store.ts'
 import { UnknownOutcomes } from './unknown-outcomes.ts'
-
-type BotEvents = Parameters<InboxStore['accept']>[0]
 
 /** The durable inbox and outbox; inbox-statements.ts holds the semantics. */
 export class Inbox implements InboxStore {
@@ -25,25 +27,31 @@ export class Inbox implements InboxStore {
     this.#database = database
   }
 
-  async accept(botEvents: BotEvents): Promise<Accepted[]> {
-    if (botEvents.length === 0) return []
+  async accept(events: readonly NewEvent[]): Promise<Accepted[]> {
+    if (events.length === 0) return []
+    // First, so that a recall that is stored has been carried out; carrying it out twice does no harm.
+    await this.#recall(events)
     const rows = await this.#database.query<{ id: number | null; duplicate: boolean }>(
       ACCEPT,
       [
-        botEvents.map(({ botId }) => storableKey(botId)),
-        botEvents.map(({ event }) => storableKey(event.lane)),
-        botEvents.map(({ event }) => storableKey(event.dedupeKey)),
-        botEvents.map(({ event }) => storable(event.eventId)),
-        botEvents.map(({ event }) => storable(event.type)),
-        botEvents.map(({ event }) => storable(event.payload)),
-        botEvents.map(({ event }) => storableInstant(event.createdAt)),
+        ...columns(events.map(({ botId, event }) => ({ ...event, botId }))),
+        events.map(({ delayMs = 0 }) => delayMs),
+        events.map(({ dead }) => (dead === undefined ? null : storable(dead.reason))),
+        events.map(({ dead }) => (dead === undefined ? null : storableError(dead.error))),
       ],
       'storing events',
     )
     // No id: somebody else stored the same event after this statement began. Now it can be seen.
-    const unseen = botEvents.filter((_event, index) => rows[index]?.id === null)
+    const unseen = events.filter((_event, index) => rows[index]?.id === null)
     const seen = unseen.length === 0 ? [] : await this.accept(unseen)
     return rows.map(({ id, duplicate }) => (id === null ? (seen.shift() as Accepted) : { id, duplicate }))
+  }
+
+  async #recall(events: readonly NewEvent[]): Promise<void> {
+    const recalled = events.flatMap(({ botId, event, recalls }) =>
+      recalls === undefined ? [] : [{ ...event, botId, dedupeKey: recalls }],
+    )
+    if (recalled.length > 0) await this.#database.query(RECALL, columns(recalled), 'recalling events')
   }
 
   async claim({ owner, limit, excludeBotIds }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
@@ -131,9 +139,22 @@ export class Inbox implements InboxStore {
     return flags(settled.length, held)
   }
 
-  async deadLetters({ limit, offset }: { limit: number; offset: number }): Promise<DeadLetter[]> {
-    const rows = await this.#database.query<DeadLetterRow>(DEAD_LETTERS, [limit, offset], 'listing dead letters')
+  async deadLetters({ limit, offset = 0, before }: DeadLetterPage): Promise<DeadLetter[]> {
+    const values = [limit, offset, before ?? null]
+    const rows = await this.#database.query<DeadLetterRow>(DEAD_LETTERS, values, 'listing dead letters')
     return rows.map(toDeadLetter)
+  }
+
+  async resubmit({ eventId, part }: DeadLetterId): Promise<boolean> {
+    const [statement, values] =
+      part === undefined ? [RESUBMIT_EVENT, [eventId]] : [RESUBMIT_REPLY, [eventId, part, randomUUID()]]
+    const [row] = await this.#database.query<{ put_back: number }>(statement, values, 'resubmitting a dead letter')
+    return row?.put_back === 1
+  }
+
+  async prune({ olderThanMs, limit }: Parameters<InboxStore['prune']>[0]): Promise<number> {
+    const [row] = await this.#database.query<{ pruned: number }>(PRUNE, [olderThanMs, limit], 'pruning the inbox')
+    return row?.pruned ?? 0
   }
 
   async summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }> {
@@ -144,6 +165,19 @@ export class Inbox implements InboxStore {
     )
     return { depth: row?.depth ?? 0, oldestAgeMs: row?.oldest_age_ms ?? 0, dead: row?.dead ?? 0 }
   }
+}
+
+/** One array per column of what identifies an event. */
+function columns(events: readonly (FeishuEvent & { readonly botId: string })[]): unknown[] {
+  return [
+    events.map(({ botId }) => storableKey(botId)),
+    events.map(({ lane }) => storableKey(lane)),
+    events.map(({ dedupeKey }) => storableKey(dedupeKey)),
+    events.map(({ eventId }) => storable(eventId)),
+    events.map(({ type }) => storable(type)),
+    events.map(({ payload }) => storable(payload)),
+    events.map(({ createdAt }) => storableInstant(createdAt)),
+  ]
 }
 
 /** From the indexes (from 1) whose fence held to one answer per entry. */

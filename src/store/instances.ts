@@ -10,7 +10,8 @@ on conflict (id) do update set expires_at = excluded.expires_at`,
 
 /**
  * Frees the lanes a condition on `l` selects, and what is executing in them. `uncounted` gives the
- * attempt back. The condition is on the lane's row itself, so a lane that got another owner meanwhile stays his.
+ * attempt back. Of replies only the first can have been tried, and none where the attempt does not count:
+ * the attempts of the others count as refused. The condition is on the lane's row itself, so a lane that got another owner meanwhile stays his.
  */
 function freeing(lanesOf: string, uncounted: 0 | 1): string {
   return `
@@ -19,8 +20,17 @@ freed as materialized (
 ), events as (
   update feishu_inbox i set state = 'available', owner = null, attempt = i.attempt - ${uncounted}
   from freed f where i.bot_id = f.bot_id and i.lane = f.lane and i.state = 'executing'
+), replies as (
+  update feishu_outbox o set refused_count = o.refused_count + 1
+  from freed f cross join lateral (
+    select x.inbox_id, x.part, x.state, row_number() over (order by x.inbox_id, x.part) as nth from feishu_outbox x
+    where x.bot_id = f.bot_id and x.lane = f.lane and x.state = 'pending' and x.attempt > 0 offset 0
+  ) claimed
+  where claimed.nth > ${1 - uncounted} and o.inbox_id = claimed.inbox_id and o.part = claimed.part and o.state = claimed.state
 ), lanes as (
-  update feishu_lanes l set owner = null, ready_at = now()
+  update feishu_lanes l set owner = null, ready_at = now(),
+    pending = l.pending - case when l.unsent > 0 and l.resubmitted > 0 then 1 else 0 end,
+    unsent = l.unsent + l.resubmitted, resubmitted = 0
   from freed f where l.bot_id = f.bot_id and l.lane = f.lane
 )
 select count(*)::int as rescued from freed`

@@ -40,8 +40,11 @@ export const instances = pgTable('feishu_instances', {
 /**
  * One row per (bot, lane) that ever had an event. Whoever sets `owner` has the lane to itself.
  *
- * `pending` counts events that are not finished or whose replies are not all out, `unsent` the
- * replies of the current event; `readyAt` says when a free lane may be claimed, null: nothing waits.
+ * `pending` counts events that are not finished or whose replies are not all out, `unsent` the replies
+ * that go out before the next event is run; `readyAt` says when a free lane may be claimed, null: nothing
+ * waits. `resubmitted` counts replies that were put back while the lane had an owner, who knows nothing of
+ * them: whoever frees the lane adds them to `unsent`. Together they count once in `pending`, and no more
+ * once they are part of an `unsent` that counts already.
  */
 export const lanes = pgTable(
   'feishu_lanes',
@@ -50,6 +53,7 @@ export const lanes = pgTable(
     lane: text('lane').notNull(),
     pending: integer('pending').notNull().default(0),
     unsent: integer('unsent').notNull().default(0),
+    resubmitted: integer('resubmitted').notNull().default(0),
     readyAt: instant('ready_at'),
     owner: text('owner'),
     /** Names the claim that took the lane, so that one whose answer got lost can be undone. */
@@ -85,13 +89,17 @@ export const inbox = pgTable(
     availableAt: instant('available_at').notNull().defaultNow(),
     claimedAt: instant('claimed_at'),
     finishedAt: instant('finished_at'),
-    deadReason: text('dead_reason'),
+    /** Why it is dead, or completed without a run: `recalled`. */
+    reason: text('reason'),
     lastError: jsonb('last_error').$type<ErrorRecord>(),
+    /** An operator put it back: from then on it counts as new. */
+    resubmittedAt: instant('resubmitted_at'),
   },
   (table) => [
     uniqueIndex('feishu_inbox_dedupe').on(table.botId, table.dedupeKey),
     index('feishu_inbox_open').on(table.botId, table.lane, table.id).where(sql`state in ('available', 'executing')`),
     index('feishu_inbox_dead').on(table.id).where(sql`state = 'dead'`),
+    index('feishu_inbox_completed').on(table.finishedAt).where(sql`state = 'completed'`),
     check('feishu_inbox_state', sql`state in ('available', 'executing', 'completed', 'dead')`),
   ],
 )
@@ -119,7 +127,8 @@ export const outbox = pgTable(
     createdAt: instant('created_at').notNull().defaultNow(),
     sentMessageId: text('sent_message_id'),
     sentAt: instant('sent_at'),
-    deadReason: text('dead_reason'),
+    diedAt: instant('died_at'),
+    reason: text('reason'),
     lastError: jsonb('last_error').$type<ErrorRecord>(),
     logId: text('log_id'),
   },

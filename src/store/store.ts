@@ -1,6 +1,6 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
-import type { DeadLetter, FeishuEvent, OutgoingReply } from '../protocol/message.ts'
+import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, OutgoingReply } from '../protocol/message.ts'
 
 /**
  * What the rest of the supervisor thread knows of the database. Every method rejects with
@@ -73,7 +73,7 @@ export interface ClaimedEvent {
   readonly attempt: number
   /** Milliseconds since the row was inserted. */
   readonly ageMs: number
-  /** Milliseconds since Feishu's own time of the event. */
+  /** Milliseconds since Feishu's own time of the event, or since an operator resubmitted it. */
   readonly staleMs: number
 }
 
@@ -138,9 +138,24 @@ export interface SettledReply {
   readonly result: ReplyResult
 }
 
+/** An event on its way into the inbox. */
+export interface NewEvent {
+  readonly botId: string
+  readonly event: FeishuEvent
+  /** It may be claimed only after this time; its successors in the lane wait behind it. Default 0. */
+  readonly delayMs?: number
+  /** It is stored as a dead letter at once. */
+  readonly dead?: { readonly reason: string; readonly error: ErrorRecord }
+  /**
+   * The dedupe key of an event of the same bot that this one takes back: it is completed without a run if it
+   * still waits, and a duplicate if it arrives later.
+   */
+  readonly recalls?: string
+}
+
 export interface InboxStore {
   /** Inserts in one transaction, in the given order; answers in the same order. */
-  accept(botEvents: readonly { readonly botId: string; readonly event: FeishuEvent }[]): Promise<Accepted[]>
+  accept(events: readonly NewEvent[]): Promise<Accepted[]>
   /** Claims due lane heads, oldest first, none of `excludeBotIds`. The attempt is counted here. */
   claim(claim: { owner: string; limit: number; excludeBotIds: readonly string[] }): Promise<ClaimResult>
   /** Claims this one event if it is the due head of a free lane; null if not. The attempt is counted here. */
@@ -148,7 +163,20 @@ export interface InboxStore {
   /** Each in the order given; true where the fence held. */
   finish(finished: readonly FinishedEvent[]): Promise<boolean[]>
   settle(settled: readonly SettledReply[]): Promise<boolean[]>
-  /** Newest first; at most `limit`, of which the first `offset` are left out. */
-  deadLetters(page: { limit: number; offset: number }): Promise<DeadLetter[]>
+  /**
+   * Newest first, without the first `offset`; `before` continues after the last `endedAt` seen. What ended at the
+   * same instant is not torn apart, so it may be a few more than `limit`.
+   */
+  deadLetters(page: DeadLetterPage): Promise<DeadLetter[]>
+  /**
+   * Puts a dead letter back: an event runs again from attempt 1 and is not stale, a reply is sent again under a
+   * new uuid if its outcome was unknown and under its old one otherwise. False if it is not dead.
+   */
+  resubmit(letter: DeadLetterId): Promise<boolean>
+  /**
+   * Deletes at most `limit` finished events, with their replies and idle lanes, that ended longer ago than
+   * `olderThanMs`; dead letters stay, and events with a reply that is one. Answers how many.
+   */
+  prune(query: { olderThanMs: number; limit: number }): Promise<number>
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }>
 }

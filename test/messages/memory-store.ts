@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../src/core/clock.ts'
-import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { FeishuEvent } from '../../src/protocol/message.ts'
+import { type ErrorRecord, FeishuSupervisorError } from '../../src/core/errors.ts'
+import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent } from '../../src/protocol/message.ts'
 import type {
   Accepted,
   Claimed,
@@ -9,16 +10,23 @@ import type {
   Fence,
   FinishedEvent,
   InboxStore,
+  NewEvent,
   NewReply,
-  ReplyResult,
   SettledReply,
 } from '../../src/store/store.ts'
 
-export interface ReplyRow extends NewReply {
+export interface ReplyRow extends Omit<NewReply, 'uuid'> {
   readonly part: number
+  uuid: string
   state: 'pending' | 'sent' | 'dead'
+  /** 0: it was resubmitted and nobody has claimed it since. */
   attempt: number
+  refusedCount: number
+  storedAt: number
+  diedAt?: number
   reason?: string
+  error?: ErrorRecord
+  logId?: string
 }
 
 export interface EventRow {
@@ -26,15 +34,28 @@ export interface EventRow {
   readonly botId: string
   readonly event: FeishuEvent
   readonly receivedAt: number
+  /** Age counts from here, for staleness. */
+  freshAt: number
+  availableAt: number
+  endedAt?: number
   state: 'available' | 'executing' | 'completed' | 'dead'
   attempt: number
   reason?: string
+  error?: ErrorRecord
   replies: ReplyRow[]
 }
 
 interface LaneRow {
   owner: string | null
+  /** Replies that wait are due from then on. */
   readyAt: number
+}
+
+interface Head {
+  readonly botId: string
+  readonly lane: LaneRow
+  readonly row: EventRow
+  readonly dueAt: number
 }
 
 export type Operation = 'accept' | 'claim' | 'finish' | 'settle'
@@ -49,23 +70,18 @@ export class MemoryStore implements InboxStore {
   fault: (operation: Operation) => Fault = () => 'none'
   readonly #lanes = new Map<string, LaneRow>()
   readonly #clock: Clock
+  #lastId = 0
   #lostClaim: readonly Claimed[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  accept(botEvents: Parameters<InboxStore['accept']>[0]): Promise<Accepted[]> {
-    return this.#call('accept', () =>
-      botEvents.map(({ botId, event }) => {
-        const known = this.rows.find((row) => row.botId === botId && row.event.dedupeKey === event.dedupeKey)
-        if (known !== undefined) return { id: known.id, duplicate: true }
-        const id = this.rows.length + 1
-        const receivedAt = this.#clock.now()
-        this.rows.push({ id, botId, event, receivedAt, state: 'available', attempt: 0, replies: [] })
-        return { id, duplicate: false }
-      }),
-    )
+  accept(events: readonly NewEvent[]): Promise<Accepted[]> {
+    return this.#call('accept', () => {
+      for (const recall of events) this.#recall(recall)
+      return events.map((newEvent) => this.#accept(newEvent))
+    })
   }
 
   claim({ owner, limit, excludeBotIds }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
@@ -75,9 +91,9 @@ export class MemoryStore implements InboxStore {
     const claimed = this.#call('claim', () => {
       const now = this.#clock.now()
       const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && !excludeBotIds.includes(botId))
-      const due = free.filter(({ lane }) => lane.readyAt <= now)
-      const later = free.filter(({ lane }) => lane.readyAt > now).map(({ lane }) => lane.readyAt - now)
-      items = due.slice(0, limit).map(({ row, lane }) => this.#take(row, lane, owner))
+      const due = free.filter(({ dueAt }) => dueAt <= now)
+      const later = free.filter(({ dueAt }) => dueAt > now).map(({ dueAt }) => dueAt - now)
+      items = due.slice(0, limit).map((head) => this.#take(head, owner))
       const nextDueMs = due.length > limit ? 0 : later.length > 0 ? Math.min(...later) : null
       return { items, nextDueMs }
     })
@@ -89,11 +105,10 @@ export class MemoryStore implements InboxStore {
 
   claimEvent({ owner, eventId }: Parameters<InboxStore['claimEvent']>[0]): Promise<ClaimedEvent | null> {
     return this.#call('claim', () => {
-      const now = this.#clock.now()
       const head = this.#heads().find(({ row }) => row.id === eventId)
-      if (head === undefined || head.lane.owner !== null || head.lane.readyAt > now) return null
+      if (head === undefined || head.lane.owner !== null || head.dueAt > this.#clock.now()) return null
       if (head.row.state !== 'available') return null
-      return this.#take(head.row, head.lane, owner) as ClaimedEvent
+      return this.#take(head, owner) as ClaimedEvent
     })
   }
 
@@ -105,22 +120,65 @@ export class MemoryStore implements InboxStore {
     return this.#call('settle', () => settled.map((item) => this.#settle(item)))
   }
 
-  deadLetters(): Promise<never[]> {
-    return Promise.reject(new Error('not kept in memory'))
+  deadLetters({ limit, offset = 0, before = Infinity }: DeadLetterPage): Promise<DeadLetter[]> {
+    const letters = this.rows
+      .flatMap(lettersOf)
+      .filter(({ endedAt }) => endedAt < before)
+      .sort((a, b) => b.endedAt - a.endedAt || b.eventId - a.eventId || (a.part ?? 0) - (b.part ?? 0))
+      .slice(offset)
+    return Promise.resolve(
+      letters.filter(({ endedAt }, index) => index < limit || endedAt === letters[limit - 1]?.endedAt),
+    )
+  }
+
+  resubmit({ eventId, part }: DeadLetterId): Promise<boolean> {
+    const row = this.rows.find(({ id }) => id === eventId)
+    const reply = part === undefined ? undefined : row?.replies[part]
+    const now = this.#clock.now()
+    if (row === undefined || (part === undefined ? row : reply)?.state !== 'dead') return Promise.resolve(false)
+    if (reply === undefined) {
+      Object.assign(row, { state: 'available', attempt: 0, freshAt: now, availableAt: now })
+      delete row.reason
+      delete row.endedAt
+      return Promise.resolve(true)
+    }
+    const lane = this.#lane(row.botId, row.event.lane)
+    if (this.#pending(lane).length === 0) lane.readyAt = now
+    if (reply.reason === 'outcome_unknown') reply.uuid = randomUUID()
+    Object.assign(reply, { state: 'pending', attempt: 0, refusedCount: 0, storedAt: now })
+    delete reply.reason
+    delete reply.diedAt
+    return Promise.resolve(true)
+  }
+
+  prune({ olderThanMs, limit }: Parameters<InboxStore['prune']>[0]): Promise<number> {
+    const before = this.#clock.now() - olderThanMs
+    const old = this.rows
+      .filter(({ state, endedAt = Infinity }) => state === 'completed' && endedAt < before)
+      .filter(({ replies }) => replies.every(({ state }) => state === 'sent'))
+      .sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
+      .slice(0, limit)
+    for (const row of old) this.rows.splice(this.rows.indexOf(row), 1)
+    return Promise.resolve(old.length)
   }
 
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }> {
-    const open = this.#heads().length
-    return Promise.resolve({ depth: open, oldestAgeMs: 0, dead: this.rows.filter((r) => r.state === 'dead').length })
+    return Promise.resolve({
+      depth: this.#heads().length,
+      oldestAgeMs: 0,
+      dead: this.rows.flatMap(lettersOf).length,
+    })
   }
 
   /** What a lease that ran out does to the work of its owner. */
   rescue(owner: string): void {
-    for (const { row, lane } of this.#heads()) {
+    for (const lane of this.#lanes.values()) {
       if (lane.owner !== owner) continue
       lane.owner = null
       lane.readyAt = this.#clock.now()
-      if (row.state === 'executing') row.state = 'available'
+      for (const row of this.#rowsOf(lane)) if (row.state === 'executing') row.state = 'available'
+      // Only the first can have been tried.
+      for (const { reply } of this.#pending(lane).filter(isClaimed).slice(1)) reply.refusedCount += 1
     }
   }
 
@@ -146,46 +204,79 @@ export class MemoryStore implements InboxStore {
     return row
   }
 
-  /** The first event of each lane that is not over, oldest first. */
-  #heads(): { row: EventRow; lane: LaneRow; botId: string }[] {
-    const heads = new Map<LaneRow, { row: EventRow; lane: LaneRow; botId: string }>()
+  #rowsOf(lane: LaneRow): EventRow[] {
+    return this.rows.filter(({ botId, event }) => this.#lane(botId, event.lane) === lane)
+  }
+
+  #pending(lane: LaneRow): { row: EventRow; reply: ReplyRow }[] {
+    return this.#rowsOf(lane).flatMap((row) =>
+      row.replies.filter(({ state }) => state === 'pending').map((reply) => ({ row, reply })),
+    )
+  }
+
+  /** What each lane gives out next, oldest first: the event whose replies wait, or its first event that is not over. */
+  #heads(): Head[] {
+    const heads = new Map<LaneRow, Head>()
     for (const row of this.rows) {
-      const lane = this.#lane(row.botId, row.event.lane)
-      const isOver =
-        row.state === 'dead' || (row.state === 'completed' && row.replies.every(({ state }) => state !== 'pending'))
-      if (!isOver && !heads.has(lane)) heads.set(lane, { row, lane, botId: row.botId })
+      const { botId } = row
+      const lane = this.#lane(botId, row.event.lane)
+      const isUnsent = row.replies.some(({ state }) => state === 'pending')
+      const isOpen = row.state === 'available' || row.state === 'executing'
+      const known = heads.get(lane)
+      if (isUnsent && (known === undefined || isRunnable(known.row))) {
+        heads.set(lane, { botId, lane, row, dueAt: lane.readyAt })
+      } else if (isOpen && known === undefined) {
+        heads.set(lane, { botId, lane, row, dueAt: row.availableAt })
+      }
     }
     return [...heads.values()]
   }
 
-  #take(row: EventRow, lane: LaneRow, owner: string): Claimed {
+  #recall({ botId, event, recalls }: NewEvent): void {
+    if (recalls === undefined) return
+    const row = this.#find(botId, recalls) ?? this.#add(botId, { ...event, dedupeKey: recalls })
+    if (row.state !== 'available') return
+    Object.assign(row, { state: 'completed', reason: 'recalled', endedAt: this.#clock.now() })
+  }
+
+  #accept({ botId, event, delayMs = 0, dead }: NewEvent): Accepted {
+    const known = this.#find(botId, event.dedupeKey)
+    if (known !== undefined) return { id: known.id, duplicate: true }
+    const row = this.#add(botId, event)
+    row.availableAt += delayMs
+    if (dead !== undefined) Object.assign(row, { state: 'dead', endedAt: row.receivedAt, ...dead })
+    return { id: row.id, duplicate: false }
+  }
+
+  #find(botId: string, dedupeKey: string): EventRow | undefined {
+    return this.rows.find((row) => row.botId === botId && row.event.dedupeKey === dedupeKey)
+  }
+
+  #add(botId: string, event: FeishuEvent): EventRow {
+    const now = this.#clock.now()
+    const times = { receivedAt: now, freshAt: now, availableAt: now }
+    const row: EventRow = { id: ++this.#lastId, botId, event, ...times, state: 'available', attempt: 0, replies: [] }
+    this.rows.push(row)
+    return row
+  }
+
+  #take({ row, lane }: Head, owner: string): Claimed {
     lane.owner = owner
     const { botId, event } = row
-    if (row.state === 'completed') {
-      const pending = row.replies.filter(({ state }) => state === 'pending')
-      for (const reply of pending) reply.attempt += 1
-      return {
-        kind: 'replies',
-        botId,
-        lane: event.lane,
-        replies: pending.map(({ part, messageId, receiver, uuid, msgType, content, attempt }) => ({
-          eventId: row.id,
-          part,
-          messageId,
-          receiver,
-          uuid,
-          msgType,
-          content,
-          attempt,
-          unknownAttempts: 0,
-          ageMs: this.#clock.now() - row.receivedAt,
-        })),
-      }
+    const now = this.#clock.now()
+    if (row.state !== 'available') {
+      const replies = this.#pending(lane).map(({ row: { id: eventId }, reply }) => {
+        reply.attempt += 1
+        const { part, messageId, receiver, uuid, msgType, content, attempt, refusedCount, storedAt } = reply
+        const unknownAttempts = Math.max(0, attempt - 1 - refusedCount)
+        const shown = { messageId, receiver, uuid, msgType, content }
+        return { eventId, part, ...shown, attempt, unknownAttempts, ageMs: now - storedAt }
+      })
+      return { kind: 'replies', botId, lane: event.lane, replies }
     }
     row.state = 'executing'
     row.attempt += 1
     const { type, dedupeKey, payload } = event
-    const ageMs = this.#clock.now() - row.receivedAt
     return {
       kind: 'event',
       id: row.id,
@@ -195,38 +286,43 @@ export class MemoryStore implements InboxStore {
       dedupeKey,
       payload,
       attempt: row.attempt,
-      ageMs,
-      staleMs: ageMs,
+      ageMs: now - row.receivedAt,
+      staleMs: now - row.freshAt,
     }
   }
 
   #unclaim(item: Claimed): void {
     this.#lane(item.botId, item.lane).owner = null
-    const id = item.kind === 'event' ? item.id : item.replies[0]?.eventId
-    const row = this.rows.find((candidate) => candidate.id === id)
-    if (row === undefined) return
-    if (item.kind === 'replies') for (const { part } of item.replies) row.replies[part]!.attempt -= 1
-    else Object.assign(row, { state: 'available', attempt: row.attempt - 1 })
+    const rowOf = (id: number): EventRow | undefined => this.rows.find((candidate) => candidate.id === id)
+    if (item.kind === 'event') {
+      const row = rowOf(item.id)
+      if (row !== undefined) Object.assign(row, { state: 'available', attempt: row.attempt - 1 })
+    } else {
+      for (const { eventId, part } of item.replies) rowOf(eventId)!.replies[part]!.attempt -= 1
+    }
   }
 
   #finish({ id, fence, result }: FinishedEvent): boolean {
     const row = this.rows.find((candidate) => candidate.id === id)
     if (row === undefined) return false
     const lane = this.#lane(row.botId, row.event.lane)
+    const now = this.#clock.now()
     if (row.state !== 'executing' || !holds(fence, lane.owner, row.attempt)) return false
     switch (result.kind) {
       case 'completed':
         row.state = 'completed'
-        row.replies = result.replies.map((reply, part) => ({ ...reply, part, state: 'pending', attempt: 1 }))
+        row.endedAt = now
+        row.replies = result.replies.map((reply, part): ReplyRow => {
+          return { ...reply, part, state: 'pending', attempt: 1, refusedCount: 0, storedAt: now }
+        })
         if (row.replies.length > 0) return true
         break
       case 'retry':
         row.state = 'available'
-        lane.readyAt = this.#clock.now() + result.afterMs
+        row.availableAt = now + result.afterMs
         break
       case 'dead':
-        row.state = 'dead'
-        row.reason = result.reason
+        Object.assign(row, { state: 'dead', endedAt: now, reason: result.reason, error: result.error })
         break
       case 'released':
         row.state = 'available'
@@ -239,24 +335,63 @@ export class MemoryStore implements InboxStore {
 
   #settle({ eventId, part, fence, result }: SettledReply): boolean {
     const row = this.rows.find((candidate) => candidate.id === eventId)
-    const reply = row?.replies.find(({ state }) => state === 'pending')
-    if (row === undefined || reply === undefined || reply.part !== part) return false
+    if (row === undefined) return false
     const lane = this.#lane(row.botId, row.event.lane)
+    const [first, ...behind] = this.#pending(lane).filter(isClaimed)
+    if (first === undefined || first.row !== row || first.reply.part !== part) return false
+    const { reply } = first
     if (!holds(fence, lane.owner, reply.attempt)) return false
-    this.#apply(reply, lane, result)
-    if (row.replies.every(({ state }) => state !== 'pending')) lane.owner = null
-    return true
-  }
-
-  #apply(reply: ReplyRow, lane: LaneRow, result: ReplyResult): void {
     if (result.kind === 'retry') {
       lane.owner = null
       lane.readyAt = this.#clock.now() + result.afterMs
-      return
+      if (result.isRefused) reply.refusedCount += 1
+      // Claimed with it, but nobody tried them.
+      for (const { reply: waited } of behind) waited.refusedCount += 1
+      return true
     }
     reply.state = result.kind
-    if (result.kind === 'dead') reply.reason = result.reason
+    if (result.kind === 'dead') {
+      const { reason, error, logId } = result
+      Object.assign(reply, { reason, error, diedAt: this.#clock.now(), ...(logId === undefined ? {} : { logId }) })
+    }
+    if (behind.length === 0) {
+      lane.owner = null
+      lane.readyAt = this.#clock.now()
+    }
+    return true
   }
+}
+
+function isRunnable({ state }: EventRow): boolean {
+  return state === 'available' || state === 'executing'
+}
+
+function isClaimed({ reply }: { readonly reply: ReplyRow }): boolean {
+  return reply.attempt > 0
+}
+
+function lettersOf({ id: eventId, botId, event, ...row }: EventRow): DeadLetter[] {
+  const { lane, type, dedupeKey, payload } = event
+  const shared = { eventId, botId, lane, type, dedupeKey }
+  const endOf = ({ reason = '', error, attempt }: EventRow | ReplyRow | typeof row) => ({
+    attempt,
+    reason,
+    ...(error === undefined ? {} : { error }),
+  })
+  const letters: DeadLetter[] = row.replies
+    .filter(({ state }) => state === 'dead')
+    .map((reply) => ({
+      kind: 'reply',
+      ...shared,
+      part: reply.part,
+      payload: reply.content,
+      ...endOf(reply),
+      ...(reply.logId === undefined ? {} : { logId: reply.logId }),
+      endedAt: reply.diedAt ?? 0,
+    }))
+  if (row.state === 'dead')
+    letters.push({ kind: 'event', ...shared, payload, ...endOf(row), endedAt: row.endedAt ?? 0 })
+  return letters
 }
 
 function holds(fence: Fence, owner: string | null, attempt: number): boolean {

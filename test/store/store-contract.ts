@@ -213,8 +213,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         const { id, attempt } = await db.claimEvent()
         const result = { kind: 'dead', reason: 'attempts', error: { ...ERROR, message: 'nul \u0000 \ud800' } } as const
         expect(await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result }])).toEqual([true])
-        expect(await db.rows('select state, dead_reason, last_error from feishu_inbox where id = $1', [id])).toEqual([
-          { state: 'dead', dead_reason: 'attempts', last_error: { ...ERROR, message: 'nul \uFFFD \uFFFD' } },
+        expect(await db.rows('select state, reason, last_error from feishu_inbox where id = $1', [id])).toEqual([
+          { state: 'dead', reason: 'attempts', last_error: { ...ERROR, message: 'nul \uFFFD \uFFFD' } },
         ])
         expect((await db.claimEvent()).id).toBeGreaterThan(id)
         expect(await db.store.inbox.summary()).toMatchObject({ depth: 1, dead: 1 })
@@ -292,7 +292,9 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await db.nextDueMs()).toBeGreaterThan(50_000)
         await db.passTime()
         const { replies } = await db.claimReplies('other')
-        const shared = { eventId: id, messageId: 'om_q', msgType: 'text', content: '{"text":"hi"}', attempt: 2 }
+        const { messageId, receiver, msgType, content } = reply({ messageId: 'om_q' })
+        const counts = { attempt: 2, unknownAttempts: 0, ageMs: expect.any(Number) }
+        const shared = { eventId: id, messageId, receiver, msgType, content, ...counts }
         expect(replies).toEqual([
           { ...shared, part: 1, uuid: 'uuid_1' },
           { ...shared, part: 2, uuid: 'uuid_2' },
@@ -317,8 +319,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(
           await db.store.inbox.settle([{ eventId: id, part: 0, fence: { owner: 'me', attempt: 1 }, result }]),
         ).toEqual([true])
-        expect(await db.rows('select state, dead_reason, last_error, log_id from feishu_outbox')).toEqual([
-          { state: 'dead', dead_reason: 'refused', last_error: ERROR, log_id: 'log_1' },
+        expect(await db.rows('select state, reason, last_error, log_id from feishu_outbox')).toEqual([
+          { state: 'dead', reason: 'refused', last_error: ERROR, log_id: 'log_1' },
         ])
         expect(await db.store.inbox.summary()).toMatchObject({ depth: 1, dead: 1 })
         expect((await db.claimEvent()).id).toBeGreaterThan(id)

@@ -15,6 +15,8 @@ export function lateInbox(current: () => Store | undefined): InboxStore {
     finish: async (finished) => await inbox().finish(finished),
     settle: async (settled) => await inbox().settle(settled),
     deadLetters: async (page) => await inbox().deadLetters(page),
+    resubmit: async (letter) => await inbox().resubmit(letter),
+    prune: async (query) => await inbox().prune(query),
     summary: async () => await inbox().summary(),
   }
 }

@@ -41,7 +41,7 @@ describe.each([
   beforeAll(async () => {
     if (!isThere) return
     folder = await mkdtemp(join(tmpdir(), 'feishu-supervisor-drill-'))
-    simulator = await launchSimulator({ timeScale: 0.02, ackDeadlineMs: 1_000, apps: [APP] })
+    simulator = await launchSimulator({ timeScale: 0.012, ackDeadlineMs: 1_000, apps: [APP] })
     const backoff = { firstMs: 50, maxMs: 500 }
     options = {
       dataDir: folder,
@@ -65,16 +65,16 @@ describe.each([
 
   it.skipIf(!isThere).each(CRASH_POINTS)(
     'at %s loses, doubles and reorders nothing',
-    { timeout: 60_000 },
+    { timeout: 90_000 },
     async (at) => {
-      const doomed = await start({ at, nth: 2 })
+      const doomed = await start({ at, nth: 1 })
       await simulator.client.startTraffic({ chats: CHATS, count: MESSAGES, perSecond: 100, textPrefix: at })
       await doomed.exited
       expect(doomed.signalCode).toBe('SIGKILL')
 
       const successor = await start()
       answered += MESSAGES
-      await simulator.client.waitForReplies({ count: answered, timeoutMs: 40_000 })
+      await simulator.client.waitForReplies({ count: answered, timeoutMs: 60_000 })
       const { complaints, ...figures } = judge(await simulator.client.history(), [])
       expect(complaints).toEqual([])
       expect(figures).toMatchObject({ replied: answered, lost: 0, duplicated: 0, reordered: 0 })

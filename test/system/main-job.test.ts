@@ -112,7 +112,9 @@ it('goes on acknowledging and answering while the host thread is blocked', async
   await supervisor.start()
   await addConnected(supervisor, ADA, simulator.url)
 
-  await simulator.client.startTraffic({ chats: [{ appId: ADA.appId, chatId: 'oc_1' }], count: 30, intervalMs: 50 })
+  // Feishu takes five messages a second per chat.
+  const chats = Array.from({ length: 10 }, (_, index) => ({ appId: ADA.appId, chatId: `oc_${index}` }))
+  await simulator.client.startTraffic({ chats, count: 30, intervalMs: 50 })
   const from = Date.now()
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000)
   const until = Date.now()

@@ -16,7 +16,7 @@ with dead as (
   from feishu_outbox o join feishu_inbox i on i.id = o.inbox_id where o.state = 'dead'
 ), page as (
   select * from dead where $3::float8 is null or ended_at < $3
-  order by ended_at desc offset $2::int rows fetch first ($1::int) rows with ties
+  order by ended_at desc offset ($2::int) rows fetch first ($1::int) rows with ties
 )
 select * from page order by ended_at desc, id desc, part`,
 }

@@ -11,7 +11,7 @@ export const PRUNE: Statement = {
   text: `
 with old as materialized (
   select i.id from feishu_inbox i
-  where i.state = 'completed' and i.finished_at < now() - $1::float8 * interval '1 ms'
+  where i.state = 'completed' and i.finished_at <= now() - $1::float8 * interval '1 ms'
     and not exists (select from feishu_outbox o where o.inbox_id = i.id and o.state <> 'sent')
   order by i.finished_at limit $2::int
   for update of i skip locked

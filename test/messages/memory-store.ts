@@ -154,7 +154,7 @@ export class MemoryStore implements InboxStore {
   prune({ olderThanMs, limit }: Parameters<InboxStore['prune']>[0]): Promise<number> {
     const before = this.#clock.now() - olderThanMs
     const old = this.rows
-      .filter(({ state, endedAt = Infinity }) => state === 'completed' && endedAt < before)
+      .filter(({ state, endedAt = Infinity }) => state === 'completed' && endedAt <= before)
       .filter(({ replies }) => replies.every(({ state }) => state === 'sent'))
       .sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
       .slice(0, limit)

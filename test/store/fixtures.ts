@@ -127,6 +127,19 @@ export class StoreDriver {
     await this.rows('update feishu_lanes set ready_at = now() where ready_at is not null')
   }
 
+  /** Lets `ms` pass for everything stored, without waiting. */
+  async age(ms: number): Promise<void> {
+    const columns = {
+      feishu_inbox: ['created_at', 'received_at', 'available_at', 'finished_at', 'resubmitted_at'],
+      feishu_outbox: ['created_at', 'sent_at', 'died_at'],
+      feishu_lanes: ['ready_at'],
+    }
+    for (const [table, names] of Object.entries(columns)) {
+      const changes = names.map((name) => `${name} = ${name} - $1::float8 * interval '1 ms'`)
+      await this.rows(`update ${table} set ${changes.join(', ')}`, [ms])
+    }
+  }
+
   /** Everything the inbox holds, to show that a statement changed nothing. */
   async everything(): Promise<string> {
     const inbox = await this.rows('select * from feishu_inbox order by id')

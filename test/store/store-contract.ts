@@ -4,6 +4,7 @@ import { createBotStore } from '../../src/store/bots.ts'
 import { Inbox } from '../../src/store/inbox.ts'
 import { SecretBox } from '../../src/store/secrets.ts'
 import type { EventResult, Fence, ReplyResult } from '../../src/store/store.ts'
+import { describeInbox } from './inbox-contract.ts'
 import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from './fixtures.ts'
 
 const ERROR = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
@@ -20,6 +21,16 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     })
     afterAll(() => opened?.close())
     beforeEach(() => db.clear())
+
+    describeInbox(`on ${name}`, () => ({
+      inbox: db.store.inbox,
+      age: (ms) => db.age(ms),
+      rescue: (owner) => db.store.instances.release(owner),
+      async expectIdle() {
+        const busy = 'pending <> 0 or unsent <> 0 or resubmitted <> 0 or owner is not null or ready_at is not null'
+        expect(await db.rows(`select * from feishu_lanes where ${busy}`)).toEqual([])
+      },
+    }))
 
     describe('accept', () => {
       it('stores events in the given order', async () => {
@@ -464,6 +475,22 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       })
     })
 
+    it('forgets replies and idle lanes with their events, and no other lane', async () => {
+      await db.accept({ lane: 'idle' }, { lane: 'busy' })
+      for (const item of await db.claim()) {
+        if (item.kind !== 'event') throw new Error('no replies were stored')
+        await db.complete(item, [reply()])
+        await db.sent(item.id, 0, { owner: 'me', attempt: 1 })
+      }
+      await db.age(86_400_000)
+      const [waiting] = await db.accept({ lane: 'busy' })
+      expect(await db.store.inbox.prune({ olderThanMs: 86_400_000, limit: 10 })).toBe(2)
+      expect(await db.rows('select id from feishu_inbox')).toEqual([{ id: waiting?.id }])
+      expect(await db.rows('select * from feishu_outbox')).toEqual([])
+      expect(await db.rows('select lane, pending from feishu_lanes')).toEqual([{ lane: 'busy', pending: 1 }])
+      expect(await db.claimEvent()).toMatchObject({ id: waiting?.id })
+    })
+
     describe('an answer that got lost', () => {
       /** An inbox whose next statement is carried out but not answered. */
       function losing(): { inbox: Inbox; loseNext: () => void } {
@@ -495,6 +522,19 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await expect(inbox.claim(claim)).rejects.toThrow('terminated')
         expect(await inbox.claim(claim)).toMatchObject({ items: [{ kind: 'event', attempt: 1 }] })
         expect((await inbox.claim(claim)).items).toEqual([])
+      })
+
+      it('of a claim of replies: none of them counts as tried', async () => {
+        const { inbox, loseNext } = losing()
+        await db.accept({})
+        const { id } = await db.claimEvent()
+        await db.complete({ id, attempt: 1 }, [reply(), reply()])
+        await db.retryReply(id, 0, { owner: 'me', attempt: 1 }, 0)
+        const claim = { owner: 'me', limit: 1, excludeBotIds: [] }
+        loseNext()
+        await expect(inbox.claim(claim)).rejects.toThrow('terminated')
+        const [item] = (await inbox.claim(claim)).items
+        expect(item).toMatchObject({ replies: [{ unknownAttempts: 0 }, { unknownAttempts: 0 }] })
       })
 
       it('of finish and settle: the repeated call finds its result', async () => {

@@ -8,6 +8,8 @@ import type { HandlerRef } from './protocol/chat.ts'
 import type { ResolvedOptions } from './protocol/host.ts'
 
 const ms = z.int().min(0).max(2_147_483_647)
+/** Ten years. */
+const MAX_RETENTION_MS = 315_360_000_000
 const count = z.int().min(1)
 
 const backoff = (defaults: BackoffPolicy) =>
@@ -116,6 +118,12 @@ const schema = z.strictObject({
        * the about 7 h after which Feishu makes its last redelivery.
        */
       maxAgeMs: ms.default(43_200_000),
+      /** Events of one bot that may begin per second in the long run; more are stored and begin later. Default 50. */
+      inboundPerSecond: count.default(50),
+      /** Events above that which begin at once. Default 200. */
+      inboundBurst: count.default(200),
+      /** How long finished events are kept; dead letters stay. Default and least 24 h: Feishu redelivers for about 7 h, and a redelivery must be known as one. */
+      retentionMs: z.int().min(86_400_000).max(MAX_RETENTION_MS).default(86_400_000),
       /** What a press on a card shows when the handler takes longer than Feishu waits. Default `Working on it…`. */
       cardPendingText: z.string().min(1).default('Working on it…'),
       /** How long this instance's claims outlive it if it dies without a word. Default 15 000. */

@@ -6,7 +6,7 @@ import { createRoutes } from '../http/routes.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
 import type { EventMap } from '../protocol/events.ts'
 import type { BotRecord, HostSignal, PackagePaths, ResolvedOptions, Result } from '../protocol/host.ts'
-import type { DeadLetter } from '../protocol/message.ts'
+import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../protocol/message.ts'
 import type { BotStatus, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
 import { type NewBotOptions, resolveNewBot } from './new-bot.ts'
 import { packagePaths } from './package-paths.ts'
@@ -146,12 +146,33 @@ export class FeishuSupervisor {
   }
 
   /**
-   * What was given up, newest first, at most `limit` (1 to 100, default 20) from `offset` on: events with their
-   * payload, replies with their content. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   * What was given up, newest first: events with their payload, replies with their content. About `limit` (1 to
+   * 100, default 20) from `offset` on, or from what ended before `before`; what ended at the same instant stays
+   * together. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
-  async deadLetters({ limit = 20, offset = 0 } = {}): Promise<readonly DeadLetter[]> {
-    const page = { limit: Math.min(100, Math.max(1, limit)), offset: Math.max(0, offset) }
+  async deadLetters({ limit = 20, offset = 0, before }: Partial<DeadLetterPage> = {}): Promise<readonly DeadLetter[]> {
+    const page = {
+      limit: Math.min(100, Math.max(1, limit)),
+      offset: Math.max(0, offset),
+      ...(before === undefined ? {} : { before }),
+    }
     return value(await this.#thread.call('deadLetters', ORDER_DEADLINE_MS, (remote) => remote.deadLetters(page)))
+  }
+
+  /**
+   * Puts a dead letter back: the event is handled again as if it were new, or with `part` that reply is sent again.
+   * A reply of which it is not known whether Feishu showed it may then be there twice. Rejects with
+   * `DEAD_LETTER_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  async resubmit({ eventId, part }: DeadLetterId): Promise<void> {
+    const letter = { eventId, ...(part === undefined ? {} : { part }) }
+    const isBack = value(await this.#thread.call('resubmit', ORDER_DEADLINE_MS, (remote) => remote.resubmit(letter)))
+    if (isBack) return
+    const what = part === undefined ? `event ${eventId}` : `part ${part} of event ${eventId}`
+    throw new FeishuSupervisorError(
+      'DEAD_LETTER_NOT_FOUND',
+      `${what} is not a dead letter: deadLetters() lists those there are`,
+    )
   }
 
   /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */

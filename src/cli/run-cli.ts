@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { addBot, listBots } from './bots.ts'
+import { listDeadLetters, resubmitDeadLetter } from './dead-letters.ts'
 import { demo } from './demo/demo.ts'
 import { readEnvironment } from './environment.ts'
 import { start } from './start.ts'
@@ -33,6 +34,25 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .command('list')
     .description('print one JSON line per bot')
     .action(() => listBots(readEnvironment(process.env)))
+
+  const deadLetters = program
+    .command('dead-letters')
+    .description(
+      'events and replies that were given up; a `start` with the embedded database has to be stopped meanwhile',
+    )
+  deadLetters
+    .command('list')
+    .description('print one JSON line per dead letter, newest first, with its payload')
+    .option('--limit <count>', 'how many, 1 to 100; default: 20')
+    .option('--before <time>', 'only older ones: the endedAt of the last line seen, or a date and time')
+    .action((options: { limit?: string; before?: string }) => listDeadLetters(readEnvironment(process.env), options))
+  deadLetters
+    .command('resubmit <eventId>')
+    .description('run an event again, or with --part send one reply of it again')
+    .option('--part <number>', 'the part of the dead letter, for a reply')
+    .action((eventId: string, options: { part?: string }) =>
+      resubmitDeadLetter(readEnvironment(process.env), eventId, options),
+    )
 
   try {
     await program.parseAsync(argv)

@@ -26,7 +26,9 @@ export const ERROR_CODES = {
   CONNECTION_LIMIT: { actor: 'operator', retryable: true },
   REPLY_FAILED: { actor: 'network', retryable: true },
   REPLY_REFUSED: { actor: 'operator', retryable: false },
+  PAYLOAD_TOO_LARGE: { actor: 'operator', retryable: false },
   OUTCOME_UNKNOWN: { actor: 'operator', retryable: false },
+  DEAD_LETTER_NOT_FOUND: { actor: 'operator', retryable: false },
   MESSAGE_EXPIRED: { actor: 'operator', retryable: false },
   INTERNAL: { actor: 'us', retryable: false },
 } as const satisfies Record<string, { actor: string; retryable: boolean }>

@@ -1,30 +1,37 @@
+import { type Clock, systemClock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { MessageEvent } from '../protocol/events.ts'
+import { CARD_ACTION_TYPE } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
-import type { Accepted, InboxStore } from '../store/store.ts'
+import type { Accepted, InboxStore, NewEvent } from '../store/store.ts'
+import { readEnvelope, text } from './envelope.ts'
 import { GroupCommit } from './group-commit.ts'
+import type { InboundLimit } from './inbound-limit.ts'
 
 export interface IntakeDeps {
   readonly inbox: Pick<InboxStore, 'accept'>
   readonly maxBatch: number
   readonly maxWaiting: number
+  /** Without it nothing is delayed. */
+  readonly limit?: InboundLimit
+  /** Named where an event is too large. */
+  readonly maxPayloadBytes?: number
+  readonly clock?: Pick<Clock, 'now'>
   readonly emit: (event: MessageEvent) => void
   /** New events are in the database. */
   readonly onCommitted: () => void
 }
 
-interface BotEvent {
-  readonly botId: string
-  readonly event: FeishuEvent
-}
+const RECALL_TYPE = 'im.message.recalled_v1'
 
 /**
- * The way in: whoever awaits `accept` may acknowledge the event to Feishu, and nobody else may.
+ * The way in: whoever awaits `accept` may acknowledge the event to Feishu, and nobody else may. What is too
+ * much or too large is stored too, to be handled later or not at all.
  */
 export class Intake {
   readonly #deps: IntakeDeps
-  readonly #commits: GroupCommit<BotEvent, Accepted>
+  readonly #commits: GroupCommit<NewEvent, Accepted>
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
@@ -39,17 +46,45 @@ export class Intake {
     if (this.#commits.waitingCount >= this.#deps.maxWaiting) {
       throw new FeishuSupervisorError('INTAKE_FULL', `${this.#deps.maxWaiting} events wait for storage already`)
     }
-    const accepted = await this.#commits.add({ botId, event })
+    const accepted = await this.#commits.add(this.#admit(botId, event))
     const { id, duplicate } = accepted
     this.#deps.emit({ stage: 'received', botId, eventId: id, type: event.type, duplicate })
     return accepted
   }
 
-  async #store(batch: readonly BotEvent[]): Promise<Accepted[]> {
+  /** What becomes of the event besides being stored. */
+  #admit(botId: string, event: FeishuEvent): NewEvent {
+    const { limit, maxPayloadBytes, clock = systemClock } = this.#deps
+    const { oversizeBytes, type } = event
+    if (oversizeBytes !== undefined) return { botId, event, dead: tooLarge(oversizeBytes, maxPayloadBytes) }
+    // Somebody waits for the answer to a press on a card, and nobody presses that fast.
+    const delayMs = type === CARD_ACTION_TYPE ? 0 : (limit?.take(botId, clock.now()) ?? 0)
+    const recalled = type === RECALL_TYPE ? recalledMessageOf(botId, event) : ''
+    return {
+      botId,
+      event,
+      ...(delayMs === 0 ? {} : { delayMs }),
+      ...(recalled === '' ? {} : { recalls: `m:${recalled}` }),
+    }
+  }
+
+  async #store(batch: readonly NewEvent[]): Promise<Accepted[]> {
     crashPoint('persist.before')
     const accepted = await this.#deps.inbox.accept(batch)
     crashPoint('persist.after')
     if (accepted.some(({ duplicate }) => !duplicate)) this.#deps.onCommitted()
     return accepted
   }
+}
+
+function tooLarge(bytes: number, maxBytes: number | undefined): NonNullable<NewEvent['dead']> {
+  const limit = maxBytes === undefined ? 'the limit' : `the limit of ${maxBytes} (connection.maxPayloadBytes)`
+  const message = `the event has ${bytes} bytes, more than ${limit}; only its beginning was kept`
+  return { reason: 'payload_too_large', error: { code: 'PAYLOAD_TOO_LARGE', message, retryable: false } }
+}
+
+/** Empty if the event does not say. */
+function recalledMessageOf(botId: string, { payload, createdAt }: FeishuEvent): string {
+  const envelope = readEnvelope(botId, payload, createdAt)
+  return envelope.kind === 'bad' ? '' : text(envelope.base.raw['message_id'])
 }

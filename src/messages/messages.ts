@@ -8,8 +8,10 @@ import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { InboundLimit } from './inbound-limit.ts'
 import { Intake } from './intake.ts'
 import { MESSAGES_DEFAULTS, type MessagesOptions } from './options.ts'
+import { Retention } from './retention.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
@@ -75,6 +77,9 @@ export function createMessages(deps: MessagesDeps): Messages {
     inbox,
     maxBatch: options.maxBatch,
     maxWaiting: options.maxWaiting,
+    limit: new InboundLimit({ perSecond: options.inboundPerSecond, burst: options.inboundBurst }),
+    maxPayloadBytes: options.maxPayloadBytes,
+    clock,
     emit,
     onCommitted: () => dispatcher.wake(),
   })
@@ -86,6 +91,8 @@ export function createMessages(deps: MessagesDeps): Messages {
     answerMs: options.cardAnswerMs,
     pendingText: options.cardPendingText,
   })
+  const { retentionMs: keepMs, retentionEveryMs: everyMs } = options
+  const retention = new Retention({ inbox, keepMs, everyMs, clock })
   return {
     async accept(botId, event) {
       if (event.type === CARD_ACTION_TYPE) return await cards.accept(botId, event)
@@ -95,8 +102,12 @@ export function createMessages(deps: MessagesDeps): Messages {
     async start() {
       kinds = await pool.probe(handler, options.probeTimeoutMs)
       dispatcher.start(kinds)
+      retention.start()
     },
-    stop: (graceMs) => dispatcher.stop(graceMs),
+    async stop(graceMs) {
+      retention.stop()
+      await dispatcher.stop(graceMs)
+    },
     wake: () => dispatcher.resume(),
     stats: () => pool.stats,
   }

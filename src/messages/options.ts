@@ -25,6 +25,16 @@ export interface MessagesOptions {
   readonly repliesPerBotPerSecond: number
   /** A message older than this at its first run becomes a dead letter; 0: never. Default 12 h: Feishu's last redelivery comes after about 7 h. */
   readonly maxAgeMs: number
+  /** Events of one bot that may begin per second in the long run; more are stored and begin later. Default 50. */
+  readonly inboundPerSecond: number
+  /** Events above that which begin at once. Default 200. */
+  readonly inboundBurst: number
+  /** Named where an event is too large; the bot worker measures. Default 1 MiB. */
+  readonly maxPayloadBytes: number
+  /** Finished events are kept for so long. Default 24 h. */
+  readonly retentionMs: number
+  /** Older ones are looked for this often. Default 10 min. */
+  readonly retentionEveryMs: number
   /** A card is answered by then, with a toast if the handler is not ready; Feishu allows 3 s in all. Default 2 300. */
   readonly cardAnswerMs: number
   /** That toast's text. Default `Working on it…`. */
@@ -55,6 +65,11 @@ export const MESSAGES_DEFAULTS = {
   repliesPerChatPerSecond: 5,
   repliesPerBotPerSecond: 50,
   maxAgeMs: 43_200_000,
+  inboundPerSecond: 50,
+  inboundBurst: 200,
+  maxPayloadBytes: 1_048_576,
+  retentionMs: 86_400_000,
+  retentionEveryMs: 600_000,
   cardAnswerMs: 2_300,
   cardPendingText: 'Working on it…',
   sendTimeoutMs: 60_000,

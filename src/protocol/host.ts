@@ -5,7 +5,7 @@ import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ConnectionOptions } from './boot.ts'
 import type { HandlerRef } from './chat.ts'
 import type { NamedEvent } from './events.ts'
-import type { DeadLetter } from './message.ts'
+import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
 import type { SupervisorReport } from './status.ts'
 
 /** Built files and folders the supervisor thread needs; only the host knows where the package is. */
@@ -28,6 +28,9 @@ export interface HandlingOptions {
   readonly repliesPerChatPerSecond: number
   readonly repliesPerBotPerSecond: number
   readonly maxAgeMs: number
+  readonly inboundPerSecond: number
+  readonly inboundBurst: number
+  readonly retentionMs: number
   readonly cardPendingText: string
   readonly leaseMs: number
 }
@@ -86,7 +89,9 @@ export interface HostControl {
   /** Stores the bot and starts it, if bots are started. */
   addBot(bot: BotInput): Promise<Result<BotRecord>>
   listBots(): Promise<Result<readonly BotRecord[]>>
-  deadLetters(page: { limit: number; offset: number }): Promise<Result<readonly DeadLetter[]>>
+  deadLetters(page: DeadLetterPage): Promise<Result<readonly DeadLetter[]>>
+  /** False when there is no such dead letter. */
+  resubmit(letter: DeadLetterId): Promise<Result<boolean>>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }

@@ -3,9 +3,11 @@ import { deferred } from '../../src/core/deferred.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
-import type { Accepted } from '../../src/store/store.ts'
+import type { Accepted, NewEvent } from '../../src/store/store.ts'
 import { messageEvent } from './dispatcher-bench.ts'
-import { settle } from './fake-clock.ts'
+import { InboundLimit } from '../../src/messages/inbound-limit.ts'
+import type { FeishuEvent } from '../../src/protocol/message.ts'
+import { FakeClock, settle } from './fake-clock.ts'
 
 type Batch = { keys: string[]; answer(accepted?: Accepted[]): void; fail(error: unknown): void }
 
@@ -119,5 +121,79 @@ describe('intake', () => {
     await settle()
     batches[2]!.answer()
     await expect(later).resolves.toMatchObject({ duplicate: false })
+  })
+})
+
+describe('what intake makes of an event', () => {
+  function admitting({ perSecond = 50, burst = 200 } = {}) {
+    const clock = new FakeClock()
+    const stored: NewEvent[] = []
+    const subject = new Intake({
+      maxBatch: 10,
+      maxWaiting: 10,
+      limit: new InboundLimit({ perSecond, burst }),
+      maxPayloadBytes: 1_000,
+      clock,
+      emit: () => {},
+      onCommitted: () => {},
+      inbox: {
+        accept(items) {
+          stored.push(...items)
+          return Promise.resolve(items.map((_item, id) => ({ id, duplicate: false })))
+        },
+      },
+    })
+    const accept = async (event: Partial<FeishuEvent>, botId = 'a') => {
+      await subject.accept(botId, { ...messageEvent('c', `${stored.length}`), ...event })
+      return stored.at(-1)
+    }
+    return { accept, clock }
+  }
+  const recallOf = (payload: unknown): Partial<FeishuEvent> => ({
+    type: 'im.message.recalled_v1',
+    payload: JSON.stringify(payload),
+  })
+
+  it('delays what is over the limit of its bot, and nothing of another', async () => {
+    const { accept, clock } = admitting({ perSecond: 2, burst: 1 })
+    expect(await accept({})).not.toHaveProperty('delayMs')
+    expect(await accept({})).toMatchObject({ delayMs: 500 })
+    expect(await accept({})).toMatchObject({ delayMs: 1_000 })
+    expect(await accept({}, 'b')).not.toHaveProperty('delayMs')
+    await clock.advance(1_500)
+    expect(await accept({})).not.toHaveProperty('delayMs')
+  })
+
+  it('never delays a press on a card', async () => {
+    const { accept } = admitting({ perSecond: 1, burst: 1 })
+    await accept({})
+    for (let n = 0; n < 3; n++) expect(await accept({ type: 'card.action.trigger' })).not.toHaveProperty('delayMs')
+  })
+
+  it('buries what is too large, naming size and limit', async () => {
+    const { accept } = admitting()
+    const { dead } = (await accept({ oversizeBytes: 2_345 })) ?? {}
+    expect(dead).toMatchObject({ reason: 'payload_too_large', error: { code: 'PAYLOAD_TOO_LARGE', retryable: false } })
+    expect(dead?.error.message).toMatch(/2345 bytes.* 1000 \(connection\.maxPayloadBytes\)/)
+    expect(await accept({})).not.toHaveProperty('dead')
+  })
+
+  it('reads from a recall which message it takes back', async () => {
+    const { accept } = admitting()
+    expect(await accept(recallOf({ event: { message_id: 'om_1' } }))).toMatchObject({ recalls: 'm:om_1' })
+    expect(await accept({ payload: JSON.stringify({ event: { message_id: 'om_1' } }) })).not.toHaveProperty('recalls')
+  })
+
+  it.each([{}, { event: {} }, { event: { message_id: 7 } }, { event: { message_id: '' } }, null, { event: null }])(
+    'stores a recall that does not say: %j',
+    async (payload) => {
+      const { accept } = admitting()
+      expect(await accept(recallOf(payload))).not.toHaveProperty('recalls')
+    },
+  )
+
+  it('stores a recall that is no JSON', async () => {
+    const { accept } = admitting()
+    expect(await accept({ ...recallOf(0), payload: '{"event":' })).not.toHaveProperty('recalls')
   })
 })

@@ -83,7 +83,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     random,
     emit: (event) => emit({ kind: 'message', event }),
     onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
-    options: options.messages,
+    options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
   const keeper = new StoreKeeper({
@@ -166,6 +166,14 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
 
     async deadLetters(page) {
       return await result(() => openedStore().inbox.deadLetters(page))
+    },
+
+    async resubmit(letter) {
+      return await result(async () => {
+        const isBack = await openedStore().inbox.resubmit(letter)
+        if (isBack) messages.wake()
+        return isBack
+      })
     },
 
     async listBots() {

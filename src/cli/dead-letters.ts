@@ -1,0 +1,50 @@
+import { FeishuSupervisorError } from '../core/errors.ts'
+import type { CliConfig } from './environment.ts'
+import { withStore } from './with-store.ts'
+
+/** `dead-letters list`: one JSON line per dead letter, newest first. */
+export async function listDeadLetters(
+  { options }: CliConfig,
+  flags: { limit?: string; before?: string },
+): Promise<void> {
+  const page = {
+    ...(flags.limit === undefined ? {} : { limit: wholeNumber('--limit', flags.limit) }),
+    ...(flags.before === undefined ? {} : { before: instant(flags.before) }),
+  }
+  await withStore(options, async (supervisor) => {
+    for (const letter of await supervisor.deadLetters(page)) process.stdout.write(`${JSON.stringify(letter)}\n`)
+  })
+}
+
+/** `dead-letters resubmit`: puts one back and prints which. */
+export async function resubmitDeadLetter(
+  { options }: CliConfig,
+  eventIdText: string,
+  flags: { part?: string },
+): Promise<void> {
+  const letter = {
+    eventId: wholeNumber('the event id', eventIdText),
+    ...(flags.part === undefined ? {} : { part: wholeNumber('--part', flags.part) }),
+  }
+  await withStore(options, async (supervisor) => {
+    await supervisor.resubmit(letter)
+    process.stdout.write(`${JSON.stringify({ ...letter, resubmitted: true })}\n`)
+  })
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new FeishuSupervisorError('CONFIG_INVALID', `${name}: expected a whole number, not ${JSON.stringify(text)}`)
+  }
+  return Number(text)
+}
+
+/** Milliseconds as `endedAt` has them, fractions included, or a date and time. */
+function instant(text: string): number {
+  const at = /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isFinite(at)) return at
+  throw new FeishuSupervisorError(
+    'CONFIG_INVALID',
+    `--before: expected the endedAt of a dead letter or a time like 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}`,
+  )
+}

@@ -1,0 +1,37 @@
+export interface InboundLimitOptions {
+  /** Events of one bot that are handled per second in the long run. */
+  readonly perSecond: number
+  /** Events above that which are handled at once. */
+  readonly burst: number
+}
+
+interface Bucket {
+  at: number
+  /** Events taken in and not yet paid for by time; above `burst` they wait. */
+  level: number
+}
+
+/**
+ * How fast one bot's events may begin: a token bucket per bot. What is over the limit is delayed, not refused,
+ * so that a flood of one bot reaches the handlers at a steady pace. Pure: the caller brings the time.
+ */
+export class InboundLimit {
+  readonly #options: InboundLimitOptions
+  readonly #buckets = new Map<string, Bucket>()
+
+  constructor(options: InboundLimitOptions) {
+    this.#options = options
+  }
+
+  /** Counts one event of the bot and answers in how many milliseconds it may begin. Never less than for the one before. */
+  take(botId: string, now: number): number {
+    const { perSecond, burst } = this.#options
+    const bucket = this.#buckets.get(botId) ?? { at: now, level: 0 }
+    // A clock that was set back pays for nothing, and does not make anybody wait for the difference.
+    const paid = (Math.max(0, now - bucket.at) / 1_000) * perSecond
+    bucket.level = Math.max(0, bucket.level - paid) + 1
+    bucket.at = now
+    this.#buckets.set(botId, bucket)
+    return Math.max(0, Math.ceil(((bucket.level - burst) / perSecond) * 1_000))
+  }
+}

@@ -68,7 +68,7 @@ const supervisor = { name: 'supervisor', packages: 'external' }
 
 for (const entry of [bot, chat, pglite, supervisor]) await bundle(entry, 'dist/workers', false)
 // The same threads with crash points and planted bugs, for tests and chaos; not in the package.
-for (const entry of [bot, supervisor]) await bundle(entry, 'dist/drill', true)
+for (const entry of [bot, pglite, supervisor]) await bundle(entry, 'dist/drill', true)
 await build({
   entryPoints: ['test/chaos/chaos.ts'],
   outfile: 'dist/drill/chaos.mjs',

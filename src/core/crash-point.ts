@@ -9,6 +9,8 @@ export const CRASH_POINTS = [
   'persist.after',
   'ack.before',
   'ack.after',
+  'answer.before',
+  'answer.after',
   'claim.after',
   'handler.after',
   'complete.after',
@@ -30,6 +32,10 @@ export interface Drill {
   readonly plant?: PlantedBug
 }
 
+/** What a drill may do to the embedded database while it runs: end its thread, or lose its next answers with their connection. */
+export type DatabaseFault = { readonly kind: 'end' } | { readonly kind: 'cut'; readonly answers: number }
+
+/** Names the environment data, and the BroadcastChannel for faults. */
 export const DRILL_KEY = 'feishu-supervisor.drill'
 
 /** True in the builds for drills only; build.mjs sets it, and leaves the code below out of all others. */
@@ -55,6 +61,14 @@ export function crashPointAfterTurn(name: CrashPoint): void {
 export function isPlanted(bug: PlantedBug): boolean {
   if (typeof FEISHU_DRILLS === 'undefined' || !FEISHU_DRILLS) return false
   return drill().plant === bug
+}
+
+/** Calls `onFault` for every fault ordered from another thread of this process. */
+export function onDatabaseFault(onFault: (fault: DatabaseFault) => void): void {
+  if (typeof FEISHU_DRILLS === 'undefined' || !FEISHU_DRILLS) return
+  const channel = new BroadcastChannel(DRILL_KEY)
+  channel.addEventListener('message', (event) => onFault((event as Event & { data: DatabaseFault }).data))
+  channel.unref()
 }
 
 function drill(): Drill {

@@ -193,5 +193,6 @@ function drilled(statement: Statement): Statement {
     .replace(' and l.owner = i.owner\n', '\n')
     .replace(' and e.state = t.state and e.owner = t.owner and e.attempt = t.attempt', '')
     .replace(' and o.state = t.state and o.attempt = t.attempt', '')
+  if (text === statement.text) throw new Error(`${statement.name} has no fence to take away`)
   return { name: `${statement.name}_unfenced`, text }
 }

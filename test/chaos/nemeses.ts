@@ -27,6 +27,9 @@ interface Nemesis {
   strike(arena: Arena): Promise<void>
 }
 
+/** Of the chat pool; as many slow messages keep it busy. */
+export const THREADS = 2
+
 const BOTH = ['pglite', 'postgres'] as const
 const POSTGRES = ['postgres'] as const
 
@@ -96,27 +99,27 @@ export const NEMESES = [
   {
     name: 'database',
     kind: 'fault',
-    stores: POSTGRES,
+    stores: BOTH,
     async strike(arena) {
+      if (arena.proxy === undefined) return await arena.host.order('harmDatabase', { kind: 'end' })
       await arena.database?.stop('crash')
       await arena.pause(500)
       await arena.database?.start()
     },
   },
   {
-    // The first process sleeps longer than its lease, wakes up in the middle of work that a second one has taken over.
+    // The first process sleeps longer than its lease, and wakes up while a second one does its work over again.
     name: 'takeover',
     kind: 'kill',
     stores: POSTGRES,
     async strike(arena) {
-      for (let count = 0; count < 6; count += 1) await arena.say('slow')
+      for (let thread = 0; thread < THREADS; thread += 1) await arena.say('slow')
       await arena.pause(150)
       const first = arena.host
       await first.kill('SIGSTOP')
-      await arena.secondHost()
-      await arena.pause(2_500)
+      await untilBusy(await arena.secondHost(), arena)
       await first.kill('SIGCONT')
-      await arena.pause(1_000)
+      await arena.pause(1_500)
       await first.kill()
     },
   },
@@ -124,8 +127,11 @@ export const NEMESES = [
   {
     name: 'cut-after-commit',
     kind: 'fault',
-    stores: POSTGRES,
-    strike: async ({ proxy }) => proxy?.cutAfterNextAnswers(3),
+    stores: BOTH,
+    async strike({ proxy, host }) {
+      if (proxy === undefined) await host.order('harmDatabase', { kind: 'cut', answers: 3 })
+      else proxy.cutAfterNextAnswers(3)
+    },
   },
   {
     name: 'latency',
@@ -138,6 +144,16 @@ export const NEMESES = [
     },
   },
 ] as const satisfies readonly Nemesis[]
+
+/** Busy at several looks in a row: with slow work, not with one of the fast messages that flow all the time. */
+async function untilBusy(host: HostProcess, { pause }: Arena): Promise<void> {
+  let looks = 0
+  for (const until = Date.now() + 6_000; looks < 4 && Date.now() < until; ) {
+    await pause(50)
+    const { busy } = (await host.order('status')).pool
+    looks = busy > 0 ? looks + 1 : 0
+  }
+}
 
 export type NemesisName = (typeof NEMESES)[number]['name']
 

@@ -20,22 +20,24 @@ export function readOptions(argv: readonly string[]): ChaosOptions {
     options: {
       seconds: { type: 'string', default: '60' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
-      store: { type: 'string', default: 'pglite' },
+      store: { type: 'string' },
       nemesis: { type: 'string' },
       plant: { type: 'string' },
     },
   })
   const seconds = positive('seconds', values.seconds)
   const seed = positive('seed', values.seed)
-  const { store } = values
+  const plant = PLANTS.find((name) => name === values.plant)
+  if (values.plant !== undefined && plant === undefined) throw new Error(`--plant takes ${PLANTS.join(', ')}`)
+  // Fences keep a second owner out, and the embedded database has one owner at a time.
+  const { store = plant === 'no-fence' ? 'postgres' : 'pglite' } = values
+  if (plant === 'no-fence' && store === 'pglite') throw new Error('--plant no-fence needs --store postgres')
   if (store !== 'pglite' && store !== 'postgres') throw new Error('--store takes pglite or postgres')
   const possible = NEMESES.filter(({ stores }) => (stores as readonly string[]).includes(store)).map(({ name }) => name)
   const nemeses = values.nemesis?.split(',') ?? possible
   const unknown = nemeses.filter((name) => !(possible as readonly string[]).includes(name))
   if (unknown.length > 0)
     throw new Error(`--nemesis: no ${unknown.join(', ')} on ${store}; there are ${possible.join(', ')}`)
-  const plant = PLANTS.find((name) => name === values.plant)
-  if (values.plant !== undefined && plant === undefined) throw new Error(`--plant takes ${PLANTS.join(', ')}`)
   return { seconds, seed, store, nemeses: nemeses as NemesisName[], ...(plant === undefined ? {} : { plant }) }
 }
 

@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Client } from 'pg'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history.ts'
 import { launchSimulator } from '../../src/simulator/launch.ts'
@@ -9,7 +10,7 @@ import { HostProcess } from '../drill/host-process.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { FaultProxy } from './fault-proxy.ts'
 import { judge } from './judge.ts'
-import { type Arena, NEMESES } from './nemeses.ts'
+import { type Arena, NEMESES, THREADS } from './nemeses.ts'
 import type { ChaosOptions } from './options.ts'
 import { seededRandom } from './seeded-random.ts'
 
@@ -25,6 +26,8 @@ const PER_SECOND = 24
 /** Every nemesis has to strike this often after the traffic began. */
 const STRIKES = 3
 const DRAIN_MS = 150_000
+/** What a planted bug has ruined does not heal. */
+const PLANTED_DRAIN_MS = 30_000
 /** One in so many messages asks for something else than one reply. */
 const SPECIAL_EVERY = 40
 const SPECIALS = ['silent', 'double', 'poison', 'double', 'silent']
@@ -49,7 +52,7 @@ export async function runChaos(options: ChaosOptions, { root, folder, say }: Sur
     cleanups.push(() => simulator.stop())
     const { client } = simulator
     const database = options.store === 'postgres' ? await openPostgres(cleanups) : undefined
-    const supervisorOptions = await chaosOptions(folder, database?.url)
+    const supervisorOptions = await chaosOptions(root, folder, database?.url)
     const startHost = async (): Promise<HostProcess> => {
       const started = new HostProcess(
         root,
@@ -106,7 +109,7 @@ export async function runChaos(options: ChaosOptions, { root, folder, say }: Sur
     const strikes = await torment(arena, options, random, speak, say)
 
     say('no more faults: everything has to come to its end by itself')
-    const history = await drain(arena, say)
+    const history = await drain(arena, options.plant === undefined ? DRAIN_MS : PLANTED_DRAIN_MS, say)
     const deadLetters = await allDeadLetters(host)
     await host.order('stop')
 
@@ -121,6 +124,10 @@ export async function runChaos(options: ChaosOptions, { root, folder, say }: Sur
       ...(replied + noReply + deadLettered === accepted ? [] : ['accepted messages are unaccounted for']),
     ]
     for (const complaint of all.slice(0, 40)) say(`WRONG: ${complaint}`)
+    if (all.length > 0) {
+      await writeFile(join(folder, 'history.jsonl'), history.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
+      await database?.dump(folder)
+    }
     const struck = (kind: 'kill' | 'fault'): number =>
       NEMESES.filter((nemesis) => nemesis.kind === kind).reduce((sum, { name }) => sum + (strikes.get(name) ?? 0), 0)
     const { seed, store } = options
@@ -174,8 +181,8 @@ async function torment(
 }
 
 /** Waits until every message is acknowledged or given up by the platform and the inbox is empty. */
-async function drain(arena: Arena, say: (line: string) => void): Promise<HistoryEntry[]> {
-  const until = Date.now() + DRAIN_MS
+async function drain(arena: Arena, mostMs: number, say: (line: string) => void): Promise<HistoryEntry[]> {
+  const until = Date.now() + mostMs
   for (;;) {
     const history = await arena.client.history()
     const open = new Set<string>()
@@ -204,7 +211,7 @@ async function allDeadLetters(host: HostProcess): Promise<DeadLetter[]> {
 
 async function openPostgres(
   cleanups: (() => Promise<unknown>)[],
-): Promise<{ url: string; proxy: FaultProxy; server: Arena['database'] }> {
+): Promise<{ url: string; proxy: FaultProxy; server: Arena['database']; dump(folder: string): Promise<void> }> {
   const postgres = await providePostgres()
   if ('skip' in postgres) throw new Error(postgres.skip)
   cleanups.push(() => postgres.drop())
@@ -212,22 +219,46 @@ async function openPostgres(
   const proxy = new FaultProxy({ host: url.hostname, port: Number(url.port) })
   url.port = String(await proxy.start())
   cleanups.push(() => proxy.stop())
-  return { url: url.href, proxy, server: postgres.server }
+  return { url: url.href, proxy, server: postgres.server, dump: (folder) => dumpTables(postgres.url, folder) }
+}
+
+async function dumpTables(url: string, folder: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    for (const table of ['feishu_inbox', 'feishu_outbox', 'feishu_lanes']) {
+      const { rows } = await client.query<object>(`select * from ${table}`)
+      await writeFile(join(folder, `${table}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    }
+  } finally {
+    await client.end()
+  }
 }
 
 /** Production's waits scaled down; what is retried without end in production is so here, only faster. */
-async function chaosOptions(folder: string, databaseUrl: string | undefined): Promise<FeishuSupervisorOptions> {
+async function chaosOptions(
+  root: string,
+  folder: string,
+  databaseUrl: string | undefined,
+): Promise<FeishuSupervisorOptions> {
   const dataDir = join(folder, 'data')
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const backoff = { firstMs: 50, maxMs: 1_000 }
   return {
     dataDir,
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
-    handler: join(process.cwd(), 'test/drill/handler.mjs'),
+    handler: join(root, 'test/drill/handler.mjs'),
     // A kill is no crash loop: the budget must outlast the run.
     supervision: { limit: { intensity: 1_000, periodMs: 60_000 }, backoff: { firstMs: 20, maxMs: 200 } },
     connection: { backoff, pongTimeoutMs: 1_000, sendTimeoutMs: 2_000, serverErrorDelayMs: 300, limitDelayMs: 300 },
-    messages: { handlerTimeoutMs: 2_000, maxAttempts: 12, backoff, replyBackoff: backoff, leaseMs: 2_000 },
+    messages: {
+      threads: THREADS,
+      handlerTimeoutMs: 2_500,
+      maxAttempts: 12,
+      backoff,
+      replyBackoff: backoff,
+      leaseMs: 2_000,
+    },
   }
 }
 

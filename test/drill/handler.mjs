@@ -1,11 +1,17 @@
 // What a message makes the handler do is in its text, so that a checker knows what had to come of it.
-export default async (message, ctx) => {
-  const { text } = message
-  if (text.includes('silent')) return
-  if (text.includes('poison')) throw new Error('poisoned')
-  if (text.includes('exit-once') && ctx.attempt === 1) process.exit(3)
-  if (text.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 800))
-  if (text.includes('hang-once') && ctx.attempt === 1) await new Promise(() => {})
-  await ctx.reply(`re: ${text}`)
-  if (text.includes('double')) await ctx.reply(`re again: ${text}`)
+export default {
+  async message(message, ctx) {
+    const { text } = message
+    if (text.includes('silent')) return
+    if (text.includes('poison')) throw new Error('poisoned')
+    if (text.includes('exit-once') && ctx.attempt === 1) process.exit(3)
+    if (text.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 1_200))
+    if (text.includes('hang-once') && ctx.attempt === 1) await new Promise(() => {})
+    await ctx.reply(`re: ${text}`)
+    if (text.includes('double')) await ctx.reply(`re again: ${text}`)
+  },
+  async cardAction(event, ctx) {
+    await ctx.reply(`pressed: ${event.action.value.name}`)
+    return { toast: { type: 'success', content: 'done' } }
+  },
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { Drill } from '../../src/core/crash-point.ts'
+import type { DatabaseFault, Drill } from '../../src/core/crash-point.ts'
 import type { DeadLetter } from '../../src/protocol/message.ts'
 import type { FeishuSupervisorOptions, SupervisorStatus } from '../../src/index.ts'
 
@@ -11,6 +11,8 @@ interface Orders {
   deadLetters(page: { limit: number; offset: number }): Promise<readonly DeadLetter[]>
   killBot(botId: string): Promise<void>
   killSupervisor(): Promise<void>
+  /** Of the embedded database. */
+  harmDatabase(fault: DatabaseFault): Promise<void>
   stall(ms: number): Promise<void>
   stop(): Promise<void>
 }

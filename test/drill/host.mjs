@@ -14,6 +14,7 @@ const supervisor = new FeishuSupervisor(resolveOptions(options).thread, {
   paths: {
     ...packagePaths(),
     botWorker: require.resolve('../../dist/drill/bot.cjs'),
+    pgliteWorker: require.resolve('../../dist/drill/pglite.cjs'),
     supervisorWorker: require.resolve('../../dist/drill/supervisor.cjs'),
   },
 })
@@ -21,12 +22,15 @@ const supervisor = new FeishuSupervisor(resolveOptions(options).thread, {
 const tell = (notice) => process.connected && process.send(notice)
 supervisor.on('log', (record) => tell({ kind: 'log', record }))
 
+const databaseFaults = new BroadcastChannel(DRILL_KEY)
+
 const orders = {
   addBot: (bot) => supervisor.addBot(bot),
   status: () => supervisor.status(),
   deadLetters: (page) => supervisor.deadLetters(page),
   killBot: (botId) => supervisor.killBot(botId),
   killSupervisor: async () => supervisor.killSupervisor(),
+  harmDatabase: async (fault) => databaseFaults.postMessage(fault),
   stall: async (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   stop: () => supervisor.stop(),
 }

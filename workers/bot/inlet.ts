@@ -73,9 +73,10 @@ export class Inlet extends EventDispatcher {
     try {
       if (isPlanted('early-ack')) answer.catch(() => {})
       const response = isPlanted('early-ack') ? undefined : await answer
-      crashPoint('ack.before')
+      const effect = event.type === CARD_ACTION_TYPE ? 'answer' : 'ack'
+      crashPoint(`${effect}.before`)
       // The SDK writes the acknowledgement in the turn in which this resolves.
-      crashPointAfterTurn('ack.after')
+      crashPointAfterTurn(`${effect}.after`)
       return response
     } finally {
       if (this.#pending.size === 0) for (const resolve of this.#idle.splice(0)) resolve()

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { onDatabaseFault } from '../../src/core/crash-point.ts'
 import { toErrorRecord } from '../../src/core/errors.ts'
 import type { PgliteBoot, PgliteNotice, PgliteOrder } from '../../src/protocol/pglite.ts'
 import { lockDataDir } from './data-dir-lock.ts'
@@ -23,6 +24,9 @@ async function run(): Promise<void> {
         .close()
         .then(lock.release)
         .finally(() => process.exit(0))
+  })
+  onDatabaseFault((fault) => {
+    if (fault.kind === 'end') process.exit(1)
   })
   notify({ kind: 'ready' })
 }

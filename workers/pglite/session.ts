@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { PGlite } from '@electric-sql/pglite'
+import { onDatabaseFault } from '../../src/core/crash-point.ts'
 
 /** First byte of a startup packet: the high byte of its length. All other frames begin with a letter. */
 const STARTUP = 0
@@ -12,10 +13,14 @@ const TERMINATE = 'X'.charCodeAt(0)
 export class Session {
   readonly #database: PGlite
   #port: MessagePort | undefined
+  #answersToCut = 0
   #idle: Promise<void> = Promise.resolve()
 
   constructor(database: PGlite) {
     this.#database = database
+    onDatabaseFault((fault) => {
+      if (fault.kind === 'cut') this.#answersToCut = fault.answers
+    })
   }
 
   connect(port: MessagePort): void {
@@ -40,6 +45,11 @@ export class Session {
     }
     if (frames[0] === STARTUP) await this.#reset()
     const answer = await this.#database.execProtocolRaw(frames)
+    if (this.#answersToCut > 0) {
+      this.#answersToCut -= 1
+      port.close()
+      return
+    }
     port.postMessage(answer, [answer.buffer as ArrayBuffer])
   }
 

@@ -191,7 +191,8 @@ async function drain(arena: Arena, mostMs: number, say: (line: string) => void):
       if (entry.kind === 'given_up' || (entry.kind === 'acked' && entry.code === 200)) open.delete(entry.messageId)
     }
     const status = await arena.host.order('status')
-    if (open.size === 0 && status.inbox.depth === 0 && status.store.ready) return history
+    // What was acknowledged last may have been answered between the two looks.
+    if (open.size === 0 && status.inbox.depth === 0 && status.store.ready) return await arena.client.history()
     if (Date.now() > until) {
       say(`WRONG: after the drain ${open.size} messages are unacknowledged, ${status.inbox.depth} in the inbox`)
       return history

@@ -254,7 +254,7 @@ async function chaosOptions(
     connection: { backoff, pongTimeoutMs: 1_000, sendTimeoutMs: 2_000, serverErrorDelayMs: 300, limitDelayMs: 300 },
     messages: {
       threads: THREADS,
-      handlerTimeoutMs: 2_500,
+      handlerTimeoutMs: 6_000,
       maxAttempts: 12,
       backoff,
       replyBackoff: backoff,

@@ -23,5 +23,5 @@ export type {
   InboundReaction,
 } from './protocol/inbound-event.ts'
 export type { InboundMessage, Mention, MessageResource } from './protocol/inbound-message.ts'
-export type { DeadLetter } from './protocol/message.ts'
+export type { DeadLetter, DeadLetterId, DeadLetterPage } from './protocol/message.ts'
 export type { BotStatus, ConnectionStatus, SupervisorStatus } from './protocol/status.ts'

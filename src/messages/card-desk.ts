@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
-import { fromErrorRecord } from '../core/errors.ts'
+import { FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
 import type { CardResponse } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { Accepted } from '../store/store.ts'
@@ -39,6 +39,9 @@ export class CardDesk {
     const { accept, runNow, handlesCards, clock, answerMs } = this.#deps
     const answerAt = clock.now() + answerMs
     const { id, duplicate } = await accept(botId, event)
+    if (event.oversizeBytes !== undefined) {
+      throw new FeishuSupervisorError('PAYLOAD_TOO_LARGE', `the press has ${event.oversizeBytes} bytes`)
+    }
     if (duplicate || !handlesCards()) return {}
     const answer = deferred<CardResponse>()
     this.#waiting.set(id, answer)

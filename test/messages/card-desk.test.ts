@@ -105,6 +105,14 @@ describe('a press on a card', () => {
     expect(store.rows).toMatchObject([{ state: 'completed' }])
   })
 
+  it('that is too large fails at once, and is kept', async () => {
+    const { press: click, pool, store } = bench()
+    const { answer } = await click({ ...press('e1'), oversizeBytes: 2_000_000 })
+    await expect(answer).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
+    expect(pool.runs).toEqual([])
+    expect(store.rows).toMatchObject([{ state: 'dead', reason: 'payload_too_large' }])
+  })
+
   it('is answered with nothing when the handler returns nothing', async () => {
     const { press: click, pool } = bench()
     const { answer } = await click(press('e1'))

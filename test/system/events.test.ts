@@ -1,9 +1,12 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/check-history.ts'
 import type { SimulatorClient } from '../../src/simulator/client.ts'
 import type { HistoryEntry } from '../../src/simulator/history.ts'
-import { ADA, addConnected, Cleanups } from './support.ts'
+import { ADA, addConnected, Cleanups, eventOf } from './support.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
@@ -74,6 +77,32 @@ it('events without a function complete in silence; a message taken back costs no
   const history = await client.history()
   expect(history.filter(({ kind }) => kind === 'message_created')).toHaveLength(2)
   expect(checkHistory(history)).toMatchObject({ lost: 0, duplicated: 0 })
+})
+
+it('a message taken back before its turn is not handled', async () => {
+  const { client, supervisor, says } = await connected()
+  const chat = { appId, chatId: 'oc_1' }
+  const backend = createServer().listen(0, '127.0.0.1')
+  cleanups.add(() => new Promise((closed) => backend.close(closed)))
+  await once(backend, 'listening')
+  const asked = once(backend, 'request') as Promise<[IncomingMessage, ServerResponse]>
+  const { port } = backend.address() as AddressInfo
+  await client.sendText({ ...chat, text: `ask http://127.0.0.1:${port}` })
+  const [, answer] = await asked
+  const isRecalled = eventOf(
+    supervisor,
+    'message',
+    (event) => event.stage === 'received' && event.type === 'im.message.recalled_v1',
+  )
+  const { messageId } = await client.sendText({ ...chat, text: 'never mind' })
+  await client.recall(messageId)
+  await isRecalled
+  answer.end()
+  await client.sendText({ ...chat, text: 'last' })
+  await says('message last')
+  const history = await client.history()
+  expect(history.filter((entry) => entry.kind === 'message_created')).toHaveLength(2)
+  expect(checkHistory(history)).toMatchObject({ sent: 3, replied: 2, lost: 0, duplicated: 0 })
 })
 
 describe('a press on a card', () => {

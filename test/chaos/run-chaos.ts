@@ -130,10 +130,10 @@ export async function runChaos(options: ChaosOptions, { root, folder, say }: Sur
     }
     const struck = (kind: 'kill' | 'fault'): number =>
       NEMESES.filter((nemesis) => nemesis.kind === kind).reduce((sum, { name }) => sum + (strikes.get(name) ?? 0), 0)
-    const { seed, store } = options
-    say(JSON.stringify({ seed, store, ...figures, kills: struck('kill'), faults: struck('fault') }))
     // With a planted bug only what it did to messages counts: a run that was merely too short must not pass for a catch.
     if (options.plant !== undefined && violations === 0) say(`the planted bug ${options.plant} was not noticed`)
+    const { seed, store } = options
+    say(JSON.stringify({ seed, store, ...figures, kills: struck('kill'), faults: struck('fault') }))
     return violations === 0 && (options.plant !== undefined || all.length === 0)
   } finally {
     for (const cleanup of cleanups.toReversed()) await cleanup()

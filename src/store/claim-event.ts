@@ -1,5 +1,4 @@
 import type { Statement } from './database.ts'
-import type { ClaimedEvent } from './store.ts'
 
 /**
  * $1 owner, $2 event id, $3 claim token. Takes the lane of one event if the event is what the lane would
@@ -33,34 +32,7 @@ with wanted as materialized (
   from taken t where l.bot_id = t.bot_id and l.lane = t.lane
 )
 select id, bot_id, lane, attempt, type, dedupe_key, payload,
-  extract(epoch from now() - received_at)::float8 * 1000 as age_ms,
+  extract(epoch from now() - received_at)::float8 * 1000 as ms,
   extract(epoch from now() - fresh_at)::float8 * 1000 as stale_ms
 from taken`,
-}
-
-export interface ClaimedEventRow {
-  readonly id: number
-  readonly bot_id: string
-  readonly lane: string
-  readonly attempt: number
-  readonly type: string
-  readonly dedupe_key: string
-  readonly payload: string
-  readonly age_ms: number
-  readonly stale_ms: number
-}
-
-export function toClaimedEvent(row: ClaimedEventRow): ClaimedEvent {
-  return {
-    kind: 'event',
-    id: row.id,
-    botId: row.bot_id,
-    lane: row.lane,
-    type: row.type,
-    dedupeKey: row.dedupe_key,
-    payload: row.payload,
-    attempt: row.attempt,
-    ageMs: Math.max(0, row.age_ms),
-    staleMs: Math.max(0, row.stale_ms),
-  }
 }

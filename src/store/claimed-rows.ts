@@ -1,7 +1,7 @@
 import type { Claimed, ClaimedEvent, ClaimResult, StoredReply } from './store.ts'
 
-interface EventRow {
-  kind: 'event'
+/** A claimed event as the statements answer it. */
+export interface EventRow {
   bot_id: string
   lane: string
   id: number
@@ -37,7 +37,7 @@ interface DueRow {
 }
 
 /** One row of the claim statement: a claimed event, one reply of a claimed lane, or when more is due. */
-export type ClaimedRow = EventRow | ReplyRow | DueRow
+export type ClaimedRow = (EventRow & { kind: 'event' }) | ReplyRow | DueRow
 
 export function toClaimResult(rows: readonly ClaimedRow[]): ClaimResult {
   const items: Claimed[] = []
@@ -46,7 +46,7 @@ export function toClaimResult(rows: readonly ClaimedRow[]): ClaimResult {
   for (const row of rows) {
     switch (row.kind) {
       case 'event':
-        items.push(toEvent(row))
+        items.push(toClaimedEvent(row))
         break
       case 'reply': {
         const laneKey = JSON.stringify([row.bot_id, row.lane])
@@ -68,7 +68,7 @@ export function toClaimResult(rows: readonly ClaimedRow[]): ClaimResult {
   return { items, nextDueMs }
 }
 
-function toEvent(row: EventRow): ClaimedEvent {
+export function toClaimedEvent(row: EventRow): ClaimedEvent {
   return {
     kind: 'event',
     id: row.id,

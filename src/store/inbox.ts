@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { isPlanted } from '../core/crash-point.ts'
 import { systemClock } from '../core/clock.ts'
 import { ACCEPT, RECALL } from './accept-statements.ts'
-import { CLAIM_EVENT, type ClaimedEventRow, toClaimedEvent } from './claim-event.ts'
-import { toClaimResult, type ClaimedRow } from './claimed-rows.ts'
+import { CLAIM_EVENT } from './claim-event.ts'
+import { type ClaimedRow, type EventRow, toClaimedEvent, toClaimResult } from './claimed-rows.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent } from '../protocol/message.ts'
 import type { Queries, Statement } from './database.ts'
 import { type DeadLetterRow, toDeadLetter } from './dead-letter-rows.ts'
@@ -70,11 +70,7 @@ export class Inbox implements InboxStore {
   async claimEvent({ owner, eventId }: Parameters<InboxStore['claimEvent']>[0]): Promise<ClaimedEvent | null> {
     const token = randomUUID()
     try {
-      const [row] = await this.#database.query<ClaimedEventRow>(
-        CLAIM_EVENT,
-        [owner, eventId, token],
-        'claiming an event',
-      )
+      const [row] = await this.#database.query<EventRow>(CLAIM_EVENT, [owner, eventId, token], 'claiming an event')
       return row === undefined ? null : toClaimedEvent(row)
     } catch (thrown) {
       this.#lostClaims.add(token)

@@ -98,6 +98,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       // What is not retryable ends the start and is reported there.
       if (error?.retryable === true) log.error(`the database is not usable: ${error.message}`)
     },
+    rescued: () => messages.wake(),
     instanceId: boot.instanceId,
     supersedes: boot.supersedes,
     leaseMs: options.messages.leaseMs,

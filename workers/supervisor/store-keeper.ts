@@ -9,6 +9,8 @@ export interface StoreKeeperDependencies {
   opened(store: Store): Promise<void>
   /** The database became reachable or unreachable. */
   changed(ready: boolean, error: ErrorRecord | undefined): void
+  /** Work of instances that are gone became free. */
+  rescued(): void
   readonly instanceId: string
   readonly supersedes: string | undefined
   readonly leaseMs: number
@@ -110,11 +112,12 @@ export class StoreKeeper {
   }
 
   async #tick(): Promise<void> {
-    const { instanceId, leaseMs } = this.#deps
+    const { instanceId, leaseMs, rescued } = this.#deps
     try {
       await this.#store?.instances.renew(instanceId, leaseMs)
-      await this.#store?.instances.rescue(instanceId, false)
+      const freed = await this.#store?.instances.rescue(instanceId, false)
       this.#setReady(undefined)
+      if (freed !== undefined && freed.rescued > 0) rescued()
     } catch (thrown) {
       this.#setReady(toErrorRecord(thrown))
     }

@@ -19,7 +19,7 @@ export interface IntakeDeps {
   readonly maxPayloadBytes?: number
   readonly clock?: Pick<Clock, 'now'>
   readonly emit: (event: MessageEvent) => void
-  /** New events are in the database. */
+  /** New events are in the database, or may be: a failed call may have been carried out. */
   readonly onCommitted: () => void
 }
 
@@ -70,10 +70,16 @@ export class Intake {
 
   async #store(batch: readonly NewEvent[]): Promise<Accepted[]> {
     crashPoint('persist.before')
-    const accepted = await this.#deps.inbox.accept(batch)
-    crashPoint('persist.after')
-    if (accepted.some(({ duplicate }) => !duplicate)) this.#deps.onCommitted()
-    return accepted
+    try {
+      const accepted = await this.#deps.inbox.accept(batch)
+      crashPoint('persist.after')
+      if (accepted.some(({ duplicate }) => !duplicate)) this.#deps.onCommitted()
+      return accepted
+    } catch (thrown) {
+      // Only the answer may be lost; then the redelivery is a duplicate, which wakes nobody.
+      this.#deps.onCommitted()
+      throw thrown
+    }
   }
 }
 

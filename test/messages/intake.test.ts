@@ -106,6 +106,15 @@ describe('intake', () => {
     expect(events).toMatchObject([{ stage: 'received', eventId: 7, duplicate: true }])
   })
 
+  it('wakes when it is not known whether a batch was committed', async () => {
+    const { accept, batches, wakes } = intake()
+    const refused = accept('1')
+    await settle()
+    batches[0]!.fail(down)
+    await expect(refused).rejects.toBe(down)
+    expect(wakes).toHaveLength(1)
+  })
+
   it('refuses what exceeds the queue and takes events again afterwards', async () => {
     const { accept, batches } = intake({ maxWaiting: 2 })
     const first = accept('0')

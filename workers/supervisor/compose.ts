@@ -67,7 +67,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   })
 
   const messages: Messages = createMessages({
-    inbox: lateInbox(() => keeper.store),
+    inbox: lateInbox(() => keeper.store, log),
     owner: boot.instanceId,
     handler: options.handler,
     chatWorker: paths.chatWorker,

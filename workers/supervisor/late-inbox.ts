@@ -1,22 +1,40 @@
-import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
+import type { Logger } from '../../src/core/logger.ts'
 import type { InboxStore, Store } from '../../src/store/store.ts'
 
-/** An inbox that may be used before its store is open: until then every call says STORE_UNAVAILABLE, as it does when the database goes away later. */
-export function lateInbox(current: () => Store | undefined): InboxStore {
-  const inbox = (): InboxStore => {
+/**
+ * An inbox that may be used before its store is open: until then every call says STORE_UNAVAILABLE, as it
+ * does when the database goes away later.
+ *
+ * Its callers wait and try again without a word, so this is where it is told: once when a kind of call begins
+ * to fail, and once when it works again.
+ */
+export function lateInbox(current: () => Store | undefined, log: Logger): InboxStore {
+  const failing = new Set<keyof InboxStore>()
+
+  async function call<T>(kind: keyof InboxStore, run: (inbox: InboxStore) => Promise<T>): Promise<T> {
     const store = current()
     if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database is not open yet')
-    return store.inbox
+    try {
+      const answer = await run(store.inbox)
+      if (failing.delete(kind)) log.info(`the inbox works again (${kind})`)
+      return answer
+    } catch (thrown) {
+      if (!failing.has(kind)) log.error(`the inbox does not work (${kind}): ${errorText(thrown)}`)
+      failing.add(kind)
+      throw thrown
+    }
   }
+
   return {
-    accept: async (events) => await inbox().accept(events),
-    claim: async (claim) => await inbox().claim(claim),
-    claimEvent: async (claim) => await inbox().claimEvent(claim),
-    finish: async (finished) => await inbox().finish(finished),
-    settle: async (settled) => await inbox().settle(settled),
-    deadLetters: async (page) => await inbox().deadLetters(page),
-    resubmit: async (letter) => await inbox().resubmit(letter),
-    prune: async (query) => await inbox().prune(query),
-    summary: async () => await inbox().summary(),
+    accept: (events) => call('accept', (inbox) => inbox.accept(events)),
+    claim: (claim) => call('claim', (inbox) => inbox.claim(claim)),
+    claimEvent: (claim) => call('claimEvent', (inbox) => inbox.claimEvent(claim)),
+    finish: (finished) => call('finish', (inbox) => inbox.finish(finished)),
+    settle: (settled) => call('settle', (inbox) => inbox.settle(settled)),
+    deadLetters: (page) => call('deadLetters', (inbox) => inbox.deadLetters(page)),
+    resubmit: (letter) => call('resubmit', (inbox) => inbox.resubmit(letter)),
+    prune: (query) => call('prune', (inbox) => inbox.prune(query)),
+    summary: () => call('summary', (inbox) => inbox.summary()),
   }
 }

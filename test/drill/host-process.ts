@@ -56,6 +56,12 @@ export class HostProcess {
     this.ready.catch(() => {})
   }
 
+  get pid(): number {
+    const { pid } = this.#child
+    if (pid === undefined) throw new Error('the host process has no id')
+    return pid
+  }
+
   get signalCode(): NodeJS.Signals | null {
     return this.#child.signalCode
   }

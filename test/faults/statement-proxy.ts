@@ -37,6 +37,7 @@ export class StatementProxy {
   readonly #target: { readonly host: string; readonly port: number }
   readonly #pairs = new Set<Pair>()
   #plans: { readonly statement: string; readonly fault: StatementFault; left: number; done: () => void }[] = []
+  #isLost: () => boolean = () => false
   #server: Server | undefined
 
   constructor(target: { host: string; port: number }) {
@@ -68,11 +69,22 @@ export class StatementProxy {
     for (const { held } of this.#pairs) held?.()
   }
 
-  async stop(): Promise<void> {
+  /** Packets for which `isLost` says so never arrive, in either direction. */
+  lose(isLost: () => boolean): void {
+    this.#isLost = isLost
+  }
+
+  /** Loses nothing any more; ends the connections, where something may be missing. */
+  mend(): void {
+    this.#isLost = () => false
     for (const { client, server } of this.#pairs) {
       client.destroy()
       server.destroy()
     }
+  }
+
+  async stop(): Promise<void> {
+    this.mend()
     await new Promise((resolve) => this.#server?.close(resolve) ?? resolve(undefined))
   }
 
@@ -99,8 +111,8 @@ export class StatementProxy {
         to.destroy()
       })
     }
-    client.on('data', (chunk: Buffer) => this.#onClient(pair, chunk))
-    server.on('data', (chunk: Buffer) => onAnswer(pair, chunk))
+    client.on('data', (chunk: Buffer) => this.#isLost() || this.#onClient(pair, chunk))
+    server.on('data', (chunk: Buffer) => this.#isLost() || onAnswer(pair, chunk))
   }
 
   #onClient(pair: Pair, chunk: Buffer): void {

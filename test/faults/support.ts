@@ -1,17 +1,27 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import type { FeishuSupervisor, FeishuSupervisorOptions } from '../../src/index.ts'
 import type { EntryOf, HistoryEntry, HistoryKind } from '../../src/simulator/history.ts'
 import { launchSimulator, type LaunchedSimulator, type SimulatorConfig } from '../../src/simulator/launch.ts'
 import { judge } from '../chaos/judge.ts'
-import { ADA, addConnected, APPS, type Cleanups, eventOf } from '../system/support.ts'
+import { HostProcess } from '../drill/host-process.ts'
+import { ADA, addConnected, APPS, type Cleanups, eventOf, FAST } from '../system/support.ts'
 
 /** Nothing lost, doubled or out of order, and nothing buried that was not planted. */
 export const CLEAN = { lost: 0, duplicated: 0, reordered: 0, complaints: [] }
 
-export const HANDLER = 'test/drill/handler.mjs'
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+export const HANDLER = join(ROOT, 'test/drill/handler.mjs')
 
 /** Feishu's redeliveries after 15 s, 5 min, 1 h, 6 h become 0.03 s, 0.6 s, 7 s, 43 s. */
 const TIME_SCALE = 0.002
+
+/** How often bots may speak is not what is tested here. */
+const UNLIMITED = { perChat: 0, perApp: 0 }
+export const FAST_REPLIES = { ...FAST.messages, repliesPerChatPerSecond: 1_000, repliesPerBotPerSecond: 1_000 }
 
 /** A person beside the database, who sees what is committed. */
 export async function connectAdmin(cleanups: Cleanups, url: string): Promise<Client> {
@@ -23,8 +33,26 @@ export async function connectAdmin(cleanups: Cleanups, url: string): Promise<Cli
   return admin
 }
 
+/** An empty database on the server of this URL. */
+export async function freshDatabase(cleanups: Cleanups, serverUrl: string): Promise<string> {
+  const name = `faults_${randomBytes(6).toString('hex')}`
+  const server = await connectAdmin(cleanups, serverUrl)
+  await server.query(`create database ${name}`)
+  const url = new URL(serverUrl)
+  url.pathname = `/${name}`
+  return url.href
+}
+
+/** A supervisor in a process of its own that can be killed. */
+export async function startHost(cleanups: Cleanups, options: FeishuSupervisorOptions): Promise<HostProcess> {
+  const host = new HostProcess(ROOT, { ...FAST, handler: HANDLER, ...options }, {})
+  cleanups.add(() => host.kill())
+  await host.ready
+  return host
+}
+
 export async function openSimulator(cleanups: Cleanups, config: SimulatorConfig = {}): Promise<LaunchedSimulator> {
-  const simulator = await launchSimulator({ timeScale: TIME_SCALE, apps: APPS, ...config })
+  const simulator = await launchSimulator({ timeScale: TIME_SCALE, apps: APPS, limits: UNLIMITED, ...config })
   cleanups.add(() => simulator.stop())
   return simulator
 }
@@ -55,7 +83,12 @@ export class Stage {
     config: SimulatorConfig = {},
   ): Promise<Stage> {
     const simulator = await openSimulator(cleanups, config)
-    const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), handler: HANDLER, ...options })
+    const supervisor = cleanups.supervisor({
+      dataDir: await cleanups.folder(),
+      handler: HANDLER,
+      ...options,
+      messages: { ...FAST_REPLIES, ...options.messages },
+    })
     await supervisor.start()
     return new Stage(supervisor, simulator, await addConnected(supervisor, ADA, simulator.url))
   }

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { checkHistory } from '../../src/simulator/check-history.ts'
+import type { SimulatorClient } from '../../src/simulator/client.ts'
+import { judge } from '../chaos/judge.ts'
+import { providePostgres, type TestPostgres } from '../support/postgres.ts'
+import { ADA, Cleanups } from '../system/support.ts'
+import { StatementProxy } from './statement-proxy.ts'
+import {
+  CLEAN,
+  connectAdmin,
+  entriesOf,
+  freshDatabase,
+  openSimulator,
+  Stage,
+  startHost,
+  unsavedAcks,
+} from './support.ts'
+
+const cleanups = new Cleanups()
+afterEach(cleanups.run)
+
+const provided = await providePostgres()
+afterAll(async () => {
+  if ('drop' in provided) await provided.drop()
+})
+const postgres = provided as TestPostgres
+
+describe.skipIf('skip' in provided)('O1: more events than can be stored', { timeout: 90_000 }, () => {
+  it('are refused beyond the credit window, and accepted later; memory stays bounded', async () => {
+    const creditWindow = 200
+    const databaseUrl = await freshDatabase(cleanups, postgres.url)
+    const { proxy, url } = await StatementProxy.before(databaseUrl)
+    cleanups.add(() => proxy.stop())
+    const simulator = await openSimulator(cleanups, { timeScale: 0.001, ackDeadlineMs: 10_000 })
+    const { client } = simulator
+    const host = await startHost(cleanups, {
+      databaseUrl: url,
+      dataDir: await cleanups.folder(),
+      connection: { creditWindow, acceptTimeoutMs: 2_900 },
+    })
+    await host.order('addBot', { ...ADA, domain: simulator.url })
+    const flood = (count: number, perSecond: number): Promise<unknown> =>
+      client.startTraffic({ chats: CHATS, count, perSecond, textPrefix: 'silent' })
+    await flood(1, 1)
+    await answers(client, 1, 200)
+    const quietMb = peakMemoryMb(host.pid)
+
+    // Nothing is stored now: as many as there are credits wait, all others are refused.
+    const held = proxy.fail('feishu_accept', { kind: 'hold' })
+    await flood(creditWindow + 300, 5_000)
+    await held
+    await answers(client, 300, 500)
+    const history = await client.history()
+    const answered = new Set(entriesOf(history, 'acked').map(({ messageId }) => messageId))
+    expect(new Set(entriesOf(history, 'pushed').map(({ messageId }) => messageId)).size - answered.size).toBe(
+      creditWindow,
+    )
+    expect(entriesOf(history, 'acked').filter(({ code }) => code === 200)).toHaveLength(1)
+    proxy.release()
+    await answers(client, 1 + creditWindow + 300, 200)
+
+    await flood(5_000, 5_000)
+    await answers(client, 5_501, 200)
+    const admin = await connectAdmin(cleanups, databaseUrl)
+    expect(await unsavedAcks(await client.history(), admin)).toEqual([])
+    const { rows } = await admin.query('select count(*)::int as stored from feishu_inbox')
+    expect(rows).toEqual([{ stored: 5_501 }])
+    expect(peakMemoryMb(host.pid) - quietMb).toBeLessThan(300)
+  })
+})
+
+describe.skipIf('skip' in provided)('O2: a chat whose messages take long', { timeout: 60_000 }, () => {
+  it('is answered in order, one at a time, and delays no other chat', async () => {
+    const databaseUrl = await freshDatabase(cleanups, postgres.url)
+    const stage = await Stage.open(cleanups, { databaseUrl, messages: { threads: 4 } })
+    for (let index = 0; index < 6; index += 1) await stage.say(`slow ${index}`, 'oc_slow')
+    await stage.flood('others', 100, 25, 50)
+    const history = await stage.allAnswered(40_000)
+    expect(judge(history, await stage.supervisor.deadLetters())).toMatchObject(CLEAN)
+
+    const slow = entriesOf(history, 'message_created').filter(({ chatId }) => chatId === 'oc_slow')
+    const gapsMs = slow.slice(1).map(({ at }, index) => at - (slow[index]?.at ?? 0))
+    expect(Math.min(...gapsMs)).toBeGreaterThan(750)
+    const others = history.filter((entry) => entry.kind !== 'sent' || entry.chatId !== 'oc_slow')
+    const { replied, p99Ms } = checkHistory(others)
+    expect(replied).toBe(100)
+    expect(p99Ms).toBeLessThan(2_000)
+  })
+})
+
+const CHATS = Array.from({ length: 50 }, (_, index) => ({ appId: ADA.appId, chatId: `oc_${index}` }))
+
+/** Resolves when so many messages were acknowledged with this code. */
+function answers(client: SimulatorClient, count: number, wanted: number): Promise<void> {
+  const messages = new Set<string>()
+  return new Promise((resolve) => {
+    const unfollow = client.follow((entry) => {
+      if (entry.kind !== 'acked' || entry.code !== wanted) return
+      messages.add(entry.messageId)
+      if (messages.size !== count) return
+      unfollow()
+      resolve()
+    })
+  })
+}
+
+/** The most memory a process ever had; 0 where the system does not tell. */
+function peakMemoryMb(pid: number): number {
+  if (process.platform !== 'linux') return 0
+  const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return Number(kilobytes) / 1024
+}

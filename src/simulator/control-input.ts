@@ -26,6 +26,7 @@ function readWriting(fields: Fields): UserWriting {
         ...item.optional('userId', (userId) => item.text(userId)),
       })),
     ),
+    ...fields.optional('replyTo', (name) => fields.text(name)),
   }
 }
 

@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import type { AppDirectory } from './app-directory.ts'
+import type { ClientConfig } from './client-config.ts'
 import type { FailurePlan } from './fault.ts'
 import { EXCEEDED_CONNECTION_LIMIT, type Gateway } from './gateway.ts'
-import type { ClientConfig } from './gateway-connection.ts'
 import type { History } from './history.ts'
 import { type Answer, neverAnswered, type PlatformEnv, readBody, send } from './http-answer.ts'
 

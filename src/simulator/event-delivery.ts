@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
+import type { CallbackAnswer } from './callback-answer.ts'
 import type { Ack, ConnectionListener, GatewayConnection } from './gateway-connection.ts'
 import type { History } from './history.ts'
 import { newId } from './ids.ts'
@@ -18,13 +19,6 @@ export interface EventDeliveryOptions {
   readonly clock: Clock
   readonly history: History
 }
-
-/** What became of a callback: the user sees the answer, or an error. */
-export type CallbackAnswer =
-  | { readonly kind: 'answered'; readonly code: number; readonly data?: unknown; readonly latencyMs: number }
-  | { readonly kind: 'timeout' }
-  /** The app had no connection. */
-  | { readonly kind: 'unreachable' }
 
 interface Attempt {
   readonly event: PlatformEvent

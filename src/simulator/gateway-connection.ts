@@ -1,17 +1,8 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import type { ClientConfig } from './client-config.ts'
 import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from './frame.ts'
 import { newId } from './ids.ts'
-
-/** What the client is told to do, in seconds; sent at discovery and with every pong. [R] */
-export interface ClientConfig {
-  /** -1 = try for ever. */
-  readonly ReconnectCount: number
-  readonly ReconnectInterval: number
-  /** Largest random delay before the first reconnect. */
-  readonly ReconnectNonce: number
-  readonly PingInterval: number
-}
 
 export interface ConnectionSettings {
   readonly id: string

@@ -1,67 +1,39 @@
 import type { Clock } from '../core/clock.ts'
-import { TENANT_KEY, userIds } from './app-directory.ts'
+import { type ApiResult, type CallBody, refused } from './api-result.ts'
+import { userIds } from './app-directory.ts'
 import { newId, stableId } from './ids.ts'
+import { readPost } from './post-body.ts'
 import { RateLimit } from './rate-limits.ts'
-import type { PlatformEvent } from './platform-event.ts'
-import { type UserWriting, userIdOf } from './user-message.ts'
+import type { StoredMessage } from './stored-message.ts'
+import { contentOf, type TypedMessage, type UserMessage, userIdOf } from './user-message.ts'
 
 /** A repeated uuid shows nothing new for this long. [D] */
 const UUID_GUARD_MS = 3_600_000
-const MAX_UUID_LENGTH = 50
-/** Largest content: 150 KB for a text, 30 KB for cards and posts. [D] */
-const MAX_TEXT_BYTES = 150 * 1024
-const MAX_RICH_BYTES = 30 * 1024
 
 const RECEIVE_ID_TYPES = ['open_id', 'union_id', 'user_id', 'email', 'chat_id']
-const MSG_TYPES = new Set(
-  'text post image file audio media sticker interactive share_chat share_user system'.split(' '),
-)
 
-/** The documented `data` of a created message. [D] */
-export interface MessageData {
-  readonly message_id: string
-  readonly root_id?: string
-  readonly parent_id?: string
-  readonly msg_type: string
-  readonly create_time: string
-  readonly update_time: string
-  readonly deleted: false
-  readonly updated: false
-  readonly chat_id: string
-  readonly sender: { id: string; id_type: 'app_id'; sender_type: 'app'; tenant_key: string }
-  readonly body: { readonly content: string }
-}
+/** `isRepeated`: the uuid had been used, and this is the message of then. */
+export type PostResult = ApiResult<{ readonly message: StoredMessage; readonly isRepeated: boolean }>
 
-export type PostResult =
-  | { readonly ok: true; readonly data: MessageData; readonly repeated: boolean }
-  | { readonly ok: false; readonly code: number; readonly msg: string }
-
-/** The body of a create or reply call, unchecked. */
-export type PostBody = Readonly<Record<string, unknown>>
-
-interface Known {
+/** What is known of a chat. */
+export interface Chat {
   readonly chatId: string
-  readonly rootId: string
-  isRecalled?: boolean
-}
-
-export interface LastMessage {
-  readonly messageId: string
-  readonly createTime: string
+  type: 'p2p' | 'group'
+  name: string
+  userMessageCount: number
+  lastMessage?: StoredMessage
+  /** The bot was removed from the group. */
+  isLeft: boolean
 }
 
 /** The chats and messages of one app. */
 interface Board {
-  /** Number of user messages by chat. */
-  readonly chats: Map<string, number>
+  readonly chats: Map<string, Chat>
   /** Chat of a receive id: chat ids and the ids of users in p2p chats. */
   readonly targets: Map<string, string>
-  /** Groups the bot was removed from. */
-  readonly left: Set<string>
-  readonly lastMessages: Map<string, LastMessage>
-  readonly messages: Map<string, Known>
+  readonly messages: Map<string, StoredMessage>
   /** In order of use, which is the order in which they expire. */
-  readonly uuids: Map<string, { readonly data: MessageData; readonly until: number }>
+  readonly uuids: Map<string, { readonly message: StoredMessage; readonly until: number }>
 }
 
 /**
@@ -79,17 +51,21 @@ export class MessageBoard {
     this.#chatLimit = new RateLimit(perChat, clock)
   }
 
-  /** Returns the index of the message among the user messages of its chat. */
-  addUserMessage(message: UserWriting, event: PlatformEvent): number {
-    const { appId, chatId } = message
+  /** `index` counts the user messages of its chat from 0. */
+  addUserMessage(message: UserMessage | TypedMessage): { readonly stored: StoredMessage; readonly index: number } {
+    const { appId, chatId, chatType = 'p2p', replyTo } = message
     const board = this.#boardOf(appId)
-    const index = board.chats.get(chatId) ?? 0
-    board.chats.set(chatId, index + 1)
-    board.targets.set(chatId, chatId)
-    if (message.chatType !== 'group') this.meet(appId, userIdOf(message), chatId)
-    board.messages.set(event.messageId, { chatId, rootId: event.messageId })
-    board.lastMessages.set(chatId, { messageId: event.messageId, createTime: String(this.#clock.now()) })
-    return index
+    const chat = this.join(appId, chatId, { type: chatType })
+    if (chatType === 'p2p') this.meet(appId, userIdOf(message), chatId)
+    const { messageType, content } = contentOf(message)
+    const stored = store(board, chat, {
+      sender: { kind: 'user', userId: userIdOf(message) },
+      msgType: messageType,
+      content: JSON.stringify(content),
+      createTime: String(this.#clock.now()),
+      ...(replyTo !== undefined && placeBelow(board.messages.get(replyTo), replyTo)),
+    })
+    return { stored, index: chat.userMessageCount++ }
   }
 
   /** The app may write to this user: in the given chat, in the one it knows, or in a new one. */
@@ -97,131 +73,135 @@ export class MessageBoard {
     const { targets } = this.#boardOf(appId)
     const { open_id, union_id, user_id } = userIds(appId, userId)
     const p2pChatId = chatId ?? targets.get(open_id) ?? stableId('oc_', appId, userId)
-    for (const id of [p2pChatId, open_id, union_id, user_id]) targets.set(id, p2pChatId)
+    this.join(appId, p2pChatId, {})
+    for (const id of [open_id, union_id, user_id]) targets.set(id, p2pChatId)
   }
 
-  join(appId: string, chatId: string): void {
-    const board = this.#boardOf(appId)
-    board.targets.set(chatId, chatId)
-    board.left.delete(chatId)
+  /** Makes the chat known to the app; a known one keeps what is not given. */
+  join(appId: string, chatId: string, known: Partial<Pick<Chat, 'type' | 'name'>>): Chat {
+    const { chats, targets } = this.#boardOf(appId)
+    const chat = chats.get(chatId) ?? { chatId, type: 'p2p', name: '', userMessageCount: 0, isLeft: false }
+    Object.assign(chat, known)
+    chats.set(chatId, chat)
+    targets.set(chatId, chatId)
+    return chat
   }
 
   leave(appId: string, chatId: string): void {
-    this.#boardOf(appId).left.add(chatId)
+    this.join(appId, chatId, { type: 'group' }).isLeft = true
+  }
+
+  /** The app's view of a message: undefined for one it does not know. */
+  messageOf(appId: string, messageId: string): StoredMessage | undefined {
+    return this.#boardOf(appId).messages.get(messageId)
+  }
+
+  chatOf(appId: string, chatId: string): Chat | undefined {
+    return this.#boardOf(appId).chats.get(chatId)
+  }
+
+  chatsOf(appId: string): Chat[] {
+    return [...this.#boardOf(appId).chats.values()]
+  }
+
+  /** The messages of one chat, oldest first. */
+  messagesOf(appId: string, chatId: string): StoredMessage[] {
+    return [...this.#boardOf(appId).messages.values()].filter((message) => message.chatId === chatId)
   }
 
   /** Where a message is, whosever it is. */
-  find(messageId: string): { readonly appId: string; readonly chatId: string } | undefined {
+  find(messageId: string): { readonly appId: string; readonly message: StoredMessage } | undefined {
     for (const [appId, { messages }] of this.#boards) {
-      const known = messages.get(messageId)
-      if (known !== undefined) return { appId, chatId: known.chatId }
+      const message = messages.get(messageId)
+      if (message !== undefined) return { appId, message }
     }
     return undefined
   }
 
-  recall(appId: string, messageId: string): void {
-    const known = this.#boardOf(appId).messages.get(messageId)
-    if (known !== undefined) known.isRecalled = true
-  }
-
-  lastMessage(appId: string, chatId: string): LastMessage | undefined {
-    return this.#boardOf(appId).lastMessages.get(chatId)
-  }
-
   /** `POST im/v1/messages`: 99992402 without a valid receive_id_type [D], 230034 for an unknown receiver [D]. */
-  create(appId: string, receiveIdType: string | undefined, body: PostBody): PostResult {
+  create(appId: string, receiveIdType: string | undefined, body: CallBody): PostResult {
     if (receiveIdType === undefined || !RECEIVE_ID_TYPES.includes(receiveIdType)) {
       return refused(99992402, 'field validation failed: receive_id_type')
     }
     const { receive_id: receiveId } = body
     const chatId = typeof receiveId === 'string' ? this.#boardOf(appId).targets.get(receiveId) : undefined
     if (chatId === undefined) return refused(230034, 'receive_id is invalid')
-    return this.#post(appId, body, { chatId })
+    return this.#post(appId, chatId, body)
   }
 
   /** `POST im/v1/messages/:id/reply`: 99992354 for an id that does not exist for this app, 230011 for a recalled one. [D] */
-  reply(appId: string, messageId: string, body: PostBody): PostResult {
-    const target = this.#boardOf(appId).messages.get(messageId)
+  reply(appId: string, messageId: string, body: CallBody): PostResult {
+    const target = this.messageOf(appId, messageId)
     if (target === undefined) return refused(99992354, `id not exist, invalid ids: [${messageId}]`)
-    if (target.isRecalled === true) return refused(230011, 'the message was recalled')
-    return this.#post(appId, body, { chatId: target.chatId, rootId: target.rootId, parentId: messageId })
+    if (target.isRecalled) return refused(230011, 'the message was recalled')
+    return this.#post(appId, target.chatId, body, target)
   }
 
-  #post(
-    appId: string,
-    body: PostBody,
-    place: { readonly chatId: string; readonly rootId?: string; readonly parentId?: string },
-  ): PostResult {
-    const { msg_type: msgType, content, uuid } = body
-    if (typeof msgType !== 'string' || !MSG_TYPES.has(msgType)) return refused(230001, 'invalid msg_type')
-    if (!isJsonText(content)) return refused(230001, 'content is not a string in json format')
-    if (Buffer.byteLength(content) > (msgType === 'text' ? MAX_TEXT_BYTES : MAX_RICH_BYTES)) {
-      return refused(230025, 'the length of the message content reaches its limit')
-    }
-    if (uuid !== undefined && (typeof uuid !== 'string' || uuid.length > MAX_UUID_LENGTH)) {
-      return refused(99992402, `field validation failed: uuid has more than ${MAX_UUID_LENGTH} characters`)
-    }
-    if (this.#chatLimit.take(place.chatId) > 0) return refused(230020, 'the messages to this chat are too frequent')
+  #post(appId: string, chatId: string, body: CallBody, target?: StoredMessage): PostResult {
+    const post = readPost(body)
+    if (!post.ok) return post
+    if (this.#chatLimit.take(chatId) > 0) return refused(230020, 'the messages to this chat are too frequent')
     const board = this.#boardOf(appId)
-    if (board.left.has(place.chatId)) return refused(230002, 'the bot is not in the group')
+    const chat = this.join(appId, chatId, {})
+    if (chat.isLeft) return refused(230002, 'the bot is not in the group')
     const now = this.#clock.now()
     forgetExpired(board, now)
-    const original = uuid ? board.uuids.get(uuid) : undefined
-    if (original !== undefined) return { ok: true, data: original.data, repeated: true }
-
-    const data: MessageData = {
-      message_id: newId('om_'),
-      ...(place.parentId !== undefined && { parent_id: place.parentId }),
-      ...(place.rootId !== undefined && { root_id: place.rootId }),
-      msg_type: msgType,
-      create_time: String(now),
-      update_time: String(now),
-      deleted: false,
-      updated: false,
-      chat_id: place.chatId,
-      sender: { id: appId, id_type: 'app_id', sender_type: 'app', tenant_key: TENANT_KEY },
-      body: { content },
-    }
-    board.messages.set(data.message_id, { chatId: place.chatId, rootId: place.rootId ?? data.message_id })
-    board.lastMessages.set(place.chatId, { messageId: data.message_id, createTime: data.create_time })
-    if (uuid) board.uuids.set(uuid, { data, until: now + UUID_GUARD_MS })
-    return { ok: true, data, repeated: false }
+    const { uuid, msgType, content, isInThread } = post.data
+    const original = uuid === undefined ? undefined : board.uuids.get(uuid)
+    if (original !== undefined) return { ok: true, data: { message: original.message, isRepeated: true } }
+    const message = store(board, chat, {
+      sender: { kind: 'app', appId },
+      msgType,
+      content,
+      createTime: String(now),
+      ...(target && placeBelow(target, target.messageId, isInThread)),
+    })
+    if (uuid !== undefined) board.uuids.set(uuid, { message, until: now + UUID_GUARD_MS })
+    return { ok: true, data: { message, isRepeated: false } }
   }
 
   #boardOf(appId: string): Board {
     let board = this.#boards.get(appId)
     if (board === undefined) {
-      board = {
-        chats: new Map(),
-        targets: new Map(),
-        left: new Set(),
-        lastMessages: new Map(),
-        messages: new Map(),
-        uuids: new Map(),
-      }
+      board = { chats: new Map(), targets: new Map(), messages: new Map(), uuids: new Map() }
       this.#boards.set(appId, board)
     }
     return board
   }
 }
 
+type Draft = Pick<StoredMessage, 'sender' | 'msgType' | 'content' | 'createTime'> & Partial<StoredMessage>
+
+function store(board: Board, chat: Chat, draft: Draft): StoredMessage {
+  const messageId = newId('om_')
+  const message = {
+    messageId,
+    chatId: chat.chatId,
+    rootId: messageId,
+    updateTime: draft.createTime,
+    editCount: 0,
+    isRecalled: false,
+    ...draft,
+  }
+  board.messages.set(messageId, message)
+  chat.lastMessage = message
+  return message
+}
+
+/** An answer belongs to the conversation of what it answers, and to its topic. [D] */
+function placeBelow(
+  target: StoredMessage | undefined,
+  parentId: string,
+  opensThread = false,
+): Pick<StoredMessage, 'rootId' | 'parentId' | 'threadId'> {
+  const rootId = target?.rootId ?? parentId
+  const threadId = target?.threadId ?? (opensThread ? stableId('omt_', rootId) : undefined)
+  return { rootId, parentId, ...(threadId !== undefined && { threadId }) }
+}
+
 function forgetExpired(board: Board, now: number): void {
   for (const [uuid, { until }] of board.uuids) {
     if (until > now) return
     board.uuids.delete(uuid)
-  }
-}
-
-function refused(code: number, msg: string): PostResult {
-  return { ok: false, code, msg }
-}
-
-function isJsonText(content: unknown): content is string {
-  if (typeof content !== 'string') return false
-  try {
-    JSON.parse(content)
-    return true
-  } catch {
-    return false
   }
 }

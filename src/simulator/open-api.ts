@@ -11,8 +11,10 @@ import {
   readBody,
   send,
 } from './http-answer.ts'
-import type { MessageBoard, PostBody, PostResult } from './message-board.ts'
+import type { CallBody } from './api-result.ts'
+import type { MessageBoard, PostResult } from './message-board.ts'
 import type { RateLimit } from './rate-limits.ts'
+import { toMessageData } from './stored-message.ts'
 import type { TokenDesk } from './token-desk.ts'
 
 export interface OpenApiParts {
@@ -64,7 +66,7 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
 function issueToken(
   c: PlatformContext,
   { apps, tokens, failures, history }: OpenApiParts,
-  body: PostBody,
+  body: CallBody,
 ): Response | Promise<Response> {
   const appId = typeof body['app_id'] === 'string' ? body['app_id'] : ''
   const verdict = failures.decide('token', appId)
@@ -83,7 +85,7 @@ function post(
   c: PlatformContext,
   { tokens, failures, history, appLimit }: OpenApiParts,
   call: { readonly call: 'create' | 'reply'; readonly replyTo?: string },
-  body: PostBody,
+  body: CallBody,
   run: (appId: string) => PostResult,
 ): Response | Promise<Response> {
   const received = {
@@ -113,20 +115,21 @@ function post(
     history.append({ ...received, appId, repeated: false, code: result.code })
     return send(c, apiError(c, 400, result.code, result.msg), verdict)
   }
-  const { data, repeated } = result
-  history.append({ ...received, appId, repeated, code: 0 })
-  if (!repeated) {
+  const { message, isRepeated } = result.data
+  history.append({ ...received, appId, repeated: isRepeated, code: 0 })
+  if (!isRepeated) {
+    const { chatId, messageId, msgType, content } = message
     history.append({
       kind: 'message_created',
       appId,
-      chatId: data.chat_id,
-      messageId: data.message_id,
+      chatId,
+      messageId,
       ...(call.replyTo !== undefined && { replyTo: call.replyTo }),
-      msgType: data.msg_type,
-      content: data.body.content,
+      msgType,
+      content,
     })
   }
-  return send(c, { http: 200, body: { code: 0, msg: 'success', data } }, verdict)
+  return send(c, { http: 200, body: { code: 0, msg: 'success', data: toMessageData(appId, message) } }, verdict)
 }
 
 /** 99991661 without a token, 99991663 with one that is unknown, expired or revoked. [D] */

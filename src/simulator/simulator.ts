@@ -5,12 +5,13 @@ import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { AppDirectory, type SimulatedApp } from './app-directory.ts'
+import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from './client-config.ts'
 import { controlRoutes } from './control-api.ts'
 import { discoveryRoutes } from './discovery.ts'
-import { type CallbackAnswer, EventDelivery } from './event-delivery.ts'
+import type { CallbackAnswer } from './callback-answer.ts'
+import { EventDelivery } from './event-delivery.ts'
 import { type FailNext, FailurePlan, type Fault } from './fault.ts'
 import { Gateway } from './gateway.ts'
-import type { ClientConfig } from './gateway-connection.ts'
 import { History } from './history.ts'
 import { apiError, type PlatformEnv, withLogId } from './http-answer.ts'
 import { newId, seededRandom } from './ids.ts'
@@ -46,13 +47,6 @@ const DEFAULTS = {
   seed: 1,
   fragmentBytes: 65_536,
 } as const satisfies SimulatorOptions
-
-const DEFAULT_CLIENT_CONFIG: ClientConfig = {
-  ReconnectCount: -1,
-  ReconnectInterval: 120,
-  ReconnectNonce: 30,
-  PingInterval: 120,
-}
 
 /**
  * A Feishu that runs locally: discovery, the long connection, tokens and messages, with users who write and

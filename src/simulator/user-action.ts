@@ -46,6 +46,8 @@ export interface CardClick extends UserAction {
   readonly eventId?: string
 }
 
+export const DEFAULT_GROUP_NAME = 'Group'
+
 // Fields of the events as the SDK's types and the documents have them. [S, D]
 
 export function toReactionEvent(reaction: Reaction & { readonly userId: string }, now: number): PlatformEvent {
@@ -65,7 +67,7 @@ export function toReactionEvent(reaction: Reaction & { readonly userId: string }
 }
 
 export function toMembershipEvent(change: MembershipChange, isAdded: boolean, now: number): PlatformEvent {
-  const { appId, chatId, name = 'Group', isExternal = false } = change
+  const { appId, chatId, name = DEFAULT_GROUP_NAME, isExternal = false } = change
   const type = isAdded ? 'im.chat.member.bot.added_v1' : 'im.chat.member.bot.deleted_v1'
   return platformEvent(appId, type, String(now), {
     chat_id: chatId,

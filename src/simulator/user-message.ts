@@ -1,7 +1,7 @@
 import { botIds, TENANT_KEY, userIds } from './app-directory.ts'
-import { newId } from './ids.ts'
 import { type PlatformEvent, platformEvent } from './platform-event.ts'
 import { sampleContent, type UserMessageType } from './sample-content.ts'
+import type { StoredMessage } from './stored-message.ts'
 
 /** Who writes where. */
 export interface UserWriting {
@@ -13,6 +13,8 @@ export interface UserWriting {
   readonly chatType?: 'p2p' | 'group'
   /** In the order of the placeholders `@_user_1`, `@_user_2`, ... in the text; without `userId` it is the bot. */
   readonly mentions?: readonly { readonly name: string; readonly userId?: string }[]
+  /** The message that this one answers, of whomever. */
+  readonly replyTo?: string
 }
 
 /** A text that a user sends to a bot. */
@@ -31,13 +33,19 @@ export function userIdOf({ userId, chatId }: Pick<UserWriting, 'userId' | 'chatI
   return userId ?? `user_of_${chatId}`
 }
 
+export function contentOf(message: UserMessage | TypedMessage): {
+  readonly messageType: UserMessageType
+  readonly content: Readonly<Record<string, unknown>>
+} {
+  if ('text' in message) return { messageType: 'text', content: { text: message.text } }
+  const { messageType } = message
+  return { messageType, content: message.content ?? sampleContent(messageType) }
+}
+
 /** The im.message.receive_v1 event with every field of a message. [D] */
-export function toMessageEvent(message: UserMessage | TypedMessage, now: number): PlatformEvent {
-  const { appId, chatId, chatType = 'p2p' } = message
-  const messageType = 'text' in message ? 'text' : message.messageType
-  const content = 'text' in message ? { text: message.text } : (message.content ?? sampleContent(messageType))
-  const messageId = newId('om_')
-  const createTime = String(now)
+export function toMessageEvent(message: UserMessage | TypedMessage, stored: StoredMessage): PlatformEvent {
+  const { appId, chatType = 'p2p' } = message
+  const { messageId, createTime, parentId, threadId } = stored
   const mentions = message.mentions?.map(({ name, userId }, index) => ({
     key: `@_user_${index + 1}`,
     id: userId === undefined ? botIds(appId) : userIds(appId, userId),
@@ -49,12 +57,14 @@ export function toMessageEvent(message: UserMessage | TypedMessage, now: number)
     sender: { sender_id: userIds(appId, userIdOf(message)), sender_type: 'user', tenant_key: TENANT_KEY },
     message: {
       message_id: messageId,
+      ...(parentId !== undefined && { root_id: stored.rootId, parent_id: parentId }),
+      ...(threadId !== undefined && { thread_id: threadId }),
       create_time: createTime,
       update_time: createTime,
-      chat_id: chatId,
+      chat_id: stored.chatId,
       chat_type: chatType,
-      message_type: messageType,
-      content: JSON.stringify(content),
+      message_type: stored.msgType,
+      content: stored.content,
       ...(mentions && { mentions }),
     },
   }

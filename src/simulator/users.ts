@@ -1,11 +1,14 @@
 import type { Clock } from '../core/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { CallbackAnswer, EventDelivery } from './event-delivery.ts'
+import type { CallbackAnswer } from './callback-answer.ts'
+import type { EventDelivery } from './event-delivery.ts'
 import type { History } from './history.ts'
 import type { MessageBoard } from './message-board.ts'
 import type { PlatformEvent } from './platform-event.ts'
+import type { StoredMessage } from './stored-message.ts'
 import {
   type CardClick,
+  DEFAULT_GROUP_NAME,
   type MembershipChange,
   type MenuClick,
   type Reaction,
@@ -37,13 +40,14 @@ export class Users {
   }
 
   send(message: UserMessage | TypedMessage): { messageId: string; eventId: string } {
-    const { board, delivery, history, clock, requireApp } = this.#parts
+    const { board, delivery, history, requireApp } = this.#parts
     const { appId, chatId } = message
     requireApp(appId)
-    const event = toMessageEvent(message, clock.now())
+    if (message.replyTo !== undefined) this.#placeOf(message.replyTo)
+    const { stored, index } = board.addUserMessage(message)
+    const event = toMessageEvent(message, stored)
     const { messageId, eventId } = event
     const text = 'text' in message ? message.text : `[${message.messageType}]`
-    const index = board.addUserMessage(message, event)
     history.append({ kind: 'sent', appId, chatId, messageId, eventId, text, index })
     delivery.deliver(event)
     return { messageId, eventId }
@@ -52,16 +56,17 @@ export class Users {
   react(reaction: Reaction): { eventId: string } {
     const { board, clock } = this.#parts
     const { appId, messageId } = reaction
-    const place = this.#placeOf(messageId)
-    const userId = reaction.userId ?? userIdOf(place)
+    const { message } = this.#placeOf(messageId)
+    const userId = reaction.userId ?? userIdOf(message)
     board.meet(appId, userId)
     return this.#tell(toReactionEvent({ ...reaction, userId }, clock.now()))
   }
 
   recall(messageId: string): { eventId: string } {
-    const { board, history, clock } = this.#parts
-    const { appId, chatId } = this.#placeOf(messageId)
-    board.recall(appId, messageId)
+    const { history, clock } = this.#parts
+    const { appId, message } = this.#placeOf(messageId)
+    const { chatId } = message
+    message.isRecalled = true
     history.append({ kind: 'recalled', appId, chatId, messageId })
     return this.#tell(toRecallEvent(appId, chatId, messageId, clock.now()), chatId)
   }
@@ -71,7 +76,7 @@ export class Users {
     const { appId, chatId } = change
     requireApp(appId)
     board.meet(appId, userIdOf(change))
-    if (isAdded) board.join(appId, chatId)
+    if (isAdded) board.join(appId, chatId, { type: 'group', name: change.name ?? DEFAULT_GROUP_NAME }).isLeft = false
     else board.leave(appId, chatId)
     return this.#tell(toMembershipEvent(change, isAdded, clock.now()), chatId)
   }
@@ -81,7 +86,7 @@ export class Users {
     const { appId, chatId } = action
     requireApp(appId)
     board.meet(appId, userIdOf(action), chatId)
-    return this.#tell(toP2pEnteredEvent(action, board.lastMessage(appId, chatId), clock.now()), chatId)
+    return this.#tell(toP2pEnteredEvent(action, board.chatOf(appId, chatId)?.lastMessage, clock.now()), chatId)
   }
 
   clickMenu(click: MenuClick): { eventId: string } {
@@ -95,7 +100,7 @@ export class Users {
     const { board, delivery, history, clock, requireApp } = this.#parts
     const { appId, chatId } = click
     requireApp(appId)
-    board.join(appId, chatId)
+    board.join(appId, chatId, {})
     const event = toCardEvent(click, clock.now())
     const { eventId, type } = event
     history.append({ kind: 'event_sent', appId, eventId, type, chatId })
@@ -110,7 +115,7 @@ export class Users {
     return { eventId }
   }
 
-  #placeOf(messageId: string): { readonly appId: string; readonly chatId: string } {
+  #placeOf(messageId: string): { readonly appId: string; readonly message: StoredMessage } {
     const place = this.#parts.board.find(messageId)
     if (place === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', `there is no message "${messageId}"`)
     return place

@@ -3,7 +3,6 @@ import { systemClock } from '../../src/core/clock.ts'
 import { MessageBoard } from '../../src/simulator/message-board.ts'
 import { TimerSet } from '../../src/simulator/timer-set.ts'
 import { TokenDesk } from '../../src/simulator/token-desk.ts'
-import { toMessageEvent } from '../../src/simulator/user-message.ts'
 
 const MINUTE_MS = 60_000
 const appId = 'cli_0000000000000001'
@@ -53,23 +52,22 @@ describe('MessageBoard', () => {
   function boardWithMessage() {
     const clock = { at: 0, now: () => clock.at }
     const board = new MessageBoard(clock)
-    const event = toMessageEvent(message, 0)
-    board.addUserMessage(message, event)
-    return { board, clock, messageId: event.messageId }
+    const { stored } = board.addUserMessage(message)
+    return { board, clock, messageId: stored.messageId }
   }
 
-  const idOf = (result: ReturnType<MessageBoard['reply']>) => (result.ok ? result.data.message_id : result.code)
+  const idOf = (result: ReturnType<MessageBoard['reply']>) => (result.ok ? result.data.message.messageId : result.code)
 
   it('guards a uuid for an hour', () => {
     const { board, clock, messageId } = boardWithMessage()
     const first = board.reply(appId, messageId, reply)
-    expect(first).toMatchObject({ ok: true, repeated: false })
+    expect(first).toMatchObject({ ok: true, data: { isRepeated: false } })
     clock.at = 60 * MINUTE_MS - 1
     const repeated = board.reply(appId, messageId, reply)
-    expect(repeated).toMatchObject({ ok: true, repeated: true })
+    expect(repeated).toMatchObject({ ok: true, data: { isRepeated: true } })
     expect(idOf(repeated)).toBe(idOf(first))
     clock.at = 60 * MINUTE_MS
-    expect(board.reply(appId, messageId, reply)).toMatchObject({ ok: true, repeated: false })
+    expect(board.reply(appId, messageId, reply)).toMatchObject({ ok: true, data: { isRepeated: false } })
   })
 
   it('does not guard without a uuid', () => {
@@ -96,7 +94,7 @@ describe('MessageBoard', () => {
 
   it('counts the user messages of each chat', () => {
     const { board } = boardWithMessage()
-    const add = (chatId: string) => board.addUserMessage({ ...message, chatId }, toMessageEvent(message, 0))
+    const add = (chatId: string) => board.addUserMessage({ ...message, chatId }).index
     expect([add('oc_1'), add('oc_2'), add('oc_1')]).toEqual([1, 0, 2])
   })
 
@@ -104,6 +102,6 @@ describe('MessageBoard', () => {
     const { board, messageId } = boardWithMessage()
     const first = idOf(board.reply(appId, messageId, reply))
     const second = board.reply(appId, String(first), { ...reply, uuid: 'u-2' })
-    expect(second).toMatchObject({ data: { root_id: messageId, parent_id: first, chat_id: 'oc_1' } })
+    expect(second).toMatchObject({ data: { message: { rootId: messageId, parentId: first, chatId: 'oc_1' } } })
   })
 })

@@ -1,0 +1,19 @@
+/** What the platform decides about a call; a refusal carries its code and text. */
+export type ApiResult<T> = { readonly ok: true; readonly data: T } | Refusal
+
+export interface Refusal {
+  readonly ok: false
+  readonly code: number
+  readonly msg: string
+}
+
+export function accepted<T>(data: T): ApiResult<T> {
+  return { ok: true, data }
+}
+
+export function refused(code: number, msg: string): Refusal {
+  return { ok: false, code, msg }
+}
+
+/** The body of a call, unchecked. */
+export type CallBody = Readonly<Record<string, unknown>>

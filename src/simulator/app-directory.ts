@@ -1,5 +1,5 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
-import { stableId } from './ids.ts'
+import { newId, stableId } from './ids.ts'
 
 /** A self-built app with its bot, as an operator creates it in the developer console. */
 export interface SimulatedApp {
@@ -15,7 +15,8 @@ const APP_ID = /^cli_[0-9a-fA-F]{16}$/
 export class AppDirectory {
   readonly #apps = new Map<string, SimulatedApp>()
 
-  add(app: SimulatedApp): void {
+  add(given: Partial<SimulatedApp>): SimulatedApp {
+    const app = { appId: `cli_${newId().slice(0, 16)}`, appSecret: newId(), name: 'Helper', ...given }
     if (!APP_ID.test(app.appId)) {
       throw new FeishuSupervisorError('CONFIG_INVALID', `app id must be "cli_" and 16 hex digits, not "${app.appId}"`)
     }
@@ -23,6 +24,7 @@ export class AppDirectory {
       throw new FeishuSupervisorError('CONFIG_INVALID', `app ${app.appId} exists already`)
     }
     this.#apps.set(app.appId, app)
+    return app
   }
 
   find(appId: string): SimulatedApp | undefined {

@@ -15,8 +15,6 @@ export interface DiscoveryParts {
   readonly clientConfig: ClientConfig
   readonly failures: FailurePlan
   readonly history: History
-  /** Where the simulator listens, e.g. `http://127.0.0.1:4000`. */
-  readonly origin: () => string
 }
 
 /**
@@ -35,7 +33,7 @@ export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
     const code = refusal?.code ?? 0
     const answer: Answer =
       refusal === undefined
-        ? { http: 200, body: { code, msg: 'success', data: endpointOf(parts, appId) } }
+        ? { http: 200, body: { code, msg: 'success', data: endpointOf(parts, appId, new URL(c.req.url).origin) } }
         : { http: refusal.http, headers, body: { code, msg: refusal.msg, data: { URL: '' } } }
     history.append({ kind: 'discovery', appId, code, http: answer.http })
     return send(c, answer, verdict)
@@ -58,6 +56,7 @@ function refusalOf(
   return undefined
 }
 
-function endpointOf({ gateway, clientConfig, origin }: DiscoveryParts, appId: string): Record<string, unknown> {
-  return { URL: gateway.issueUrl(appId, origin()), ClientConfig: clientConfig }
+/** The socket is offered at the address that the client itself used: another host may know this one by another name. */
+function endpointOf({ gateway, clientConfig }: DiscoveryParts, appId: string, origin: string): Record<string, unknown> {
+  return { URL: gateway.issueUrl(appId, origin), ClientConfig: clientConfig }
 }

@@ -153,15 +153,36 @@ export class History {
   ): Promise<T>
   once(matches: (entry: HistoryEntry) => boolean, timeoutMs: number, afterSeq?: number): Promise<HistoryEntry>
   once(matches: (entry: HistoryEntry) => boolean, timeoutMs: number, afterSeq = 0): Promise<HistoryEntry> {
-    const found = this.after(afterSeq).find(matches)
-    if (found !== undefined) return Promise.resolve(found)
-    const { promise, resolve, reject } = deferred<HistoryEntry>()
+    let found = this.after(afterSeq).find(matches)
     const unsubscribe = this.subscribe((entry) => {
-      if (matches(entry)) resolve(entry)
+      if (found === undefined && matches(entry)) found = entry
     })
+    return this.until(
+      () => found,
+      timeoutMs,
+      () => 'no matching history entry',
+    ).finally(unsubscribe)
+  }
+
+  /**
+   * Resolves with what `look` finds: now, or as soon as an entry makes it find something. Rejects with
+   * DEADLINE_EXCEEDED and what `explain` says then.
+   */
+  until<T>(look: () => T | undefined | false, timeoutMs: number, explain: () => string): Promise<T> {
+    const { promise, resolve, reject } = deferred<T>()
+    const check = (): void => {
+      try {
+        const found = look()
+        if (found !== undefined && found !== false) resolve(found)
+      } catch (thrown) {
+        reject(thrown)
+      }
+    }
+    const unsubscribe = this.subscribe(check)
     const cancelTimer = systemClock.after(timeoutMs, () =>
-      reject(new FeishuSupervisorError('DEADLINE_EXCEEDED', `no matching history entry within ${timeoutMs} ms`)),
+      reject(new FeishuSupervisorError('DEADLINE_EXCEEDED', `${explain()} within ${timeoutMs} ms`)),
     )
+    check()
     return promise.finally(() => {
       unsubscribe()
       cancelTimer()

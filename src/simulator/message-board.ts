@@ -100,13 +100,9 @@ export class MessageBoard {
     return this.#boardOf(appId).chats.get(chatId)
   }
 
-  chatsOf(appId: string): Chat[] {
-    return [...this.#boardOf(appId).chats.values()]
-  }
-
-  /** The messages of one chat, oldest first. */
-  messagesOf(appId: string, chatId: string): StoredMessage[] {
-    return [...this.#boardOf(appId).messages.values()].filter((message) => message.chatId === chatId)
+  /** What the app's bot has posted, oldest first. */
+  messagesOfBot(appId: string): StoredMessage[] {
+    return [...this.#boardOf(appId).messages.values()].filter(({ sender }) => sender.kind === 'app')
   }
 
   /** Where a message is, whosever it is. */

@@ -1,7 +1,3 @@
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { AppDirectory, type SimulatedApp } from './app-directory.ts'
@@ -17,8 +13,11 @@ import { apiError, type PlatformEnv, withLogId } from './http-answer.ts'
 import { newId, seededRandom } from './ids.ts'
 import { MessageBoard } from './message-board.ts'
 import { openApiRoutes } from './open-api.ts'
+import { PlatformServer } from './platform-server.ts'
 import { DEFAULT_RATE_LIMITS, RateLimit, type RateLimits } from './rate-limits.ts'
 import { type ReplyProgress, ReplyWatch } from './reply-watch.ts'
+import { SimulatedUser } from './simulated-user.ts'
+import type { StoredMessage } from './stored-message.ts'
 import { TimerSet } from './timer-set.ts'
 import { TokenDesk } from './token-desk.ts'
 import { Traffic, type TrafficPlan, type TrafficProgress } from './traffic.ts'
@@ -69,10 +68,7 @@ export class FeishuSimulator {
   readonly #delivery: EventDelivery
   readonly #users: Users
   readonly #gateway: Gateway
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  #origin = ''
-  #state: 'new' | 'started' | 'stopped' = 'new'
+  readonly #server: PlatformServer
 
   constructor(options: SimulatorOptions = {}) {
     const { timeScale, ackDeadlineMs, seed, fragmentBytes } = { ...DEFAULTS, ...options }
@@ -106,17 +102,8 @@ export class FeishuSimulator {
 
   /** Port 0 (default) takes a free one. A simulator is started once. */
   async start({ port = 0, host = '127.0.0.1' }: { port?: number; host?: string } = {}): Promise<{ url: string }> {
-    if (this.#state !== 'new') throw new FeishuSupervisorError('INTERNAL', `simulator is ${this.#state} already`)
-    this.#state = 'started'
-    this.#server.listen(port, host)
-    try {
-      await once(this.#server, 'listening')
-    } catch (cause) {
-      this.#state = 'stopped'
-      throw new FeishuSupervisorError('PORT_UNAVAILABLE', `simulator cannot listen on ${host}:${port}`, { cause })
-    }
-    this.#origin = `http://${host}:${(this.#server.address() as AddressInfo).port}`
-    return { url: this.#origin }
+    await this.#server.start(port, host)
+    return { url: this.#server.origin }
   }
 
   /** Closes everything that was opened; the history stays. Tolerates never-started and twice. */
@@ -125,17 +112,22 @@ export class FeishuSimulator {
     this.#timers.stop()
     this.#delivery.stop()
     this.#replies.stop()
-    const wasStarted = this.#state === 'started'
-    this.#state = 'stopped'
-    if (!wasStarted) return
-    const closed = once(this.#server, 'close')
-    this.#server.close()
-    for (const socket of this.#sockets) socket.destroy()
-    await closed
+    await this.#server.stop()
   }
 
-  addApp(app: SimulatedApp): void {
-    this.#apps.add(app)
+  /** Creates an app with its bot; what is not given is made up. */
+  addApp(app: Partial<SimulatedApp> = {}): SimulatedApp {
+    return this.#apps.add(app)
+  }
+
+  /** The person of this name, who can write to bots. */
+  user(name: string): SimulatedUser {
+    return new SimulatedUser(this, name)
+  }
+
+  /** What a bot has posted, oldest first. */
+  messagesOfBot(appId: string): StoredMessage[] {
+    return this.#board.messagesOfBot(appId)
   }
 
   /** A user writes a text to the bot of an app. */
@@ -238,22 +230,15 @@ export class FeishuSimulator {
     }
   }
 
-  #createServer(clientConfig: ClientConfig, appLimit: RateLimit): Server {
+  #createServer(clientConfig: ClientConfig, appLimit: RateLimit): PlatformServer {
     const parts = { apps: this.#apps, failures: this.#failures, history: this.history }
     const app = new Hono<PlatformEnv>()
       .use(withLogId)
-      .route('/', discoveryRoutes({ ...parts, gateway: this.#gateway, clientConfig, origin: () => this.#origin }))
+      .route('/', discoveryRoutes({ ...parts, gateway: this.#gateway, clientConfig }))
       .route('/open-apis', openApiRoutes({ ...parts, tokens: this.#tokens, board: this.#board, appLimit }))
       .route('/_simulator', controlRoutes(this))
       .onError((thrown, c) => c.json(apiError(c, 500, 5000, errorText(thrown)).body, 500))
       .notFound((c) => c.json(apiError(c, 404, 404, 'no such route').body, 404))
-    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
-    const server = createServer((request, response) => void listener(request, response))
-    server.on('connection', (socket) => {
-      this.#sockets.add(socket)
-      socket.on('close', () => this.#sockets.delete(socket))
-    })
-    server.on('upgrade', (request, socket, head) => this.#gateway.handleUpgrade(request, socket as Socket, head))
-    return server
+    return new PlatformServer(app, (...upgrade) => this.#gateway.handleUpgrade(...upgrade))
   }
 }

@@ -1,7 +1,7 @@
 // Uses the packed package as strangers do: installed from its tarball into fresh CommonJS and ESM
 // projects, on this Node and on the other supported ones, which come from the npm registry.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,8 @@ const OTHER_NODES = ['22', '24']
 const CONSUMER = `
 const { mkdtempSync, rmSync } = process.getBuiltinModule('node:fs')
 const { join } = process.getBuiltinModule('node:path')
-async function use({ createFeishuSupervisor, defineHandler }) {
+async function use({ createFeishuSupervisor, defineHandler }, { FeishuSimulator }) {
+  if (typeof new FeishuSimulator().start !== 'function') throw new Error('the simulator is not there')
   if (typeof defineHandler(() => {}) !== 'function') throw new Error('defineHandler is not there')
   const dataDir = mkdtempSync(join(process.env.TMPDIR, 'data-'))
   const supervisor = createFeishuSupervisor({ dataDir })
@@ -32,8 +33,13 @@ try {
 
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
   run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', join(folder, packed.filename)], folder)
-  writeFileSync(join(folder, 'consumer.cjs'), `${CONSUMER}use(require('feishu-supervisor'))`)
-  writeFileSync(join(folder, 'consumer.mjs'), `${CONSUMER}await use(await import('feishu-supervisor'))`)
+  writeFileSync(
+    join(folder, 'consumer.cjs'),
+    `${CONSUMER}use(require('feishu-supervisor'), require('feishu-supervisor/simulator'))`,
+  )
+  const imported = "await import('feishu-supervisor'), await import('feishu-supervisor/simulator')"
+  writeFileSync(join(folder, 'consumer.mjs'), `${CONSUMER}await use(${imported})`)
+  cpSync(join(ROOT, 'examples', 'bot-test'), join(folder, 'bot-test'), { recursive: true })
 
   const cli = join(folder, 'node_modules', 'feishu-supervisor', 'dist', 'cli.js')
   const others = OTHER_NODES.map(installNode)
@@ -42,6 +48,7 @@ try {
     for (const consumer of ['consumer.cjs', 'consumer.mjs']) {
       check(`${version} ${consumer}`, () => run(node, [consumer], folder))
     }
+    check(`${version} examples/bot-test`, () => run(node, ['--test', 'bot-test/bot.test.mjs'], folder))
     check(`${version} demo --once`, () => process.stdout.write(lastLine(run(node, [cli, 'demo', '--once'], folder))))
   }
   for (const node of others) {

@@ -1,0 +1,59 @@
+import { BotMessage } from './bot-message.ts'
+import { explainSilence } from './explain-silence.ts'
+import type { FeishuSimulator } from './simulator.ts'
+import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
+
+/** A message that a user has sent to a bot. */
+export class SentMessage {
+  readonly messageId: string
+  readonly eventId: string
+  readonly #simulator: FeishuSimulator
+  readonly #appId: string
+  readonly #userId: string
+
+  constructor(
+    simulator: FeishuSimulator,
+    { appId, userId }: { readonly appId: string; readonly userId: string },
+    { messageId, eventId }: { readonly messageId: string; readonly eventId: string },
+  ) {
+    this.#simulator = simulator
+    this.#appId = appId
+    this.#userId = userId
+    this.messageId = messageId
+    this.eventId = eventId
+  }
+
+  /** The bot's replies to this message that are visible by now, oldest first. */
+  get replies(): BotMessage[] {
+    return this.#simulator
+      .messagesOfBot(this.#appId)
+      .filter(({ parentId }) => parentId === this.messageId)
+      .map((stored) => new BotMessage(this.#simulator, this.#appId, this.#userId, stored))
+  }
+
+  /** Waits for the first reply. Rejects with DEADLINE_EXCEEDED and what the platform saw of the bot meanwhile. */
+  reply({ timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<BotMessage> {
+    const { history } = this.#simulator
+    const explain = (): string =>
+      `no reply to ${this.messageId} (${explainSilence(history.entries, this.#appId, this.messageId)})`
+    return history.until(() => this.replies[0], timeoutMs, explain)
+  }
+
+  recall(): { eventId: string } {
+    return this.#simulator.recall(this.messageId)
+  }
+
+  /** E.g. `THUMBSUP`. */
+  react(emojiType: string): { eventId: string } {
+    return this.#react(emojiType, false)
+  }
+
+  unreact(emojiType: string): { eventId: string } {
+    return this.#react(emojiType, true)
+  }
+
+  #react(emojiType: string, isRemoved: boolean): { eventId: string } {
+    const { messageId } = this
+    return this.#simulator.react({ appId: this.#appId, messageId, emojiType, isRemoved, userId: this.#userId })
+  }
+}

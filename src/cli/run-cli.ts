@@ -4,6 +4,7 @@ import { addBot, listBots } from './bots.ts'
 import { listDeadLetters, resubmitDeadLetter } from './dead-letters.ts'
 import { demo } from './demo/demo.ts'
 import { readEnvironment } from './environment.ts'
+import { simulate, type SimulateFlags } from './simulate.ts'
 import { start } from './start.ts'
 
 /** The command line: the only part that reads process.env and sets the exit code. */
@@ -20,6 +21,14 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .description('a local Feishu, two bots and the echo handler, in a temporary folder')
     .option('--once', 'play 200 messages with a crash and a blocked host in between, print one JSON line')
     .action((options: { once?: boolean }) => demo(readEnvironment(process.env), { isOnce: options.once === true }))
+  program
+    .command('simulate')
+    .description('a local Feishu for a bot of your own, until SIGTERM or Ctrl-C')
+    .option('--host <address>', 'it checks no caller: leave it on loopback', '127.0.0.1')
+    .option('--port <number>', '0 for any free port', '3500')
+    .option('--app <id:secret:name>', 'an app with its bot, as often as wanted; default: one is made up', collect, [])
+    .option('--time-scale <factor>', 'multiplies the waits before redeliveries, e.g. 0.01', '1')
+    .action((options: SimulateFlags) => simulate(options))
 
   const bots = program.command('bots').description('the bots of the database')
   bots
@@ -61,4 +70,8 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     process.stderr.write(`feishu-supervisor: ${errorText(thrown)}\n(${code})\n`)
     process.exitCode = 1
   }
+}
+
+function collect(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, value]
 }

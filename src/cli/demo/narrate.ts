@@ -1,13 +1,15 @@
 import type { FeishuSupervisor } from '../../app/feishu-supervisor.ts'
 import type { HistoryEntry } from '../../simulator/history.ts'
-import type { Stage } from './open-stage.ts'
 
 export function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
 /** One line for what a person at the keyboard wants to see of the platform's history. */
-export function narrateEntry(entry: HistoryEntry, { bots }: Pick<Stage, 'bots'>): string | undefined {
+export function narrateEntry(
+  entry: HistoryEntry,
+  { bots }: { readonly bots: readonly { readonly appId: string; readonly name: string }[] },
+): string | undefined {
   const name = 'appId' in entry ? (bots.find(({ appId }) => appId === entry.appId)?.name ?? entry.appId) : ''
   switch (entry.kind) {
     case 'sent':

@@ -7,6 +7,8 @@ export interface SimulatedApp {
   readonly appId: string
   readonly appSecret: string
   readonly name: string
+  /** Part of every event; the only check of a webhook without an Encrypt Key. Default empty. [D] */
+  readonly verificationToken?: string
 }
 
 const APP_ID = /^cli_[0-9a-fA-F]{16}$/

@@ -10,9 +10,12 @@ import type { ReplyProgress } from './reply-watch.ts'
 import type { TrafficPlan, TrafficProgress } from './traffic.ts'
 import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
 import type { TypedMessage, UserMessage } from './user-message.ts'
+import type { Webhook } from './webhook.ts'
 
 /** Longest single wait request: below the time after which fetch gives up on an answer. */
 const WAIT_SLICE_MS = 60_000
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 /** Controls a simulator in another process. Its idle sockets do not keep this process alive. */
 export class SimulatorClient {
@@ -24,6 +27,15 @@ export class SimulatorClient {
 
   async addApp(app: SimulatedApp): Promise<void> {
     await this.#call('POST', '/apps', app)
+  }
+
+  /** As `FeishuSimulator.useWebhook`. */
+  async useWebhook(appId: string, webhook: Webhook): Promise<void> {
+    await this.#call('PUT', `/apps/${encodeURIComponent(appId)}/webhook`, webhook)
+  }
+
+  async useLongConnection(appId: string): Promise<void> {
+    await this.#call('DELETE', `/apps/${encodeURIComponent(appId)}/webhook`)
   }
 
   sendText(message: UserMessage): Promise<{ messageId: string; eventId: string }> {
@@ -113,11 +125,11 @@ export class SimulatorClient {
     return () => request.destroy()
   }
 
-  async #json<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+  async #json<T>(method: Method, path: string, body?: object): Promise<T> {
     return (await (await this.#call(method, path, body)).json()) as T
   }
 
-  async #call(method: 'GET' | 'POST', path: string, body?: object): Promise<Response> {
+  async #call(method: Method, path: string, body?: object): Promise<Response> {
     // A kept connection may be closed by the server while this thread is busy, and the next call would fail.
     const headers = { connection: 'close' }
     const answer = await fetch(this.#base + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })

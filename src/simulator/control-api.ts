@@ -3,6 +3,7 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { checkHistory } from './check-history.ts'
 import {
   readAction,
+  readApp,
   readCardClick,
   readFault,
   readMembershipChange,
@@ -10,6 +11,7 @@ import {
   readMessage,
   readReaction,
   readTrafficPlan,
+  readWebhook,
 } from './control-input.ts'
 import { Fields } from './fields.ts'
 import type { HistoryEntry } from './history.ts'
@@ -25,9 +27,17 @@ export function controlRoutes(simulator: FeishuSimulator): Hono<PlatformEnv> {
   return new Hono<PlatformEnv>()
     .post('/apps', async (c) => {
       const fields = await bodyOf(c)
-      const app = { appId: fields.text('appId'), appSecret: fields.text('appSecret'), name: fields.text('name') }
+      const app = readApp(fields)
       simulator.addApp(app)
       return c.json({ appId: app.appId }, 201)
+    })
+    .put('/apps/:id/webhook', async (c) => {
+      await simulator.useWebhook(c.req.param('id'), readWebhook(await bodyOf(c)))
+      return c.json({}, 201)
+    })
+    .delete('/apps/:id/webhook', (c) => {
+      simulator.useLongConnection(c.req.param('id'))
+      return c.json({})
     })
     .post('/messages', async (c) => {
       const message = readMessage(await bodyOf(c))

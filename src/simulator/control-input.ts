@@ -1,12 +1,33 @@
 import { assertNever } from '../core/assert-never.ts'
-import type { FailureMode, Fault } from './fault.ts'
+import { FAULTY_CALLS, type FailureMode, type Fault } from './fault.ts'
+import type { SimulatedApp } from './app-directory.ts'
 import type { Fields } from './fields.ts'
 import type { TrafficPlan } from './traffic.ts'
 import { USER_MESSAGE_TYPES } from './sample-content.ts'
 import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
 import type { TypedMessage, UserMessage, UserWriting } from './user-message.ts'
+import type { Webhook } from './webhook.ts'
 
-/** What the control API accepts; every reader throws CONFIG_INVALID with the name of the field that is wrong. */
+// What the control API accepts; every reader throws CONFIG_INVALID with the name of the field that is wrong.
+
+export function readApp(fields: Fields): SimulatedApp {
+  return {
+    appId: fields.text('appId'),
+    appSecret: fields.text('appSecret'),
+    name: fields.text('name'),
+    ...fields.optional('verificationToken', (name) => fields.text(name)),
+  }
+}
+
+export function readWebhook(fields: Fields): Webhook {
+  return {
+    url: fields.text('url'),
+    ...fields.optional('encryptKey', (name) => fields.text(name)),
+    ...fields.optional('hasOddJson', (name) => fields.flag(name)),
+    ...fields.optional('signsAnew', (name) => fields.flag(name)),
+  }
+}
+
 export function readMessage(fields: Fields): UserMessage | TypedMessage {
   if (!fields.has('messageType')) return { ...readWriting(fields), text: fields.text('text') }
   return {
@@ -87,6 +108,7 @@ const FAULT_KINDS = [
   'close_connections',
   'withhold_acks',
   'freeze_connections',
+  'forget_connections',
   'revoke_tokens',
   'fail_next',
 ] as const satisfies readonly Fault['kind'][]
@@ -104,13 +126,14 @@ export function readFault(fields: Fields): Fault {
     case 'fail_next':
       return {
         kind,
-        call: fields.oneOf('call', ['discovery', 'handshake', 'token', 'create', 'reply']),
+        call: fields.oneOf('call', FAULTY_CALLS),
         ...fields.optional('appId', (name) => fields.text(name)),
         ...fields.optional('count', (name) => fields.number(name)),
         ...readFailureMode(fields),
       }
     case 'withhold_acks':
     case 'freeze_connections':
+    case 'forget_connections':
     case 'revoke_tokens':
       return { kind, appId: fields.text('appId') }
     default:

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { AppDirectory } from './app-directory.ts'
+import type { Assumptions } from './assumptions.ts'
 import type { ClientConfig } from './client-config.ts'
 import type { FailurePlan } from './fault.ts'
 import { EXCEEDED_CONNECTION_LIMIT, type Gateway } from './gateway.ts'
@@ -13,13 +14,14 @@ export interface DiscoveryParts {
   readonly apps: AppDirectory
   readonly gateway: Gateway
   readonly clientConfig: ClientConfig
+  readonly assumptions: Pick<Assumptions, 'refusalData' | 'refusalHttp'>
   readonly failures: FailurePlan
   readonly history: History
 }
 
 /**
  * `POST /callback/ws/endpoint`: trades the app's credentials for a one-time WebSocket URL. Needs no token. [S, R]
- * Refusals are answered with HTTP 200 [A] and a `data` with an empty URL [F].
+ * An app has a secret here: the keyless form with a ClientAssertion is refused like a wrong one. [A]
  */
 export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
   const { failures, history } = parts
@@ -34,7 +36,7 @@ export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
     const answer: Answer =
       refusal === undefined
         ? { http: 200, body: { code, msg: 'success', data: endpointOf(parts, appId, new URL(c.req.url).origin) } }
-        : { http: refusal.http, headers, body: { code, msg: refusal.msg, data: { URL: '' } } }
+        : { http: refusal.http, headers, body: { code, msg: refusal.msg, ...refusalData(parts) } }
     history.append({ kind: 'discovery', appId, code, http: answer.http })
     return send(c, answer, verdict)
   })
@@ -42,18 +44,24 @@ export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
 
 /** Names in lower case are not recognised: 514. [F] */
 function refusalOf(
-  { apps, gateway }: DiscoveryParts,
+  { apps, gateway, assumptions }: DiscoveryParts,
   appId: string,
   secret: unknown,
 ): { http: number; code: number; msg: string } | undefined {
-  if (appId === '') return { http: 200, code: AUTH_FAILED, msg: 'auth failed' }
+  const { refusalHttp: http } = assumptions
+  if (appId === '') return { http, code: AUTH_FAILED, msg: 'auth failed' }
   const app = apps.find(appId)
-  if (app === undefined) return { http: 200, code: INVALID_APP, msg: 'app_id or app_secret is invalid' }
-  if (app.appSecret !== secret) return { http: 200, code: AUTH_FAILED, msg: 'auth failed' }
-  if (gateway.isFull(appId)) {
-    return { http: 200, code: EXCEEDED_CONNECTION_LIMIT, msg: 'the number of connections exceeded the limit' }
+  if (app === undefined) return { http, code: INVALID_APP, msg: 'app_id or app_secret is invalid' }
+  if (app.appSecret !== secret) return { http, code: AUTH_FAILED, msg: 'auth failed' }
+  if (gateway.isFullAt('discovery', appId)) {
+    return { http, code: EXCEEDED_CONNECTION_LIMIT, msg: 'the number of connections exceeded the limit' }
   }
   return undefined
+}
+
+function refusalData({ assumptions }: DiscoveryParts): Record<string, unknown> {
+  if (assumptions.refusalData === 'absent') return {}
+  return { data: assumptions.refusalData === 'null' ? null : { URL: '' } }
 }
 
 /** The socket is offered at the address that the client itself used: another host may know this one by another name. */

@@ -1,5 +1,45 @@
+/** A call of the open API that needs a token. */
+export type ApiCallName =
+  | 'create'
+  | 'reply'
+  | 'edit'
+  | 'patch'
+  | 'recall'
+  | 'get'
+  | 'reaction'
+  | 'upload'
+  | 'resource'
+  | 'chat'
+  | 'bot_info'
+  | 'connections'
+  | 'outbound_ip'
+  /** Everything below cardkit/v1. */
+  | 'card'
+  | 'card_update'
+
 /** A call of the platform that can be made to fail. `handshake` is the WebSocket upgrade. */
-export type FaultyCall = 'discovery' | 'handshake' | 'token' | 'create' | 'reply'
+export type FaultyCall = 'discovery' | 'handshake' | 'token' | ApiCallName
+
+export const FAULTY_CALLS = [
+  'discovery',
+  'handshake',
+  'token',
+  'create',
+  'reply',
+  'edit',
+  'patch',
+  'recall',
+  'get',
+  'reaction',
+  'upload',
+  'resource',
+  'chat',
+  'bot_info',
+  'connections',
+  'outbound_ip',
+  'card',
+  'card_update',
+] as const satisfies readonly FaultyCall[]
 
 /** Something that goes wrong on purpose. */
 export type Fault =
@@ -17,6 +57,11 @@ export type Fault =
    * The end of the TCP connection is still noticed.
    */
   | { readonly kind: 'freeze_connections'; readonly appId: string }
+  /**
+   * The platform forgets the connections of this moment: pings are still answered, but no event comes any more
+   * and `GET event/v1/connection` does not count them. [F]
+   */
+  | { readonly kind: 'forget_connections'; readonly appId: string }
   /** Every token issued to the app so far is refused with 99991663. */
   | { readonly kind: 'revoke_tokens'; readonly appId: string }
   | ({ readonly kind: 'fail_next' } & FailNext)
@@ -52,13 +97,19 @@ export type Verdict =
       readonly headers: Readonly<Record<string, string>>
     }
 
-const DEFAULT_FAILURES = {
+interface DefaultFailure {
+  readonly http: number
+  readonly code: number
+  readonly msg: string
+}
+
+const DEFAULT_FAILURES: Partial<Record<FaultyCall, DefaultFailure>> = {
   discovery: { http: 200, code: 1, msg: 'system busy' },
   handshake: { http: 403, code: 514, msg: 'auth failed' },
   token: { http: 400, code: 10012, msg: 'get token fail' },
-  create: { http: 500, code: 5000, msg: 'internal error' },
-  reply: { http: 500, code: 5000, msg: 'internal error' },
-} as const satisfies Record<FaultyCall, { http: number; code: number; msg: string }>
+}
+
+const INTERNAL_ERROR = { http: 500, code: 5000, msg: 'internal error' }
 
 /** Feishu's answer to an app that calls too often. [D] */
 export const RATE_LIMITED = { http: 429, code: 99991400, msg: 'request trigger frequency limit' } as const
@@ -93,7 +144,7 @@ function verdictOf(fault: FailNext): Verdict {
   if ('hang' in fault) return { kind: 'hang' }
   if ('loseAnswer' in fault) return { kind: 'lose_answer' }
   const { retryAfterMs } = fault
-  const defaults = retryAfterMs === undefined ? DEFAULT_FAILURES[fault.call] : RATE_LIMITED
+  const defaults = retryAfterMs === undefined ? (DEFAULT_FAILURES[fault.call] ?? INTERNAL_ERROR) : RATE_LIMITED
   return {
     kind: 'fail',
     http: fault.http ?? defaults.http,

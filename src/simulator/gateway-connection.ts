@@ -20,6 +20,9 @@ export interface Ack {
   readonly data?: unknown
 }
 
+/** `forgotten`: it still answers pings, but the platform takes it for gone: not counted, no events. */
+export type ConnectionState = 'opening' | 'ready' | 'forgotten' | 'closing'
+
 export interface ConnectionListener {
   onReady(connection: GatewayConnection): void
   onAck(connection: GatewayConnection, deliveryId: string, ack: Ack): void
@@ -36,7 +39,7 @@ export class GatewayConnection {
   readonly #webSocket: WebSocket
   readonly #socket: Socket
   readonly #listener: ConnectionListener
-  #state: 'opening' | 'ready' | 'closing' = 'opening'
+  #state: ConnectionState = 'opening'
   #acksWithheld = false
   #frozen = false
   #nextSeqId = 1n
@@ -60,8 +63,12 @@ export class GatewayConnection {
   }
 
   /** Becomes ready with its first ping: a client loses frames that reach it together with the upgrade. [R] */
-  get state(): 'opening' | 'ready' | 'closing' {
+  get state(): ConnectionState {
     return this.#state
+  }
+
+  get isOnline(): boolean {
+    return this.#state === 'opening' || this.#state === 'ready'
   }
 
   /**
@@ -88,9 +95,9 @@ export class GatewayConnection {
     }
   }
 
-  close(code: number): void {
+  close(code: number, reason = ''): void {
     this.#state = 'closing'
-    this.#webSocket.close(code)
+    this.#webSocket.close(code, reason)
   }
 
   reset(): void {
@@ -100,6 +107,10 @@ export class GatewayConnection {
 
   withholdAcks(): void {
     this.#acksWithheld = true
+  }
+
+  forget(): void {
+    this.#state = 'forgotten'
   }
 
   freeze(): void {

@@ -3,22 +3,23 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
 import type { FailurePlan } from './fault.ts'
+import type { Assumptions } from './assumptions.ts'
 import type { ClientConfig } from './client-config.ts'
 import { type ConnectionListener, GatewayConnection } from './gateway-connection.ts'
 import type { History } from './history.ts'
 import { newId } from './ids.ts'
 
-/** Connections per app. [D] */
-const MAX_CONNECTIONS = 50
-
 /** Codes of a refused handshake, as the SDKs know them. [S] */
 const AUTH_FAILED = 514
 const NO_CREDENTIAL = 1000040344
 export const EXCEEDED_CONNECTION_LIMIT = 1000040350
+/** The close code of another form of the limit. [F] */
+const TOO_MANY_CONNECTIONS = 3001
 
 export interface GatewayOptions {
   readonly clientConfig: ClientConfig
   readonly fragmentBytes: number
+  readonly assumptions: Pick<Assumptions, 'maxConnections' | 'connectionLimitAt'>
   readonly failures: FailurePlan
   readonly history: History
   readonly listener: ConnectionListener
@@ -45,8 +46,17 @@ export class Gateway {
     return [...(this.#connections.get(appId) ?? [])]
   }
 
-  isFull(appId: string): boolean {
-    return (this.#connections.get(appId)?.size ?? 0) >= MAX_CONNECTIONS
+  /** How many connections of the app the platform takes for alive. */
+  onlineCount(appId: string): number {
+    return this.connectionsOf(appId).filter(({ isOnline }) => isOnline).length
+  }
+
+  /** Whether one more connection is refused here. */
+  isFullAt(place: Assumptions['connectionLimitAt'], appId: string): boolean {
+    const { maxConnections, connectionLimitAt } = this.#options.assumptions
+    // A ticket from before the limit was reached is refused by the handshake.
+    const isHere = place === connectionLimitAt || (place === 'handshake' && connectionLimitAt === 'discovery')
+    return isHere && this.connectionsOf(appId).length >= maxConnections
   }
 
   /**
@@ -85,7 +95,7 @@ export class Gateway {
       socket.destroy()
     } else if (ticket === undefined) {
       refuse(socket, 403, AUTH_FAILED, NO_CREDENTIAL, 'ticket is unknown or used')
-    } else if (this.isFull(ticket.appId)) {
+    } else if (this.isFullAt('handshake', ticket.appId)) {
       refuse(socket, 403, AUTH_FAILED, EXCEEDED_CONNECTION_LIMIT, 'the number of connections exceeded the limit')
     } else {
       this.#open(ticket, request, socket, head)
@@ -96,10 +106,12 @@ export class Gateway {
     const { clientConfig, fragmentBytes, history, listener } = this.#options
     const connections = this.#connections.get(appId) ?? new Set()
     this.#connections.set(appId, connections)
+    const isOneTooMany = this.isFullAt('close', appId)
     this.#webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
       const settings = { id: connectionId, appId, serviceId, clientConfig, fragmentBytes }
       const connection = new GatewayConnection(webSocket, socket, settings, {
         onReady() {
+          if (isOneTooMany) return connection.close(TOO_MANY_CONNECTIONS, 'backbone registered too many conns')
           history.append({ kind: 'connection_ready', appId, connectionId })
           listener.onReady(connection)
         },

@@ -1,7 +1,7 @@
 import { systemClock } from '../core/clock.ts'
 import { deferred } from '../core/deferred.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { Fault, FaultyCall } from './fault.ts'
+import type { ApiCallName, Fault, FaultyCall } from './fault.ts'
 
 /** Something that happened at the simulated platform, as a checker or a dashboard needs to know it. */
 export type HistoryEvent =
@@ -27,7 +27,7 @@ export type HistoryEvent =
   | { readonly kind: 'recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
   /** The event was written to a connection; attempt 1 is the first push, 2 to 5 are redeliveries. */
   | ({ readonly kind: 'pushed'; readonly connectionId: string } & Delivery)
-  /** The event could not be pushed because the app had no connection. */
+  /** The event could not be pushed because the app had no connection, or its webhook could not be reached. */
   | ({ readonly kind: 'push_failed' } & Omit<Delivery, 'deliveryId'>)
   /** An acknowledgement arrived; a late one (after the deadline) no longer stops the redelivery. */
   | ({
@@ -85,6 +85,26 @@ export type HistoryEvent =
       readonly msgType: string
       readonly content: string
     }
+  /** A message of the bot has new content: it was edited, or its card changed. */
+  | {
+      readonly kind: 'message_updated'
+      readonly appId: string
+      readonly chatId: string
+      readonly messageId: string
+      readonly content: string
+    }
+  /** The bot took a message of its own back. */
+  | { readonly kind: 'message_recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
+  /** The bot put an emoji under a message or took it away. */
+  | {
+      readonly kind: 'bot_reacted'
+      readonly appId: string
+      readonly messageId: string
+      readonly emojiType: string
+      readonly isAdded: boolean
+    }
+  /** Any other call of the open API was decided; without `appId` it had no valid token. */
+  | { readonly kind: 'api_called'; readonly call: ApiCallName; readonly appId?: string; readonly code: number }
   /** A fault was ordered. */
   | { readonly kind: 'fault'; readonly fault: Fault }
   /** A `fail_next` fault hit a call. */

@@ -5,6 +5,11 @@ export function newId(prefix = ''): string {
   return prefix + randomBytes(16).toString('hex')
 }
 
+/** Digits that no other simulator makes either, the first not 0: as in card ids. [S] */
+export function newDigits(count: number): string {
+  return Array.from(randomBytes(count), (byte, index) => (index === 0 ? 1 + (byte % 9) : byte % 10)).join('')
+}
+
 /** The same parts give the same id, so a user keeps their open_id without being stored. */
 export function stableId(prefix: string, ...parts: string[]): string {
   return prefix + createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)

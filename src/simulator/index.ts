@@ -1,5 +1,6 @@
 export { type ErrorCode, FeishuSupervisorError } from '../core/errors.ts'
 export type { SimulatedApp } from './app-directory.ts'
+export type { Assumptions } from './assumptions.ts'
 export type { BotMessage, CardPress } from './bot-message.ts'
 export type { CallbackAnswer } from './callback-answer.ts'
 export { checkHistory, type HistoryCheck } from './check-history.ts'
@@ -26,3 +27,4 @@ export type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } fro
 export type { Mentionable, UserChat, Writing } from './user-chat.ts'
 export type { TypedMessage, UserMessage, UserWriting } from './user-message.ts'
 export type { WaitOptions } from './wait-options.ts'
+export type { Webhook } from './webhook.ts'

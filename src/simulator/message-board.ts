@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts'
-import { type ApiResult, type CallBody, refused } from './api-result.ts'
+import { accepted, type ApiResult, type CallBody, refused } from './api-result.ts'
 import { userIds } from './app-directory.ts'
+import type { Assumptions } from './assumptions.ts'
+import type { CardDesk } from './card-desk.ts'
 import { newId, stableId } from './ids.ts'
 import { readPost } from './post-body.ts'
 import { RateLimit } from './rate-limits.ts'
@@ -36,18 +38,25 @@ interface Board {
   readonly uuids: Map<string, { readonly message: StoredMessage; readonly until: number }>
 }
 
-/**
- * Who may post where, and the uuid guard. An app knows the chats and users it was told of by an event.
- * What a repeated uuid answers is not documented: here the original message with code 0. [A]
- */
+export interface MessageBoardOptions {
+  /** Messages per second into a chat, whatever app they come from. Default 0: any number. */
+  readonly perChat?: number
+  readonly repeatedUuid?: Assumptions['repeatedUuid']
+}
+
+/** Who may post where, and the uuid guard. An app knows the chats and users it was told of by an event. */
 export class MessageBoard {
   readonly #boards = new Map<string, Board>()
   readonly #clock: Pick<Clock, 'now'>
+  readonly #cards: Pick<CardDesk, 'open'>
+  readonly #repeatedUuid: Assumptions['repeatedUuid']
   readonly #chatLimit: RateLimit
 
-  /** Takes at most `perChat` messages per second into a chat, whatever app they come from; 0: any number. */
-  constructor(clock: Pick<Clock, 'now'>, perChat = 0) {
+  constructor(clock: Pick<Clock, 'now'>, cards: Pick<CardDesk, 'open'>, options: MessageBoardOptions = {}) {
+    const { perChat = 0, repeatedUuid = 'original' } = options
     this.#clock = clock
+    this.#cards = cards
+    this.#repeatedUuid = repeatedUuid
     this.#chatLimit = new RateLimit(perChat, clock)
   }
 
@@ -144,16 +153,22 @@ export class MessageBoard {
     forgetExpired(board, now)
     const { uuid, msgType, content, isInThread } = post.data
     const original = uuid === undefined ? undefined : board.uuids.get(uuid)
-    if (original !== undefined) return { ok: true, data: { message: original.message, isRepeated: true } }
+    if (original !== undefined) {
+      if (this.#repeatedUuid === 'refused') return refused(230049, 'the message is being sent')
+      return accepted({ message: original.message, isRepeated: true })
+    }
+    const card = msgType === 'interactive' ? this.#cards.open(appId, content) : undefined
+    if (card?.ok === false) return card
     const message = store(board, chat, {
       sender: { kind: 'app', appId },
       msgType,
-      content,
+      content: card?.data.shown ?? content,
       createTime: String(now),
       ...(target && placeBelow(target, target.messageId, isInThread)),
     })
+    card?.data.bind(message)
     if (uuid !== undefined) board.uuids.set(uuid, { message, until: now + UUID_GUARD_MS })
-    return { ok: true, data: { message, isRepeated: false } }
+    return accepted({ message, isRepeated: false })
   }
 
   #boardOf(appId: string): Board {

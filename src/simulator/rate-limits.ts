@@ -1,25 +1,29 @@
-/** Calls per second; 0 lets any number through. */
+/** Calls per second unless said otherwise; 0 lets any number through. */
 export interface RateLimits {
   /** Messages into one chat, from all apps together. Default 5 [D]. */
   readonly perChat: number
-  /** Message calls of one app. Default 50 [D]. */
+  /** Calls of one API by one app; posts of all kinds count together. Default 50 [D]. */
   readonly perApp: number
+  /** The same, per minute. Default 1000 [D]. */
+  readonly perAppMinute: number
+  /** New contents of one card message. Default 5 [D]. */
+  readonly perMessage: number
 }
 
-export const DEFAULT_RATE_LIMITS: RateLimits = { perChat: 5, perApp: 50 }
+export const DEFAULT_RATE_LIMITS: RateLimits = { perChat: 5, perApp: 50, perAppMinute: 1000, perMessage: 5 }
 
-const WINDOW_MS = 1000
-
-/** At most `limit` calls in any second, by key; refused calls do not count. How the platform counts is unknown [A]. */
+/** At most `limit` calls in any window, by key; refused calls do not count. How the platform counts is unknown [A]. */
 export class RateLimit {
   readonly limit: number
   readonly #clock: { now(): number }
-  /** Times of the last second's calls; keys in order of their last call. */
+  readonly #windowMs: number
+  /** Times of the last window's calls; keys in order of their last call. */
   readonly #calls = new Map<string, number[]>()
 
-  constructor(limit: number, clock: { now(): number }) {
+  constructor(limit: number, clock: { now(): number }, windowMs = 1000) {
     this.limit = limit
     this.#clock = clock
+    this.#windowMs = windowMs
   }
 
   /** Counts a call and answers 0, or refuses it and answers in how many milliseconds one would be taken. */
@@ -27,12 +31,12 @@ export class RateLimit {
     if (this.limit === 0) return 0
     const now = this.#clock.now()
     for (const [other, times] of this.#calls) {
-      if ((times.at(-1) ?? 0) + WINDOW_MS > now) break
+      if ((times.at(-1) ?? 0) + this.#windowMs > now) break
       this.#calls.delete(other)
     }
-    const times = (this.#calls.get(key) ?? []).filter((at) => at + WINDOW_MS > now)
+    const times = (this.#calls.get(key) ?? []).filter((at) => at + this.#windowMs > now)
     const first = times[times.length - this.limit]
-    if (first !== undefined) return first + WINDOW_MS - now
+    if (first !== undefined) return first + this.#windowMs - now
     this.#calls.delete(key)
     this.#calls.set(key, [...times, now])
     return 0

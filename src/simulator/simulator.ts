@@ -1,51 +1,25 @@
 import { Hono } from 'hono'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import { AppDirectory, type SimulatedApp } from './app-directory.ts'
-import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from './client-config.ts'
-import { controlRoutes } from './control-api.ts'
-import { discoveryRoutes } from './discovery.ts'
+import type { SimulatedApp } from './app-directory.ts'
 import type { CallbackAnswer } from './callback-answer.ts'
-import { EventDelivery } from './event-delivery.ts'
-import { type FailNext, FailurePlan, type Fault } from './fault.ts'
-import { Gateway } from './gateway.ts'
-import { History } from './history.ts'
+import { controlRoutes } from './control-api.ts'
+import type { FailNext, Fault } from './fault.ts'
+import type { History } from './history.ts'
 import { apiError, type PlatformEnv, withLogId } from './http-answer.ts'
-import { newId, seededRandom } from './ids.ts'
-import { MessageBoard } from './message-board.ts'
-import { openApiRoutes } from './open-api.ts'
+import { newId } from './ids.ts'
+import { createPlatform, type Platform } from './platform.ts'
 import { PlatformServer } from './platform-server.ts'
-import { DEFAULT_RATE_LIMITS, RateLimit, type RateLimits } from './rate-limits.ts'
 import { type ReplyProgress, ReplyWatch } from './reply-watch.ts'
 import { SimulatedUser } from './simulated-user.ts'
+import { resolveOptions, type SimulatorOptions } from './simulator-options.ts'
 import type { StoredMessage } from './stored-message.ts'
 import { TimerSet } from './timer-set.ts'
-import { TokenDesk } from './token-desk.ts'
 import { Traffic, type TrafficPlan, type TrafficProgress } from './traffic.ts'
 import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
 import type { TypedMessage, UserMessage } from './user-message.ts'
-import { Users } from './users.ts'
+import type { Webhook } from './webhook.ts'
 
-export interface SimulatorOptions {
-  /** Multiplies the waits before redeliveries (15 s, 5 min, 1 h, 6 h). Default 1. */
-  readonly timeScale?: number
-  /** Time to acknowledge a push; not scaled. Default 3000 [D]. */
-  readonly ackDeadlineMs?: number
-  /** In seconds, fractions allowed. Default 120, 120, 30, -1 [F]. */
-  readonly clientConfig?: Partial<ClientConfig>
-  /** Decides which of several connections gets an event. Default 1. */
-  readonly seed?: number
-  /** Event payloads above this are fragmented. Default 65536; the platform's own limit is unknown [A]. */
-  readonly fragmentBytes?: number
-  /** How often bots may send. Default 5 per second and chat, 50 per second and app [D]; 0 lets any number through. */
-  readonly limits?: Partial<RateLimits>
-}
-
-const DEFAULTS = {
-  timeScale: 1,
-  ackDeadlineMs: 3000,
-  seed: 1,
-  fragmentBytes: 65_536,
-} as const satisfies SimulatorOptions
+export type { SimulatorOptions } from './simulator-options.ts'
 
 /**
  * A Feishu that runs locally: discovery, the long connection, tokens and messages, with users who write and
@@ -55,49 +29,25 @@ const DEFAULTS = {
  * [F] reported from the field, [A] assumed.
  */
 export class FeishuSimulator {
-  readonly history = new History()
-  readonly #apps = new AppDirectory()
   readonly #timers = new TimerSet()
-  readonly #tokens = new TokenDesk(this.#timers)
-  readonly #board: MessageBoard
-  readonly #failures = new FailurePlan((call, appId) => this.history.append({ kind: 'fault_applied', call, appId }))
+  readonly #platform: Platform
   readonly #traffic = new Map<string, Traffic>()
-  readonly #replies = new ReplyWatch(this.history, () =>
-    [...this.#traffic.values()].some((one) => !one.progress.isDone),
-  )
-  readonly #delivery: EventDelivery
-  readonly #users: Users
-  readonly #gateway: Gateway
+  readonly #replies: ReplyWatch
   readonly #server: PlatformServer
 
   constructor(options: SimulatorOptions = {}) {
-    const { timeScale, ackDeadlineMs, seed, fragmentBytes } = { ...DEFAULTS, ...options }
-    const clientConfig = { ...DEFAULT_CLIENT_CONFIG, ...options.clientConfig }
-    const { perChat, perApp } = { ...DEFAULT_RATE_LIMITS, ...options.limits }
-    this.#board = new MessageBoard(this.#timers, perChat)
-    this.#delivery = new EventDelivery({
-      timeScale,
-      ackDeadlineMs,
-      random: seededRandom(seed),
-      connectionsOf: (appId) => this.#gateway.connectionsOf(appId),
-      clock: this.#timers,
-      history: this.history,
-    })
-    this.#users = new Users({
-      board: this.#board,
-      delivery: this.#delivery,
-      history: this.history,
-      clock: this.#timers,
-      requireApp: (appId) => this.#apps.require(appId),
-    })
-    this.#gateway = new Gateway({
-      clientConfig,
-      fragmentBytes,
-      failures: this.#failures,
-      history: this.history,
-      listener: this.#delivery,
-    })
-    this.#server = this.#createServer(clientConfig, new RateLimit(perApp, this.#timers))
+    this.#platform = createPlatform(resolveOptions(options), this.#timers)
+    this.#replies = new ReplyWatch(this.history, () => [...this.#traffic.values()].some((one) => !one.progress.isDone))
+    const app = this.#platform
+      .mount(new Hono<PlatformEnv>().use(withLogId))
+      .route('/_simulator', controlRoutes(this))
+      .onError((thrown, c) => c.json(apiError(c, 500, 5000, errorText(thrown)).body, 500))
+      .notFound((c) => c.json(apiError(c, 404, 404, 'no such route').body, 404))
+    this.#server = new PlatformServer(app, (...upgrade) => this.#platform.gateway.handleUpgrade(...upgrade))
+  }
+
+  get history(): History {
+    return this.#platform.history
   }
 
   /** Port 0 (default) takes a free one. A simulator is started once. */
@@ -110,14 +60,29 @@ export class FeishuSimulator {
   async stop(): Promise<void> {
     for (const traffic of this.#traffic.values()) traffic.stop()
     this.#timers.stop()
-    this.#delivery.stop()
+    this.#platform.delivery.stop()
+    this.#platform.webhooks.stop()
     this.#replies.stop()
     await this.#server.stop()
   }
 
   /** Creates an app with its bot; what is not given is made up. */
   addApp(app: Partial<SimulatedApp> = {}): SimulatedApp {
-    return this.#apps.add(app)
+    return this.#platform.apps.add(app)
+  }
+
+  /**
+   * Sends the app's events to a URL from now on, instead of the long connection. First checks it as the developer
+   * console does: rejects with CONFIG_INVALID unless it answers the challenge within a second. [D]
+   */
+  async useWebhook(appId: string, webhook: Webhook): Promise<void> {
+    const { verificationToken = '' } = this.#platform.apps.require(appId)
+    await this.#platform.webhooks.use(appId, webhook, verificationToken)
+  }
+
+  /** Sends the app's events to its long connections again. */
+  useLongConnection(appId: string): void {
+    this.#platform.webhooks.drop(this.#platform.apps.require(appId).appId)
   }
 
   /** The person of this name, who can write to bots. */
@@ -127,54 +92,54 @@ export class FeishuSimulator {
 
   /** What a bot has posted, oldest first. */
   messagesOfBot(appId: string): StoredMessage[] {
-    return this.#board.messagesOfBot(appId)
+    return this.#platform.board.messagesOfBot(appId)
   }
 
   /** A user writes a text to the bot of an app. */
   sendText(message: UserMessage): { messageId: string; eventId: string } {
-    return this.#users.send(message)
+    return this.#platform.users.send(message)
   }
 
   /** A user sends a message of any type. */
   sendMessage(message: TypedMessage): { messageId: string; eventId: string } {
-    return this.#users.send(message)
+    return this.#platform.users.send(message)
   }
 
   /** A user adds an emoji to a message or takes it back. */
   react(reaction: Reaction): { eventId: string } {
-    return this.#users.react(reaction)
+    return this.#platform.users.react(reaction)
   }
 
   /** A user takes a message back. */
   recall(messageId: string): { eventId: string } {
-    return this.#users.recall(messageId)
+    return this.#platform.users.recall(messageId)
   }
 
   addBotToChat(change: MembershipChange): { eventId: string } {
-    return this.#users.changeMembership(change, true)
+    return this.#platform.users.changeMembership(change, true)
   }
 
   removeBot(change: MembershipChange): { eventId: string } {
-    return this.#users.changeMembership(change, false)
+    return this.#platform.users.changeMembership(change, false)
   }
 
   /** A user opens the chat with the bot. */
   enterP2p(action: UserAction): { eventId: string } {
-    return this.#users.enterP2p(action)
+    return this.#platform.users.enterP2p(action)
   }
 
   clickMenu(click: MenuClick): { eventId: string } {
-    return this.#users.clickMenu(click)
+    return this.#platform.users.clickMenu(click)
   }
 
   /** A user presses a button of a card, and sees the answer or, after the deadline, an error. */
   clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {
-    return this.#users.clickCard(click)
+    return this.#platform.users.clickCard(click)
   }
 
   /** Users write at a given pace, without waiting for answers. */
   startTraffic(plan: TrafficPlan): { id: string; done: Promise<TrafficProgress> } {
-    for (const { appId } of plan.chats) this.#apps.require(appId)
+    for (const { appId } of plan.chats) this.#platform.apps.require(appId)
     if (plan.chats.length === 0) throw new FeishuSupervisorError('CONFIG_INVALID', 'traffic needs at least one chat')
     const traffic = new Traffic(newId(), plan, (message) => this.sendText(message), this.#timers)
     this.#traffic.set(traffic.id, traffic)
@@ -195,7 +160,7 @@ export class FeishuSimulator {
   }
 
   /** The first history entry that matches, past or future; see `History.once`. */
-  once: History['once'] = this.history.once.bind(this.history)
+  readonly once: History['once'] = (...wait: Parameters<History['once']>) => this.history.once(...wait)
 
   closeConnections(appId: string, how: { readonly mode: 'close' | 'reset'; readonly code?: number }): void {
     this.inject({ kind: 'close_connections', appId, ...how })
@@ -218,27 +183,16 @@ export class FeishuSimulator {
   }
 
   inject(fault: Fault): void {
-    if (fault.appId !== undefined) this.#apps.require(fault.appId)
+    if (fault.appId !== undefined) this.#platform.apps.require(fault.appId)
     this.history.append({ kind: 'fault', fault })
-    if (fault.kind === 'fail_next') return this.#failures.add(fault)
-    if (fault.kind === 'revoke_tokens') return this.#tokens.revoke(fault.appId)
-    for (const connection of this.#gateway.connectionsOf(fault.appId)) {
+    if (fault.kind === 'fail_next') return this.#platform.failures.add(fault)
+    if (fault.kind === 'revoke_tokens') return this.#platform.tokens.revoke(fault.appId)
+    for (const connection of this.#platform.gateway.connectionsOf(fault.appId)) {
       if (fault.kind === 'withhold_acks') connection.withholdAcks()
       else if (fault.kind === 'freeze_connections') connection.freeze()
+      else if (fault.kind === 'forget_connections') connection.forget()
       else if (fault.mode === 'reset') connection.reset()
       else connection.close(fault.code ?? 1001)
     }
-  }
-
-  #createServer(clientConfig: ClientConfig, appLimit: RateLimit): PlatformServer {
-    const parts = { apps: this.#apps, failures: this.#failures, history: this.history }
-    const app = new Hono<PlatformEnv>()
-      .use(withLogId)
-      .route('/', discoveryRoutes({ ...parts, gateway: this.#gateway, clientConfig }))
-      .route('/open-apis', openApiRoutes({ ...parts, tokens: this.#tokens, board: this.#board, appLimit }))
-      .route('/_simulator', controlRoutes(this))
-      .onError((thrown, c) => c.json(apiError(c, 500, 5000, errorText(thrown)).body, 500))
-      .notFound((c) => c.json(apiError(c, 404, 404, 'no such route').body, 404))
-    return new PlatformServer(app, (...upgrade) => this.#gateway.handleUpgrade(...upgrade))
   }
 }

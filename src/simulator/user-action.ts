@@ -1,5 +1,4 @@
 import { TENANT_KEY, userIds } from './app-directory.ts'
-import { newId } from './ids.ts'
 import { type PlatformEvent, platformEvent } from './platform-event.ts'
 import { userIdOf } from './user-message.ts'
 
@@ -115,11 +114,11 @@ export function toRecallEvent(appId: string, chatId: string, messageId: string, 
 }
 
 /** Measured on a live connection: the time is in microseconds, the token another than the header's. [F] */
-export function toCardEvent(click: CardClick, now: number): PlatformEvent {
+export function toCardEvent(click: CardClick, token: string, now: number): PlatformEvent {
   const { appId, chatId, messageId, value, tag = 'button', name, formValue, eventId } = click
   const event = {
     operator: { tenant_key: TENANT_KEY, ...userIds(appId, userIdOf(click)) },
-    token: newId('c-'),
+    token,
     action: {
       value,
       tag,

@@ -1,8 +1,10 @@
 import type { Clock } from '../core/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
+import type { CardCallbacks } from './card-callbacks.ts'
 import type { CallbackAnswer } from './callback-answer.ts'
 import type { EventDelivery } from './event-delivery.ts'
 import type { History } from './history.ts'
+import { newId } from './ids.ts'
 import type { MessageBoard } from './message-board.ts'
 import type { PlatformEvent } from './platform-event.ts'
 import type { StoredMessage } from './stored-message.ts'
@@ -24,6 +26,7 @@ import { toMessageEvent, type TypedMessage, type UserMessage, userIdOf } from '.
 
 export interface UsersParts {
   readonly board: MessageBoard
+  readonly callbacks: CardCallbacks
   readonly delivery: EventDelivery
   readonly history: History
   readonly clock: Pick<Clock, 'now'>
@@ -97,14 +100,17 @@ export class Users {
   }
 
   async clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {
-    const { board, delivery, history, clock, requireApp } = this.#parts
-    const { appId, chatId } = click
+    const { board, callbacks, delivery, history, clock, requireApp } = this.#parts
+    const { appId, chatId, messageId } = click
     requireApp(appId)
     board.join(appId, chatId, {})
-    const event = toCardEvent(click, clock.now())
+    const token = newId('c-')
+    const event = toCardEvent(click, token, clock.now())
     const { eventId, type } = event
     history.append({ kind: 'event_sent', appId, eventId, type, chatId })
-    return { eventId, ...(await delivery.call(event)) }
+    const answer = await delivery.call(event)
+    callbacks.onAnswer(token, appId, messageId, answer)
+    return { eventId, ...answer }
   }
 
   #tell(event: PlatformEvent, chatId?: string): { eventId: string } {

@@ -82,8 +82,9 @@ describe('traffic', () => {
     const chats = ['oc_a', 'oc_b'].map((chatId) => ({ appId: app.appId, chatId }))
     const startedAt = performance.now()
     const { id, done } = simulator.startTraffic({ chats, count: 5, intervalMs: 10, textPrefix: 'n' })
-    expect(await client.trafficProgress(id)).toMatchObject({ id, count: 5, isDone: false })
+    expect(simulator.trafficProgress(id)).toMatchObject({ id, count: 5, isDone: false })
     expect(await done).toMatchObject({ sentCount: 5, isDone: true })
+    expect(await client.trafficProgress(id)).toMatchObject({ id, count: 5, isDone: true })
     const endedAt = performance.now()
     const sent = simulator.history.entries.filter(entryOf('sent'))
     expect(sent.map(({ chatId, text, index }) => [chatId, text, index])).toEqual([

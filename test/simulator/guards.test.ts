@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
+import { CardDesk } from '../../src/simulator/card-desk.ts'
+import { History } from '../../src/simulator/history.ts'
 import { MessageBoard } from '../../src/simulator/message-board.ts'
 import { TimerSet } from '../../src/simulator/timer-set.ts'
 import { TokenDesk } from '../../src/simulator/token-desk.ts'
@@ -51,7 +53,7 @@ describe('MessageBoard', () => {
 
   function boardWithMessage() {
     const clock = { at: 0, now: () => clock.at }
-    const board = new MessageBoard(clock)
+    const board = new MessageBoard(clock, new CardDesk(new History(), clock))
     const { stored } = board.addUserMessage(message)
     return { board, clock, messageId: stored.messageId }
   }

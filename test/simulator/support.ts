@@ -125,6 +125,12 @@ export class RawClient {
     this.#send({ ...frame, payload: Buffer.from(JSON.stringify({ code })) })
   }
 
+  /** Acknowledges a callback with what the user is to see. */
+  answer(frame: Frame, data: object): void {
+    const base64 = Buffer.from(JSON.stringify(data)).toString('base64')
+    this.#send({ ...frame, payload: Buffer.from(JSON.stringify({ code: 200, data: base64 })) })
+  }
+
   /** The next frame of this kind, in order of arrival. */
   async next(method: typeof CONTROL | typeof DATA): Promise<Frame> {
     for (;;) {

@@ -1,0 +1,42 @@
+/** What nobody outside knows about the platform. Each default is the likelier reading; tests may try the other. [A] */
+export interface Assumptions {
+  /** What `data` of a refused discovery is. Default `empty_url` [F]; the Node SDK retries for ever on the others [R]. */
+  readonly refusalData: 'empty_url' | 'absent' | 'null'
+  /** HTTP status of a refused discovery. Default 200. */
+  readonly refusalHttp: 200 | 400
+  /** HTTP status of an open API error: 400 in the documents (default), 200 from older gateways. [D, F] */
+  readonly errorHttp: 200 | 400
+  /** Connections per app. Default 50 [D]; cut-offs at two were reported [F]. */
+  readonly maxConnections: number
+  /**
+   * Where one too many is refused: by the discovery with 1000040350 (default) [F], by the handshake with 514 and
+   * 1000040350 in its headers [S], or by a close frame 3001 after the first ping [F].
+   */
+  readonly connectionLimitAt: 'discovery' | 'handshake' | 'close'
+  /** The `message_id` header of a redelivery. Default `new`. */
+  readonly redeliveredFrameId: 'new' | 'same'
+  /** An acknowledgement on another connection of the app. Default `counts`. */
+  readonly foreignAck: 'counts' | 'ignored'
+  /** An acknowledgement after the deadline: by default it stops no redelivery. */
+  readonly lateAck: 'ignored' | 'counts'
+  /**
+   * An event while the app has no connection: its first push fails at once and the schedule goes on from there
+   * (default), or it waits for the next connection.
+   */
+  readonly whileOffline: 'push_fails' | 'waits'
+  /** A create or reply whose uuid was used: the first message with code 0 (default), or a refusal with 230049. */
+  readonly repeatedUuid: 'original' | 'refused'
+}
+
+export const DEFAULT_ASSUMPTIONS: Assumptions = {
+  refusalData: 'empty_url',
+  refusalHttp: 200,
+  errorHttp: 400,
+  maxConnections: 50,
+  connectionLimitAt: 'discovery',
+  redeliveredFrameId: 'new',
+  foreignAck: 'counts',
+  lateAck: 'ignored',
+  whileOffline: 'push_fails',
+  repeatedUuid: 'original',
+}

@@ -1,0 +1,39 @@
+import { type Assumptions, DEFAULT_ASSUMPTIONS } from './assumptions.ts'
+import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from './client-config.ts'
+import { DEFAULT_RATE_LIMITS, type RateLimits } from './rate-limits.ts'
+
+export interface SimulatorOptions {
+  /** Multiplies the waits before redeliveries (15 s, 5 min, 1 h, 6 h). Default 1. */
+  readonly timeScale?: number
+  /** Time to acknowledge a push; not scaled. Default 3000 [D]. */
+  readonly ackDeadlineMs?: number
+  /** In seconds, fractions allowed. Default 120, 120, 30, -1 [F]. */
+  readonly clientConfig?: Partial<ClientConfig>
+  /** Decides which of several connections gets an event. Default 1. */
+  readonly seed?: number
+  /** Event payloads above this are fragmented. Default 65536; the platform's own limit is unknown [A]. */
+  readonly fragmentBytes?: number
+  /** How often bots may send. Default 5 per second and chat, 50 per second and app [D]; 0 lets any number through. */
+  readonly limits?: Partial<RateLimits>
+  /** What is not known about the platform, and how it is here. */
+  readonly assumptions?: Partial<Assumptions>
+}
+
+export interface ResolvedOptions extends Required<SimulatorOptions> {
+  readonly clientConfig: ClientConfig
+  readonly limits: RateLimits
+  readonly assumptions: Assumptions
+}
+
+export function resolveOptions(options: SimulatorOptions): ResolvedOptions {
+  return {
+    timeScale: 1,
+    ackDeadlineMs: 3000,
+    seed: 1,
+    fragmentBytes: 65_536,
+    ...options,
+    clientConfig: { ...DEFAULT_CLIENT_CONFIG, ...options.clientConfig },
+    limits: { ...DEFAULT_RATE_LIMITS, ...options.limits },
+    assumptions: { ...DEFAULT_ASSUMPTIONS, ...options.assumptions },
+  }
+}

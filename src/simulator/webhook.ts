@@ -1,0 +1,67 @@
+import { createCipheriv, createHash, randomBytes } from 'node:crypto'
+
+/** How an app is told of its events over HTTP instead of a long connection. */
+export interface Webhook {
+  readonly url: string
+  /** Encrypts and signs what is sent; without it both are left out. */
+  readonly encryptKey?: string
+  /** Sends JSON that no parser writes back the same way: spaces, line ends, `\/` for `/`. Default false. */
+  readonly hasOddJson?: boolean
+  /** Whether a redelivery is signed anew, with a new timestamp and nonce, is not documented: here it is. [A] Default true. */
+  readonly signsAnew?: boolean
+}
+
+/** One request, ready to be sent, again too. */
+export interface WebhookRequest {
+  readonly body: Buffer
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/**
+ * An event as the platform posts it. With an Encrypt Key the body is `{"encrypt": ...}` [D] and the signature is the
+ * lower-case hex SHA-256 of timestamp, nonce, key and the exact bytes of the body: a plain digest, no HMAC. [D, S]
+ */
+export function toWebhookRequest(webhook: Webhook, payload: Uint8Array, nowMs: number): WebhookRequest {
+  const { encryptKey } = webhook
+  const body = toBody(webhook, payload)
+  const headers = { 'content-type': 'application/json; charset=utf-8' }
+  if (encryptKey === undefined) return { body, headers }
+  const timestamp = String(Math.floor(nowMs / 1000))
+  const nonce = randomBytes(8).toString('hex')
+  const signature = createHash('sha256').update(timestamp).update(nonce).update(encryptKey).update(body).digest('hex')
+  return {
+    body,
+    headers: {
+      ...headers,
+      'X-Lark-Request-Timestamp': timestamp,
+      'X-Lark-Request-Nonce': nonce,
+      'X-Lark-Signature': signature,
+    },
+  }
+}
+
+/** The check of a URL that was just entered: encrypted like an event, but not signed. [D] */
+export function toChallengeRequest(webhook: Webhook, challenge: string, verificationToken: string): WebhookRequest {
+  const payload = JSON.stringify({ challenge, token: verificationToken, type: 'url_verification' })
+  return {
+    body: toBody(webhook, Buffer.from(payload)),
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+  }
+}
+
+/** AES-256-CBC: the key is the SHA-256 of the Encrypt Key, the IV comes first, all of it in base64. [D, R] */
+export function encrypt(encryptKey: string, plain: Uint8Array): string {
+  const iv = randomBytes(16)
+  const cipher = createCipheriv('aes-256-cbc', createHash('sha256').update(encryptKey).digest(), iv)
+  return Buffer.concat([iv, cipher.update(plain), cipher.final()]).toString('base64')
+}
+
+function toBody({ encryptKey, hasOddJson = false }: Webhook, payload: Uint8Array): Buffer {
+  const json =
+    encryptKey === undefined
+      ? Buffer.from(payload).toString()
+      : JSON.stringify({ encrypt: encrypt(encryptKey, payload) })
+  if (!hasOddJson) return Buffer.from(json)
+  const spaced = JSON.stringify(JSON.parse(json), null, 1).replaceAll('/', '\\/')
+  return Buffer.from(`${spaced}\r\n`)
+}

@@ -72,16 +72,22 @@ const schema = z.strictObject({
       backoff: backoff({ firstMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }),
       /** After so many failed attempts the bot shows `error` and goes on at the slowest pace. Default 5. */
       fastAttempts: count.default(5),
+      /** Stop there, and at refused credentials, until somebody asks for a connection or changes the credentials. Default false: tried for ever. */
+      giveUp: z.boolean().default(false),
       /** Wait after an error of Feishu's own servers. Default 30 000. */
       serverErrorDelayMs: ms.default(30_000),
       /** Wait after Feishu's "too many connections". Default 300 000. */
       limitDelayMs: ms.default(300_000),
-      /** Wait after refused credentials. Default 1 800 000. */
+      /** Wait after refused credentials, unless they change before. Default 1 800 000. */
       credentialsDelayMs: ms.default(1_800_000),
       /** A connection that lived this long starts a new count of failed attempts. Default 10 000. */
       stableAfterMs: ms.default(10_000),
-      /** Longest silence after a ping. Default 15 000. */
-      pongTimeoutMs: ms.default(15_000),
+      /** Longest silence after a ping; Feishu orders one every 90 or 120 s. Default 15 000. */
+      pongTimeoutMs: ms.min(1).default(15_000),
+      /** The shortest pause between pings that the gateway can order. Default 1 000. */
+      minPingIntervalMs: ms.min(10).default(1_000),
+      /** The longest, and what stands where the gateway orders none. Default 120 000. */
+      maxPingIntervalMs: ms.min(10).default(120_000),
       /** An event not stored by then is refused and redelivered; Feishu itself allows 3 000. Default 2 500. */
       acceptTimeoutMs: ms.max(2_900).default(2_500),
       /** Events of one bot that may wait for storage at a time. Default 512. */

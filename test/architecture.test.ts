@@ -47,7 +47,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['src/cli', 'src/simulator'],
   commander: ['src/cli'],
   zod: ['src/options.ts', 'src/app', 'src/cli'],
-  ws: ['src/simulator'],
+  ws: ['src/simulator', 'workers/bot/guarded-client.ts'],
   protobufjs: ['src/simulator'],
 }
 

@@ -8,7 +8,7 @@ import type { EventMap } from '../protocol/events.ts'
 import type { BotRecord, HostSignal, PackagePaths, ResolvedOptions, Result } from '../protocol/host.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../protocol/message.ts'
 import type { BotStatus, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
-import { type NewBotOptions, resolveNewBot } from './new-bot.ts'
+import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from './new-bot.ts'
 import { packagePaths } from './package-paths.ts'
 import { SupervisorThread } from './supervisor-thread.ts'
 
@@ -138,6 +138,21 @@ export class FeishuSupervisor {
   async addBot(bot: NewBotOptions): Promise<BotRecord> {
     const input = resolveNewBot(bot)
     return value(await this.#thread.call('addBot', ORDER_DEADLINE_MS, (remote) => remote.addBot(input)))
+  }
+
+  /**
+   * Changes a stored bot. A new app secret reaches its worker at once: a bot that stopped because its credentials
+   * were refused connects again. Rejects with `CONFIG_INVALID` (naming the field), `BOT_NOT_FOUND`,
+   * `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  async updateBot(botId: string, change: BotChange): Promise<BotRecord> {
+    const input = resolveBotChange(change)
+    const bot = value(
+      await this.#thread.call('updateBot', ORDER_DEADLINE_MS, (remote) => remote.updateBot(botId, input)),
+    )
+    if (bot === null)
+      throw new FeishuSupervisorError('BOT_NOT_FOUND', `there is no bot ${botId}: listBots() names those there are`)
+    return bot
   }
 
   /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */

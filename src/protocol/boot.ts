@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { BackoffPolicy } from '../core/backoff.ts'
 
-/** How a bot worker connects, acknowledges and sends; all durations in milliseconds. */
+/** How a bot worker connects, acknowledges and sends; all durations in milliseconds. Defaults and meaning for users: src/options.ts. */
 export interface ConnectionOptions {
   /** Limit of one attempt: discovery and handshake together. Default 20 000. */
   readonly attemptTimeoutMs: number
@@ -9,6 +9,8 @@ export interface ConnectionOptions {
   readonly backoff: BackoffPolicy
   /** After this many failed attempts the bot shows `error` and goes on at the slowest pace. Default 5. */
   readonly fastAttempts: number
+  /** Stop there instead, until somebody asks for a connection or changes the credentials. Default false. */
+  readonly giveUp: boolean
   /** Wait after an error of Feishu's own servers. Default 30 000. */
   readonly serverErrorDelayMs: number
   /** Wait after `the number of connections exceeded the limit`. Default 300 000. */
@@ -19,6 +21,10 @@ export interface ConnectionOptions {
   readonly stableAfterMs: number
   /** Longest silence after a ping before the socket counts as dead; shorter than Feishu's ping interval. Default 15 000. */
   readonly pongTimeoutMs: number
+  /** The shortest pause between pings that the gateway can order. Default 1 000. */
+  readonly minPingIntervalMs: number
+  /** The longest. Default 120 000. */
+  readonly maxPingIntervalMs: number
   /** An event not stored within this time is refused, so that Feishu redelivers it; Feishu itself allows 3 s. Default 2 500. */
   readonly acceptTimeoutMs: number
   /** Events of one bot that may wait for storage at a time; more are refused. Default 512. */

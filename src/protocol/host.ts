@@ -70,6 +70,12 @@ export interface BotInput {
   readonly useWebSocket: boolean
 }
 
+/** What can be changed of a bot while it runs; at least one of them. */
+export interface BotChangeInput {
+  readonly name?: string | undefined
+  readonly appSecret?: string | undefined
+}
+
 /** A bot as it may be shown: everything but its secret. */
 export interface BotRecord extends Omit<BotInput, 'appSecret'> {
   readonly id: string
@@ -89,6 +95,8 @@ export interface HostControl {
   /** Stores the bot and starts it, if bots are started. */
   addBot(bot: BotInput): Promise<Result<BotRecord>>
   listBots(): Promise<Result<readonly BotRecord[]>>
+  /** Stores the change and hands a new secret to the bot's worker; null when there is no such bot. */
+  updateBot(botId: string, change: BotChangeInput): Promise<Result<BotRecord | null>>
   deadLetters(page: DeadLetterPage): Promise<Result<readonly DeadLetter[]>>
   /** False when there is no such dead letter. */
   resubmit(letter: DeadLetterId): Promise<Result<boolean>>

@@ -26,6 +26,8 @@ export interface ConnectionStatus {
   readonly trouble?: ConnectionTrouble
   /** When the next attempt starts. */
   readonly nextAt?: number
+  /** Frames and events in fragments that this worker could not read and did not acknowledge. */
+  readonly droppedFrames?: number
 }
 
 export interface BotStatus {

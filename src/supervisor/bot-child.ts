@@ -1,6 +1,7 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import type { LogRecord } from '../core/logger.ts'
+import type { BotControl } from '../protocol/control.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
 import {
@@ -40,6 +41,7 @@ const CONTROL_DEADLINE_MS = 5_000
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
   readonly #deps: BotChildDependencies
+  #spec: BotSpec
   #child: Child
   #thread: BotThread | undefined
   #connection: ConnectionStatus
@@ -48,15 +50,16 @@ export class BotChild {
 
   constructor(deps: BotChildDependencies) {
     this.#deps = deps
+    this.#spec = deps.spec
     this.#child = newChild(deps.clock.now())
     this.#connection = idleConnection(deps.clock.now())
   }
 
   get status(): BotStatus {
-    const { spec, policy, clock } = this.#deps
+    const { policy, clock } = this.#deps
     return {
-      botId: spec.botId,
-      name: spec.name,
+      botId: this.#spec.botId,
+      name: this.#spec.name,
       child: childStatus(this.#child, policy, clock.now()),
       connection: this.#connection,
     }
@@ -69,6 +72,13 @@ export class BotChild {
   /** Ends the thread as a crash would. */
   kill(): void {
     this.#step({ kind: 'kill' })
+  }
+
+  /** The worker and its successors go on with the change. */
+  reconfigure(change: Pick<BotSpec, 'name' | 'appSecret'>): void {
+    this.#spec = { ...this.#spec, ...change }
+    this.#order('reconfigure', (remote) => remote.reconfigure({ appSecret: change.appSecret }))
+    this.#deps.changed(this.status)
   }
 
   /** Closes the bot's connection; resolves when that is done, the worker is gone, or `graceMs` is over. */
@@ -122,8 +132,8 @@ export class BotChild {
   }
 
   #spawn(incarnation: number): void {
-    const { spec, spawn, spawned, gone, clock, log } = this.#deps
-    const { name: _name, ...identity } = spec
+    const { spawn, spawned, gone, clock, log } = this.#deps
+    const { name: _name, ...identity } = this.#spec
     const exited = (exit: ObservedExit): void => {
       this.#thread = undefined
       this.#connection = idleConnection(clock.now())
@@ -135,7 +145,7 @@ export class BotChild {
       thread = spawn(identity, incarnation, {
         signal: (signal) => this.#onSignal(signal),
         printed: (message) =>
-          log({ at: clock.now(), level: 'info', scope: `bot/${spec.botId}`, message, fields: { printed: true } }),
+          log({ at: clock.now(), level: 'info', scope: `bot/${identity.botId}`, message, fields: { printed: true } }),
         exited,
       })
     } catch (value) {
@@ -152,7 +162,7 @@ export class BotChild {
     switch (signal.kind) {
       case 'ready':
         this.#step({ kind: 'ready' })
-        this.#connect()
+        this.#order('connect', (remote) => remote.connect())
         break
       case 'connection':
         this.#connection = signal.status
@@ -166,14 +176,12 @@ export class BotChild {
     }
   }
 
-  /** A worker that cannot even start to connect is of no use: it is ended as if it had crashed. */
-  #connect(): void {
+  /** A worker that does not even take an order is of no use: it is ended as if it had crashed. */
+  #order(what: string, run: (remote: BotControl) => Promise<void>): void {
     const thread = this.#thread
-    thread?.control
-      .call('connect', CONTROL_DEADLINE_MS, (remote) => remote.connect())
-      .catch(() => {
-        if (this.#thread === thread) this.kill()
-      })
+    thread?.control.call(what, CONTROL_DEADLINE_MS, run).catch(() => {
+      if (this.#thread === thread) this.kill()
+    })
   }
 
   async #until(isMet: () => boolean): Promise<void> {

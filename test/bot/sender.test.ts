@@ -18,8 +18,7 @@ async function sending(more: { timeoutMs?: number; appSecret?: string; clock?: F
   const http = new Http(more.timeoutMs ?? 5_000)
   closeLater(() => http.close())
   const sender = new Sender({
-    appId: app.appId,
-    appSecret: more.appSecret ?? app.appSecret,
+    credentials: { appId: app.appId, appSecret: more.appSecret ?? app.appSecret },
     domain: more.domain ?? url,
     http,
     logger: createLogger('test', (record) => logs.push(record)),

@@ -11,7 +11,11 @@ import { Inlet, type InletOptions } from '../../workers/bot/inlet.ts'
 import { closeLater, SOON_MS, type TestApp } from '../simulator/support.ts'
 import { Recorder } from './recorder.ts'
 
-export type Report = { kind: 'opened' } | { kind: 'ponged' } | { kind: 'ended'; trouble: ConnectionTrouble }
+export type Report =
+  | { kind: 'opened' }
+  | { kind: 'ponged' }
+  | { kind: 'dropped'; reason: string }
+  | { kind: 'ended'; trouble: ConnectionTrouble }
 
 /** One real Connection on the pinned SDK, with everything it reports in order. */
 export function openConnection(domain: string, app: TestApp, more: Partial<ConnectionDependencies> = {}) {
@@ -25,12 +29,16 @@ export function openConnection(domain: string, app: TestApp, more: Partial<Conne
     domain,
     attemptTimeoutMs: 5_000,
     pongTimeoutMs: 5_000,
+    minPingIntervalMs: 50,
+    maxPingIntervalMs: 120_000,
+    maxFrameBytes: 16 * 1024 * 1024,
     dispatcher: openInlet().inlet,
     http,
     logger,
     clock: systemClock,
     opened: () => reports.add({ kind: 'opened' }),
     ponged: () => reports.add({ kind: 'ponged' }),
+    dropped: (reason) => reports.add({ kind: 'dropped', reason }),
     ended: (trouble) => reports.add({ kind: 'ended', trouble }),
     ...more,
   })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type NewBotOptions, resolveNewBot } from '../../src/app/new-bot.ts'
+import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
 import { errorText } from '../../src/core/errors.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options.ts'
@@ -157,5 +157,22 @@ describe('a new bot', () => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))
     expect(text).toContain(field)
     expect(text).not.toContain('canary-secret')
+  })
+})
+
+describe('a change of a bot', () => {
+  it('is taken with one field or both', () => {
+    expect(resolveBotChange({ name: 'New' })).toEqual({ name: 'New' })
+    expect(resolveBotChange({ name: 'New', appSecret: 's' })).toEqual({ name: 'New', appSecret: 's' })
+  })
+
+  it.each<[unknown, string]>([
+    [{}, 'nothing to change'],
+    [{ name: undefined }, 'nothing to change'],
+    [{ name: '' }, 'name: '],
+    [{ appSecret: '' }, 'appSecret: must not be empty'],
+    [{ appId: 'cli_0123456789abcdef', name: 'x' }, 'appId'],
+  ])('of %j is refused by name', (change, text) => {
+    expect(refusal(() => resolveBotChange(change as BotChange))).toContain(text)
   })
 })

@@ -31,6 +31,7 @@ const events = {
   ended: { kind: 'ended', trouble: trouble('network') },
   refused: { kind: 'ended', trouble: trouble('credentials') },
   due: { kind: 'due' },
+  reconfigured: { kind: 'reconfigured' },
   disconnect: { kind: 'disconnect' },
 } as const satisfies Record<string, ConnectionEvent>
 
@@ -44,6 +45,7 @@ const table: Record<StateName, Record<EventName, string>> = {
     ended: 'same',
     refused: 'same',
     due: 'same',
+    reconfigured: 'same',
     disconnect: 'idle:',
   },
   connecting: {
@@ -52,6 +54,7 @@ const table: Record<StateName, Record<EventName, string>> = {
     ended: 'reconnecting: schedule',
     refused: 'failed: schedule',
     due: 'same',
+    reconfigured: 'connecting: close open',
     disconnect: 'idle: unschedule close',
   },
   connected: {
@@ -60,6 +63,7 @@ const table: Record<StateName, Record<EventName, string>> = {
     ended: 'reconnecting: schedule',
     refused: 'failed: schedule',
     due: 'same',
+    reconfigured: 'same',
     disconnect: 'idle: unschedule close',
   },
   reconnecting: {
@@ -68,6 +72,7 @@ const table: Record<StateName, Record<EventName, string>> = {
     ended: 'same',
     refused: 'same',
     due: 'connecting: open',
+    reconfigured: 'connecting: unschedule open',
     disconnect: 'idle: unschedule close',
   },
   failed: {
@@ -76,6 +81,7 @@ const table: Record<StateName, Record<EventName, string>> = {
     ended: 'same',
     refused: 'same',
     due: 'connecting: open',
+    reconfigured: 'connecting: unschedule open',
     disconnect: 'idle: unschedule close',
   },
 }
@@ -101,6 +107,31 @@ describe('the connection table', () => {
     const asked = step(states.reconnecting, events.connect).state
     expect(asked).toEqual({ name: 'connecting', since: NOW, attempt: 0 })
   })
+
+  it('starts a new count with new credentials', () => {
+    for (const name of ['connecting', 'reconnecting', 'failed'] as const) {
+      expect(step(states[name], events.reconfigured).state).toEqual({ name: 'connecting', since: NOW, attempt: 0 })
+    }
+  })
+
+  it.each([
+    ['network', 3, 'reconnecting'],
+    ['network', 4, 'failed'],
+    ['server', 4, 'failed'],
+    ['limit', 4, 'failed'],
+    ['credentials', 0, 'failed'],
+  ] as const)(
+    'gives up, if that is wanted, after a %s trouble with %d failed attempts before it: %s',
+    (kind, attempt, name) => {
+      const given = { ...options, giveUp: true }
+      const ended = { kind: 'ended', trouble: trouble(kind) } as const
+      const { state, effects } = stepConnection({ name: 'connecting', since: 1, attempt }, ended, NOW, 0.5, given)
+      expect(state.name).toBe(name)
+      // Nothing is scheduled, so only an order gets it out.
+      expect(effects).toHaveLength(name === 'failed' ? 0 : 1)
+      expect('nextAt' in state).toBe(name !== 'failed')
+    },
+  )
 
   it.each([
     ['a stable connection starts a new count', NOW - options.stableAfterMs, 1],

@@ -6,8 +6,9 @@ import type { ConnectionTrouble } from '../../src/protocol/status.ts'
 /**
  * The reconnection loop of one bot as a pure table.
  *
- * `reconnecting` always has a next attempt. `failed` means that a person has to act (credentials);
- * even then a very slow probe goes on, because the same code was seen during incidents of the platform.
+ * `reconnecting` always has a next attempt. `failed` means that a person has to act (credentials, or
+ * giving up was asked for); with refused credentials a very slow probe goes on unless giving up was
+ * asked for, because the same codes were seen during incidents of the platform.
  */
 export type ConnectionState =
   | { readonly name: 'idle'; readonly since: number }
@@ -18,13 +19,13 @@ export type ConnectionState =
       readonly trouble?: ConnectionTrouble
     }
   | { readonly name: 'connected'; readonly since: number; readonly attempt: number }
-  | ({ readonly name: 'reconnecting' | 'failed'; readonly since: number } & Retry)
+  | ({ readonly name: 'reconnecting'; readonly since: number; readonly nextAt: number } & Ended)
+  | ({ readonly name: 'failed'; readonly since: number; readonly nextAt?: number } & Ended)
 
-interface Retry {
+interface Ended {
   /** Failed attempts since the last stable connection. */
   readonly attempt: number
   readonly trouble: ConnectionTrouble
-  readonly nextAt: number
 }
 
 export type ConnectionEvent =
@@ -32,6 +33,8 @@ export type ConnectionEvent =
   | { readonly kind: 'opened' }
   | { readonly kind: 'ended'; readonly trouble: ConnectionTrouble }
   | { readonly kind: 'due' }
+  /** The bot has new credentials. */
+  | { readonly kind: 'reconfigured' }
   | { readonly kind: 'disconnect' }
 
 export type ConnectionEffect =
@@ -68,13 +71,23 @@ export function stepConnection(
       if (state.name !== 'connecting' && state.name !== 'connected') return unchanged(state)
       const wasStable = state.name === 'connected' && now - state.since >= options.stableAfterMs
       const attempt = wasStable ? 1 : state.attempt + 1
-      const nextAt = now + retryDelayMs(event.trouble, attempt, random, options)
-      const name = event.trouble.kind === 'credentials' ? 'failed' : 'reconnecting'
+      const { trouble } = event
+      const isRefused = trouble.kind === 'credentials'
+      if (options.giveUp && (isRefused || attempt >= options.fastAttempts)) {
+        return { state: { name: 'failed', since: now, attempt, trouble }, effects: [] }
+      }
+      const nextAt = now + retryDelayMs(trouble, attempt, random, options)
       return {
-        state: { name, since: now, attempt, trouble: event.trouble, nextAt },
+        state: { name: isRefused ? 'failed' : 'reconnecting', since: now, attempt, trouble, nextAt },
         effects: [{ kind: 'schedule', at: nextAt }],
       }
     }
+    case 'reconfigured':
+      // An open connection does not need its credentials any more.
+      if (state.name === 'idle' || state.name === 'connected') return unchanged(state)
+      return state.name === 'connecting'
+        ? { ...opening(0, now, undefined, false), effects: [{ kind: 'close' }, { kind: 'open' }] }
+        : opening(0, now, undefined, true)
     case 'disconnect':
       return {
         state: { name: 'idle', since: now },

@@ -52,6 +52,12 @@ export function troubleOfStatus(status: number): ConnectionTrouble {
   return trouble(meaning, String(status), `HTTP status ${status}`)
 }
 
+/** Trouble of an established connection; one field report has the connection limit as a close frame that says so. */
+export function troubleOfClose(code: number, reason: string): ConnectionTrouble {
+  const text = `the connection was closed with code ${code}${reason === '' ? '' : ` (${reason})`}`
+  return trouble(/too many conn/i.test(reason) ? LIMIT : NETWORK, 'ECLOSED', text)
+}
+
 /**
  * Trouble reported by a refused WebSocket handshake. Feishu says why in headers: status 514 is a
  * refused ticket (worth a fresh one) unless the authentication code names the connection limit.
@@ -60,6 +66,12 @@ export function troubleOfHandshake(status: string, authCode: string | undefined,
   const meaning = authCode !== undefined && Object.hasOwn(BY_CODE, authCode) ? BY_CODE[authCode] : undefined
   if (authCode !== undefined && meaning !== undefined) return trouble(meaning, authCode, text)
   return trouble(status === '403' ? FORBIDDEN : NETWORK, status, text)
+}
+
+/** Trouble reported by a handshake that somebody refused who is not Feishu's gateway, or does not say so: a proxy, a balancer. */
+export function troubleOfUpgrade(status: number): ConnectionTrouble {
+  const meaning = status >= 500 || status === 429 ? SERVER : NETWORK
+  return trouble(meaning, String(status), 'the WebSocket handshake was refused')
 }
 
 export function networkTrouble(code: string, text: string): ConnectionTrouble {

@@ -29,9 +29,11 @@ const inlet = new Inlet({
   deliver: (id, event) => post({ kind: 'deliver', incarnation, id, event }),
   logger,
 })
-const sender = new Sender({ appId: boot.appId, appSecret: boot.appSecret, domain: boot.domain, http, logger })
+const credentials = { appId: boot.appId, appSecret: boot.appSecret }
+const sender = new Sender({ credentials, domain: boot.domain, http, logger })
 const session = new Session({
   boot,
+  credentials,
   inlet,
   http,
   logger,
@@ -54,6 +56,7 @@ dataPort.on('message', (frame: DataDown) => {
 const control: BotControl = Object.freeze({
   __proto__: null,
   connect: () => session.connect(),
+  reconfigure: (change: { readonly appSecret: string }) => session.reconfigure(change),
   drain: (graceMs: number) => session.drain(graceMs),
 })
 Comlink.expose(control, controlPort)

@@ -7,11 +7,10 @@ import type { ReplyToSend, SendFailure, SendOutcome } from '../../src/protocol/d
 import { type Http, type HttpAnswer, type HttpRequest, wasNeverSent } from './http.ts'
 import { sdkLogger } from './sdk-logger.ts'
 import { outcomeOf, tokenFailure, verdictOf } from './send-answer.ts'
-import { TokenRefused, Tokens } from './tokens.ts'
+import { type Credentials, TokenRefused, Tokens } from './tokens.ts'
 
 export interface SenderDependencies {
-  readonly appId: string
-  readonly appSecret: string
+  readonly credentials: Credentials
   readonly domain: string
   readonly http: Http
   readonly logger: Logger
@@ -46,10 +45,10 @@ export class Sender {
   /** Uuids of replies whose message was found withdrawn. */
   readonly #alone = new Set<string>()
 
-  constructor({ appId, appSecret, domain, http, logger, clock = systemClock }: SenderDependencies) {
+  constructor({ credentials, domain, http, logger, clock = systemClock }: SenderDependencies) {
     this.#client = new Client({
-      appId,
-      appSecret,
+      // The SDK wants a secret and does not use it: the tokens are our own.
+      ...credentials,
       domain,
       disableTokenCache: true,
       loggerLevel: LoggerLevel.warn,
@@ -58,7 +57,7 @@ export class Sender {
       // and passes its answer on unread, so every status arrives as a value.
       httpInstance: { request: (request: HttpRequest) => http.request(request) } as unknown as HttpInstance,
     })
-    this.#tokens = new Tokens(this.#client, { appId, appSecret }, clock)
+    this.#tokens = new Tokens(this.#client, credentials, clock)
   }
 
   /** Never rejects. Makes at most five calls: token, reply, fresh token, reply, and the message on its own. */

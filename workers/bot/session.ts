@@ -6,11 +6,14 @@ import type { BotControl } from '../../src/protocol/control.ts'
 import type { ConnectionStatus } from '../../src/protocol/status.ts'
 import { Connection } from './connection.ts'
 import { type ConnectionEvent, type ConnectionState, stepConnection } from './connection-lifecycle.ts'
+import { DroppedFrames } from './dropped-frames.ts'
 import type { Http } from './http.ts'
 import type { Inlet } from './inlet.ts'
+import type { Credentials } from './tokens.ts'
 
 export interface SessionDependencies {
   readonly boot: BotBoot
+  readonly credentials: Credentials
   readonly inlet: Inlet
   readonly http: Http
   readonly logger: Logger
@@ -19,9 +22,13 @@ export interface SessionDependencies {
   report(status: ConnectionStatus): void
 }
 
+/** Room for an event above `maxPayloadBytes`, which becomes a dead letter; no frame and no set of fragments is larger. */
+const LEAST_FRAME_LIMIT = 16 * 1024 * 1024
+
 /** One bot's connection over time: performs what the connection table decides, and reports every change. */
 export class Session implements BotControl {
   readonly #deps: SessionDependencies
+  readonly #dropped: DroppedFrames
   #state: ConnectionState
   #connection: Connection | undefined
   #unschedule: () => void = () => {}
@@ -30,11 +37,17 @@ export class Session implements BotControl {
 
   constructor(deps: SessionDependencies) {
     this.#deps = deps
+    this.#dropped = new DroppedFrames(deps.logger)
     this.#state = { name: 'idle', since: deps.clock.now() }
   }
 
   async connect(): Promise<void> {
     this.#step({ kind: 'connect' })
+  }
+
+  async reconfigure({ appSecret }: { readonly appSecret: string }): Promise<void> {
+    this.#deps.credentials.appSecret = appSecret
+    this.#step({ kind: 'reconfigured' })
   }
 
   async drain(graceMs: number): Promise<void> {
@@ -64,13 +77,13 @@ export class Session implements BotControl {
   }
 
   #open(): void {
-    const { boot, inlet, http, logger, clock } = this.#deps
+    const { boot, credentials, inlet, http, logger, clock } = this.#deps
     this.#connection = new Connection({
+      ...boot.connection,
       appId: boot.appId,
-      appSecret: boot.appSecret,
+      appSecret: credentials.appSecret,
       domain: boot.domain,
-      attemptTimeoutMs: boot.connection.attemptTimeoutMs,
-      pongTimeoutMs: boot.connection.pongTimeoutMs,
+      maxFrameBytes: Math.max(LEAST_FRAME_LIMIT, 2 * boot.connection.maxPayloadBytes),
       dispatcher: inlet,
       http,
       logger,
@@ -83,30 +96,29 @@ export class Session implements BotControl {
         this.#lastPongAt = clock.now()
         this.#report()
       },
+      dropped: (reason) => this.#dropped.add(reason),
       ended: (trouble) => this.#step({ kind: 'ended', trouble }),
     })
     this.#connection.open()
   }
 
   #report(): void {
-    this.#deps.report(connectionStatus(this.#state, this.#connectedAt, this.#lastPongAt, this.#deps.inlet.lastEventAt))
+    const { inlet, report } = this.#deps
+    const state = this.#state
+    report({
+      state: state.name,
+      since: state.since,
+      attempt: state.name === 'idle' ? 0 : state.attempt,
+      ...(state.name === 'connected' ? given('connectedAt', this.#connectedAt) : {}),
+      ...given('lastPongAt', this.#lastPongAt),
+      ...given('lastEventAt', inlet.lastEventAt),
+      ...given('trouble', 'trouble' in state ? state.trouble : undefined),
+      ...given('nextAt', 'nextAt' in state ? state.nextAt : undefined),
+      ...given('droppedFrames', this.#dropped.count),
+    })
   }
 }
 
-function connectionStatus(
-  state: ConnectionState,
-  connectedAt: number | undefined,
-  lastPongAt: number | undefined,
-  lastEventAt: number | undefined,
-): ConnectionStatus {
-  return {
-    state: state.name,
-    since: state.since,
-    attempt: state.name === 'idle' ? 0 : state.attempt,
-    ...(state.name === 'connected' && connectedAt !== undefined ? { connectedAt } : {}),
-    ...(lastPongAt === undefined ? {} : { lastPongAt }),
-    ...(lastEventAt === undefined ? {} : { lastEventAt }),
-    ...('trouble' in state && state.trouble !== undefined ? { trouble: state.trouble } : {}),
-    ...('nextAt' in state ? { nextAt: state.nextAt } : {}),
-  }
+function given<K extends string, V>(name: K, value: V | undefined): { readonly [P in K]?: V } {
+  return value === undefined ? {} : ({ [name]: value } as { [P in K]: V })
 }

@@ -165,6 +165,18 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       })
     },
 
+    async updateBot(botId, { name, appSecret }) {
+      return await result(async () => {
+        const bot = await openedStore().bots.update(botId, {
+          ...(name === undefined ? {} : { name }),
+          ...(appSecret === undefined ? {} : { appSecret: new Secret(appSecret) }),
+        })
+        if (bot === null) return null
+        supervisor.reconfigure(botId, { name: bot.name, appSecret: bot.appSecret.reveal() })
+        return record(bot)
+      })
+    },
+
     async deadLetters(page) {
       return await result(() => openedStore().inbox.deadLetters(page))
     },

@@ -88,6 +88,13 @@ const schema = z.strictObject({
       minPingIntervalMs: ms.min(10).default(1_000),
       /** The longest, and what stands where the gateway orders none. Default 120 000. */
       maxPingIntervalMs: ms.min(10).default(120_000),
+      /**
+       * How often Feishu is asked how many connections of the app it sees: none although the bot is connected makes
+       * it connect anew, more than its own is reported. 0: never. Default 300 000.
+       */
+      presenceCheckMs: ms.default(300_000),
+      /** A connection of this age is replaced by a fresh one, without a gap where `maxConnections` allows it. Default 0: never. */
+      rotateEveryMs: ms.default(0),
       /** An event not stored by then is refused and redelivered; Feishu itself allows 3 000. Default 2 500. */
       acceptTimeoutMs: ms.max(2_900).default(2_500),
       /** Events of one bot that may wait for storage at a time. Default 512. */

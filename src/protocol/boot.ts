@@ -25,6 +25,10 @@ export interface ConnectionOptions {
   readonly minPingIntervalMs: number
   /** The longest. Default 120 000. */
   readonly maxPingIntervalMs: number
+  /** How often Feishu is asked how many connections of the app it sees; 0: never. Default 300 000. */
+  readonly presenceCheckMs: number
+  /** A connection of this age is replaced by a fresh one; 0: never. Default 0. */
+  readonly rotateEveryMs: number
   /** An event not stored within this time is refused, so that Feishu redelivers it; Feishu itself allows 3 s. Default 2 500. */
   readonly acceptTimeoutMs: number
   /** Events of one bot that may wait for storage at a time; more are refused. Default 512. */

@@ -28,6 +28,8 @@ export interface ConnectionStatus {
   readonly nextAt?: number
   /** Frames and events in fragments that this worker could not read and did not acknowledge. */
   readonly droppedFrames?: number
+  /** Connections of this app that Feishu counts beside ours, twice in a row: another client gets part of the events. */
+  readonly foreignConnections?: number
 }
 
 export interface BotStatus {

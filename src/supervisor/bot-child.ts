@@ -81,6 +81,15 @@ export class BotChild {
     this.#deps.changed(this.status)
   }
 
+  /** Replaces the bot's connection; resolves when that is done, was of no use, or takes longer than `deadlineMs`. */
+  async rotate(mayOverlap: boolean, deadlineMs: number): Promise<void> {
+    await this.#thread?.control
+      .call('rotate', deadlineMs, (remote) => remote.rotate(mayOverlap))
+      .catch(() => {
+        // The worker is gone, or its own deadlines end what hangs.
+      })
+  }
+
   /** Closes the bot's connection; resolves when that is done, the worker is gone, or `graceMs` is over. */
   async drain(graceMs: number): Promise<void> {
     const thread = this.#thread

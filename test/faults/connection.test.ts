@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history.ts'
 import { Recorder } from '../bot/recorder.ts'
 import { listen, refuseUpgrade, scriptedGateway } from '../bot/support.ts'
-import { closeLater, newApp, SOON_MS, startSimulator } from '../simulator/support.ts'
+import { closeLater, newApp, RawClient, SOON_MS, startSimulator } from '../simulator/support.ts'
 import { controlFrame, dataFrame, isConnected, messageEvent, openFrameGateway, superviseBot } from './frame-gateway.ts'
 
 describe('C2: a connection that is half-open', () => {
@@ -221,3 +221,96 @@ async function delaying(target: string): Promise<string> {
   const { url } = await listen(() => createHttpServer((...call) => void pass(...call).catch(() => {})))
   return url
 }
+
+describe('a connection that is alive and gets no events', () => {
+  it('is replaced when Feishu counts none', async () => {
+    const { simulator, url, app } = await startSimulator()
+    const { until, events } = superviseBot(url, app, { presenceCheckMs: 200 })
+    await until(({ connection }) => connection.lastPongAt !== undefined)
+    simulator.inject({ kind: 'forget_connections', appId: app.appId })
+    const { connection } = await until(({ connection: { state } }) => state === 'reconnecting')
+    expect(connection.trouble).toMatchObject({ kind: 'network', code: 'EZOMBIE' })
+    await until(isConnected)
+    await simulator.once(entryOf('connection_closed'), SOON_MS)
+    const { messageId } = simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'hi' })
+    await events.next(({ event }) => event.dedupeKey === `m:${messageId}`)
+  })
+
+  it('because another client shares the app is reported until that client is gone', async () => {
+    const { url, app } = await startSimulator()
+    const { until } = superviseBot(url, app, { presenceCheckMs: 50 })
+    await until(isConnected)
+    const other = await RawClient.connect(url, app)
+    await until(({ connection }) => connection.foreignConnections === 1)
+    other.socket.terminate()
+    const alone = await until(({ connection }) => connection.foreignConnections === undefined)
+    expect(alone.connection.state).toBe('connected')
+  })
+})
+
+describe('a connection that is replaced on time', () => {
+  async function connected() {
+    const { simulator, url, app } = await startSimulator({ timeScale: 0.01 })
+    const bot = superviseBot(url, app)
+    await bot.until(({ connection }) => connection.lastPongAt !== undefined)
+    const opened = () => simulator.history.entries.filter(({ kind }) => kind === 'connection_opened').length
+    const order = () =>
+      simulator.history.entries
+        .map(({ kind }) => kind)
+        .filter((kind) => kind === 'connection_opened' || kind === 'connection_closed')
+    return { simulator, app, ...bot, opened, order }
+  }
+
+  it('has an overlap, in which nothing is lost or doubled', async () => {
+    const { simulator, app, child, events, order, statuses } = await connected()
+    const { done } = simulator.startTraffic({
+      chats: [{ appId: app.appId, chatId: 'oc_1' }],
+      count: 200,
+      perSecond: 400,
+    })
+    await child.rotate(true, SOON_MS)
+    await simulator.once(entryOf('connection_closed'), SOON_MS)
+    await done
+    await events.until(() => events.items.length >= 200)
+    expect(order()).toEqual(['connection_opened', 'connection_opened', 'connection_closed'])
+    expect(new Set(events.items.map(({ event }) => event.dedupeKey)).size).toBe(200)
+    // Pushed once each, on whichever of the two: nobody had to wait for a redelivery.
+    expect(simulator.history.entries.some((entry) => entry.kind === 'pushed' && entry.attempt > 1)).toBe(false)
+    expect(statuses.items.some(({ connection }) => connection.state === 'reconnecting')).toBe(false)
+  })
+
+  it('has a gap instead where there is no place for two', async () => {
+    const { simulator, child, until, order } = await connected()
+    await child.rotate(false, SOON_MS)
+    await simulator.once(() => order().length === 3, SOON_MS)
+    expect(order()).toEqual(['connection_opened', 'connection_closed', 'connection_opened'])
+    await until(({ connection }) => connection.state === 'connecting')
+    await until(isConnected)
+  })
+
+  it('stays when there is no fresh one', async () => {
+    const { simulator, child, opened, events, app } = await connected()
+    simulator.failNext({ call: 'discovery', code: 1 })
+    await child.rotate(true, SOON_MS)
+    expect(child.status.connection.state).toBe('connected')
+    expect(opened()).toBe(1)
+    simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'hi' })
+    await events.next()
+  })
+
+  it('and dies meanwhile is followed by the fresh one', async () => {
+    const { simulator, app, child, until, opened } = await connected()
+    simulator.failNext({ call: 'handshake', hang: true })
+    const rotated = child.rotate(true, SOON_MS)
+    await simulator.once(entryOf('fault_applied'), SOON_MS)
+    simulator.closeConnections(app.appId, { mode: 'reset' })
+    await rotated
+    const { connection } = await until(({ connection: { state } }) => state === 'connecting')
+    expect(connection.attempt).toBe(0)
+    // The one that hangs ends at its deadline, and the ladder goes on from there.
+    await child.rotate(true, SOON_MS)
+    child.reconfigure({ name: app.name, appSecret: app.appSecret })
+    await until(isConnected)
+    await simulator.once(() => opened() === 2, SOON_MS)
+  })
+})

@@ -21,6 +21,7 @@ const states = {
   idle: { name: 'idle', since: 1 },
   connecting: { name: 'connecting', since: 1, attempt: 2 },
   connected: { name: 'connected', since: 1, attempt: 2 },
+  rotating: { name: 'rotating', since: 1, attempt: 2 },
   reconnecting: { name: 'reconnecting', since: 1, ...retry },
   failed: { name: 'failed', since: 1, ...retry },
 } as const satisfies Record<string, ConnectionState>
@@ -30,6 +31,9 @@ const events = {
   opened: { kind: 'opened' },
   ended: { kind: 'ended', trouble: trouble('network') },
   refused: { kind: 'ended', trouble: trouble('credentials') },
+  successorEnded: { kind: 'successor_ended' },
+  rotate: { kind: 'rotate', mayOverlap: true },
+  replace: { kind: 'rotate', mayOverlap: false },
   due: { kind: 'due' },
   reconfigured: { kind: 'reconfigured' },
   disconnect: { kind: 'disconnect' },
@@ -44,6 +48,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'same',
     ended: 'same',
     refused: 'same',
+    successorEnded: 'same',
+    rotate: 'same',
+    replace: 'same',
     due: 'same',
     reconfigured: 'same',
     disconnect: 'idle:',
@@ -53,6 +60,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'connected:',
     ended: 'reconnecting: schedule',
     refused: 'failed: schedule',
+    successorEnded: 'same',
+    rotate: 'same',
+    replace: 'same',
     due: 'same',
     reconfigured: 'connecting: close open',
     disconnect: 'idle: unschedule close',
@@ -62,6 +72,21 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'same',
     ended: 'reconnecting: schedule',
     refused: 'failed: schedule',
+    successorEnded: 'same',
+    rotate: 'rotating: open',
+    replace: 'connecting: close open',
+    due: 'same',
+    reconfigured: 'same',
+    disconnect: 'idle: unschedule close',
+  },
+  rotating: {
+    connect: 'same',
+    opened: 'connected: retire',
+    ended: 'connecting:',
+    refused: 'connecting:',
+    successorEnded: 'connected:',
+    rotate: 'same',
+    replace: 'same',
     due: 'same',
     reconfigured: 'same',
     disconnect: 'idle: unschedule close',
@@ -71,6 +96,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'same',
     ended: 'same',
     refused: 'same',
+    successorEnded: 'same',
+    rotate: 'same',
+    replace: 'same',
     due: 'connecting: open',
     reconfigured: 'connecting: unschedule open',
     disconnect: 'idle: unschedule close',
@@ -80,6 +108,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'same',
     ended: 'same',
     refused: 'same',
+    successorEnded: 'same',
+    rotate: 'same',
+    replace: 'same',
     due: 'connecting: open',
     reconfigured: 'connecting: unschedule open',
     disconnect: 'idle: unschedule close',
@@ -106,6 +137,20 @@ describe('the connection table', () => {
     expect(step(states.reconnecting, events.due).state).toMatchObject({ attempt: 2, trouble: retry.trouble })
     const asked = step(states.reconnecting, events.connect).state
     expect(asked).toEqual({ name: 'connecting', since: NOW, attempt: 0 })
+  })
+
+  it('has two connections in one state only, and is never without one on the way while it rotates', () => {
+    const opening = (Object.keys(table) as StateName[]).flatMap((state) =>
+      (Object.keys(table[state]) as EventName[]).filter((event) => {
+        const { effects } = step(states[state], events[event])
+        const kinds = effects.map(({ kind }) => kind)
+        const isConnected = state === 'connected' || state === 'rotating'
+        return isConnected && kinds.includes('open') && !kinds.includes('close')
+      }),
+    )
+    expect(opening).toEqual(['rotate'])
+    expect(step(states.rotating, events.ended).state).toEqual({ name: 'connecting', since: NOW, attempt: 0 })
+    expect(step(states.rotating, events.successorEnded).state).toEqual(states.connected)
   })
 
   it('starts a new count with new credentials', () => {

@@ -6,8 +6,10 @@ import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import type { DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
+import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
 import { Inlet } from './inlet.ts'
+import { onlineCount } from './online-count.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
 
@@ -30,7 +32,8 @@ const inlet = new Inlet({
   logger,
 })
 const credentials = { appId: boot.appId, appSecret: boot.appSecret }
-const sender = new Sender({ credentials, domain: boot.domain, http, logger })
+const api = createFeishuApi({ credentials, domain: boot.domain, http, logger })
+const sender = new Sender(api)
 const session = new Session({
   boot,
   credentials,
@@ -39,6 +42,7 @@ const session = new Session({
   logger,
   clock: systemClock,
   random: Math.random,
+  onlineCount: () => onlineCount(api),
   report: (status) => signal({ kind: 'connection', incarnation, status }),
 })
 
@@ -57,6 +61,7 @@ const control: BotControl = Object.freeze({
   __proto__: null,
   connect: () => session.connect(),
   reconfigure: (change: { readonly appSecret: string }) => session.reconfigure(change),
+  rotate: (mayOverlap: boolean) => session.rotate(mayOverlap),
   drain: (graceMs: number) => session.drain(graceMs),
 })
 Comlink.expose(control, controlPort)

@@ -1,14 +1,16 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { deferred } from '../../src/core/deferred.ts'
+import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
-import type { ConnectionStatus } from '../../src/protocol/status.ts'
+import type { ConnectionStatus, ConnectionTrouble } from '../../src/protocol/status.ts'
 import { Connection } from './connection.ts'
 import { type ConnectionEvent, type ConnectionState, stepConnection } from './connection-lifecycle.ts'
+import { networkTrouble } from './connection-trouble.ts'
 import { DroppedFrames } from './dropped-frames.ts'
 import type { Http } from './http.ts'
 import type { Inlet } from './inlet.ts'
+import { PresenceWatch } from './presence-watch.ts'
 import type { Credentials } from './tokens.ts'
 
 export interface SessionDependencies {
@@ -19,6 +21,8 @@ export interface SessionDependencies {
   readonly logger: Logger
   readonly clock: Clock
   readonly random: () => number
+  /** How many connections of the app Feishu counts. */
+  onlineCount(): Promise<number | undefined>
   report(status: ConnectionStatus): void
 }
 
@@ -29,16 +33,33 @@ const LEAST_FRAME_LIMIT = 16 * 1024 * 1024
 export class Session implements BotControl {
   readonly #deps: SessionDependencies
   readonly #dropped: DroppedFrames
+  readonly #presence: PresenceWatch
   #state: ConnectionState
   #connection: Connection | undefined
+  /** Being opened while the connection is still there. */
+  #successor: Connection | undefined
+  /** Replaced, and open until its events are acknowledged. */
+  #retired: Connection | undefined
+  #rotation: Deferred<void> | undefined
   #unschedule: () => void = () => {}
   #connectedAt: number | undefined
   #lastPongAt: number | undefined
+  #foreignConnections: number | undefined
 
   constructor(deps: SessionDependencies) {
     this.#deps = deps
     this.#dropped = new DroppedFrames(deps.logger)
     this.#state = { name: 'idle', since: deps.clock.now() }
+    this.#presence = new PresenceWatch({
+      everyMs: deps.boot.connection.presenceCheckMs,
+      clock: deps.clock,
+      count: () => deps.onlineCount(),
+      zombie: () => this.#onZombie(),
+      foreign: (count) => {
+        this.#foreignConnections = count === 0 ? undefined : count
+        this.#report()
+      },
+    })
   }
 
   async connect(): Promise<void> {
@@ -50,35 +71,56 @@ export class Session implements BotControl {
     this.#step({ kind: 'reconfigured' })
   }
 
+  async rotate(mayOverlap: boolean): Promise<void> {
+    if (this.#state.name !== 'connected') return
+    if (mayOverlap) {
+      this.#rotation = deferred()
+      this.#step({ kind: 'rotate', mayOverlap })
+      await this.#rotation.promise
+    } else {
+      await this.#quiet(this.#deps.boot.connection.acceptTimeoutMs)
+      this.#step({ kind: 'rotate', mayOverlap })
+    }
+  }
+
   async drain(graceMs: number): Promise<void> {
-    const { inlet, clock } = this.#deps
     // Events that still arrive meanwhile are stored too; what is pushed after the close is redelivered.
+    await this.#quiet(graceMs)
+    this.#step({ kind: 'disconnect' })
+  }
+
+  /** Resolves when every event is acknowledged, at the latest after `graceMs`. */
+  async #quiet(graceMs: number): Promise<void> {
+    const { inlet, clock } = this.#deps
     const grace = deferred()
     const cancel = clock.after(graceMs, grace.resolve)
     await Promise.race([inlet.idle(), grace.promise])
     cancel()
-    this.#step({ kind: 'disconnect' })
   }
 
   #step(event: ConnectionEvent): void {
     const { clock, random, boot } = this.#deps
-    const { state, effects } = stepConnection(this.#state, event, clock.now(), random(), boot.connection)
-    const hasChanged = state !== this.#state
+    const before = this.#state
+    const { state, effects } = stepConnection(before, event, clock.now(), random(), boot.connection)
     this.#state = state
     for (const effect of effects) {
       if (effect.kind === 'open') this.#open()
-      if (effect.kind === 'close') this.#connection?.close()
+      if (effect.kind === 'close') this.#close()
+      if (effect.kind === 'retire') void this.#retire()
       if (effect.kind === 'unschedule' || effect.kind === 'schedule') this.#unschedule()
       if (effect.kind === 'schedule') {
         this.#unschedule = clock.after(effect.at - clock.now(), () => this.#step({ kind: 'due' }))
       }
     }
-    if (hasChanged) this.#report()
+    if (state === before) return
+    if (state.name === 'connected' && before.name !== 'rotating') this.#presence.start()
+    if (state.name !== 'connected' && state.name !== 'rotating') this.#presence.stop()
+    this.#report()
   }
 
   #open(): void {
     const { boot, credentials, inlet, http, logger, clock } = this.#deps
-    this.#connection = new Connection({
+    const connection: Connection = new Connection({
       ...boot.connection,
       appId: boot.appId,
       appSecret: credentials.appSecret,
@@ -89,32 +131,87 @@ export class Session implements BotControl {
       logger,
       clock,
       opened: () => {
-        this.#connectedAt = clock.now()
-        this.#step({ kind: 'opened' })
+        // A successor has to show that it is alive before it takes over.
+        if (connection !== this.#successor) this.#onOpened()
       },
       ponged: () => {
         this.#lastPongAt = clock.now()
-        this.#report()
+        // Or had to take over before it was.
+        if (connection === this.#successor || this.#state.name === 'connecting') this.#onOpened()
+        else this.#report()
       },
       dropped: (reason) => this.#dropped.add(reason),
-      ended: (trouble) => this.#step({ kind: 'ended', trouble }),
+      ended: (trouble) => this.#onEnded(connection, trouble),
     })
-    this.#connection.open()
+    if (this.#state.name === 'rotating') this.#successor = connection
+    else this.#connection = connection
+    connection.open()
+  }
+
+  #close(): void {
+    this.#connection?.close()
+    this.#successor?.close()
+    this.#retired?.close()
+    this.#successor = undefined
+    this.#rotation?.resolve()
+  }
+
+  #onOpened(): void {
+    this.#connectedAt = this.#deps.clock.now()
+    this.#step({ kind: 'opened' })
+  }
+
+  #onEnded(connection: Connection, trouble: ConnectionTrouble): void {
+    if (connection === this.#successor) {
+      this.#deps.logger.warn(`no fresh connection, the old one stays: ${trouble.message}`)
+      this.#successor = undefined
+      this.#rotation?.resolve()
+      this.#step({ kind: 'successor_ended' })
+    } else if (connection === this.#connection) {
+      this.#promote()
+      this.#step({ kind: 'ended', trouble })
+    }
+  }
+
+  #onZombie(): void {
+    this.#connection?.close()
+    const text = 'Feishu counts no connection of this app although one is open'
+    if (this.#connection !== undefined) this.#onEnded(this.#connection, networkTrouble('EZOMBIE', text))
+  }
+
+  /** The successor, if there is one, is the connection now. */
+  #promote(): void {
+    if (this.#successor === undefined) return
+    this.#connection = this.#successor
+    this.#successor = undefined
+    this.#rotation?.resolve()
+  }
+
+  /** What arrived on the old connection is acknowledged there: an acknowledgement goes out where its event came in. */
+  async #retire(): Promise<void> {
+    const [old, rotation] = [this.#connection, this.#rotation]
+    this.#retired = old
+    this.#rotation = undefined
+    this.#promote()
+    await this.#quiet(this.#deps.boot.connection.acceptTimeoutMs)
+    old?.close()
+    rotation?.resolve()
   }
 
   #report(): void {
     const { inlet, report } = this.#deps
     const state = this.#state
     report({
-      state: state.name,
+      state: state.name === 'rotating' ? 'connected' : state.name,
       since: state.since,
       attempt: state.name === 'idle' ? 0 : state.attempt,
-      ...(state.name === 'connected' ? given('connectedAt', this.#connectedAt) : {}),
+      ...(state.name === 'connected' || state.name === 'rotating' ? given('connectedAt', this.#connectedAt) : {}),
       ...given('lastPongAt', this.#lastPongAt),
       ...given('lastEventAt', inlet.lastEventAt),
       ...given('trouble', 'trouble' in state ? state.trouble : undefined),
       ...given('nextAt', 'nextAt' in state ? state.nextAt : undefined),
       ...given('droppedFrames', this.#dropped.count),
+      ...given('foreignConnections', this.#foreignConnections),
     })
   }
 }

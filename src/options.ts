@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
-import { FeishuSupervisorError } from './core/errors.ts'
+import { errorText, FeishuSupervisorError } from './core/errors.ts'
 import type { HandlerRef } from './protocol/chat.ts'
 import type { ResolvedOptions } from './protocol/host.ts'
 
@@ -95,6 +96,14 @@ const schema = z.strictObject({
       presenceCheckMs: ms.default(300_000),
       /** A connection of this age is replaced by a fresh one, without a gap where `maxConnections` allows it. Default 0: never. */
       rotateEveryMs: ms.default(0),
+      /** HTTP proxy for REST calls and long connections alike, `http://user:password@host:port` or `https://…`. Default: none. */
+      proxy: z
+        .url({ protocol: /^https?$/, error: 'expected the URL of an HTTP proxy such as http://proxy.example:3128' })
+        .optional(),
+      /** Hosts that are reached without the proxy, with their subdomains; `host:port` and `*` too. Loopback always is. Default: none. */
+      noProxy: z.array(z.string().min(1)).default([]),
+      /** File of PEM certificates that are trusted beside Node's own, e.g. of a proxy that looks into TLS. Default: none. */
+      caFile: z.string().min(1).optional(),
       /** An event not stored by then is refused and redelivered; Feishu itself allows 3 000. Default 2 500. */
       acceptTimeoutMs: ms.max(2_900).default(2_500),
       /** Events of one bot that may wait for storage at a time. Default 512. */
@@ -158,8 +167,17 @@ export interface HostOptions {
 export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
   const parsed = schema.safeParse(options)
   if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
-  const { apiToken, dataDir, handler, ...rest } = parsed.data
-  return { apiToken, thread: { ...rest, dataDir: resolve(dataDir), handler: resolveHandler(handler) } }
+  const { apiToken, dataDir, handler, connection, ...rest } = parsed.data
+  const { caFile, ...connects } = connection
+  return {
+    apiToken,
+    thread: {
+      ...rest,
+      dataDir: resolve(dataDir),
+      handler: resolveHandler(handler),
+      connection: { ...connects, ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }) },
+    },
+  }
 }
 
 /** `field: what is wrong` per issue. */
@@ -177,4 +195,19 @@ function resolveHandler(handler: string): HandlerRef {
     )
   }
   return { kind: 'module', path }
+}
+
+function readCertificates(caFile: string): string {
+  const path = resolve(caFile)
+  try {
+    const pem = readFileSync(path, 'utf8')
+    // Node itself ignores what it cannot read, and then trusts nobody it should.
+    void new X509Certificate(pem)
+    return pem
+  } catch (thrown) {
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `connection.caFile: ${path} is no file of PEM certificates: ${errorText(thrown)}`,
+    )
+  }
 }

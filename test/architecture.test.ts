@@ -48,6 +48,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli'],
   zod: ['src/options.ts', 'src/app', 'src/cli'],
   ws: ['src/simulator', 'workers/bot/guarded-client.ts'],
+  'https-proxy-agent': ['workers/bot/tunnel-agent.ts'],
   protobufjs: ['src/simulator'],
 }
 

@@ -29,6 +29,12 @@ export interface ConnectionOptions {
   readonly presenceCheckMs: number
   /** A connection of this age is replaced by a fresh one; 0: never. Default 0. */
   readonly rotateEveryMs: number
+  /** URL of an HTTP proxy for REST and WebSocket alike; absent: direct. */
+  readonly proxy?: string | undefined
+  /** Hosts that are reached without it. */
+  readonly noProxy: readonly string[]
+  /** PEM certificates that are trusted beside Node's own. */
+  readonly ca?: string | undefined
   /** An event not stored within this time is refused, so that Feishu redelivers it; Feishu itself allows 3 s. Default 2 500. */
   readonly acceptTimeoutMs: number
   /** Events of one bot that may wait for storage at a time; more are refused. Default 512. */

@@ -8,6 +8,7 @@ import type { ConnectionTrouble } from '../../src/protocol/status.ts'
 import { Connection, type ConnectionDependencies } from '../../workers/bot/connection.ts'
 import { Http } from '../../workers/bot/http.ts'
 import { Inlet, type InletOptions } from '../../workers/bot/inlet.ts'
+import { Routes } from '../../workers/bot/routes.ts'
 import { closeLater, SOON_MS, type TestApp } from '../simulator/support.ts'
 import { Recorder } from './recorder.ts'
 
@@ -22,7 +23,8 @@ export function openConnection(domain: string, app: TestApp, more: Partial<Conne
   const reports = new Recorder<Report>()
   const logs: LogRecord[] = []
   const logger = createLogger('test', (record) => logs.push(record))
-  const http = new Http(2_000)
+  const routes = new Routes()
+  const http = new Http(2_000, routes)
   const connection = new Connection({
     appId: app.appId,
     appSecret: app.appSecret,
@@ -34,6 +36,7 @@ export function openConnection(domain: string, app: TestApp, more: Partial<Conne
     maxFrameBytes: 16 * 1024 * 1024,
     dispatcher: openInlet().inlet,
     http,
+    routes,
     logger,
     clock: systemClock,
     opened: () => reports.add({ kind: 'opened' }),

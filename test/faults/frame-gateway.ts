@@ -1,4 +1,6 @@
-import { createServer } from 'node:http'
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { resolve } from 'node:path'
 import type { Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -17,6 +19,9 @@ import { closeLater, newApp, type TestApp } from '../simulator/support.ts'
 const BOT_WORKER = resolve('dist/workers/bot.cjs')
 
 type ConnectionInput = FeishuSupervisorOptions['connection']
+
+/** An authority of our own, and the certificate it gave to `feishu.test`. */
+export const TLS = resolve('test/fixtures/tls')
 
 /** Waits of production scaled down. */
 const SCALED = {
@@ -81,6 +86,8 @@ export interface FrameGatewayOptions {
   readonly clientConfig?: unknown
   /** The payload of every pong. */
   readonly pong?: string
+  /** How bots call it, when that is not how it is reached; `https:` makes it speak TLS. */
+  readonly publicUrl?: string
   /** Written together with the answer to the upgrade. */
   readonly greeting?: Uint8Array
 }
@@ -89,19 +96,26 @@ export interface FrameGatewayOptions {
 export async function openFrameGateway({
   clientConfig = { PingInterval: 0.1 },
   pong = JSON.stringify({ PingInterval: 0.1 }),
+  publicUrl,
   greeting,
 }: FrameGatewayOptions = {}): Promise<FrameGateway> {
   const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: true })
   const [discoveries, pings] = [new Recorder<number>(), new Recorder<number>()]
   const acks: FrameGateway['acks'] = new Recorder()
   let newest: ReturnType<FrameGateway['current']> | undefined
-  const { server, url } = await listen((origin) =>
-    createServer((_request, response) => {
+  const isSecure = publicUrl?.startsWith('https:') === true
+  const { server, url } = await listen((origin) => {
+    const answer = (_request: IncomingMessage, response: ServerResponse): void => {
       discoveries.add(performance.now())
-      const URL = `${origin().replace('http:', 'ws:')}/ws?fpid=1&device_id=1&service_id=1`
+      const URL = `${(publicUrl ?? origin()).replace('http', 'ws')}/ws?fpid=1&device_id=1&service_id=1`
       response.end(JSON.stringify({ code: 0, data: { URL, ClientConfig: clientConfig } }))
-    }),
-  )
+    }
+    if (!isSecure) return createServer(answer)
+    return createSecureServer(
+      { key: readFileSync(`${TLS}/server.key`), cert: readFileSync(`${TLS}/server.pem`) },
+      answer,
+    )
+  })
   server.on('upgrade', (request, socket: Socket, head) => {
     closeLater(() => socket.destroy())
     socket.on('error', () => {})

@@ -40,6 +40,22 @@ describe('the environment', () => {
     })
   })
 
+  it.each<[Record<string, string>, object | undefined]>([
+    [{ HTTPS_PROXY: 'http://proxy.example:3128' }, { proxy: 'http://proxy.example:3128' }],
+    [
+      { https_proxy: 'proxy.example:3128', no_proxy: 'a.example, b.example c.example' },
+      {
+        proxy: 'http://proxy.example:3128',
+        noProxy: ['a.example', 'b.example', 'c.example'],
+      },
+    ],
+    [{ HTTPS_PROXY: '', NO_PROXY: '*' }, undefined],
+    [{ NO_PROXY: '*' }, undefined],
+    [{ FS_CA_FILE: '/ca.pem' }, { caFile: '/ca.pem' }],
+  ])('takes the way out of %j', (env, connection) => {
+    expect(readEnvironment(env).options.connection).toEqual(connection)
+  })
+
   it.each<[Record<string, string>, string]>([
     [{ FS_PROT: '1' }, 'FS_PROT'],
     [{ FS_PORT: 'x' }, 'FS_PORT: expected a port number'],
@@ -52,6 +68,9 @@ describe('the environment', () => {
     [{ FS_MASTER_KEY: '' }, 'FS_MASTER_KEY'],
     [{ FS_API_TOKEN: 'short' }, 'FS_API_TOKEN: expected at least 32 characters'],
     [{ FS_HANDLER: '' }, 'FS_HANDLER'],
+    [{ FS_CA_FILE: '' }, 'FS_CA_FILE'],
+    [{ HTTPS_PROXY: 'socks5://proxy.example' }, 'HTTPS_PROXY: expected an HTTP proxy'],
+    [{ HTTPS_PROXY: 'http://' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ FS_MAX_CONNECTIONS: '0' }, 'FS_MAX_CONNECTIONS'],
     [{ FS_MAX_CONNECTIONS: 'many' }, 'FS_MAX_CONNECTIONS: expected a number'],
   ])('%j is refused by name', (env, text) => {
@@ -114,6 +133,10 @@ describe('the options', () => {
     ['connection.acceptTimeoutMs', { connection: { acceptTimeoutMs: 3_000 } }],
     ['connection.sendTimeoutMs', { connection: { sendTimeoutMs: 0 } }],
     ['connection.creditWindow', { connection: { creditWindow: 'many' } }],
+    ['connection.proxy', { connection: { proxy: 'proxy.example:3128' } }],
+    ['connection.noProxy', { connection: { noProxy: 'a.example' } }],
+    ['connection.caFile', { connection: { caFile: './no-such.pem' } }],
+    ['connection.caFile', { connection: { caFile: './package.json' } }],
     ['messages.threads', { messages: { threads: 65 } }],
     ['messages.leaseMs', { messages: { leaseMs: 1 } }],
   ])('refuse a bad %s by name', (field, options) => {

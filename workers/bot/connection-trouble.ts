@@ -15,10 +15,21 @@ const FORBIDDEN: Meaning = {
 }
 const LIMIT: Meaning = { kind: 'limit', mend: 'the app has too many connections: stop other clients of this app id' }
 const SERVER: Meaning = { kind: 'server', mend: "Feishu's servers have trouble; the bot tries again by itself" }
+const CERTIFICATE: Meaning = {
+  kind: 'network',
+  mend: 'the certificate is not trusted: give the authority that signed it as connection.caFile (FS_CA_FILE)',
+}
+const PROXY: Meaning = {
+  kind: 'network',
+  mend: 'check the proxy (connection.proxy, HTTPS_PROXY) and what it allows; the bot tries again by itself',
+}
 const NETWORK: Meaning = {
   kind: 'network',
   mend: 'the network or Feishu cannot be reached; the bot tries again by itself',
 }
+
+/** Node's and OpenSSL's names for a certificate that is not accepted. */
+const CERTIFICATE_CODES = /CERT|^UNABLE_TO_VERIFY/
 
 /**
  * What Feishu's discovery codes mean for us. The Node SDK stops for ever at every code but
@@ -75,7 +86,7 @@ export function troubleOfUpgrade(status: number): ConnectionTrouble {
 }
 
 export function networkTrouble(code: string, text: string): ConnectionTrouble {
-  return trouble(NETWORK, code, text)
+  return trouble(code === 'EPROXY' ? PROXY : CERTIFICATE_CODES.test(code) ? CERTIFICATE : NETWORK, code, text)
 }
 
 function trouble({ kind, mend }: Meaning, code: string, text: string): ConnectionTrouble {

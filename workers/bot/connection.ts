@@ -8,6 +8,7 @@ import { Discovery } from './discovery.ts'
 import { type PingBounds, settingsGuard } from './gateway-settings.ts'
 import { type ConnectionEnd, GuardedClient } from './guarded-client.ts'
 import type { Http } from './http.ts'
+import type { Routes } from './routes.ts'
 
 export interface ConnectionDependencies extends PingBounds {
   readonly appId: string
@@ -18,6 +19,8 @@ export interface ConnectionDependencies extends PingBounds {
   readonly maxFrameBytes: number
   readonly dispatcher: EventDispatcher
   readonly http: Http
+  /** For the WebSocket; `http` has its own. */
+  readonly routes: Routes
   readonly logger: Logger
   readonly clock: Clock
   opened(): void
@@ -48,7 +51,6 @@ export class Connection {
       ...deps,
       settings,
       httpInstance: this.#discovery.httpInstance,
-      agent: undefined,
       // Below the attempt's own deadline, so that the end says which part of it hung.
       handshakeTimeoutMs: Math.ceil(deps.attemptTimeoutMs * 0.9),
       opened: () => this.#onOpened(),

@@ -1,4 +1,4 @@
-import type { Agent, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { type EventDispatcher, type HttpInstance, LoggerLevel, WSClient } from '@larksuiteoapi/node-sdk'
 import { WebSocket } from 'ws'
 import type { Clock } from '../../src/core/clock.ts'
@@ -6,6 +6,7 @@ import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { Fragments } from './fragments.ts'
 import type { GatewaySettings } from './gateway-settings.ts'
+import type { Routes } from './routes.ts'
 import { sdkLogger } from './sdk-logger.ts'
 
 export interface GuardedClientDependencies {
@@ -13,8 +14,7 @@ export interface GuardedClientDependencies {
   readonly appSecret: string
   readonly domain: string
   readonly httpInstance: HttpInstance
-  /** For the WebSocket. */
-  readonly agent: Agent | undefined
+  readonly routes: Routes
   readonly handshakeTimeoutMs: number
   /** Of one frame, and of all fragments that wait. */
   readonly maxFrameBytes: number
@@ -146,11 +146,12 @@ export class GuardedClient {
    */
   #connect(): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false)
-    const { agent, handshakeTimeoutMs, maxFrameBytes, refused, ended } = this.#deps
+    const { routes, handshakeTimeoutMs, maxFrameBytes, refused, ended } = this.#deps
     let socket: WebSocket
     try {
-      socket = new WebSocket(this.#sdk.wsConfig.getWS('connectUrl'), {
-        agent,
+      const url = new URL(this.#sdk.wsConfig.getWS('connectUrl'))
+      socket = new WebSocket(url, {
+        ...routes.to(url),
         handshakeTimeout: handshakeTimeoutMs,
         maxPayload: maxFrameBytes,
         perMessageDeflate: false,

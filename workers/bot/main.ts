@@ -10,6 +10,7 @@ import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
 import { Inlet } from './inlet.ts'
 import { onlineCount } from './online-count.ts'
+import { Routes } from './routes.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
 
@@ -22,7 +23,8 @@ const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
 const post = (frame: DataUp): void => dataPort.postMessage(frame)
 
 const logger = createLogger(`bot/${boot.botId}`, (record) => signal({ kind: 'log', incarnation, record }))
-const http = new Http(boot.connection.sendTimeoutMs)
+const routes = new Routes(boot.connection)
+const http = new Http(boot.connection.sendTimeoutMs, routes)
 const inlet = new Inlet({
   acceptTimeoutMs: boot.connection.acceptTimeoutMs,
   creditWindow: boot.connection.creditWindow,
@@ -39,6 +41,7 @@ const session = new Session({
   credentials,
   inlet,
   http,
+  routes,
   logger,
   clock: systemClock,
   random: Math.random,

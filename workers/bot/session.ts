@@ -11,6 +11,7 @@ import { DroppedFrames } from './dropped-frames.ts'
 import type { Http } from './http.ts'
 import type { Inlet } from './inlet.ts'
 import { PresenceWatch } from './presence-watch.ts'
+import type { Routes } from './routes.ts'
 import type { Credentials } from './tokens.ts'
 
 export interface SessionDependencies {
@@ -18,6 +19,7 @@ export interface SessionDependencies {
   readonly credentials: Credentials
   readonly inlet: Inlet
   readonly http: Http
+  readonly routes: Routes
   readonly logger: Logger
   readonly clock: Clock
   readonly random: () => number
@@ -119,7 +121,7 @@ export class Session implements BotControl {
   }
 
   #open(): void {
-    const { boot, credentials, inlet, http, logger, clock } = this.#deps
+    const { boot, credentials, inlet, http, routes, logger, clock } = this.#deps
     const connection: Connection = new Connection({
       ...boot.connection,
       appId: boot.appId,
@@ -128,6 +130,7 @@ export class Session implements BotControl {
       maxFrameBytes: Math.max(LEAST_FRAME_LIMIT, 2 * boot.connection.maxPayloadBytes),
       dispatcher: inlet,
       http,
+      routes,
       logger,
       clock,
       opened: () => {
@@ -187,7 +190,10 @@ export class Session implements BotControl {
     this.#rotation?.resolve()
   }
 
-  /** What arrived on the old connection is acknowledged there: an acknowledgement goes out where its event came in. */
+  /**
+   * What arrived on the old connection is acknowledged there: an acknowledgement goes out where its event came in.
+   * Nobody can tell Feishu to push nothing more on it; what it pushes in the moment of the close is redelivered.
+   */
   async #retire(): Promise<void> {
     const [old, rotation] = [this.#connection, this.#rotation]
     this.#retired = old

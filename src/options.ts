@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
 import { errorText, FeishuSupervisorError } from './core/errors.ts'
 import type { HandlerRef } from './protocol/chat.ts'
-import type { ResolvedOptions } from './protocol/host.ts'
+import type { AlertOptions, ResolvedOptions } from './protocol/host.ts'
 
 const ms = z.int().min(0).max(2_147_483_647)
 /** Ten years. */
@@ -45,6 +45,14 @@ const schema = z.strictObject({
   shutdownGraceMs: ms.default(10_000),
   /** Bearer token (at least 32 characters) that the HTTP API asks for. Without it the API is open to whoever can reach it. */
   apiToken: z.string().min(32).optional(),
+  /** Alerts are posted there, signed as Standard Webhooks (standardwebhooks.com) says. Default: nowhere; event `alert` tells them all the same. */
+  alerts: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/, error: 'expected the URL of a webhook' }),
+      /** `whsec_` and 24 to 64 bytes in base64. */
+      secret: z.string().refine(isWebhookSecret, 'expected whsec_ followed by 24 to 64 bytes in base64'),
+    })
+    .optional(),
   /** How bot workers and the supervisor thread are restarted. */
   supervision: z
     .strictObject({
@@ -157,20 +165,22 @@ const schema = z.strictObject({
 /** Options of `createFeishuSupervisor`; all are optional. */
 export type FeishuSupervisorOptions = z.input<typeof schema>
 
-/** The host keeps the API token to itself; the rest crosses into the supervisor thread. */
+/** The host keeps the API token and the webhook of alerts to itself; the rest crosses into the supervisor thread. */
 export interface HostOptions {
   readonly thread: ResolvedOptions
   readonly apiToken: string | undefined
+  readonly alerts: AlertOptions | undefined
 }
 
 /** Throws `CONFIG_INVALID` with one line per mistake: the field, what is wrong with it, what is expected. */
 export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
   const parsed = schema.safeParse(options)
   if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
-  const { apiToken, dataDir, handler, connection, ...rest } = parsed.data
+  const { apiToken, alerts, dataDir, handler, connection, ...rest } = parsed.data
   const { caFile, ...connects } = connection
   return {
     apiToken,
+    alerts,
     thread: {
       ...rest,
       dataDir: resolve(dataDir),
@@ -195,6 +205,12 @@ function resolveHandler(handler: string): HandlerRef {
     )
   }
   return { kind: 'module', path }
+}
+
+function isWebhookSecret(secret: string): boolean {
+  const [, key = ''] = /^whsec_([A-Za-z0-9+/]+=*)$/.exec(secret) ?? []
+  const { length } = Buffer.from(key, 'base64')
+  return length >= 24 && length <= 64
 }
 
 function readCertificates(caFile: string): string {

@@ -19,6 +19,8 @@ const schema = z.strictObject({
   FS_API_TOKEN: z.string().min(32, 'expected at least 32 characters').optional(),
   FS_HANDLER: z.string().min(1).optional(),
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
+  FS_ALERT_URL: z.string().min(1).optional(),
+  FS_ALERT_SECRET: z.string().min(1).optional(),
   FS_CA_FILE: z.string().min(1).optional(),
 })
 
@@ -59,6 +61,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     handler: rest.FS_HANDLER,
     maxConnections: rest.FS_MAX_CONNECTIONS,
     connection: connectionOf(env, rest.FS_CA_FILE),
+    alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
   }
   return {
     host,
@@ -88,4 +91,14 @@ function connectionOf(
     ...(caFile === undefined ? {} : { caFile }),
   }
   return Object.keys(given).length === 0 ? undefined : given
+}
+
+function alertsOf(url: string | undefined, secret: string | undefined): FeishuSupervisorOptions['alerts'] {
+  if (url === undefined && secret === undefined) return undefined
+  if (url !== undefined && secret !== undefined) return { url, secret }
+  const missing = url === undefined ? 'FS_ALERT_URL' : 'FS_ALERT_SECRET'
+  throw new FeishuSupervisorError(
+    'CONFIG_INVALID',
+    `${missing}: is missing; alerts need FS_ALERT_URL and FS_ALERT_SECRET`,
+  )
 }

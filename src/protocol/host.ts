@@ -48,6 +48,13 @@ export interface ResolvedOptions {
   readonly messages: HandlingOptions
 }
 
+/** Where alerts are posted to; stays on the host's thread. */
+export interface AlertOptions {
+  readonly url: string
+  /** `whsec_` and the key in base64, as Standard Webhooks has it. */
+  readonly secret: string
+}
+
 /** workerData of the supervisor thread. */
 export interface SupervisorBoot {
   readonly options: ResolvedOptions

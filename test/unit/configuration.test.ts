@@ -6,6 +6,7 @@ import { errorText } from '../../src/core/errors.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options.ts'
 
 const TOKEN = 't'.repeat(32)
+const WEBHOOK_SECRET = `whsec_${btoa('k'.repeat(32))}`
 const BOT: NewBotOptions = { appId: 'cli_0123456789abcdef', appSecret: 'canary-secret' }
 
 /** The text of the CONFIG_INVALID that `run` throws. */
@@ -40,6 +41,12 @@ describe('the environment', () => {
     })
   })
 
+  it('takes where alerts go', () => {
+    const env = { FS_ALERT_URL: 'https://hooks.example', FS_ALERT_SECRET: WEBHOOK_SECRET }
+    const { options } = readEnvironment(env)
+    expect(resolveOptions(options).alerts).toEqual({ url: 'https://hooks.example', secret: WEBHOOK_SECRET })
+  })
+
   it.each<[Record<string, string>, object | undefined]>([
     [{ HTTPS_PROXY: 'http://proxy.example:3128' }, { proxy: 'http://proxy.example:3128' }],
     [
@@ -69,6 +76,8 @@ describe('the environment', () => {
     [{ FS_API_TOKEN: 'short' }, 'FS_API_TOKEN: expected at least 32 characters'],
     [{ FS_HANDLER: '' }, 'FS_HANDLER'],
     [{ FS_CA_FILE: '' }, 'FS_CA_FILE'],
+    [{ FS_ALERT_URL: 'https://hooks.example' }, 'FS_ALERT_SECRET: is missing'],
+    [{ FS_ALERT_SECRET: 'whsec_x' }, 'FS_ALERT_URL: is missing'],
     [{ HTTPS_PROXY: 'socks5://proxy.example' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ HTTPS_PROXY: 'http://' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ FS_MAX_CONNECTIONS: '0' }, 'FS_MAX_CONNECTIONS'],
@@ -133,6 +142,9 @@ describe('the options', () => {
     ['connection.acceptTimeoutMs', { connection: { acceptTimeoutMs: 3_000 } }],
     ['connection.sendTimeoutMs', { connection: { sendTimeoutMs: 0 } }],
     ['connection.creditWindow', { connection: { creditWindow: 'many' } }],
+    ['alerts.url', { alerts: { url: 'hooks.example', secret: WEBHOOK_SECRET } }],
+    ['alerts.secret', { alerts: { url: 'https://hooks.example', secret: 'canary-secret' } }],
+    ['alerts.secret', { alerts: { url: 'https://hooks.example', secret: `whsec_${btoa('short')}` } }],
     ['connection.proxy', { connection: { proxy: 'proxy.example:3128' } }],
     ['connection.noProxy', { connection: { noProxy: 'a.example' } }],
     ['connection.caFile', { connection: { caFile: './no-such.pem' } }],

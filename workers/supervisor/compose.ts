@@ -10,9 +10,11 @@ import type { SupervisorReport } from '../../src/protocol/status.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import type { Bot } from '../../src/store/store.ts'
+import { AlertWatch } from './alert-watch.ts'
 import { BotLink } from './bot-link.ts'
 import { Fleet } from './fleet.ts'
 import { lateInbox } from './late-inbox.ts'
+import { logIncident } from './log-incident.ts'
 import { openStore } from './open-store.ts'
 import { StoreKeeper } from './store-keeper.ts'
 
@@ -63,9 +65,15 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     },
     changed: (event) => {
       emit({ kind: 'bot', event })
+      alerts.see(event, clock.now())
       fleet.changed(event)
     },
     log: (event) => emit({ kind: 'log', event }),
+  })
+
+  const alerts = new AlertWatch(options.connection.fastAttempts, (named) => {
+    emit(named)
+    logIncident(log, named)
   })
 
   const fleet = new Fleet({
@@ -116,7 +124,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     changed: (ready, error) => {
       emit({ kind: 'store', event: { ready, ...(error === undefined ? {} : { error }) } })
       // What is not retryable ends the start and is reported there.
-      if (error?.retryable === true) log.error(`the database is not usable: ${error.message}`)
+      if (error === undefined || error.retryable) alerts.seeStore(error, clock.now())
     },
     rescued: () => messages.wake(),
     instanceId: boot.instanceId,

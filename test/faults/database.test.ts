@@ -37,7 +37,7 @@ describe.skipIf(!hasServer)('D1: the database is not there', { timeout: PATIENT_
   it('at the start: the process is up, says so, acknowledges nothing, and recovers', async () => {
     const databaseUrl = await freshDatabase(cleanups, postgres.url)
     const dataDir = await cleanups.folder()
-    const first = await Stage.open(cleanups, { databaseUrl, dataDir }, PATIENT)
+    const first = await Stage.open(cleanups, { databaseUrl, dataDir })
     await first.supervisor.stop(1_000)
 
     const restart = await crash()

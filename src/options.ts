@@ -127,8 +127,8 @@ const schema = z.strictObject({
   /** How messages are handled. */
   messages: z
     .strictObject({
-      /** Threads of the chat pool. Default: as many as processors, 2 to 8: with a single one, one bot's slow handler would hold up all. */
-      threads: count.max(64).default(() => Math.min(8, Math.max(2, availableParallelism()))),
+      /** Threads of the chat pool; one bot uses all but one of them. Default: as many as processors, 4 to 8: handlers wait more than they compute. */
+      threads: count.max(64).default(() => Math.min(8, Math.max(4, availableParallelism()))),
       /** Limit of one run of a handler; then its thread is replaced and the message retried. Default 60 000. */
       handlerTimeoutMs: ms.min(1).default(60_000),
       /** Runs of the handler before a message becomes a dead letter. Default 5. */

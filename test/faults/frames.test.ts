@@ -45,29 +45,29 @@ function seeded(seed: number): () => number {
 }
 
 describe('F1: a frame that nobody can read', () => {
-  it.each<[string, Uint8Array | string]>([
-    ['nothing', new Uint8Array()],
-    ['a text', 'hello'],
-    ['zeros', new Uint8Array(100)],
-    ['half of a frame', dataFrame(messageEvent('half')).subarray(0, 60)],
-    ['a length beyond the end', new Uint8Array([0x42, 0xff, 0xff, 0xff, 0xff, 0x0f])],
-    ['groups in groups', new Uint8Array(200_000).fill(0x0b)],
-    ['a control frame of an unknown type', controlFrame('pang', '{}')],
-    ['a card frame', dataFrame('{}', { type: 'card' })],
-    ['no type', dataFrame('{}', { type: undefined })],
-    ['no sum', dataFrame(messageEvent('no-sum'), { sum: undefined })],
-    ['no seq', dataFrame(messageEvent('no-seq'), { seq: undefined })],
-    ['no payload', dataFrame('')],
-    ['no JSON', dataFrame('{"schema"')],
-    ['bad UTF-8', dataFrame(new Uint8Array([0xff, 0xfe, 0x80]))],
-    ['null', dataFrame('null')],
-    ['a number', dataFrame('42')],
-    ['a list', dataFrame('[]')],
-  ])('%s is counted and logged, and the next event is taken', async (_name, bytes) => {
+  it.each<[string, Uint8Array | string, string]>([
+    ['nothing', new Uint8Array(), 'unreadable'],
+    ['a text', 'hello', 'unreadable'],
+    ['zeros', new Uint8Array(100), 'unreadable'],
+    ['half of a frame', dataFrame(messageEvent('half')).subarray(0, 60), 'unreadable'],
+    ['a length beyond the end', new Uint8Array([0x42, 0xff, 0xff, 0xff, 0xff, 0x0f]), 'unreadable'],
+    ['groups in groups', new Uint8Array(200_000).fill(0x0b), 'unreadable'],
+    ['a control frame of an unknown type', controlFrame('pang', '{}'), 'unknown control frame'],
+    ['a card frame', dataFrame('{}', { type: 'card' }), 'unknown data frame'],
+    ['no type', dataFrame('{}', { type: undefined }), 'unknown data frame'],
+    ['no sum', dataFrame(messageEvent('no-sum'), { sum: undefined }), 'fragment headers'],
+    ['no seq', dataFrame(messageEvent('no-seq'), { seq: undefined }), 'fragment headers'],
+    ['no payload', dataFrame(''), 'not JSON'],
+    ['no JSON', dataFrame('{"schema"'), 'not JSON'],
+    ['bad UTF-8', dataFrame(new Uint8Array([0xff, 0xfe, 0x80])), 'not JSON'],
+    ['null', dataFrame('null'), 'not an event'],
+    ['a number', dataFrame('42'), 'not an event'],
+    ['a list', dataFrame('[]'), 'not an event'],
+  ])('%s is counted and logged, and the next event is taken', async (_name, bytes, reason) => {
     gateway.send(bytes)
     await expectAlive()
     const status = await bot.until(({ connection }) => connection.droppedFrames !== undefined)
-    expect(status.connection.droppedFrames).toBe(1)
+    expect(status.connection.droppedFrames).toEqual({ [reason]: 1 })
     expect(bot.logs.filter(({ message }) => message.includes('a frame was dropped'))).toHaveLength(1)
     expect(bot.events.items).toHaveLength(1)
   })

@@ -216,7 +216,7 @@ export class Session implements BotControl {
       ...given('lastEventAt', inlet.lastEventAt),
       ...given('trouble', 'trouble' in state ? state.trouble : undefined),
       ...given('nextAt', 'nextAt' in state ? state.nextAt : undefined),
-      ...given('droppedFrames', this.#dropped.count),
+      ...given('droppedFrames', this.#dropped.counts),
       ...given('foreignConnections', this.#foreignConnections),
     })
   }

@@ -119,6 +119,8 @@ export async function openFrameGateway({
   server.on('upgrade', (request, socket: Socket, head) => {
     closeLater(() => socket.destroy())
     socket.on('error', () => {})
+    // One segment for the answer and the greeting.
+    socket.cork()
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       newest = { webSocket, socket }
       webSocket.on('error', () => {})
@@ -134,6 +136,7 @@ export async function openFrameGateway({
       })
       if (greeting !== undefined) webSocket.send(greeting)
     })
+    socket.uncork()
   })
   const current = () => {
     if (newest === undefined) throw new Error('nobody is connected')

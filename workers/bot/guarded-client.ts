@@ -95,10 +95,13 @@ export class GuardedClient {
   /** The callbacks may still be called. */
   close(): void {
     this.#isClosed = true
-    // The SDK forgets a socket whose handshake is under way.
-    this.#socket?.terminate()
-    // Inside one of its own callbacks the SDK would arm another timer after the close.
-    setImmediate(() => this.#client.close({ force: true }))
+    // Behind an acknowledgement that is written in this turn; and inside one of its own callbacks the SDK would
+    // arm another timer after the close.
+    setImmediate(() => {
+      this.#client.close({ force: true })
+      // The SDK forgets a socket whose handshake is under way.
+      this.#socket?.terminate()
+    })
   }
 
   #guard(): void {

@@ -65,8 +65,10 @@ export class BotChild {
     }
   }
 
+  /** A worker that runs is told to connect: it may have closed its connection, wait for its next attempt or have given up. */
   start(): void {
-    this.#step({ kind: 'start' })
+    if (this.#child.state.name === 'running') this.#order('connect', (remote) => remote.connect())
+    else this.#step({ kind: 'start' })
   }
 
   /** Ends the thread as a crash would. */

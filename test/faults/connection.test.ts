@@ -78,7 +78,7 @@ describe('C3: discovery that fails in every way', () => {
     const { connection } = await until(({ connection: { state } }) => state === 'failed')
     expect(connection).toMatchObject({ attempt: 3, trouble: { kind: 'server', code: '503' } })
     expect(connection.nextAt).toBeUndefined()
-    child.reconfigure({ name: app.name, appSecret: app.appSecret })
+    child.start()
     await until(isConnected)
   })
 })

@@ -1,17 +1,20 @@
+import type { Clock } from '../core/clock.ts'
 import type { ApiLimits } from './api-limits.ts'
 import type { ApiResult, CallBody } from './api-result.ts'
 import type { AppDirectory } from './app-directory.ts'
 import type { Assumptions } from './assumptions.ts'
-import { type ApiCallName, type FailurePlan, RATE_LIMITED, rateLimitHeaders } from './fault.ts'
+import { type ApiCallName, RATE_LIMITED, rateLimitHeaders } from './fault.ts'
+import type { FaultPlan } from './fault-plan.ts'
 import type { History } from './history.ts'
-import { type Answer, apiError, neverAnswered, type PlatformContext, readBody, send } from './http-answer.ts'
+import { type Answer, apiError, delayed, neverAnswered, type PlatformContext, readBody, send } from './http-answer.ts'
 import type { TokenDesk } from './token-desk.ts'
 
 export interface ApiParts {
   readonly apps: AppDirectory
   readonly tokens: TokenDesk
   readonly limits: ApiLimits
-  readonly failures: FailurePlan
+  readonly failures: FaultPlan
+  readonly clock: Clock
   readonly history: History
   readonly assumptions: Pick<Assumptions, 'errorHttp'>
 }
@@ -33,7 +36,7 @@ export interface ApiCall<T> {
  * newer gateways answer. [D]
  */
 export async function callApi<T>(c: PlatformContext, parts: ApiParts, call: ApiCall<T>): Promise<Response> {
-  const { failures, history, limits, assumptions } = parts
+  const { failures, history, limits, assumptions, clock } = parts
   const record =
     call.record?.bind(call) ??
     (({ appId, code }: { appId?: string; code: number }) =>
@@ -46,6 +49,7 @@ export async function callApi<T>(c: PlatformContext, parts: ApiParts, call: ApiC
   const appId = caller.data
   const verdict = failures.decide(call.name, appId)
   if (verdict.kind === 'hang') return neverAnswered()
+  await delayed(clock, verdict)
   if (verdict.kind === 'fail') {
     record({ appId, code: verdict.code })
     return send(c, injected(c, verdict), verdict)

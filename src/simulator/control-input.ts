@@ -1,5 +1,5 @@
 import { assertNever } from '../core/assert-never.ts'
-import { FAULTY_CALLS, type FailureMode, type Fault } from './fault.ts'
+import { FAULTY_CALLS, type FailureMode, type Fault, type Schedule, SPOILINGS, type Spoiling } from './fault.ts'
 import type { SimulatedApp } from './app-directory.ts'
 import type { Fields } from './fields.ts'
 import type { TrafficPlan } from './traffic.ts'
@@ -111,6 +111,9 @@ const FAULT_KINDS = [
   'forget_connections',
   'revoke_tokens',
   'fail_next',
+  'spoil_next',
+  'restart_platform',
+  'clear_faults',
 ] as const satisfies readonly Fault['kind'][]
 
 export function readFault(fields: Fields): Fault {
@@ -119,31 +122,58 @@ export function readFault(fields: Fields): Fault {
     case 'close_connections':
       return {
         kind,
-        appId: fields.text('appId'),
+        ...readConnections(fields),
         mode: fields.oneOf('mode', ['close', 'reset']),
         ...fields.optional('code', (name) => fields.number(name)),
       }
     case 'fail_next':
+      return { kind, call: fields.oneOf('call', FAULTY_CALLS), ...readSchedule(fields), ...readFailureMode(fields) }
+    case 'spoil_next':
       return {
         kind,
-        call: fields.oneOf('call', FAULTY_CALLS),
-        ...fields.optional('appId', (name) => fields.text(name)),
-        ...fields.optional('count', (name) => fields.number(name)),
-        ...readFailureMode(fields),
+        target: fields.oneOf('target', ['push', 'pong']),
+        ...fields.optional('connectionId', (name) => fields.text(name)),
+        ...readSchedule(fields),
+        ...readSpoiling(fields),
       }
     case 'withhold_acks':
     case 'freeze_connections':
     case 'forget_connections':
+      return { kind, ...readConnections(fields) }
     case 'revoke_tokens':
       return { kind, appId: fields.text('appId') }
+    case 'restart_platform':
+      return { kind, downMs: fields.number('downMs') }
+    case 'clear_faults':
+      return { kind, ...fields.optional('appId', (name) => fields.text(name)) }
     default:
       return assertNever(kind)
   }
 }
 
+function readConnections(fields: Fields): { readonly appId: string; readonly connectionId?: string } {
+  return { appId: fields.text('appId'), ...fields.optional('connectionId', (name) => fields.text(name)) }
+}
+
+function readSchedule(fields: Fields): Schedule {
+  return {
+    ...fields.optional('appId', (name) => fields.text(name)),
+    ...fields.optional('count', (name) => fields.number(name)),
+    ...fields.optional('skip', (name) => fields.number(name)),
+    ...fields.optional('probability', (name) => fields.number(name)),
+    ...fields.optional('seed', (name) => fields.number(name)),
+  }
+}
+
+function readSpoiling(fields: Fields): Spoiling {
+  const how = fields.oneOf('how', SPOILINGS)
+  return how === 'late' ? { how, delayMs: fields.number('delayMs') } : { how }
+}
+
 function readFailureMode(fields: Fields): FailureMode {
   if (fields.has('hang')) return { hang: true }
   if (fields.has('loseAnswer')) return { loseAnswer: true }
+  if (fields.has('delayMs')) return { delayMs: fields.number('delayMs') }
   return {
     ...fields.optional('http', (name) => fields.number(name)),
     ...fields.optional('code', (name) => fields.number(name)),

@@ -1,11 +1,12 @@
 import { Hono } from 'hono'
+import type { Clock } from '../core/clock.ts'
 import type { AppDirectory } from './app-directory.ts'
 import type { Assumptions } from './assumptions.ts'
 import type { ClientConfig } from './client-config.ts'
-import type { FailurePlan } from './fault.ts'
+import type { FaultPlan } from './fault-plan.ts'
 import { EXCEEDED_CONNECTION_LIMIT, type Gateway } from './gateway.ts'
 import type { History } from './history.ts'
-import { type Answer, neverAnswered, type PlatformEnv, readBody, send } from './http-answer.ts'
+import { type Answer, delayed, neverAnswered, type PlatformEnv, readBody, send } from './http-answer.ts'
 
 const AUTH_FAILED = 514
 const INVALID_APP = 1000040345
@@ -15,7 +16,8 @@ export interface DiscoveryParts {
   readonly gateway: Gateway
   readonly clientConfig: ClientConfig
   readonly assumptions: Pick<Assumptions, 'refusalData' | 'refusalHttp'>
-  readonly failures: FailurePlan
+  readonly failures: FaultPlan
+  readonly clock: Clock
   readonly history: History
 }
 
@@ -24,12 +26,13 @@ export interface DiscoveryParts {
  * An app has a secret here: the keyless form with a ClientAssertion is refused like a wrong one. [A]
  */
 export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
-  const { failures, history } = parts
+  const { failures, history, clock } = parts
   return new Hono<PlatformEnv>().post('/callback/ws/endpoint', async (c) => {
     const body = await readBody(c)
     const appId = typeof body['AppID'] === 'string' ? body['AppID'] : ''
     const verdict = failures.decide('discovery', appId)
     if (verdict.kind === 'hang') return neverAnswered()
+    await delayed(clock, verdict)
     const refusal = verdict.kind === 'fail' ? verdict : refusalOf(parts, appId, body['AppSecret'])
     const headers = verdict.kind === 'fail' ? verdict.headers : {}
     const code = refusal?.code ?? 0

@@ -41,118 +41,107 @@ export const FAULTY_CALLS = [
   'card_update',
 ] as const satisfies readonly FaultyCall[]
 
-/** Something that goes wrong on purpose. */
+/** Something that goes wrong on purpose. Faults of connections strike those of the moment: all, or the one named. */
 export type Fault =
-  /** Ends every connection of the app: with a close frame (`code`, default 1001) or with a TCP reset. */
-  | {
-      readonly kind: 'close_connections'
-      readonly appId: string
-      readonly mode: 'close' | 'reset'
-      readonly code?: number
-    }
-  /** Acknowledgements on the connections of this moment are ignored until they close. */
-  | { readonly kind: 'withhold_acks'; readonly appId: string }
+  /** Ends connections: with a close frame (`code`, default 1001) or with a TCP reset. */
+  | ({ readonly kind: 'close_connections'; readonly mode: 'close' | 'reset'; readonly code?: number } & OfConnections)
+  /** Acknowledgements are ignored until the connection closes. */
+  | ({ readonly kind: 'withhold_acks' } & OfConnections)
   /**
-   * The connections of this moment turn half-open: nothing is read, nothing is answered, and pushes vanish.
-   * The end of the TCP connection is still noticed.
+   * The connections turn half-open: nothing is read, nothing is answered, and pushes vanish. The end of the TCP
+   * connection is still noticed.
    */
-  | { readonly kind: 'freeze_connections'; readonly appId: string }
+  | ({ readonly kind: 'freeze_connections' } & OfConnections)
   /**
-   * The platform forgets the connections of this moment: pings are still answered, but no event comes any more
-   * and `GET event/v1/connection` does not count them. [F]
+   * The platform forgets the connections: pings are still answered, but no event comes any more and
+   * `GET event/v1/connection` does not count them. [F]
    */
-  | { readonly kind: 'forget_connections'; readonly appId: string }
+  | ({ readonly kind: 'forget_connections' } & OfConnections)
   /** Every token issued to the app so far is refused with 99991663. */
   | { readonly kind: 'revoke_tokens'; readonly appId: string }
   | ({ readonly kind: 'fail_next' } & FailNext)
+  | ({ readonly kind: 'spoil_next' } & SpoilNext)
+  /** The platform is gone for `downMs`: connections and tickets are lost, calls are cut off; then it is there again. */
+  | { readonly kind: 'restart_platform'; readonly appId?: undefined; readonly downMs: number }
+  /** What was planned with `fail_next` and `spoil_next`, for one app or for all, does not happen. */
+  | { readonly kind: 'clear_faults'; readonly appId?: string }
 
-/** The next `count` calls (default 1), of one app or of any, fail in one of three ways. */
-export type FailNext = {
-  readonly call: FaultyCall
+interface OfConnections {
+  readonly appId: string
+  readonly connectionId?: string
+}
+
+/** Which occurrences a planned fault strikes: of one app or of any, counted or at random from a seed. */
+export interface Schedule {
   readonly appId?: string
+  /** How many it strikes. Default 1; with `probability` any number. */
   readonly count?: number
-} & FailureMode
+  /** How many pass before. Default 0. */
+  readonly skip?: number
+  /** Strikes each with this probability, 0 to 1. */
+  readonly probability?: number
+  /** Of the random choice. Default 1. */
+  readonly seed?: number
+}
+
+/** Calls fail in one of several ways. */
+export type FailNext = { readonly call: FaultyCall } & Schedule & FailureMode
 
 export type FailureMode =
   /** The call is neither processed nor answered. */
   | { readonly hang: true }
   /** The call is processed, then its socket is destroyed. */
   | { readonly loseAnswer: true }
+  /** The call is processed after this time. */
+  | { readonly delayMs: number }
   /**
    * The call is answered with an error. With `retryAfterMs` it is Feishu's rate limit: HTTP 429, code 99991400
    * and the header x-ogw-ratelimit-reset in seconds. [D]
    */
   | { readonly http?: number; readonly code?: number; readonly msg?: string; readonly retryAfterMs?: number }
 
-/** What happens to one call. */
-export type Verdict =
-  | { readonly kind: 'proceed' }
-  | { readonly kind: 'hang' }
-  | { readonly kind: 'lose_answer' }
+/** Frames that the platform sends go wrong. */
+export type SpoilNext = { readonly target: 'push' | 'pong'; readonly connectionId?: string } & Schedule & Spoiling
+
+export type Spoiling =
   | {
-      readonly kind: 'fail'
-      readonly http: number
-      readonly code: number
-      readonly msg: string
-      readonly headers: Readonly<Record<string, string>>
+      readonly how: /** Never sent. */
+        | 'lost'
+        /** Sent twice. */
+        | 'twice'
+        /** Bytes that are no frame. */
+        | 'garbage'
+        /** Sent as a text message. */
+        | 'text'
+        /** A payload that is no JSON. */
+        | 'bad_json'
+        /** No payload. */
+        | 'empty'
+        /** The payload `{}`: in a pong it makes the Node SDK ping without pause. [R] */
+        | 'no_fields'
+        /** The required LogID is missing: clients drop such a frame. [R] */
+        | 'no_log_id'
+        /** The headers `sum` and `seq` are missing. */
+        | 'no_sum'
     }
+  /** Sent after this time; what comes later overtakes it. */
+  | { readonly how: 'late'; readonly delayMs: number }
 
-interface DefaultFailure {
-  readonly http: number
-  readonly code: number
-  readonly msg: string
-}
-
-const DEFAULT_FAILURES: Partial<Record<FaultyCall, DefaultFailure>> = {
-  discovery: { http: 200, code: 1, msg: 'system busy' },
-  handshake: { http: 403, code: 514, msg: 'auth failed' },
-  token: { http: 400, code: 10012, msg: 'get token fail' },
-}
-
-const INTERNAL_ERROR = { http: 500, code: 5000, msg: 'internal error' }
+export const SPOILINGS = [
+  'lost',
+  'twice',
+  'garbage',
+  'text',
+  'bad_json',
+  'empty',
+  'no_fields',
+  'no_log_id',
+  'no_sum',
+  'late',
+] as const satisfies readonly Spoiling['how'][]
 
 /** Feishu's answer to an app that calls too often. [D] */
 export const RATE_LIMITED = { http: 429, code: 99991400, msg: 'request trigger frequency limit' } as const
-
-/** The `fail_next` faults that have not been used up, in the order in which they were ordered. */
-export class FailurePlan {
-  #planned: { readonly fault: FailNext; remaining: number }[] = []
-  readonly #onApplied: (call: FaultyCall, appId: string) => void
-
-  constructor(onApplied: (call: FaultyCall, appId: string) => void) {
-    this.#onApplied = onApplied
-  }
-
-  add(fault: FailNext): void {
-    this.#planned.push({ fault, remaining: fault.count ?? 1 })
-  }
-
-  /** Decides one call; a fault that matches is used up by one. */
-  decide(call: FaultyCall, appId: string): Verdict {
-    const plan = this.#planned.find(
-      ({ fault }) => fault.call === call && (fault.appId === undefined || fault.appId === appId),
-    )
-    if (plan === undefined) return { kind: 'proceed' }
-    plan.remaining -= 1
-    if (plan.remaining <= 0) this.#planned = this.#planned.filter((other) => other !== plan)
-    this.#onApplied(call, appId)
-    return verdictOf(plan.fault)
-  }
-}
-
-function verdictOf(fault: FailNext): Verdict {
-  if ('hang' in fault) return { kind: 'hang' }
-  if ('loseAnswer' in fault) return { kind: 'lose_answer' }
-  const { retryAfterMs } = fault
-  const defaults = retryAfterMs === undefined ? (DEFAULT_FAILURES[fault.call] ?? INTERNAL_ERROR) : RATE_LIMITED
-  return {
-    kind: 'fail',
-    http: fault.http ?? defaults.http,
-    code: fault.code ?? defaults.code,
-    msg: fault.msg ?? defaults.msg,
-    headers: retryAfterMs === undefined ? {} : rateLimitHeaders(retryAfterMs),
-  }
-}
 
 /** The wait is given in seconds, possibly with a fraction. [D] */
 export function rateLimitHeaders(waitMs: number, limit?: number): Readonly<Record<string, string>> {

@@ -1,8 +1,12 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import type { Clock } from '../core/clock.ts'
 import type { ClientConfig } from './client-config.ts'
+import type { Spoiling } from './fault.ts'
+import type { FaultPlan } from './fault-plan.ts'
 import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from './frame.ts'
 import { newId } from './ids.ts'
+import { spoil } from './spoil.ts'
 
 export interface ConnectionSettings {
   readonly id: string
@@ -11,6 +15,8 @@ export interface ConnectionSettings {
   readonly clientConfig: ClientConfig
   /** Payloads above this are split. */
   readonly fragmentBytes: number
+  readonly failures: Pick<FaultPlan, 'spoilingOf'>
+  readonly clock: Pick<Clock, 'after'>
 }
 
 /** `{"code":200}` is an acknowledgement, any other code a failure. [R] */
@@ -77,6 +83,7 @@ export class GatewayConnection {
    */
   push(deliveryId: string, payload: Uint8Array): void {
     this.unackedIds.add(deliveryId)
+    const spoiling = this.#settings.failures.spoilingOf('push', this.appId, this.id)
     const { fragmentBytes, id } = this.#settings
     const sum = Math.max(1, Math.ceil(payload.length / fragmentBytes))
     const traceId = newId()
@@ -91,7 +98,7 @@ export class GatewayConnection {
         timestamp,
         instance_id: `gateway-${id}`,
       }
-      this.#send(DATA, headers, payload.subarray(seq * fragmentBytes, (seq + 1) * fragmentBytes))
+      this.#send(DATA, headers, payload.subarray(seq * fragmentBytes, (seq + 1) * fragmentBytes), spoiling)
     }
   }
 
@@ -133,7 +140,9 @@ export class GatewayConnection {
 
   /** The pong carries all four fields: the Node SDK takes a missing one for NaN and pings without pause. [R] */
   #onPing(): void {
-    this.#send(CONTROL, { type: 'pong' }, Buffer.from(JSON.stringify(this.#settings.clientConfig)))
+    const { failures, clientConfig } = this.#settings
+    const spoiling = failures.spoilingOf('pong', this.appId, this.id)
+    this.#send(CONTROL, { type: 'pong' }, Buffer.from(JSON.stringify(clientConfig)), spoiling)
     if (this.#state !== 'opening') return
     this.#state = 'ready'
     this.#listener.onReady(this)
@@ -146,13 +155,19 @@ export class GatewayConnection {
     if (deliveryId !== undefined && ack !== undefined) this.#listener.onAck(this, deliveryId, ack)
   }
 
-  #send(method: number, headers: Record<string, string>, payload: Uint8Array): void {
-    if (this.#frozen) return
+  #send(method: number, headers: Record<string, string>, payload: Uint8Array, spoiling: Spoiling | undefined): void {
     const seqId = method === CONTROL ? 0n : this.#nextSeqId++
     // As large as the platform's, to catch a client that relies on 64-bit ids surviving.
     const logId = method === CONTROL ? 0n : 1_152_921_504_606_846_977n + seqId
-    const { serviceId: service } = this.#settings
-    this.#webSocket.send(encodeFrame({ seqId, logId, service, method, headers: Object.entries(headers), payload }))
+    const { serviceId: service, clock } = this.#settings
+    const frame = { seqId, logId, service, method, headers: Object.entries(headers), payload }
+    if (spoiling === undefined) return this.#write(encodeFrame(frame))
+    if (spoiling.how === 'late') return void clock.after(spoiling.delayMs, () => this.#write(encodeFrame(frame)))
+    for (const message of spoil(frame, spoiling.how)) this.#write(message)
+  }
+
+  #write(message: Uint8Array | string): void {
+    if (!this.#frozen) this.#webSocket.send(message)
   }
 }
 

@@ -2,7 +2,8 @@ import { randomInt, randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
-import type { FailurePlan } from './fault.ts'
+import type { FaultPlan, Verdict } from './fault-plan.ts'
+import type { Clock } from '../core/clock.ts'
 import type { Assumptions } from './assumptions.ts'
 import type { ClientConfig } from './client-config.ts'
 import { type ConnectionListener, GatewayConnection } from './gateway-connection.ts'
@@ -20,7 +21,8 @@ export interface GatewayOptions {
   readonly clientConfig: ClientConfig
   readonly fragmentBytes: number
   readonly assumptions: Pick<Assumptions, 'maxConnections' | 'connectionLimitAt'>
-  readonly failures: FailurePlan
+  readonly failures: FaultPlan
+  readonly clock: Clock
   readonly history: History
   readonly listener: ConnectionListener
 }
@@ -82,7 +84,7 @@ export class Gateway {
   /** 101 for a ticket that was never used; otherwise an HTTP answer that says why in Handshake-* headers. [S] */
   handleUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => socket.destroy())
-    const { failures } = this.#options
+    const { failures, clock } = this.#options
     const name = new URL(request.url ?? '/', 'ws://gateway').searchParams.get('ticket') ?? ''
     const ticket = this.#tickets.get(name)
     const verdict = failures.decide('handshake', ticket?.appId ?? '')
@@ -91,6 +93,20 @@ export class Gateway {
       return refuse(socket, verdict.http, verdict.code, verdict.code, verdict.msg, verdict.headers)
     }
     this.#tickets.delete(name)
+    if (verdict.kind === 'proceed' && verdict.delayMs !== undefined) {
+      clock.after(verdict.delayMs, () => this.#admit(ticket, verdict, request, socket, head))
+    } else {
+      this.#admit(ticket, verdict, request, socket, head)
+    }
+  }
+
+  /** Every ticket is forgotten, every connection lost. */
+  restart(): void {
+    this.#tickets.clear()
+    for (const connections of this.#connections.values()) for (const connection of connections) connection.reset()
+  }
+
+  #admit(ticket: Ticket | undefined, verdict: Verdict, request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (verdict.kind === 'lose_answer') {
       socket.destroy()
     } else if (ticket === undefined) {
@@ -103,12 +119,12 @@ export class Gateway {
   }
 
   #open({ appId, connectionId, serviceId }: Ticket, request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const { clientConfig, fragmentBytes, history, listener } = this.#options
+    const { clientConfig, fragmentBytes, failures, history, clock, listener } = this.#options
     const connections = this.#connections.get(appId) ?? new Set()
     this.#connections.set(appId, connections)
     const isOneTooMany = this.isFullAt('close', appId)
     this.#webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
-      const settings = { id: connectionId, appId, serviceId, clientConfig, fragmentBytes }
+      const settings = { id: connectionId, appId, serviceId, clientConfig, fragmentBytes, failures, clock }
       const connection = new GatewayConnection(webSocket, socket, settings, {
         onReady() {
           if (isOneTooMany) return connection.close(TOO_MANY_CONNECTIONS, 'backbone registered too many conns')

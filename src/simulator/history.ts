@@ -1,7 +1,7 @@
 import { systemClock } from '../core/clock.ts'
 import { deferred } from '../core/deferred.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { ApiCallName, Fault, FaultyCall } from './fault.ts'
+import type { ApiCallName, Fault, FaultyCall, SpoilNext } from './fault.ts'
 
 /** Something that happened at the simulated platform, as a checker or a dashboard needs to know it. */
 export type HistoryEvent =
@@ -107,8 +107,8 @@ export type HistoryEvent =
   | { readonly kind: 'api_called'; readonly call: ApiCallName; readonly appId?: string; readonly code: number }
   /** A fault was ordered. */
   | { readonly kind: 'fault'; readonly fault: Fault }
-  /** A `fail_next` fault hit a call. */
-  | { readonly kind: 'fault_applied'; readonly call: FaultyCall; readonly appId: string }
+  /** A planned fault struck a call or a frame. */
+  | { readonly kind: 'fault_applied'; readonly call: FaultyCall | SpoilNext['target']; readonly appId: string }
 
 interface Delivery {
   readonly appId: string

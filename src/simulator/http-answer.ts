@@ -1,7 +1,8 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Verdict } from './fault.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Verdict } from './fault-plan.ts'
 import { newId } from './ids.ts'
 
 export type PlatformEnv = { Bindings: HttpBindings; Variables: { logId: string } }
@@ -29,6 +30,13 @@ export function send(c: PlatformContext, answer: Answer, verdict: Verdict): Resp
     return neverAnswered()
   }
   return c.json(answer.body, answer.http as ContentfulStatusCode, { ...answer.headers })
+}
+
+/** Waits where a call was made slow. */
+export async function delayed(clock: Clock, verdict: Verdict): Promise<void> {
+  if (verdict.kind !== 'proceed' || verdict.delayMs === undefined) return
+  const { delayMs } = verdict
+  await new Promise<void>((resolve) => clock.after(delayMs, resolve))
 }
 
 /** Leaves a request without an answer; its socket lives until the client or the simulator ends it. */

@@ -6,7 +6,7 @@ export type { CallbackAnswer } from './callback-answer.ts'
 export { checkHistory, type HistoryCheck } from './check-history.ts'
 export { SimulatorClient } from './client.ts'
 export type { ClientConfig } from './client-config.ts'
-export type { FailNext, FailureMode, Fault, FaultyCall } from './fault.ts'
+export type { FailNext, FailureMode, Fault, FaultyCall, Schedule, SpoilNext, Spoiling } from './fault.ts'
 export {
   type EntryOf,
   entryOf,

@@ -5,7 +5,15 @@ import { botIds } from './app-directory.ts'
 import type { CardCallbacks } from './card-callbacks.ts'
 import { type CardParts, cardRoutes } from './card-routes.ts'
 import type { Gateway } from './gateway.ts'
-import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, readBody, send } from './http-answer.ts'
+import {
+  apiError,
+  delayed,
+  neverAnswered,
+  type PlatformContext,
+  type PlatformEnv,
+  readBody,
+  send,
+} from './http-answer.ts'
 import { type MessageParts, messageRoutes } from './message-routes.ts'
 
 export interface OpenApiParts extends MessageParts, CardParts {
@@ -75,14 +83,15 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
 }
 
 /** Fields at the top level, no `data`. [D, R] 10003 for a bad app id, 10014 for a bad secret. [D, F] */
-function issueToken(
+async function issueToken(
   c: PlatformContext,
-  { apps, tokens, failures, history, assumptions: { errorHttp } }: ApiParts,
+  { apps, tokens, failures, history, clock, assumptions: { errorHttp } }: ApiParts,
   body: CallBody,
-): Response | Promise<Response> {
+): Promise<Response> {
   const appId = typeof body['app_id'] === 'string' ? body['app_id'] : ''
   const verdict = failures.decide('token', appId)
   if (verdict.kind === 'hang') return neverAnswered()
+  await delayed(clock, verdict)
   if (verdict.kind === 'fail') return send(c, injected(c, verdict), verdict)
   const app = apps.find(appId)
   if (app === undefined) return send(c, apiError(c, errorHttp, 10003, 'invalid param'), verdict)

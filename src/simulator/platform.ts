@@ -6,7 +6,7 @@ import { CardDesk } from './card-desk.ts'
 import type { Clock } from '../core/clock.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { EventDelivery } from './event-delivery.ts'
-import { FailurePlan } from './fault.ts'
+import { FaultPlan } from './fault-plan.ts'
 import { FileDesk } from './file-desk.ts'
 import { Gateway } from './gateway.ts'
 import type { GatewayConnection } from './gateway-connection.ts'
@@ -33,7 +33,7 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
   const history = new History()
   const apps = new AppDirectory()
   const tokens = new TokenDesk(clock)
-  const failures = new FailurePlan((call, appId) => history.append({ kind: 'fault_applied', call, appId }))
+  const failures = new FaultPlan((call, appId) => history.append({ kind: 'fault_applied', call, appId }))
   const cards = new CardDesk(history, clock)
   const board = new MessageBoard(clock, cards, { perChat, repeatedUuid })
   const desk = new MessageDesk({ board, history, patchLimit: new RateLimit(perMessage, clock), clock })
@@ -50,13 +50,22 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
     clock,
     history,
   })
-  const gateway = new Gateway({ clientConfig, fragmentBytes, assumptions, failures, history, listener: delivery })
+  const gateway = new Gateway({
+    clientConfig,
+    fragmentBytes,
+    assumptions,
+    failures,
+    history,
+    clock,
+    listener: delivery,
+  })
   const requireApp = (appId: string): unknown => apps.require(appId)
   const users = new Users({ board, callbacks, delivery, history, clock, requireApp })
   const mount = (app: Hono<PlatformEnv>): Hono<PlatformEnv> =>
-    app.route('/', discoveryRoutes({ apps, failures, history, assumptions, gateway, clientConfig })).route(
+    app.route('/', discoveryRoutes({ apps, failures, history, assumptions, gateway, clientConfig, clock })).route(
       '/open-apis',
       openApiRoutes({
+        clock,
         apps,
         failures,
         history,

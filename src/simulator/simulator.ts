@@ -3,9 +3,9 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './app-directory.ts'
 import type { CallbackAnswer } from './callback-answer.ts'
 import { controlRoutes } from './control-api.ts'
-import type { FailNext, Fault } from './fault.ts'
+import type { FailNext, Fault, SpoilNext } from './fault.ts'
 import type { History } from './history.ts'
-import { apiError, type PlatformEnv, withLogId } from './http-answer.ts'
+import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http-answer.ts'
 import { newId } from './ids.ts'
 import { createPlatform, type Platform } from './platform.ts'
 import { PlatformServer } from './platform-server.ts'
@@ -34,16 +34,20 @@ export class FeishuSimulator {
   readonly #traffic = new Map<string, Traffic>()
   readonly #replies: ReplyWatch
   readonly #server: PlatformServer
+  #isDown = false
 
   constructor(options: SimulatorOptions = {}) {
     this.#platform = createPlatform(resolveOptions(options), this.#timers)
     this.#replies = new ReplyWatch(this.history, () => [...this.#traffic.values()].some((one) => !one.progress.isDone))
     const app = this.#platform
-      .mount(new Hono<PlatformEnv>().use(withLogId))
+      .mount(new Hono<PlatformEnv>().use(withLogId).use((c, next) => this.#cutWhileDown(c, next)))
       .route('/_simulator', controlRoutes(this))
       .onError((thrown, c) => c.json(apiError(c, 500, 5000, errorText(thrown)).body, 500))
       .notFound((c) => c.json(apiError(c, 404, 404, 'no such route').body, 404))
-    this.#server = new PlatformServer(app, (...upgrade) => this.#platform.gateway.handleUpgrade(...upgrade))
+    this.#server = new PlatformServer(app, (request, socket, head) => {
+      if (this.#isDown) socket.resetAndDestroy()
+      else this.#platform.gateway.handleUpgrade(request, socket, head)
+    })
   }
 
   get history(): History {
@@ -178,6 +182,10 @@ export class FeishuSimulator {
     this.inject({ kind: 'revoke_tokens', appId })
   }
 
+  spoilNext(spoiling: SpoilNext): void {
+    this.inject({ kind: 'spoil_next', ...spoiling })
+  }
+
   failNext(failure: FailNext): void {
     this.inject({ kind: 'fail_next', ...failure })
   }
@@ -185,14 +193,35 @@ export class FeishuSimulator {
   inject(fault: Fault): void {
     if (fault.appId !== undefined) this.#platform.apps.require(fault.appId)
     this.history.append({ kind: 'fault', fault })
-    if (fault.kind === 'fail_next') return this.#platform.failures.add(fault)
-    if (fault.kind === 'revoke_tokens') return this.#platform.tokens.revoke(fault.appId)
-    for (const connection of this.#platform.gateway.connectionsOf(fault.appId)) {
+    const { failures, tokens, gateway } = this.#platform
+    if (fault.kind === 'fail_next') return failures.fail(fault)
+    if (fault.kind === 'spoil_next') return failures.spoil(fault)
+    if (fault.kind === 'clear_faults') return failures.clear(fault.appId)
+    if (fault.kind === 'revoke_tokens') return tokens.revoke(fault.appId)
+    if (fault.kind === 'restart_platform') return this.#restart(fault.downMs)
+    const { connectionId } = fault
+    for (const connection of gateway.connectionsOf(fault.appId)) {
+      if (connectionId !== undefined && connection.id !== connectionId) continue
       if (fault.kind === 'withhold_acks') connection.withholdAcks()
       else if (fault.kind === 'freeze_connections') connection.freeze()
       else if (fault.kind === 'forget_connections') connection.forget()
       else if (fault.mode === 'reset') connection.reset()
       else connection.close(fault.code ?? 1001)
     }
+  }
+
+  /** Whoever drives the simulator still reaches it. */
+  #cutWhileDown(c: PlatformContext, next: () => Promise<void>): Promise<Response | void> {
+    if (!this.#isDown || c.req.path.startsWith('/_simulator')) return next()
+    c.env.incoming.socket.resetAndDestroy()
+    return neverAnswered()
+  }
+
+  #restart(downMs: number): void {
+    this.#isDown = true
+    this.#platform.gateway.restart()
+    this.#timers.after(downMs, () => {
+      this.#isDown = false
+    })
   }
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { cp, readFile } from 'node:fs/promises'
 import { build } from 'esbuild'
 
 // Each thread entry becomes one CommonJS file in dist/workers: the Feishu SDK uses require and
@@ -66,6 +66,7 @@ const chat = {
 const pglite = { name: 'pglite', packages: 'external' }
 const supervisor = { name: 'supervisor', packages: 'external' }
 
+await cp('src/simulator/page', 'dist/simulator/page', { recursive: true })
 for (const entry of [bot, chat, pglite, supervisor]) await bundle(entry, 'dist/workers', false)
 // The same threads with crash points and planted bugs, for tests and chaos; not in the package.
 for (const entry of [bot, pglite, supervisor]) await bundle(entry, 'dist/drill', true)

@@ -29,6 +29,10 @@ export class AppDirectory {
     return app
   }
 
+  get all(): readonly SimulatedApp[] {
+    return [...this.#apps.values()]
+  }
+
   find(appId: string): SimulatedApp | undefined {
     return this.#apps.get(appId)
   }

@@ -1,4 +1,4 @@
-import { type Context, Hono } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { checkHistory } from './check-history.ts'
 import {
@@ -17,6 +17,7 @@ import { Fields } from './fields.ts'
 import type { HistoryEntry } from './history.ts'
 import type { PlatformEnv } from './http-answer.ts'
 import type { FeishuSimulator } from './simulator.ts'
+import type { UserChat } from './user-chat.ts'
 
 /**
  * Remote control of a simulator in another process, for drivers and for curl: bodies are read as JSON whatever
@@ -25,6 +26,14 @@ import type { FeishuSimulator } from './simulator.ts'
 export function controlRoutes(simulator: FeishuSimulator): Hono<PlatformEnv> {
   const { history } = simulator
   return new Hono<PlatformEnv>()
+    .use(refuseOtherSites)
+    .get('/apps', (c) => c.json(simulator.apps.map(({ appId, name }) => ({ appId, name }))))
+    .post('/page/chat', async (c) => c.json({ chatId: readChat(simulator, await bodyOf(c)).chatId }))
+    .post('/page/say', async (c) => {
+      const fields = await bodyOf(c)
+      const at = fields.has('group') ? simulator.apps.filter(({ appId }) => appId === fields.text('appId')) : []
+      return c.json({ messageId: readChat(simulator, fields).say(fields.text('text'), { at }).messageId }, 201)
+    })
     .post('/apps', async (c) => {
       const fields = await bodyOf(c)
       const app = readApp(fields)
@@ -81,6 +90,20 @@ export function controlRoutes(simulator: FeishuSimulator): Hono<PlatformEnv> {
       const isMistake = thrown instanceof FeishuSupervisorError && thrown.code === 'CONFIG_INVALID'
       return c.json({ error: errorText(thrown) }, isMistake ? 400 : 500)
     })
+}
+
+/** A page of another site in the browser of whoever runs the simulator must not drive it. */
+const refuseOtherSites: MiddlewareHandler<PlatformEnv> = async (c, next) => {
+  const origin = c.req.header('origin')
+  if (origin === undefined || origin === new URL(c.req.url).origin) return next()
+  return c.json({ error: `requests of ${origin} are not taken` }, 403)
+}
+
+/** The chat that the page shows: the person's p2p chat with the bot, or a group of a name. */
+function readChat(simulator: FeishuSimulator, fields: Fields): UserChat {
+  const user = simulator.user(fields.text('user'))
+  const app = { appId: fields.text('appId') }
+  return fields.has('group') ? user.groupWith(app, fields.text('group')) : user.chatWith(app)
 }
 
 async function bodyOf(c: Context): Promise<Fields> {

@@ -7,6 +7,7 @@ import type { FailNext, Fault, SpoilNext } from './fault.ts'
 import type { History } from './history.ts'
 import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http-answer.ts'
 import { newId } from './ids.ts'
+import { pageRoutes } from './page-routes.ts'
 import { createPlatform, type Platform } from './platform.ts'
 import { PlatformServer } from './platform-server.ts'
 import { type ReplyProgress, ReplyWatch } from './reply-watch.ts'
@@ -41,6 +42,7 @@ export class FeishuSimulator {
     this.#replies = new ReplyWatch(this.history, () => [...this.#traffic.values()].some((one) => !one.progress.isDone))
     const app = this.#platform
       .mount(new Hono<PlatformEnv>().use(withLogId).use((c, next) => this.#cutWhileDown(c, next)))
+      .route('/', pageRoutes())
       .route('/_simulator', controlRoutes(this))
       .onError((thrown, c) => c.json(apiError(c, 500, 5000, errorText(thrown)).body, 500))
       .notFound((c) => c.json(apiError(c, 404, 404, 'no such route').body, 404))
@@ -87,6 +89,10 @@ export class FeishuSimulator {
   /** Sends the app's events to its long connections again. */
   useLongConnection(appId: string): void {
     this.#platform.webhooks.drop(this.#platform.apps.require(appId).appId)
+  }
+
+  get apps(): readonly SimulatedApp[] {
+    return this.#platform.apps.all
   }
 
   /** The person of this name, who can write to bots. */

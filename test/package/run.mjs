@@ -73,7 +73,8 @@ function installNode(major) {
 
 /** What strangers need is in the package, and nothing else of ours. */
 function checkContents(paths) {
-  const needed = ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'LICENSE', 'README.md']
+  const simulator = ['dist/simulator/index.js', 'dist/simulator/index.d.ts', 'dist/simulator/page/index.html']
+  const needed = [...simulator, 'dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'LICENSE', 'README.md']
   const workers = ['bot', 'chat', 'pglite', 'supervisor'].map((name) => `dist/workers/${name}.cjs`)
   for (const path of [...needed, ...workers]) {
     if (!paths.includes(path)) throw new Error(`the package lacks ${path}`)

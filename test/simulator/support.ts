@@ -52,14 +52,15 @@ const quiet = { logger, loggerLevel: LoggerLevel.error }
 
 export type Received = { message: { message_id: string; content: string; chat_id: string }; event_id?: string }
 
-/** The official client with one handler for messages. */
+/** The official client with a handler for messages, and for `others`. */
 export function connectSdk(
   url: string,
   app: TestApp,
   handle: (event: Received) => unknown,
   onError: (error: Error) => void = silent,
+  others: Readonly<Record<string, (event: never) => unknown>> = {},
 ): void {
-  const dispatcher = new EventDispatcher(quiet).register({ 'im.message.receive_v1': handle as never })
+  const dispatcher = new EventDispatcher(quiet).register({ 'im.message.receive_v1': handle as never, ...others })
   const client = new WSClient({ ...app, domain: url, ...quiet, onError, handshakeTimeoutMs: 2000 })
   closeLater(() => client.close({ force: true }))
   void client.start({ eventDispatcher: dispatcher })

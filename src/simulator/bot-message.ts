@@ -64,6 +64,11 @@ export class BotMessage {
     return this.#simulator.clickCard({ ...press, appId: this.#appId, chatId, messageId, userId: this.#userId, value })
   }
 
+  /** The user has seen it. */
+  read(): { eventId: string } {
+    return this.#simulator.read({ appId: this.#appId, messageIds: [this.messageId], userId: this.#userId })
+  }
+
   /** E.g. `THUMBSUP`. */
   react(emojiType: string): { eventId: string } {
     return this.#react(emojiType, false)

@@ -8,7 +8,7 @@ import type { Fault } from './fault.ts'
 import type { HistoryEntry } from './history.ts'
 import type { ReplyProgress } from './reply-watch.ts'
 import type { TrafficPlan, TrafficProgress } from './traffic.ts'
-import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
+import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './user-action.ts'
 import type { TypedMessage, UserMessage } from './user-message.ts'
 import type { Webhook } from './webhook.ts'
 
@@ -68,6 +68,14 @@ export class SimulatorClient {
 
   clickMenu(click: MenuClick): Promise<{ eventId: string }> {
     return this.#json('POST', '/menu/click', click)
+  }
+
+  read(reading: Reading): Promise<{ eventId: string }> {
+    return this.#json('POST', '/read', reading)
+  }
+
+  sendEvent(event: RawEvent): Promise<{ eventId: string }> {
+    return this.#json('POST', '/events', event)
   }
 
   clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {

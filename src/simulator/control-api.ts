@@ -9,7 +9,9 @@ import {
   readMembershipChange,
   readMenuClick,
   readMessage,
+  readRawEvent,
   readReaction,
+  readReading,
   readTrafficPlan,
   readWebhook,
 } from './control-input.ts'
@@ -58,6 +60,8 @@ export function controlRoutes(simulator: FeishuSimulator): Hono<PlatformEnv> {
     .post('/bots/remove', async (c) => c.json(simulator.removeBot(readMembershipChange(await bodyOf(c))), 201))
     .post('/p2p/enter', async (c) => c.json(simulator.enterP2p(readAction(await bodyOf(c))), 201))
     .post('/menu/click', async (c) => c.json(simulator.clickMenu(readMenuClick(await bodyOf(c))), 201))
+    .post('/read', async (c) => c.json(simulator.read(readReading(await bodyOf(c))), 201))
+    .post('/events', async (c) => c.json(simulator.sendEvent(readRawEvent(await bodyOf(c))), 201))
     .post('/cards/click', async (c) => c.json(await simulator.clickCard(readCardClick(await bodyOf(c)))))
     .post('/traffic', async (c) => {
       const { id } = simulator.startTraffic(readTrafficPlan(await bodyOf(c)))

@@ -4,7 +4,7 @@ import type { SimulatedApp } from './app-directory.ts'
 import type { Fields } from './fields.ts'
 import type { TrafficPlan } from './traffic.ts'
 import { USER_MESSAGE_TYPES } from './sample-content.ts'
-import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
+import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './user-action.ts'
 import type { TypedMessage, UserMessage, UserWriting } from './user-message.ts'
 import type { Webhook } from './webhook.ts'
 
@@ -66,6 +66,19 @@ export function readReaction(fields: Fields): Reaction {
     emojiType: fields.text('emojiType'),
     ...fields.optional('isRemoved', (name) => fields.flag(name)),
     ...fields.optional('userId', (name) => fields.text(name)),
+  }
+}
+
+export function readReading(fields: Fields): Reading {
+  return { appId: fields.text('appId'), messageIds: fields.texts('messageIds'), userId: fields.text('userId') }
+}
+
+export function readRawEvent(fields: Fields): RawEvent {
+  return {
+    appId: fields.text('appId'),
+    type: fields.text('type'),
+    event: fields.object('event'),
+    ...fields.optional('schema', (name) => fields.oneOf<'1.0' | '2.0'>(name, ['1.0', '2.0'])),
   }
 }
 

@@ -54,6 +54,12 @@ export class Fields {
     return value.map((item, index) => read(new Fields(item, `${name}[${index}]`)))
   }
 
+  texts(name: string): string[] {
+    const value = this.#values[name]
+    if (Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')) return value
+    throw invalid(`${name} must be a non-empty list of strings`)
+  }
+
   /** `{ [name]: ... }`, or `{}` if the field is absent: for optional properties. */
   optional<K extends string, T>(name: K, read: (name: K) => T): { [key in K]?: T } {
     return this.has(name) ? ({ [name]: read(name) } as { [key in K]: T }) : {}

@@ -16,7 +16,7 @@ import { resolveOptions, type SimulatorOptions } from './simulator-options.ts'
 import type { StoredMessage } from './stored-message.ts'
 import { TimerSet } from './timer-set.ts'
 import { Traffic, type TrafficPlan, type TrafficProgress } from './traffic.ts'
-import type { CardClick, MembershipChange, MenuClick, Reaction, UserAction } from './user-action.ts'
+import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './user-action.ts'
 import type { TypedMessage, UserMessage } from './user-message.ts'
 import type { Webhook } from './webhook.ts'
 
@@ -140,6 +140,16 @@ export class FeishuSimulator {
 
   clickMenu(click: MenuClick): { eventId: string } {
     return this.#platform.users.clickMenu(click)
+  }
+
+  /** A user has seen messages of the bot. */
+  read(reading: Reading): { eventId: string } {
+    return this.#platform.users.read(reading)
+  }
+
+  /** Any event, for types that have no deed of a user here. */
+  sendEvent(event: RawEvent): { eventId: string } {
+    return this.#platform.users.sendEvent(event)
   }
 
   /** A user presses a button of a card, and sees the answer or, after the deadline, an error. */

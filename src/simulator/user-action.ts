@@ -45,6 +45,24 @@ export interface CardClick extends UserAction {
   readonly eventId?: string
 }
 
+/** A user has seen messages of the bot. */
+export interface Reading {
+  readonly appId: string
+  readonly messageIds: readonly string[]
+  readonly userId: string
+}
+
+/** Any event of the platform, for types that have no deed of a user here. */
+export interface RawEvent {
+  readonly appId: string
+  /** Feishu's event type. */
+  readonly type: string
+  /** The fields of the event itself; the envelope is added. */
+  readonly event: Readonly<Record<string, unknown>>
+  /** Default `2.0`; older types such as `p2p_chat_create` have `1.0`. [D] */
+  readonly schema?: '1.0' | '2.0'
+}
+
 export const DEFAULT_GROUP_NAME = 'Group'
 
 // Fields of the events as the SDK's types and the documents have them. [S, D]
@@ -102,6 +120,17 @@ export function toMenuEvent(click: MenuClick, now: number): PlatformEvent {
     event_key: eventKey,
     timestamp: now,
   })
+}
+
+export function toReadEvent({ appId, messageIds, userId }: Reading, now: number): PlatformEvent {
+  return platformEvent(appId, 'im.message.message_read_v1', String(now), {
+    reader: { reader_id: userIds(appId, userId), read_time: String(now), tenant_key: TENANT_KEY },
+    message_id_list: messageIds,
+  })
+}
+
+export function toRawEvent({ appId, type, event, schema = '2.0' }: RawEvent, now: number): PlatformEvent {
+  return platformEvent(appId, type, String(now), event, { schema })
 }
 
 export function toRecallEvent(appId: string, chatId: string, messageId: string, now: number): PlatformEvent {

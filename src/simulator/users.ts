@@ -13,12 +13,16 @@ import {
   DEFAULT_GROUP_NAME,
   type MembershipChange,
   type MenuClick,
+  type RawEvent,
+  type Reading,
   type Reaction,
   toCardEvent,
   toMembershipEvent,
   toMenuEvent,
   toP2pEnteredEvent,
+  toRawEvent,
   toReactionEvent,
+  toReadEvent,
   toRecallEvent,
   type UserAction,
 } from './user-action.ts'
@@ -97,6 +101,18 @@ export class Users {
     requireApp(click.appId)
     board.meet(click.appId, userIdOf(click), click.chatId)
     return this.#tell(toMenuEvent(click, clock.now()))
+  }
+
+  read(reading: Reading): { eventId: string } {
+    const { clock } = this.#parts
+    for (const messageId of reading.messageIds) this.#placeOf(messageId)
+    return this.#tell(toReadEvent(reading, clock.now()))
+  }
+
+  sendEvent(event: RawEvent): { eventId: string } {
+    const { clock, requireApp } = this.#parts
+    requireApp(event.appId)
+    return this.#tell(toRawEvent(event, clock.now()))
   }
 
   async clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {

@@ -1,6 +1,6 @@
-import type { CallbackAnswer } from './callback-answer.ts'
 import type { FeishuSimulator } from './simulator.ts'
 import type { StoredMessage } from './stored-message.ts'
+import type { CardClickResult } from './users.ts'
 import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
 
 /** What a press on a card carries besides its value. */
@@ -59,7 +59,7 @@ export class BotMessage {
   }
 
   /** Presses a button of the card; resolves with the bot's answer, or with the error that the user sees. */
-  click(value: unknown, press: CardPress = {}): Promise<{ eventId: string } & CallbackAnswer> {
+  click(value: unknown, press: CardPress = {}): Promise<CardClickResult> {
     const { messageId, chatId } = this
     return this.#simulator.clickCard({ ...press, appId: this.#appId, chatId, messageId, userId: this.#userId, value })
   }

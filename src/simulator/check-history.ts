@@ -17,6 +17,8 @@ export interface HistoryCheck {
    * first reply to the second became visible before the first reply to the first.
    */
   readonly reordered: number
+  /** Pushes that were not acknowledged in time, whatever came later; callbacks too. */
+  readonly lateAcks: number
   /** Largest latency of a push that was acknowledged with 200; 0 if there was none. */
   readonly maxAckMs: number
   /** From first push to first visible reply, nearest rank; 0 without any reply. */
@@ -43,6 +45,7 @@ interface Fate {
 export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
   const fates = new Map<string, Fate>()
   const chats = new Map<string, Fate[]>()
+  let lateAcks = 0
   let maxAckMs = 0
   for (const entry of history) {
     if (entry.kind === 'sent') {
@@ -59,6 +62,8 @@ export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
       maxAckMs = Math.max(maxAckMs, entry.latencyMs)
       const fate = fates.get(entry.messageId)
       if (fate !== undefined) fate.ackedSeq ??= entry.seq
+    } else if (entry.kind === 'ack_timeout') {
+      lateAcks += 1
     } else if (entry.kind === 'recalled') {
       const fate = fates.get(entry.messageId)
       if (fate !== undefined) fate.isRecalled = true
@@ -83,6 +88,7 @@ export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
     lost: lostIds.length,
     duplicated: all.reduce((sum, fate) => sum + Math.max(0, fate.replyCount - 1), 0),
     reordered: order.reduce((sum, { pairCount }) => sum + pairCount, 0),
+    lateAcks,
     maxAckMs,
     p50Ms: percentile(latencies, 50),
     p99Ms: percentile(latencies, 99),

@@ -2,7 +2,6 @@ import { get } from 'node:http'
 import { createInterface } from 'node:readline'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './app-directory.ts'
-import type { CallbackAnswer } from './callback-answer.ts'
 import type { HistoryCheck } from './check-history.ts'
 import type { Fault } from './fault.ts'
 import type { HistoryEntry } from './history.ts'
@@ -10,6 +9,7 @@ import type { ReplyProgress } from './reply-watch.ts'
 import type { TrafficPlan, TrafficProgress } from './traffic.ts'
 import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './user-action.ts'
 import type { TypedMessage, UserMessage } from './user-message.ts'
+import type { CardClickResult } from './users.ts'
 import type { Webhook } from './webhook.ts'
 
 /** Longest single wait request: below the time after which fetch gives up on an answer. */
@@ -78,7 +78,7 @@ export class SimulatorClient {
     return this.#json('POST', '/events', event)
   }
 
-  clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {
+  clickCard(click: CardClick): Promise<CardClickResult> {
     return this.#json('POST', '/cards/click', click)
   }
 

@@ -1,7 +1,6 @@
 import { Hono } from 'hono'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './app-directory.ts'
-import type { CallbackAnswer } from './callback-answer.ts'
 import { controlRoutes } from './control-api.ts'
 import type { FailNext, Fault, SpoilNext } from './fault.ts'
 import type { History } from './history.ts'
@@ -18,6 +17,7 @@ import { TimerSet } from './timer-set.ts'
 import { Traffic, type TrafficPlan, type TrafficProgress } from './traffic.ts'
 import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './user-action.ts'
 import type { TypedMessage, UserMessage } from './user-message.ts'
+import type { CardClickResult } from './users.ts'
 import type { Webhook } from './webhook.ts'
 
 export type { SimulatorOptions } from './simulator-options.ts'
@@ -153,7 +153,7 @@ export class FeishuSimulator {
   }
 
   /** A user presses a button of a card, and sees the answer or, after the deadline, an error. */
-  clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {
+  clickCard(click: CardClick): Promise<CardClickResult> {
     return this.#platform.users.clickCard(click)
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { CardCallbacks } from './card-callbacks.ts'
-import type { CallbackAnswer } from './callback-answer.ts'
+import { type CallbackAnswer, shownErrorOf } from './callback-answer.ts'
 import type { EventDelivery } from './event-delivery.ts'
 import type { History } from './history.ts'
 import { newId } from './ids.ts'
@@ -37,6 +37,9 @@ export interface UsersParts {
   /** Throws for an app that was not added. */
   readonly requireApp: (appId: string) => unknown
 }
+
+/** What a press on a card leads to; `shownError` is the code that the user sees instead of an answer. */
+export type CardClickResult = { readonly eventId: string; readonly shownError?: number } & CallbackAnswer
 
 /** Everything users do: each deed is recorded, changes what the bot may do, and reaches the app as an event. */
 export class Users {
@@ -115,7 +118,7 @@ export class Users {
     return this.#tell(toRawEvent(event, clock.now()))
   }
 
-  async clickCard(click: CardClick): Promise<{ eventId: string } & CallbackAnswer> {
+  async clickCard(click: CardClick): Promise<CardClickResult> {
     const { board, callbacks, delivery, history, clock, requireApp } = this.#parts
     const { appId, chatId, messageId } = click
     requireApp(appId)
@@ -126,7 +129,8 @@ export class Users {
     history.append({ kind: 'event_sent', appId, eventId, type, chatId })
     const answer = await delivery.call(event)
     callbacks.onAnswer(token, appId, messageId, answer)
-    return { eventId, ...answer }
+    const shownError = shownErrorOf(answer)
+    return { eventId, ...answer, ...(shownError !== undefined && { shownError }) }
   }
 
   #tell(event: PlatformEvent, chatId?: string): { eventId: string } {

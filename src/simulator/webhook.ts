@@ -13,7 +13,7 @@ export interface Webhook {
 
 /** One request, ready to be sent, again too. */
 export interface WebhookRequest {
-  readonly body: Buffer
+  readonly body: Uint8Array<ArrayBuffer>
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -56,7 +56,7 @@ export function encrypt(encryptKey: string, plain: Uint8Array): string {
   return Buffer.concat([iv, cipher.update(plain), cipher.final()]).toString('base64')
 }
 
-function toBody({ encryptKey, hasOddJson = false }: Webhook, payload: Uint8Array): Buffer {
+function toBody({ encryptKey, hasOddJson = false }: Webhook, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const json =
     encryptKey === undefined
       ? Buffer.from(payload).toString()

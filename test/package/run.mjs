@@ -24,6 +24,15 @@ async function use({ createFeishuSupervisor, defineHandler }, { FeishuSimulator 
 }
 `
 
+// Its types stand on their own: no skipLibCheck, no types of Node or of its dependencies.
+const TYPED = `
+import { checkHistory, entryOf, FeishuSimulator } from 'feishu-supervisor/simulator'
+const feishu = new FeishuSimulator({ timeScale: 0.01, assumptions: { lateAck: 'counts' } })
+const reply = await feishu.user('Tom').chatWith(feishu.addApp()).say('hello').reply()
+const { appId } = await feishu.once(entryOf('acked'), 1000)
+feishu.failNext({ appId, call: 'reply', count: checkHistory(feishu.history.entries).lost + reply.text.length })
+`
+
 const folder = mkdtempSync(join(tmpdir(), 'feishu-supervisor-package-'))
 let passed = 0
 try {
@@ -40,6 +49,13 @@ try {
   const imported = "await import('feishu-supervisor'), await import('feishu-supervisor/simulator')"
   writeFileSync(join(folder, 'consumer.mjs'), `${CONSUMER}await use(${imported})`)
   cpSync(join(ROOT, 'examples', 'bot-test'), join(folder, 'bot-test'), { recursive: true })
+
+  writeFileSync(join(folder, 'typed.mts'), TYPED)
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
+  const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', '--types', '']
+  check('types of the simulator', () =>
+    run(process.execPath, [tsc, ...strict, '--target', 'es2022', '--module', 'nodenext', 'typed.mts'], folder),
+  )
 
   const cli = join(folder, 'node_modules', 'feishu-supervisor', 'dist', 'cli.js')
   const others = OTHER_NODES.map(installNode)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { checkHistory } from '../../src/simulator/check-history.ts'
 import { entryOf } from '../../src/simulator/history.ts'
 import {
   connectSdk,
@@ -144,6 +145,8 @@ describe('connection faults', () => {
     )
     expect(frames).toBe(0)
     expect(simulator.history.entries.filter(entryOf('acked'))).toEqual([])
+    // Neither the one before nor the one after was acknowledged.
+    expect(checkHistory(simulator.history.entries)).toMatchObject({ acked: 0, lateAcks: 2 })
     client.socket.terminate()
     expect(await simulator.once(entryOf('connection_closed'), SOON_MS)).toMatchObject({ code: 1006 })
   })

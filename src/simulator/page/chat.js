@@ -120,16 +120,14 @@ function addNote(note) {
 }
 
 async function press(messageId, { value, name }) {
-  const answer = await call('POST', '/cards/click', {
+  const { shownError, data } = await call('POST', '/cards/click', {
     appId: bot.value,
     chatId,
     messageId,
     value,
     ...(name && { name }),
   })
-  if (answer.kind !== 'answered')
-    return tell(answer.kind === 'timeout' ? 'no answer in time' : 'the bot has no connection')
-  tell(answer.code === 200 ? (answer.data?.toast?.content ?? '') : `the bot answered with ${answer.code}`)
+  tell(shownError === undefined ? (data?.toast?.content ?? '') : `something went wrong: code ${shownError}`)
 }
 
 let forget

@@ -1,6 +1,6 @@
+import type { CardClickResult } from './callback-answer.ts'
 import type { FeishuSimulator } from './simulator.ts'
 import type { StoredMessage } from './stored-message.ts'
-import type { CardClickResult } from './users.ts'
 import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
 
 /** What a press on a card carries besides its value. */

@@ -5,6 +5,9 @@ export type CallbackAnswer =
   /** The app had no connection. */
   | { readonly kind: 'unreachable' }
 
+/** What a press on a card leads to; `shownError` is the code that the user sees instead of an answer. */
+export type CardClickResult = { readonly eventId: string; readonly shownError?: number } & CallbackAnswer
+
 /**
  * The code that the user is shown instead of an answer: 200341 for none in time, 200671 for a failure, 200672 for a
  * body that is no object [D]; 200340, else for an app without a callback address, where it cannot be reached [A].

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { CardCallbacks } from './card-callbacks.ts'
-import { type CallbackAnswer, shownErrorOf } from './callback-answer.ts'
+import { type CardClickResult, shownErrorOf } from './callback-answer.ts'
 import type { EventDelivery } from './event-delivery.ts'
 import type { History } from './history.ts'
 import { newId } from './ids.ts'
@@ -37,9 +37,6 @@ export interface UsersParts {
   /** Throws for an app that was not added. */
   readonly requireApp: (appId: string) => unknown
 }
-
-/** What a press on a card leads to; `shownError` is the code that the user sees instead of an answer. */
-export type CardClickResult = { readonly eventId: string; readonly shownError?: number } & CallbackAnswer
 
 /** Everything users do: each deed is recorded, changes what the bot may do, and reaches the app as an event. */
 export class Users {

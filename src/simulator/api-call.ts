@@ -22,6 +22,8 @@ export interface ApiParts {
 /** One call of the open API; `T` is what it decides. */
 export interface ApiCall<T> {
   readonly name: ApiCallName
+  /** Asked before a slow call waits: a refusal, or what to do when the wait is over. */
+  enter?(appId: string): ApiResult<() => void>
   run(appId: string): ApiResult<T> | Promise<ApiResult<T>>
   /** The answer's fields beside `code` and `msg`; default: `data` is what was decided. */
   answer?(data: T, appId: string): object
@@ -49,7 +51,13 @@ export async function callApi<T>(c: PlatformContext, parts: ApiParts, call: ApiC
   const appId = caller.data
   const verdict = failures.decide(call.name, appId)
   if (verdict.kind === 'hang') return neverAnswered()
+  const entered = call.enter?.(appId)
+  if (entered?.ok === false) {
+    record({ appId, code: entered.code })
+    return send(c, apiError(c, assumptions.errorHttp, entered.code, entered.msg), verdict)
+  }
   await delayed(clock, verdict)
+  entered?.data()
   if (verdict.kind === 'fail') {
     record({ appId, code: verdict.code })
     return send(c, injected(c, verdict), verdict)

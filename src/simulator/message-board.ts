@@ -34,6 +34,7 @@ interface Board {
   /** Chat of a receive id: chat ids and the ids of users in p2p chats. */
   readonly targets: Map<string, string>
   readonly messages: Map<string, StoredMessage>
+  readonly heldUuids: Set<string>
   /** In order of use, which is the order in which they expire. */
   readonly uuids: Map<string, { readonly message: StoredMessage; readonly until: number }>
 }
@@ -142,6 +143,15 @@ export class MessageBoard {
     return this.#post(appId, target.chatId, body, target)
   }
 
+  /** While a post is on its way, another with the same uuid is refused with 230049. [D] Returns the end of the hold. */
+  holdUuid(appId: string, uuid: unknown): ApiResult<() => void> {
+    const { heldUuids } = this.#boardOf(appId)
+    if (typeof uuid !== 'string' || uuid === '') return accepted(() => {})
+    if (heldUuids.has(uuid)) return refused(230049, 'the message is being sent')
+    heldUuids.add(uuid)
+    return accepted(() => void heldUuids.delete(uuid))
+  }
+
   #post(appId: string, chatId: string, body: CallBody, target?: StoredMessage): PostResult {
     const post = readPost(body)
     if (!post.ok) return post
@@ -174,7 +184,7 @@ export class MessageBoard {
   #boardOf(appId: string): Board {
     let board = this.#boards.get(appId)
     if (board === undefined) {
-      board = { chats: new Map(), targets: new Map(), messages: new Map(), uuids: new Map() }
+      board = { chats: new Map(), targets: new Map(), messages: new Map(), heldUuids: new Set(), uuids: new Map() }
       this.#boards.set(appId, board)
     }
     return board

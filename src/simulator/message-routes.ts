@@ -103,7 +103,7 @@ async function formOf(c: PlatformContext): Promise<UploadForm> {
 
 /** A create or reply: what the history's checker judges. */
 function posting(
-  { history }: ApiParts,
+  { board, history }: MessageParts,
   call: 'create' | 'reply',
   { uuid }: CallBody,
   replyTo: string | undefined,
@@ -111,6 +111,7 @@ function posting(
 ): ApiCall<{ readonly message: StoredMessage; readonly isRepeated: boolean }> {
   return {
     name: call,
+    enter: (appId) => board.holdUuid(appId, uuid),
     run,
     answer: ({ message }, appId) => ({ data: toMessageData(appId, message) }),
     record({ appId, code, data }) {

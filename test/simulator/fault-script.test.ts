@@ -12,6 +12,7 @@ import {
   post,
   RawClient,
   refusalOf,
+  sdkClient,
   SOON_MS,
   startSimulator,
 } from './support.ts'
@@ -139,6 +140,20 @@ describe('slow calls', () => {
     await new RawClient(endpoint).opened()
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(440)
   })
+})
+
+it('refuses a second post with the uuid of one that is on its way', async () => {
+  const { simulator, url, app } = await startSimulator()
+  const { messageId } = simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'hi' })
+  const data = { msg_type: 'text', content: '{"text":"hello"}', uuid: 'u-1' }
+  const reply = () => sdkClient(url, app).im.v1.message.reply({ path: { message_id: messageId }, data })
+  simulator.failNext({ call: 'reply', delayMs: 300 })
+  const first = reply()
+  await simulator.once(entryOf('fault_applied'), SOON_MS)
+  await expect(reply()).rejects.toMatchObject({ response: { data: { code: 230049 } } })
+  const { data: created } = await first
+  expect((await reply()).data?.message_id).toBe(created?.message_id)
+  expect(simulator.messagesOfBot(app.appId)).toHaveLength(1)
 })
 
 describe('a restart of the whole platform', () => {

@@ -4,7 +4,9 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
+import { describeIssues } from './core/describe-issues.ts'
 import { errorText, FeishuSupervisorError } from './core/errors.ts'
+import type { Authorize } from './protocol/access.ts'
 import type { HandlerRef } from './protocol/chat.ts'
 import type { AlertOptions, ResolvedOptions } from './protocol/host.ts'
 
@@ -12,6 +14,8 @@ const ms = z.int().min(0).max(2_147_483_647)
 /** Ten years. */
 const MAX_RETENTION_MS = 315_360_000_000
 const count = z.int().min(1)
+
+const FEISHU_DOMAINS = ['https://open.feishu.cn', 'https://open.larksuite.com']
 
 const backoff = (defaults: BackoffPolicy) =>
   z
@@ -43,7 +47,7 @@ const schema = z.strictObject({
   maxConnections: count.max(1000).default(10),
   /** Time for the messages in flight when stopping; then they are given back and answered after the next start. Default 10 000. */
   shutdownGraceMs: ms.default(10_000),
-  /** Bearer token (at least 32 characters) that the HTTP API asks for. Without it the API is open to whoever can reach it. */
+  /** A bearer token (at least 32 characters) of an admin for the HTTP API; more are made with `createToken`. */
   apiToken: z.string().min(32).optional(),
   /** Alerts are posted there, signed as Standard Webhooks (standardwebhooks.com) says. Default: nowhere; event `alert` tells them all the same. */
   alerts: z
@@ -53,6 +57,15 @@ const schema = z.strictObject({
       secret: z.string().refine(isWebhookSecret, 'expected whsec_ followed by 24 to 64 bytes in base64'),
     })
     .optional(),
+  /** Your own check instead of tokens: who asks, or null for a stranger. Runs on your thread for every request. */
+  authorize: z.custom<Authorize>((value) => typeof value === 'function', 'expected a function of a Request').optional(),
+  /** Names (without port) under which the HTTP API may be asked; others are refused, so that no page of another name reaches it. Default: any. */
+  allowedHosts: z.array(z.string().min(1).toLowerCase()).optional(),
+  /** Origins that bots may be pointed at through the HTTP API, besides Feishu's and Lark's own; app secrets go there. Default none. */
+  allowedDomains: z
+    .array(z.url({ protocol: /^https?$/, error: 'expected an origin such as https://open.feishu.cn' }))
+    .default([])
+    .transform((urls) => [...FEISHU_DOMAINS, ...urls.map((url) => new URL(url).origin)]),
   /** How bot workers and the supervisor thread are restarted. */
   supervision: z
     .strictObject({
@@ -170,16 +183,23 @@ export interface HostOptions {
   readonly thread: ResolvedOptions
   readonly apiToken: string | undefined
   readonly alerts: AlertOptions | undefined
+  readonly authorize: Authorize | undefined
+  readonly allowedDomains: readonly string[]
+  readonly allowedHosts: readonly string[] | undefined
 }
 
 /** Throws `CONFIG_INVALID` with one line per mistake: the field, what is wrong with it, what is expected. */
 export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
   const parsed = schema.safeParse(options)
   if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
-  const { apiToken, alerts, dataDir, handler, connection, ...rest } = parsed.data
+  const { apiToken, authorize, allowedHosts, allowedDomains, alerts, dataDir, handler, connection, ...rest } =
+    parsed.data
   const { caFile, ...connects } = connection
   return {
     apiToken,
+    authorize,
+    allowedHosts,
+    allowedDomains,
     alerts,
     thread: {
       ...rest,
@@ -190,10 +210,7 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
   }
 }
 
-/** `field: what is wrong` per issue. */
-export function describeIssues(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'options'}: ${issue.message}`).join('\n')
-}
+export { describeIssues }
 
 function resolveHandler(handler: string): HandlerRef {
   if (handler === 'echo') return { kind: 'builtin', name: 'echo' }

@@ -1,20 +1,31 @@
 import { type Clock, systemClock } from '../core/clock.ts'
 import { Emitter } from '../core/emitter.ts'
-import { errorText, FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
+import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
+import type { Authorize } from '../protocol/access.ts'
 import type { Alert, EventMap } from '../protocol/events.ts'
-import type { AlertOptions, BotRecord, HostSignal, PackagePaths, ResolvedOptions, Result } from '../protocol/host.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../protocol/message.ts'
-import type { BotStatus, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
-import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from './new-bot.ts'
+import type {
+  AlertOptions,
+  HostControl,
+  HostSignal,
+  PackagePaths,
+  ResolvedOptions,
+  WebhookAnswer,
+  WebhookRequest,
+} from '../protocol/host.ts'
+import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
 import { Notifier } from './notifier.ts'
+import { Orders } from './orders.ts'
 import { packagePaths } from './package-paths.ts'
 import { SupervisorThread } from './supervisor-thread.ts'
 
 /** Longest wait for the thread's own report; after it the last known one is shown. */
 const REPORT_DEADLINE_MS = 1_000
+
+/** Above the time the supervisor thread allows itself to store an event. */
+const WEBHOOK_MARGIN_MS = 300
 
 /** Longest wait for an order to the thread. */
 const ORDER_DEADLINE_MS = 5_000
@@ -38,6 +49,10 @@ export interface HandleSetup {
   readonly apiToken?: string | undefined
   /** Default: alerts are only told to listeners. */
   readonly alerts?: AlertOptions | undefined
+  readonly authorize?: Authorize | undefined
+  readonly allowedHosts?: readonly string[] | undefined
+  /** Where bots may be pointed at through the HTTP API. Default: nowhere. */
+  readonly allowedDomains?: readonly string[]
   /** Default true. */
   readonly startsBots?: boolean
   /** Default: the built files of this package. */
@@ -50,7 +65,7 @@ export interface HandleSetup {
  * the database live in the supervisor thread and go on while the host is busy. It prints nothing,
  * listens to no signal and never exits the process.
  */
-export class FeishuSupervisor {
+export class FeishuSupervisor extends Orders {
   readonly #options: ResolvedOptions
   readonly #clock: Clock
   readonly #thread: SupervisorThread
@@ -62,7 +77,17 @@ export class FeishuSupervisor {
 
   /** @internal use createFeishuSupervisor */
   constructor(options: ResolvedOptions, setup: HandleSetup) {
-    const { apiToken, alerts, startsBots = true, paths = packagePaths(), clock = systemClock } = setup
+    super()
+    const {
+      apiToken,
+      alerts,
+      authorize,
+      allowedHosts,
+      allowedDomains = [],
+      startsBots = true,
+      paths = packagePaths(),
+      clock = systemClock,
+    } = setup
     this.#options = options
     this.#clock = clock
     this.#report = emptyReport(options)
@@ -94,7 +119,17 @@ export class FeishuSupervisor {
         ? undefined
         : new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
     if (this.#notifier !== undefined) this.#events.on('alert', this.#notifier.notify)
-    const routes = createRoutes(this, { fastAttempts: options.connection.fastAttempts, apiToken })
+    const routes = createRoutes({
+      view: this,
+      fastAttempts: options.connection.fastAttempts,
+      allowedDomains,
+      // An envelope grows by a third when it is encrypted and written in base64.
+      maxWebhookBytes: Math.ceil(1.4 * options.connection.maxPayloadBytes) + 4_096,
+      apiToken,
+      authorize,
+      allowedHosts,
+      report: (thrown) => logger.error(`a request failed: ${errorText(thrown)}`),
+    })
     this.#routes = (request) => routes.fetch(request)
   }
 
@@ -145,63 +180,10 @@ export class FeishuSupervisor {
   /** The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. */
   readonly fetch = (request: Request): Response | Promise<Response> => this.#routes(request)
 
-  /**
-   * Stores a bot and starts it. Rejects with `CONFIG_INVALID` (naming the field), `BOT_EXISTS`,
-   * `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
-  async addBot(bot: NewBotOptions): Promise<BotRecord> {
-    const input = resolveNewBot(bot)
-    return value(await this.#thread.call('addBot', ORDER_DEADLINE_MS, (remote) => remote.addBot(input)))
-  }
-
-  /**
-   * Changes a stored bot. A new app secret reaches its worker at once: a bot that stopped because its credentials
-   * were refused connects again. Rejects with `CONFIG_INVALID` (naming the field), `BOT_NOT_FOUND`,
-   * `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
-  async updateBot(botId: string, change: BotChange): Promise<BotRecord> {
-    const input = resolveBotChange(change)
-    const bot = value(
-      await this.#thread.call('updateBot', ORDER_DEADLINE_MS, (remote) => remote.updateBot(botId, input)),
-    )
-    if (bot === null)
-      throw new FeishuSupervisorError('BOT_NOT_FOUND', `there is no bot ${botId}: listBots() names those there are`)
-    return bot
-  }
-
-  /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */
-  async listBots(): Promise<readonly BotRecord[]> {
-    return value(await this.#thread.call('listBots', ORDER_DEADLINE_MS, (remote) => remote.listBots()))
-  }
-
-  /**
-   * What was given up, newest first: events with their payload, replies with their content. About `limit` (1 to
-   * 100, default 20) from `offset` on, or from what ended before `before`; what ended at the same instant stays
-   * together. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
-  async deadLetters({ limit = 20, offset = 0, before }: Partial<DeadLetterPage> = {}): Promise<readonly DeadLetter[]> {
-    const page = {
-      limit: Math.min(100, Math.max(1, limit)),
-      offset: Math.max(0, offset),
-      ...(before === undefined ? {} : { before }),
-    }
-    return value(await this.#thread.call('deadLetters', ORDER_DEADLINE_MS, (remote) => remote.deadLetters(page)))
-  }
-
-  /**
-   * Puts a dead letter back: the event is handled again as if it were new, or with `part` that reply is sent again.
-   * A reply of which it is not known whether Feishu showed it may then be there twice. Rejects with
-   * `DEAD_LETTER_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
-  async resubmit({ eventId, part }: DeadLetterId): Promise<void> {
-    const letter = { eventId, ...(part === undefined ? {} : { part }) }
-    const isBack = value(await this.#thread.call('resubmit', ORDER_DEADLINE_MS, (remote) => remote.resubmit(letter)))
-    if (isBack) return
-    const what = part === undefined ? `event ${eventId}` : `part ${part} of event ${eventId}`
-    throw new FeishuSupervisorError(
-      'DEAD_LETTER_NOT_FOUND',
-      `${what} is not a dead letter: deadLetters() lists those there are`,
-    )
+  /** @internal A POST of Feishu; answered with 200 only when its event is committed. Rejects with `SUPERVISOR_DOWN`. */
+  async takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer> {
+    const deadlineMs = this.#options.connection.acceptTimeoutMs + WEBHOOK_MARGIN_MS
+    return await this.#thread.call('takeWebhook', deadlineMs, (remote) => remote.takeWebhook(appId, request))
   }
 
   /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
@@ -219,6 +201,10 @@ export class FeishuSupervisor {
     await this.stop()
   }
 
+  protected async call<T>(what: string, run: (remote: HostControl) => Promise<T>): Promise<T> {
+    return await this.#thread.call(what, ORDER_DEADLINE_MS, run)
+  }
+
   #tellDown(state: Alert['state'], why: string, nextStep: string): void {
     const cause = `the supervisor thread: ${why}`
     this.#events.emit('alert', { at: this.#clock.now(), kind: 'supervisor_down', state, cause, nextStep })
@@ -227,11 +213,6 @@ export class FeishuSupervisor {
   #onSignal({ kind, event }: HostSignal): void {
     this.#events.emit(kind, event)
   }
-}
-
-function value<T>(result: Result<T>): T {
-  if (!result.ok) throw fromErrorRecord(result.error)
-  return result.value
 }
 
 function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorReport {
@@ -245,7 +226,7 @@ function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorRepo
 
 /** What is still true of a report when the thread that made it is gone: nobody is connected. */
 function withoutThread(report: SupervisorReport, now: number): SupervisorReport {
-  const bots = report.bots.map((bot): BotStatus => {
+  const bots = report.bots.map((bot): BotReport => {
     const { nextAt: _nextAt, nextStep: _nextStep, ...child } = bot.child
     return {
       ...bot,

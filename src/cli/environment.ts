@@ -18,6 +18,8 @@ const schema = z.strictObject({
   FS_MASTER_KEY: z.string().min(1).optional(),
   FS_API_TOKEN: z.string().min(32, 'expected at least 32 characters').optional(),
   FS_HANDLER: z.string().min(1).optional(),
+  FS_ALLOWED_HOSTS: z.string().min(1).optional(),
+  FS_ALLOWED_DOMAINS: z.string().min(1).optional(),
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
   FS_ALERT_URL: z.string().min(1).optional(),
   FS_ALERT_SECRET: z.string().min(1).optional(),
@@ -62,6 +64,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     maxConnections: rest.FS_MAX_CONNECTIONS,
     connection: connectionOf(env, rest.FS_CA_FILE),
     alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
+    allowedHosts: allowedHosts(host, rest.FS_ALLOWED_HOSTS),
+    allowedDomains: list(rest.FS_ALLOWED_DOMAINS),
   }
   return {
     host,
@@ -101,4 +105,14 @@ function alertsOf(url: string | undefined, secret: string | undefined): FeishuSu
     'CONFIG_INVALID',
     `${missing}: is missing; alerts need FS_ALERT_URL and FS_ALERT_SECRET`,
   )
+}
+
+function list(text: string | undefined): string[] | undefined {
+  return text?.split(',').map((item) => item.trim())
+}
+
+/** Who listens on loopback is meant for this machine; elsewhere the names are the operator's to know. */
+function allowedHosts(host: string, given: string | undefined): string[] | undefined {
+  if (!LOOPBACK.test(host)) return list(given)
+  return [...new Set([host, 'localhost', '127.0.0.1', '[::1]', ...(list(given) ?? [])])]
 }

@@ -5,7 +5,9 @@ import { listDeadLetters, resubmitDeadLetter } from './dead-letters.ts'
 import { demo } from './demo/demo.ts'
 import { readEnvironment } from './environment.ts'
 import { simulate, type SimulateFlags } from './simulate.ts'
+import { rotateKeys } from './keys.ts'
 import { start } from './start.ts'
+import { createToken, listTokens, revokeToken, type TokenFlags } from './tokens.ts'
 
 /** The command line: the only part that reads process.env and sets the exit code. */
 export async function runCli(argv: readonly string[]): Promise<void> {
@@ -43,6 +45,34 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .command('list')
     .description('print one JSON line per bot')
     .action(() => listBots(readEnvironment(process.env)))
+
+  const tokens = program
+    .command('tokens')
+    .description('bearer tokens of the HTTP API; a `start` with the embedded database has to be stopped meanwhile')
+  tokens
+    .command('create')
+    .description('make a token and print it, this once')
+    .requiredOption('--user <name>', 'whom it speaks for: bots belong to users')
+    .option('--admin', 'sees the bots of all users, tokens and the audit log')
+    .option('--read-only', 'changes nothing')
+    .option('--name <text>', 'what it is for')
+    .option('--expires-in-days <days>', 'or never; default: 90')
+    .action((options: TokenFlags) => createToken(readEnvironment(process.env), options))
+  tokens
+    .command('list')
+    .description('print one JSON line per token, without its secret')
+    .action(() => listTokens(readEnvironment(process.env)))
+  tokens
+    .command('revoke <id>')
+    .description('refuse a token from now on')
+    .action((id: string) => revokeToken(readEnvironment(process.env), id))
+
+  program
+    .command('keys')
+    .description('the master key that seals the secrets in the database')
+    .command('rotate')
+    .description('seal all secrets with a new key; every `start` on the database has to be stopped meanwhile')
+    .action(() => rotateKeys(readEnvironment(process.env)))
 
   const deadLetters = program
     .command('dead-letters')

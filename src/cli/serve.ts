@@ -8,13 +8,26 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
+/** How long anybody may take to say what he wants; an answer may take longer, a stream of events as long as it likes. */
+export const SERVER_LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16_384,
+}
+
+const MAX_SOCKETS = 2_000
+
 /** Serves a fetch handler. Rejects with `PORT_UNAVAILABLE`, naming the variable to change. */
 export async function serve(
   fetch: (request: Request) => Response | Promise<Response>,
   { host, port }: { readonly host: string; readonly port: number },
+  limits: typeof SERVER_LIMITS = SERVER_LIMITS,
 ): Promise<HttpServer> {
   // Hono's server would replace the global Request and Response of the process otherwise.
-  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false })
+  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false, serverOptions: limits })
+  if ('maxConnections' in server) server.maxConnections = MAX_SOCKETS
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'EADDRINUSE' ? 'is used by another process' : `cannot be opened (${cause.code})`

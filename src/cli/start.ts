@@ -1,9 +1,11 @@
-import { createFeishuSupervisor } from '../app/feishu-supervisor.ts'
+import { createFeishuSupervisor, type FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { deferred } from '../core/deferred.ts'
+import { errorText } from '../core/errors.ts'
 import { connectionView } from '../http/status-view.ts'
 import type { CliConfig } from './environment.ts'
 import { printLog } from './print-log.ts'
 import { serve } from './serve.ts'
+import { firstToken } from './tokens.ts'
 
 /** `start`: runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once. */
 export async function start({ host, port, options }: CliConfig): Promise<void> {
@@ -28,6 +30,7 @@ export async function start({ host, port, options }: CliConfig): Promise<void> {
       process.stdout.write(`feishu-supervisor is running: ${server.url}\n`)
       process.stdout.write(`status: ${server.url}/api/feishu/supervisor\n`)
       if (bots.length === 0) process.stdout.write('there are no bots yet: feishu-supervisor bots add --help\n')
+      if (options.apiToken === undefined) await printFirstToken(supervisor)
       for (const bot of bots) process.stdout.write(`${bot.botId}  ${bot.name}  ${connectionView(bot, 1).state}\n`)
     }
     await stopWanted.promise
@@ -37,5 +40,16 @@ export async function start({ host, port, options }: CliConfig): Promise<void> {
     await server.close()
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
+  }
+}
+
+/** Once per database. Without it the API can still be used with a token that is made later. */
+async function printFirstToken(supervisor: FeishuSupervisor): Promise<void> {
+  try {
+    const token = await firstToken(supervisor)
+    if (token === undefined) return
+    process.stdout.write(`API token of the admin, shown this once: ${token}\n`)
+  } catch (thrown) {
+    process.stdout.write(`no API token could be made: ${errorText(thrown)}: feishu-supervisor tokens create --help\n`)
   }
 }

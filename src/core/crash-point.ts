@@ -18,6 +18,7 @@ export const CRASH_POINTS = [
   'send.after',
   'settle.before',
   'settle.after',
+  'rotate.row',
 ] as const
 
 export type CrashPoint = (typeof CRASH_POINTS)[number]

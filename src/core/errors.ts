@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   REPLY_REFUSED: { actor: 'operator', retryable: false },
   PAYLOAD_TOO_LARGE: { actor: 'operator', retryable: false },
   OUTCOME_UNKNOWN: { actor: 'operator', retryable: false },
+  TOKEN_NOT_FOUND: { actor: 'operator', retryable: false },
   DEAD_LETTER_NOT_FOUND: { actor: 'operator', retryable: false },
   MESSAGE_EXPIRED: { actor: 'operator', retryable: false },
   INTERNAL: { actor: 'us', retryable: false },

@@ -1,60 +1,48 @@
-import { Hono } from 'hono'
-import { bearerAuth } from 'hono/bearer-auth'
-import { HTTPException } from 'hono/http-exception'
-import type { SupervisorStatus } from '../protocol/status.ts'
-import { connectionView, supervisorView } from './status-view.ts'
-
-/** What the routes need of the handle. */
-export interface AppView {
-  status(): Promise<SupervisorStatus>
-}
-
-export interface RoutesOptions {
-  /** Failed attempts after which a connection shows `error`. */
-  readonly fastAttempts: number
-  /** Required as `Authorization: Bearer` for everything but the health routes, if given. */
-  readonly apiToken?: string | undefined
-}
+import { except } from 'hono/combine'
+import { type Api, createApi } from './api.ts'
+import type { RouteDeps } from './app-view.ts'
+import { type AuthenticateDeps, createAuthenticate } from './authenticate.ts'
+import { addBotRoutes } from './bot-routes.ts'
+import { addEventRoutes } from './event-routes.ts'
+import { knownHosts, securityHeaders, smallBodies } from './guards.ts'
+import { addMessageRoutes } from './message-routes.ts'
+import { addOpenApi } from './open-api.ts'
+import { answerProblem } from './problem.ts'
+import { addSupervisorRoutes } from './supervisor-routes.ts'
+import { addTokenRoutes } from './token-routes.ts'
+import { addWebhookRoute } from './webhook-routes.ts'
+import { addWsRoutes } from './ws-routes.ts'
 
 const PREFIX = '/api/feishu'
 
+export interface RoutesOptions
+  extends Omit<RouteDeps, 'authenticate'>,
+    Pick<AuthenticateDeps, 'apiToken' | 'authorize'> {
+  /** Names under which this API may be asked. Default: any. */
+  readonly allowedHosts?: readonly string[] | undefined
+  /** Gets what went wrong inside. */
+  report(thrown: Error): void
+}
+
 /** The HTTP face: a fetch handler that needs no server of its own. */
-export function createRoutes(view: AppView, { fastAttempts, apiToken }: RoutesOptions): Hono {
-  const app = new Hono({ strict: false })
-  app.notFound((c) => c.json({ success: false, error: 'Not found' }, 404))
-  app.onError((error, c) =>
-    error instanceof HTTPException ? error.getResponse() : c.json({ success: false, error: 'Internal error' }, 500),
-  )
-
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', async (c) => {
-    const { state, store } = await view.status()
-    const isReady = state === 'running' && store.ready
-    return c.json({ status: isReady ? 'ready' : 'not ready', supervisor: state, store }, isReady ? 200 : 503)
-  })
-
-  if (apiToken !== undefined) {
-    const message = { success: false, error: 'Unauthorized' }
-    app.use(
-      `${PREFIX}/*`,
-      bearerAuth({
-        token: apiToken,
-        noAuthenticationHeader: { message },
-        invalidAuthenticationHeader: { message },
-        invalidToken: { message },
-      }),
-    )
-  }
-  app.get(`${PREFIX}/supervisor`, async (c) => c.json(supervisorView(await view.status())))
-  app.get(`${PREFIX}/ws/status`, async (c) => {
-    const { bots } = await view.status()
-    return c.json({ connections: bots.map((bot) => connectionView(bot, fastAttempts)) })
-  })
-  app.get(`${PREFIX}/bots/:id/ws/status`, async (c) => {
-    const { bots } = await view.status()
-    const bot = bots.find(({ botId }) => botId === c.req.param('id'))
-    if (bot === undefined) return c.json({ success: false, error: 'Bot not found' }, 404)
-    return c.json(connectionView(bot, fastAttempts))
-  })
-  return app
+export function createRoutes({ apiToken, authorize, allowedHosts, report, ...rest }: RoutesOptions): Api {
+  const { view } = rest
+  const lookUp = (id: string, secret: string) => view.authenticate(id, secret)
+  const deps: RouteDeps = { ...rest, authenticate: createAuthenticate({ apiToken, authorize, lookUp }) }
+  const api = createApi(deps.authenticate)
+  api.notFound((c) => c.json({ success: false, error: 'Not found' }, 404))
+  api.onError((thrown, c) => answerProblem(c, thrown, report))
+  api.use(securityHeaders)
+  // Probes of a platform come by address.
+  api.use(`${PREFIX}/*`, knownHosts(allowedHosts))
+  api.use(`${PREFIX}/*`, except(`${PREFIX}/webhook/*`, smallBodies))
+  addSupervisorRoutes(api, deps)
+  addWsRoutes(api, deps)
+  addBotRoutes(api, deps)
+  addMessageRoutes(api, deps)
+  addEventRoutes(api, deps)
+  addTokenRoutes(api, deps)
+  addWebhookRoute(api, deps)
+  addOpenApi(api)
+  return api
 }

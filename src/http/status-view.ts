@@ -1,7 +1,5 @@
-import type { BotStatus, ConnectionStatus, SupervisorStatus } from '../protocol/status.ts'
-
-/** The four words of the status API. */
-export type ConnectionWord = 'disconnected' | 'connecting' | 'connected' | 'error'
+import { type ConnectionWord, connectionWord } from '../protocol/connection-word.ts'
+import type { BotReport, SupervisorStatus } from '../protocol/status.ts'
 
 export interface ConnectionView {
   readonly botId: string
@@ -18,42 +16,29 @@ export interface ConnectionView {
   readonly nextAttemptAt?: string
 }
 
-/** The only place that maps our two lifecycles to the four words. `fastAttempts` failures in a row count as an error. */
-export function connectionView({ botId, child, connection }: BotStatus, fastAttempts: number): ConnectionView {
+/** The body of GET /api/feishu/bots/:id/ws/status. */
+export function connectionView(bot: BotReport, fastAttempts: number): ConnectionView {
+  const { botId, child, connection } = bot
   return {
     botId,
-    state: connectionWord(child.state, connection, fastAttempts),
+    state: connectionWord(bot, fastAttempts),
     ...instant('connectedAt', connection.connectedAt),
     ...instant('lastHeartbeat', connection.lastPongAt),
     ...instant('lastEventAt', connection.lastEventAt),
-    ...errorOf({ child, connection }),
+    ...errorOf(bot),
     ...(connection.attempt > 0 ? { attempt: connection.attempt } : {}),
     ...instant('nextAttemptAt', connection.nextAt ?? child.nextAt),
   }
 }
 
-function connectionWord(
-  child: BotStatus['child']['state'],
-  connection: ConnectionStatus,
-  fastAttempts: number,
-): ConnectionWord {
-  if (child === 'failed') return 'error'
-  if (child === 'stopped' || child === 'stopping') return 'disconnected'
-  if (connection.state === 'connected') return 'connected'
-  if (connection.state === 'failed' || connection.trouble?.kind === 'limit') return 'error'
-  if (connection.attempt >= fastAttempts) return 'error'
-  return 'connecting'
-}
-
-function errorOf({ child, connection }: Pick<BotStatus, 'child' | 'connection'>): { error?: string } {
+function errorOf({ child, connection, obstacle }: BotReport): { error?: string } {
   if (connection.trouble !== undefined) return { error: connection.trouble.message }
   if (connection.foreignConnections !== undefined) return { error: foreignText(connection.foreignConnections) }
   if (child.state === 'failed' || child.state === 'restarting') {
     const cause = child.lastExit?.error?.message ?? child.lastExit?.reason
     return { error: `worker ${child.lastExit?.reason ?? 'ended'}: ${cause ?? 'unknown'}; ${child.nextStep ?? ''}` }
   }
-  if (child.state === 'stopped' && child.nextStep !== undefined) return { error: child.nextStep }
-  return {}
+  return obstacle === undefined ? {} : { error: obstacle }
 }
 
 function foreignText(count: number): string {
@@ -61,7 +46,7 @@ function foreignText(count: number): string {
 }
 
 /** The body of GET /api/feishu/supervisor. */
-export function supervisorView(status: SupervisorStatus): object {
+export function supervisorView(status: SupervisorStatus) {
   const { bots, startedAt, lastExit, store, ...rest } = status
   return {
     state: status.state,

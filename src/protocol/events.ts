@@ -1,7 +1,7 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { ExitReason } from '../core/exit-reason.ts'
 import type { LogRecord } from '../core/logger.ts'
-import type { BotStatus } from './status.ts'
+import type { BotReport } from './status.ts'
 
 /** What happens to one message on its way, in order; `retry` may repeat. */
 export type MessageEvent = { readonly botId: string; readonly eventId: number } & (
@@ -61,7 +61,7 @@ export interface Alert {
 /** Everything that is reported while it happens; logs, notifications and the demo hang on it. */
 export interface EventMap {
   /** A bot's worker or connection changed its state. */
-  readonly bot: BotStatus
+  readonly bot: BotReport
   readonly restart: RestartEvent
   readonly alert: Alert
   readonly message: MessageEvent

@@ -2,11 +2,13 @@ import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { BackoffPolicy } from '../core/backoff.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
+import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
 import type { ConnectionOptions } from './boot.ts'
 import type { HandlerRef } from './chat.ts'
 import type { NamedEvent } from './events.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
-import type { SupervisorReport } from './status.ts'
+import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './message-log.ts'
+import type { BotRecord, SupervisorReport } from './status.ts'
 
 /** Built files and folders the supervisor thread needs; only the host knows where the package is. */
 export interface PackagePaths {
@@ -73,26 +75,40 @@ export interface BotInput {
   readonly name: string
   readonly appId: string
   readonly appSecret: string
+  /** Of webhook mode. */
+  readonly encryptKey?: string | null | undefined
+  readonly verificationToken?: string | null | undefined
   readonly domain: string
   readonly useWebSocket: boolean
+  /** Whose it is. Default `admin`. */
+  readonly owner?: string | undefined
 }
 
-/** What can be changed of a bot while it runs; at least one of them. */
-export interface BotChangeInput {
-  readonly name?: string | undefined
-  readonly appSecret?: string | undefined
+/** What is not given stays; null takes a key of webhook mode away. */
+export type BotChangeInput = {
+  readonly [Field in keyof Omit<BotInput, 'appId'>]?: BotInput[Field] | undefined
+} & { readonly enabled?: boolean | undefined }
+
+/** A POST to the webhook of an app, as it came. */
+export interface WebhookRequest {
+  /** The bytes that were signed. */
+  readonly body: Uint8Array
+  /** `X-Lark-Request-Timestamp`, `X-Lark-Request-Nonce`, `X-Lark-Signature`. */
+  readonly timestamp: string | null
+  readonly nonce: string | null
+  readonly signature: string | null
 }
 
-/** A bot as it may be shown: everything but its secret. */
-export interface BotRecord extends Omit<BotInput, 'appSecret'> {
-  readonly id: string
-  readonly enabled: boolean
-}
+/** What Feishu gets for it. 401: whatever is not Feishu's, so that nobody learns what was wrong; 503: not stored. */
+export type WebhookAnswer = { readonly status: 200; readonly body: object } | { readonly status: 401 | 503 }
 
 /** comlink keeps only the text of an error, so results that may fail are values. */
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorRecord }
 
-/** The host wire: the handle calls, the supervisor thread answers. Plain data; every call has a deadline. */
+/**
+ * The host wire: the handle calls, the supervisor thread answers. Plain data; every call has a deadline.
+ * `by` names whoever orders it, for the audit log.
+ */
 export interface HostControl {
   /** Settles when the bots are started or, with the database away, when it is clear that the rest is right. */
   start(): Promise<Result<undefined>>
@@ -100,13 +116,33 @@ export interface HostControl {
   stop(graceMs: number): Promise<void>
   report(): Promise<SupervisorReport>
   /** Stores the bot and starts it, if bots are started. */
-  addBot(bot: BotInput): Promise<Result<BotRecord>>
+  addBot(bot: BotInput, by: string): Promise<Result<BotRecord>>
   listBots(): Promise<Result<readonly BotRecord[]>>
-  /** Stores the change and hands a new secret to the bot's worker; null when there is no such bot. */
-  updateBot(botId: string, change: BotChangeInput): Promise<Result<BotRecord | null>>
+  /**
+   * Stores the change and applies it. Null when there is no such bot; `CONNECTION_LIMIT`, changing nothing, when it
+   * would be one connection too many.
+   */
+  updateBot(botId: string, change: BotChangeInput, by: string): Promise<Result<BotRecord | null>>
+  /** Ends the bot's worker and forgets the bot; its events stay. False when there is no such bot. */
+  removeBot(botId: string, by: string): Promise<Result<boolean>>
   deadLetters(page: DeadLetterPage): Promise<Result<readonly DeadLetter[]>>
+  /** Resolves with 200 only when the event is committed. */
+  takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer>
+  listMessages(query: Parameters<MessageLog['list']>[0]): Promise<Result<Page<MessageSummary>>>
+  /** Null when there is no such event. */
+  getMessage(eventId: number): Promise<Result<MessageDetail | null>>
+  pageOfDeadLetters(query: PageQuery): Promise<Result<Page<DeadLetter>>>
   /** False when there is no such dead letter. */
-  resubmit(letter: DeadLetterId): Promise<Result<boolean>>
+  resubmit(letter: DeadLetterId, by: string): Promise<Result<boolean>>
+  createToken(token: NewApiToken, by: string): Promise<Result<{ record: ApiTokenRecord; token: string }>>
+  listTokens(): Promise<Result<readonly ApiTokenRecord[]>>
+  /** False when there is no such token, or it is revoked already. */
+  revokeToken(id: string, by: string): Promise<Result<boolean>>
+  /** Null for whatever is not a valid token now. */
+  authenticate(id: string, secret: string): Promise<Result<ApiTokenRecord | null>>
+  /** Seals all secrets with a new master key; answers how many bots had to be sealed anew. */
+  rotateKeys(by: string): Promise<Result<number>>
+  auditLog(query: { limit: number; offset: number }): Promise<Result<Page<AuditEntry>>>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }

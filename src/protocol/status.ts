@@ -39,9 +39,34 @@ export interface BotStatus {
   readonly connection: ConnectionStatus
 }
 
+/** A bot as it may be shown: everything but its secrets. */
+export interface BotRecord {
+  readonly id: string
+  readonly name: string
+  readonly appId: string
+  readonly domain: string
+  readonly owner: string
+  readonly enabled: boolean
+  /** Long connection (true) or webhook mode (false). */
+  readonly useWebSocket: boolean
+  /** It has an Encrypt Key and a Verification Token, so it takes webhooks too. */
+  readonly hasWebhookKeys: boolean
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+}
+
+/** A bot with what was ordered of it and what has become of that. */
+export interface BotReport extends BotStatus {
+  readonly bot: BotRecord
+  /** A long connection is wanted, and this instance has room for it. */
+  readonly connects: boolean
+  /** What keeps the bot from taking events, and what to do. */
+  readonly obstacle?: string
+}
+
 /** What the supervisor thread reports about itself. */
 export interface SupervisorReport {
-  readonly bots: readonly BotStatus[]
+  readonly bots: readonly BotReport[]
   readonly pool: { readonly threads: number; readonly busy: number; readonly queued: number }
   readonly inbox: {
     /** Events not answered yet. */

@@ -1,7 +1,10 @@
+import { createAccessStore } from './access.ts'
 import { createBotStore } from './bots.ts'
 import type { Database, Statement } from './database.ts'
 import { Inbox } from './inbox.ts'
 import { createInstanceStore } from './instances.ts'
+import { createKeyStore } from './keys.ts'
+import { createMessageLog } from './message-log.ts'
 import type { SecretBox } from './secrets.ts'
 import type { Store } from './store.ts'
 
@@ -19,6 +22,9 @@ export function createStore(
     bots: createBotStore(database, secrets),
     inbox: new Inbox(database),
     instances: createInstanceStore(database),
+    log: createMessageLog(database),
+    access: createAccessStore(database),
+    keys: createKeyStore(database, secrets),
     async ping() {
       await database.query(PING, [], 'answering a ping')
     },

@@ -2,11 +2,9 @@ import type { Statement } from './database.ts'
 
 // The rules of inbox-statements.ts hold here too.
 
-/** $1 limit, $2 offset, $3 only what ended before, ms since the epoch, or null. What ended at the same instant stays together. */
-export const DEAD_LETTERS: Statement = {
-  name: 'feishu_dead_letters',
-  text: `
-with dead as (
+/** All of them: events that were given up, and replies. */
+export const DEAD = `
+dead as (
   select 'event' as kind, id, null::int as part, bot_id, lane, type, dedupe_key, payload, attempt, reason,
     last_error as error, null as log_id, extract(epoch from finished_at)::float8 * 1000 as ended_at
   from feishu_inbox where state = 'dead'
@@ -14,7 +12,13 @@ with dead as (
   select 'reply', o.inbox_id, o.part, o.bot_id, o.lane, i.type, i.dedupe_key, o.content, o.attempt, o.reason,
     o.last_error, o.log_id, extract(epoch from coalesce(o.died_at, i.finished_at))::float8 * 1000
   from feishu_outbox o join feishu_inbox i on i.id = o.inbox_id where o.state = 'dead'
-), page as (
+)`
+
+/** $1 limit, $2 offset, $3 only what ended before, ms since the epoch, or null. What ended at the same instant stays together. */
+export const DEAD_LETTERS: Statement = {
+  name: 'feishu_dead_letters',
+  text: `
+with ${DEAD}, page as (
   select * from dead where $3::float8 is null or ended_at < $3
   order by ended_at desc offset ($2::int) rows fetch first ($1::int) rows with ties
 )

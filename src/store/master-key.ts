@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FeishuSupervisorError, errorText } from '../core/errors.ts'
 import { Secret } from '../core/secret.ts'
@@ -7,19 +7,23 @@ import { Secret } from '../core/secret.ts'
 const KEY_BYTES = 32
 
 export interface MasterKeySource {
-  /** 32 bytes in base64. Takes precedence over the file. */
+  /** 32 bytes in base64, or two such, separated by a comma, for a rotation. Takes precedence over the file. */
   readonly value?: string
   /** Made with a new key, readable by its owner only, if it does not exist. */
   readonly keyFile: string
 }
 
-/** The key that seals every secret in the database, in base64. */
-export async function loadMasterKey({ value, keyFile }: MasterKeySource): Promise<Secret> {
-  if (value !== undefined) return toSecret(value, 'FS_MASTER_KEY')
+/**
+ * The keys of the database, in base64: the first seals every secret, the others still open what they sealed before.
+ * There are others only while a rotation is not finished.
+ */
+export async function loadMasterKeys({ value, keyFile }: MasterKeySource): Promise<readonly Secret[]> {
+  if (value !== undefined) return value.split(',').map((one) => toSecret(one.trim(), 'FS_MASTER_KEY'))
   try {
     if (!(await exists(keyFile))) await createKeyFile(keyFile)
     await refuseSharedFile(keyFile)
-    return toSecret((await readFile(keyFile, 'utf8')).trim(), `the master key file ${keyFile}`)
+    const lines = (await readFile(keyFile, 'utf8')).trim().split('\n')
+    return lines.map((line) => toSecret(line.trim(), `the master key file ${keyFile}`))
   } catch (thrown) {
     if (thrown instanceof FeishuSupervisorError) throw thrown
     throw new FeishuSupervisorError(
@@ -28,6 +32,17 @@ export async function loadMasterKey({ value, keyFile }: MasterKeySource): Promis
       { cause: thrown },
     )
   }
+}
+
+/** Replaces the key file as a whole; a crash leaves the old one or the new one. */
+export async function writeKeyFile(keyFile: string, keys: readonly Secret[]): Promise<void> {
+  const draft = await writeDraft(keyFile, keys.map((key) => `${key.reveal()}\n`).join(''))
+  await rename(draft, keyFile)
+  await syncFolder(dirname(keyFile))
+}
+
+export function newMasterKey(): Secret {
+  return new Secret(randomBytes(KEY_BYTES).toString('base64'))
 }
 
 /** The bytes of a key in base64 or base64url. The message never repeats the value. */
@@ -52,19 +67,28 @@ function toSecret(value: string, source: string): Secret {
  */
 async function createKeyFile(keyFile: string): Promise<void> {
   await mkdir(dirname(keyFile), { recursive: true, mode: 0o700 })
-  const draft = `${keyFile}.${process.pid}.${randomBytes(6).toString('hex')}`
-  const file = await open(draft, 'wx', 0o600)
+  const draft = await writeDraft(keyFile, `${newMasterKey().reveal()}\n`)
   try {
-    await file.writeFile(`${randomBytes(KEY_BYTES).toString('base64')}\n`)
-    await file.sync()
     await link(draft, keyFile).catch((thrown: NodeJS.ErrnoException) => {
       if (thrown.code !== 'EEXIST') throw thrown
     })
     await syncFolder(dirname(keyFile))
   } finally {
-    await file.close()
     await unlink(draft)
   }
+}
+
+/** On disk when this resolves. */
+async function writeDraft(keyFile: string, text: string): Promise<string> {
+  const draft = `${keyFile}.${process.pid}.${randomBytes(6).toString('hex')}`
+  const file = await open(draft, 'wx', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return draft
 }
 
 /** Makes the new name survive a power loss; Windows has no such call on a folder. */

@@ -20,6 +20,8 @@ export interface OpenPgliteOptions {
   /** The folder with the numbered SQL files and drizzle-kit's meta. */
   readonly migrationsDir: string
   readonly masterKey: Secret
+  /** Keys that sealed what a rotation has not come to yet. */
+  readonly olderKeys?: readonly Secret[]
   /** Longest wait for the connection; there is one, so a statement also waits for those before it. Default 15 000. */
   readonly connectTimeoutMs?: number
   /** Longest wait for the answer to a statement. Default 30 000. */
@@ -34,7 +36,7 @@ export interface OpenPgliteOptions {
  * `DATA_DIR_UNUSABLE` when it can be no database folder.
  */
 export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
-  const secrets = new SecretBox(options.masterKey)
+  const secrets = new SecretBox(options.masterKey, ...(options.olderKeys ?? []))
   const { database, thread } = await openPgliteDatabase(options)
   const stopVacuuming = keepVacuumed(database, VACUUM_EVERY_MS)
   return createStore('pglite', database, secrets, () => {

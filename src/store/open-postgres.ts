@@ -14,6 +14,8 @@ export interface OpenPostgresOptions {
   /** The folder with the numbered SQL files and drizzle-kit's meta. */
   readonly migrationsDir: string
   readonly masterKey: Secret
+  /** Keys that sealed what a rotation has not come to yet. */
+  readonly olderKeys?: readonly Secret[]
   /** Connections at most. Default 5. */
   readonly poolSize?: number
   /** Longest wait for a connection, new or from the pool. Default 5 000. */
@@ -29,7 +31,7 @@ export interface OpenPostgresOptions {
 export async function openPostgres(options: OpenPostgresOptions): Promise<Store> {
   const { url, migrationsDir, masterKey, poolSize = 5, connectTimeoutMs = 5_000, statementTimeoutMs = 5_000 } = options
   refuseBadUrl(url)
-  const secrets = new SecretBox(masterKey)
+  const secrets = new SecretBox(masterKey, ...(options.olderKeys ?? []))
   const connection: ClientConfig = {
     connectionString: url,
     application_name: 'feishu-supervisor',

@@ -24,6 +24,11 @@ export const bots = pgTable('feishu_bots', {
   appId: text('app_id').notNull().unique(),
   /** Sealed; see secrets.ts. */
   appSecret: text('app_secret').notNull(),
+  /** Of webhook mode; sealed too. */
+  encryptKey: text('encrypt_key'),
+  verificationToken: text('verification_token'),
+  /** Who may see and change it; see api tokens. */
+  owner: text('owner').notNull().default('admin'),
   domain: text('domain').notNull(),
   enabled: boolean('enabled').notNull().default(true),
   useWebSocket: boolean('use_websocket').notNull().default(false),
@@ -139,3 +144,38 @@ export const outbox = pgTable(
     check('feishu_outbox_state', sql`state in ('pending', 'sent', 'dead')`),
   ],
 )
+
+/** Of a token only the SHA-256 of its secret is kept. */
+export const apiTokens = pgTable(
+  'feishu_api_tokens',
+  {
+    id: text('id').primaryKey(),
+    owner: text('owner').notNull(),
+    role: text('role').$type<'admin' | 'user'>().notNull(),
+    /** Separated by spaces. */
+    scopes: text('scopes').notNull(),
+    name: text('name').notNull(),
+    secretHash: text('secret_hash').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at'),
+    revokedAt: instant('revoked_at'),
+  },
+  () => [check('feishu_api_tokens_role', sql`role in ('admin', 'user')`)],
+)
+
+export const audit = pgTable('feishu_audit', {
+  id: bigserial('id', { mode: 'number' }).primaryKey(),
+  at: instant('at').notNull().defaultNow(),
+  actor: text('actor').notNull(),
+  action: text('action').notNull(),
+  subject: text('subject').notNull(),
+  /** Names of the fields that were given, separated by spaces. */
+  fields: text('fields').notNull(),
+  error: text('error'),
+})
+
+/** One row: a text sealed with the master key, so that a wrong key is noticed also where there is no bot yet. */
+export const keyCheck = pgTable('feishu_key_check', {
+  id: integer('id').primaryKey(),
+  sealed: text('sealed').notNull(),
+})

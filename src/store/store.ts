@@ -1,6 +1,9 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import type { MessageLog } from '../protocol/message-log.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, OutgoingReply } from '../protocol/message.ts'
+import type { AccessStore } from './access.ts'
+import type { KeyStore } from './keys.ts'
 
 /**
  * What the rest of the supervisor thread knows of the database. Every method rejects with
@@ -12,6 +15,9 @@ export interface Store {
   readonly bots: BotStore
   readonly inbox: InboxStore
   readonly instances: InstanceStore
+  readonly log: MessageLog
+  readonly access: AccessStore
+  readonly keys: KeyStore
   /** Rejects unless a statement goes through. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -22,15 +28,27 @@ export interface Bot {
   readonly name: string
   readonly appId: string
   readonly appSecret: Secret
+  /** Of webhook mode; null: not known. */
+  readonly encryptKey: Secret | null
+  readonly verificationToken: Secret | null
   readonly domain: string
+  /** Whose it is. */
+  readonly owner: string
   readonly enabled: boolean
   readonly useWebSocket: boolean
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
 }
 
-export type NewBot = Omit<Bot, 'id' | 'enabled'>
+export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'domain' | 'useWebSocket'> {
+  readonly encryptKey?: Secret | null
+  readonly verificationToken?: Secret | null
+  /** Default `admin`. */
+  readonly owner?: string
+}
 
-/** At least one of them; what is not given stays. */
-export type BotChange = Partial<Pick<Bot, 'name' | 'appSecret'>>
+/** What is not given stays. */
+export type BotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt'>>
 
 export interface BotStore {
   /** Rejects with `BOT_EXISTS` when the app id is taken. The secret is sealed before it is stored. */
@@ -39,6 +57,10 @@ export interface BotStore {
   list(): Promise<Bot[]>
   /** The bot as it is now; null when there is none. */
   update(id: string, change: BotChange): Promise<Bot | null>
+  /** False when there was none. Its events and dead letters stay. */
+  remove(id: string): Promise<boolean>
+  /** Writes the last known connection state of bots, for other readers of the table. */
+  recordStates(states: readonly { readonly id: string; readonly state: string }[]): Promise<void>
 }
 
 /**

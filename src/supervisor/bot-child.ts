@@ -45,6 +45,7 @@ export class BotChild {
   #child: Child
   #thread: BotThread | undefined
   #connection: ConnectionStatus
+  #connects = false
   #unschedule: () => void = () => {}
   #waiting: { readonly isMet: () => boolean; readonly resolve: () => void }[] = []
 
@@ -69,6 +70,18 @@ export class BotChild {
   start(): void {
     if (this.#child.state.name === 'running') this.#order('connect', (remote) => remote.connect())
     else this.#step({ kind: 'start' })
+  }
+
+  /** Its worker, now and after every restart, keeps a connection. One that waits for its next attempt tries at once. */
+  connect(): void {
+    this.#connects = true
+    if (this.#child.state.name === 'running') this.#order('connect', (remote) => remote.connect())
+  }
+
+  /** Its worker, now and after every restart, has no connection and only sends. */
+  async disconnect(graceMs: number): Promise<void> {
+    this.#connects = false
+    await this.drain(graceMs)
   }
 
   /** Ends the thread as a crash would. */
@@ -173,7 +186,7 @@ export class BotChild {
     switch (signal.kind) {
       case 'ready':
         this.#step({ kind: 'ready' })
-        this.#order('connect', (remote) => remote.connect())
+        if (this.#connects) this.#order('connect', (remote) => remote.connect())
         break
       case 'connection':
         this.#connection = signal.status

@@ -32,8 +32,16 @@ export class Supervisor {
     return [...this.#children.values()].map((child) => child.status)
   }
 
-  /** Adds and starts a bot; a bot that is known already keeps its worker. */
-  start(spec: BotSpec): void {
+  /** Undefined for a bot without a worker. */
+  status(botId: string): BotStatus | undefined {
+    return this.#children.get(botId)?.status
+  }
+
+  /**
+   * Adds and starts a bot; a bot that is known already keeps its worker. With `connects` the worker keeps a
+   * connection, from now on; without, it only sends.
+   */
+  start(spec: BotSpec, connects = true): void {
     const { spawned, gone, ...shared } = this.#deps
     const child =
       this.#children.get(spec.botId) ??
@@ -44,7 +52,22 @@ export class Supervisor {
         gone: (incarnation) => gone(spec.botId, incarnation),
       })
     this.#children.set(spec.botId, child)
+    if (connects) child.connect()
     child.start()
+  }
+
+  /** Closes a bot's connection and keeps its worker; resolves when no event comes in any more. */
+  async disconnect(botId: string, graceMs: number): Promise<void> {
+    await this.#children.get(botId)?.disconnect(graceMs)
+  }
+
+  /** Ends a bot's worker for good and forgets it; resolves once its thread is gone. */
+  async remove(botId: string, graceMs: number): Promise<void> {
+    const child = this.#children.get(botId)
+    if (child === undefined) return
+    await child.disconnect(graceMs)
+    await child.stop()
+    this.#children.delete(botId)
   }
 
   /** False when there is no such bot. */

@@ -7,6 +7,7 @@ import type { FeishuSupervisorOptions, SupervisorStatus } from '../../src/index.
 
 interface Orders {
   addBot(bot: { appId: string; appSecret: string; name: string; domain: string }): Promise<{ id: string }>
+  rotateKeys(): Promise<number>
   status(): Promise<SupervisorStatus>
   deadLetters(page: { limit: number; offset: number }): Promise<readonly DeadLetter[]>
   killBot(botId: string): Promise<void>

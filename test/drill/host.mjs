@@ -26,6 +26,7 @@ const databaseFaults = new BroadcastChannel(DRILL_KEY)
 
 const orders = {
   addBot: (bot) => supervisor.addBot(bot),
+  rotateKeys: () => supervisor.rotateKeys(),
   status: () => supervisor.status(),
   deadLetters: (page) => supervisor.deadLetters(page),
   killBot: (botId) => supervisor.killBot(botId),

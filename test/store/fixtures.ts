@@ -65,7 +65,7 @@ export class StoreDriver {
 
   async clear(): Promise<void> {
     await this.rows(
-      `with a as (delete from feishu_bots), b as (delete from feishu_instances), c as (delete from feishu_lanes),
+      `with k as (delete from feishu_key_check), a as (delete from feishu_bots), b as (delete from feishu_instances), c as (delete from feishu_lanes),
          d as (delete from feishu_inbox) delete from feishu_outbox`,
     )
   }

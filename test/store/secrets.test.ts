@@ -4,17 +4,17 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
-import { loadMasterKey } from '../../src/store/master-key.ts'
+import { loadMasterKeys } from '../../src/store/master-key.ts'
 import { SecretBox } from '../../src/store/secrets.ts'
 import { newMasterKey, temporaryFolder } from './fixtures.ts'
 
-const PLACE = { table: 'feishu_bots', column: 'app_secret', rowId: 'bot_1' }
+const PLACE = { table: 'feishu_bots', column: 'app_secret', rowId: 'bot_1', owner: 'ann' }
 
 describe('sealed secrets', () => {
   it('open with the same key in the same place', () => {
     const key = newMasterKey()
     const record = new SecretBox(key).seal(new Secret('secret 中'), PLACE)
-    expect(record).toMatch(/^v1(\.[\w-]+){4}$/)
+    expect(record).toMatch(/^v2(\.[\w-]+){3}$/)
     expect(new SecretBox(key).open(record, PLACE).reveal()).toBe('secret 中')
   })
 
@@ -31,15 +31,16 @@ describe('sealed secrets', () => {
       { ...PLACE, rowId: 'bot_2' },
       { ...PLACE, column: 'other' },
       { ...PLACE, table: 'other' },
+      { ...PLACE, owner: 'bob' },
     ]) {
       expect(() => box.open(record, place)).toThrow(wrong)
     }
     const parts = record.split('.')
-    for (const part of [2, 3, 4]) {
+    for (const part of [2, 3]) {
       const changed = parts.with(part, Buffer.from(randomBytes(16)).toString('base64url')).join('.')
       expect(() => box.open(changed, PLACE)).toThrow(wrong)
     }
-    for (const garbage of ['', 'v1', 'v2.a.b.c.d', parts.slice(0, 4).join('.')]) {
+    for (const garbage of ['', 'v2', 'v1.a.b.c.d', parts.slice(0, 3).join('.'), `${record}.x`]) {
       expect(() => box.open(garbage, PLACE)).toThrow(wrong)
     }
     expect(() => new SecretBox(newMasterKey()).open(record, PLACE)).toThrow(/sealed with another master key/)
@@ -64,8 +65,8 @@ describe('the master key', () => {
   it('is taken from its value, in base64 or base64url', async () => {
     const bytes = Buffer.alloc(32, 0xfb)
     for (const encoding of ['base64', 'base64url'] as const) {
-      const key = await loadMasterKey({ value: bytes.toString(encoding), keyFile })
-      expect(key.reveal()).toBe(bytes.toString('base64'))
+      const [key] = await loadMasterKeys({ value: bytes.toString(encoding), keyFile })
+      expect(key?.reveal()).toBe(bytes.toString('base64'))
     }
     await expect(stat(keyFile)).rejects.toMatchObject({ code: 'ENOENT' })
   })
@@ -73,7 +74,7 @@ describe('the master key', () => {
   it.each(['', 'short', randomBytes(31).toString('base64'), randomBytes(33).toString('base64'), `${'A'.repeat(42)}!=`])(
     'is refused when it is not 32 bytes: %j',
     async (value) => {
-      const refusal: Error = await loadMasterKey({ value, keyFile }).then(
+      const refusal: Error = await loadMasterKeys({ value, keyFile }).then(
         () => new Error('accepted'),
         (thrown: Error) => thrown,
       )
@@ -83,32 +84,32 @@ describe('the master key', () => {
   )
 
   it('is made once, for its owner only, by however many start at once', async () => {
-    const keys = await Promise.all(Array.from({ length: 8 }, () => loadMasterKey({ keyFile })))
-    expect(new Set(keys.map((key) => key.reveal())).size).toBe(1)
+    const keys = await Promise.all(Array.from({ length: 8 }, () => loadMasterKeys({ keyFile })))
+    expect(new Set(keys.flat().map((key) => key.reveal())).size).toBe(1)
     expect((await stat(keyFile)).mode & 0o777).toBe(0o600)
     expect((await stat(join(folder.path, 'data'))).mode & 0o777).toBe(0o700)
     expect(await readdir(join(folder.path, 'data'))).toEqual(['master.key'])
-    expect((await loadMasterKey({ keyFile })).reveal()).toBe((await readFile(keyFile, 'utf8')).trim())
+    expect((await loadMasterKeys({ keyFile }))[0]?.reveal()).toBe((await readFile(keyFile, 'utf8')).trim())
   })
 
   it('is refused when others can read its file', async () => {
-    await loadMasterKey({ keyFile })
+    await loadMasterKeys({ keyFile })
     await chmod(keyFile, 0o640)
-    await expect(loadMasterKey({ keyFile })).rejects.toMatchObject({
+    await expect(loadMasterKeys({ keyFile })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringMatching(/mode 640.*chmod 600/),
     })
   })
 
   it('is refused when its file is damaged', async () => {
-    await loadMasterKey({ keyFile })
+    await loadMasterKeys({ keyFile })
     await writeFile(keyFile, 'half a ke')
-    await expect(loadMasterKey({ keyFile })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect(loadMasterKeys({ keyFile })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
   })
 
   it('names the file when it cannot be made', async () => {
     await writeFile(join(folder.path, 'data'), 'a file')
-    await expect(loadMasterKey({ keyFile })).rejects.toMatchObject({
+    await expect(loadMasterKeys({ keyFile })).rejects.toMatchObject({
       code: 'DATA_DIR_UNUSABLE',
       message: expect.stringContaining(keyFile),
     })

@@ -591,6 +591,42 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(JSON.stringify(await db.rows('select * from feishu_bots'))).not.toContain('hush')
       })
 
+      it('changes what is given, and takes keys away with null', async () => {
+        const keys = { encryptKey: new Secret('key-canary'), verificationToken: new Secret('token-canary') }
+        const { id } = await db.store.bots.add({ ...bot, ...keys, owner: 'ann' })
+        const changed = await db.store.bots.update(id, { useWebSocket: false, appSecret: new Secret('new-canary') })
+        expect(changed).toMatchObject({ name: 'Echo', owner: 'ann', useWebSocket: false, enabled: true })
+        const [listed] = await db.store.bots.list()
+        expect(listed).toEqual(changed)
+        expect(listed?.appSecret.reveal()).toBe('new-canary')
+        expect(listed?.encryptKey?.reveal()).toBe('key-canary')
+        expect(JSON.stringify(await db.rows('select * from feishu_bots'))).not.toContain('canary')
+        expect(await db.store.bots.update(id, { encryptKey: null, enabled: false })).toMatchObject({
+          encryptKey: null,
+          enabled: false,
+        })
+        expect(await db.store.bots.update('bot_none', { name: 'x' })).toBeNull()
+      })
+
+      it('removes one, and its events stay', async () => {
+        const { id } = await db.store.bots.add(bot)
+        await db.accept({ botId: id })
+        expect(await db.store.bots.remove(id)).toBe(true)
+        expect(await db.store.bots.remove(id)).toBe(false)
+        expect(await db.store.bots.list()).toEqual([])
+        expect(await db.store.log.list({ botIds: [id], limit: 10, offset: 0 })).toMatchObject({ total: 1 })
+      })
+
+      it('keeps the last known state of connections in the table', async () => {
+        const { id } = await db.store.bots.add(bot)
+        const states = () => db.rows('select ws_connection_state from feishu_bots')
+        await db.store.bots.recordStates([
+          { id, state: 'connected' },
+          { id: 'bot_gone', state: 'error' },
+        ])
+        expect(await states()).toEqual([{ ws_connection_state: 'connected' }])
+      })
+
       it('refuses a second bot of one app', async () => {
         await db.store.bots.add(bot)
         await expect(db.store.bots.add(bot)).rejects.toMatchObject({ code: 'BOT_EXISTS' })

@@ -27,6 +27,9 @@ export const FAST = {
   messages: { backoff: { firstMs: 50, maxMs: 200 }, replyBackoff: { firstMs: 50, maxMs: 200 }, leaseMs: 1_000 },
 } as const satisfies FeishuSupervisorOptions
 
+/** The admin's token of every supervisor here. */
+export const API_TOKEN = 'fake-admin-token-fake-admin-token-fake'
+
 export const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 /** Undoes in reverse order what a test set up, whatever happened to the test. */
@@ -54,7 +57,7 @@ export class Cleanups {
   }
 
   supervisor(options: FeishuSupervisorOptions): FeishuSupervisor {
-    const supervisor = createFeishuSupervisor({ ...FAST, ...options })
+    const supervisor = createFeishuSupervisor({ apiToken: API_TOKEN, ...FAST, ...options })
     this.add(() => supervisor.stop(1_000))
     return supervisor
   }
@@ -141,6 +144,8 @@ export async function addConnected(
 }
 
 export async function getJson(supervisor: FeishuSupervisor, path: string): Promise<{ status: number; body: unknown }> {
-  const response = await supervisor.fetch(new Request(`http://localhost${path}`))
+  const response = await supervisor.fetch(
+    new Request(`http://localhost${path}`, { headers: { authorization: `Bearer ${API_TOKEN}` } }),
+  )
   return { status: response.status, body: await response.json() }
 }

@@ -27,17 +27,23 @@ describe('the environment', () => {
       host: '127.0.0.1',
       port: 3400,
       isPortGiven: false,
-      options: {},
+      options: { allowedHosts: ['127.0.0.1', 'localhost', '[::1]'] },
     })
   })
 
   it('sets what is given', () => {
     const env = { FS_HOST: '0.0.0.0', FS_PORT: '0', FS_API_TOKEN: TOKEN, FS_DATA_DIR: '/d', FS_MAX_CONNECTIONS: '3' }
-    expect(readEnvironment(env)).toEqual({
+    const more = { FS_ALLOWED_DOMAINS: 'https://a.example, https://b.example' }
+    expect(readEnvironment({ ...env, ...more })).toEqual({
       host: '0.0.0.0',
       port: 0,
       isPortGiven: true,
-      options: { apiToken: TOKEN, dataDir: '/d', maxConnections: 3 },
+      options: {
+        apiToken: TOKEN,
+        dataDir: '/d',
+        maxConnections: 3,
+        allowedDomains: ['https://a.example', 'https://b.example'],
+      },
     })
   })
 
@@ -99,6 +105,13 @@ describe('the environment', () => {
     },
   )
 
+  it('knows the names it is asked by: of this machine, or what the operator says', () => {
+    const of = (env: Record<string, string>) => readEnvironment(env).options.allowedHosts
+    expect(of({ FS_HOST: '127.9.9.9', FS_ALLOWED_HOSTS: 'bots.example' })).toContain('bots.example')
+    expect(of({ FS_HOST: '0.0.0.0', FS_API_TOKEN: TOKEN })).toBeUndefined()
+    expect(of({ FS_HOST: '0.0.0.0', FS_API_TOKEN: TOKEN, FS_ALLOWED_HOSTS: 'a, b' })).toEqual(['a', 'b'])
+  })
+
   it.each(['127.0.0.1', '127.9.9.9', '::1', 'localhost'])('asks for none on %s', (host) => {
     expect(readEnvironment({ FS_HOST: host }).host).toBe(host)
   })
@@ -137,6 +150,7 @@ describe('the options', () => {
     ['maxConnections', { maxConnections: 0 }],
     ['shutdownGraceMs', { shutdownGraceMs: -1 }],
     ['apiToken', { apiToken: 'short' }],
+    ['allowedDomains.0', { allowedDomains: ['feishu.cn'] }],
     ['supervision.limit.intensity', { supervision: { limit: { intensity: 1.5 } } }],
     ['supervision.backoff.jitter', { supervision: { backoff: { jitter: 2 } } }],
     ['connection.acceptTimeoutMs', { connection: { acceptTimeoutMs: 3_000 } }],
@@ -187,7 +201,9 @@ describe('a new bot', () => {
     ['domain', { domain: 'open.feishu.cn' }],
     ['domain', { domain: 'ftp://open.feishu.cn' }],
     ['useWebSocket', { useWebSocket: 'yes' }],
-    ['encryptKey', { encryptKey: 'x' }],
+    ['encryptKey', { encryptKey: '' }],
+    ['owner', { owner: 'two words' }],
+    ['encryptionKey', { encryptionKey: 'x' }],
   ])('with a bad %s is refused by name: %j', (field, more) => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))
     expect(text).toContain(field)

@@ -7,7 +7,9 @@ import { FakeClock, settle } from '../messages/fake-clock.ts'
 
 function bot(id: string, more: Partial<Bot> = {}): Bot {
   const secret = new Secret('none')
-  return { id, name: id, appId: id, appSecret: secret, domain: 'd', enabled: true, useWebSocket: true, ...more }
+  const keys = { appSecret: secret, encryptKey: null, verificationToken: null }
+  const modes = { enabled: true, useWebSocket: true }
+  return { id, name: id, appId: id, ...keys, domain: 'd', owner: 'admin', ...modes, createdAt: 0, ...more }
 }
 
 function status(botId: string, state: BotStatus['child']['state'], connectedAt?: number): BotStatus {

@@ -4,9 +4,9 @@ import { crashPoint, crashPointAfterTurn, isPlanted } from '../../src/core/crash
 import { type ErrorRecord, errorText, FeishuSupervisorError, fromErrorRecord } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { Pending } from '../../src/core/pending.ts'
+import { toFeishuEvent } from '../../src/protocol/feishu-event.ts'
 import { CARD_ACTION_TYPE, type CardResponse } from '../../src/protocol/inbound-event.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
-import { toFeishuEvent } from './feishu-event.ts'
 import { sdkLogger } from './sdk-logger.ts'
 
 export interface InletOptions {

@@ -1,22 +1,25 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { errorText, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
+import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
-import { Secret } from '../../src/core/secret.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
-import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
-import type { BotInput, BotRecord, HostControl, Result, SupervisorBoot } from '../../src/protocol/host.ts'
+import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
-import type { Bot } from '../../src/store/store.ts'
 import { AlertWatch } from './alert-watch.ts'
+import { createAudited } from './audited.ts'
+import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
-import { Fleet } from './fleet.ts'
 import { lateInbox } from './late-inbox.ts'
 import { logIncident } from './log-incident.ts'
-import { openStore } from './open-store.ts'
+import { keySource, openStore } from './open-store.ts'
+import { accessOrders, botOrders } from './orders.ts'
+import { result } from './result.ts'
+import { rotateKeys } from './rotate-keys.ts'
+import { StateRecorder } from './state-recorder.ts'
 import { StoreKeeper } from './store-keeper.ts'
+import { WebhookDesk } from './webhook-desk.ts'
 
 export interface ComposeDependencies {
   readonly boot: Omit<SupervisorBoot, 'controlPort'>
@@ -63,11 +66,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       links.delete(botId)
       link.lost()
     },
-    changed: (event) => {
-      emit({ kind: 'bot', event })
-      alerts.see(event, clock.now())
-      fleet.changed(event)
-    },
+    changed: (status) => bots.statusChanged(status),
     log: (event) => emit({ kind: 'log', event }),
   })
 
@@ -76,23 +75,26 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     logIncident(log, named)
   })
 
-  const fleet = new Fleet({
+  const bots = new BotDesk({
+    supervisor,
+    store: () => openedStore().bots,
+    connection: options.connection,
     maxConnections: options.maxConnections,
-    rotateEveryMs: options.connection.rotateEveryMs,
+    startsBots: boot.startsBots,
     clock,
     random,
-    start: ({ id, name, appId, appSecret, domain }) =>
-      supervisor.start({
-        botId: id,
-        name,
-        appId,
-        appSecret: appSecret.reveal(),
-        domain,
-        connection: options.connection,
-      }),
-    rotate: (botId, mayOverlap) => supervisor.rotate(botId, mayOverlap, rotationDeadlineMs(options.connection)),
-    rests: (event) => emit({ kind: 'bot', event }),
+    changed: (event) => {
+      alerts.see(event, clock.now())
+      states.record(event)
+      emit({ kind: 'bot', event })
+    },
   })
+  const states = new StateRecorder({
+    store: () => openedStore().bots,
+    fastAttempts: options.connection.fastAttempts,
+  })
+
+  const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
     inbox: lateInbox(() => keeper.store, log),
@@ -114,14 +116,24 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
+  const webhooks = new WebhookDesk({
+    botOfApp: (appId) => bots.botOfApp(appId),
+    accept: (botId, event) => messages.accept(botId, event),
+    acceptTimeoutMs: options.connection.acceptTimeoutMs,
+    maxPayloadBytes: options.connection.maxPayloadBytes,
+    clock,
+    log,
+  })
+
   const keeper = new StoreKeeper({
     open: () => openStore(options, paths),
-    opened: async (store) => {
+    opened: async () => {
       if (!boot.startsBots) return
-      for (const bot of await store.bots.list()) fleet.start(bot)
+      await bots.open()
       messages.wake()
     },
     changed: (ready, error) => {
+      if (ready) states.retry()
       emit({ kind: 'store', event: { ready, ...(error === undefined ? {} : { error }) } })
       // What is not retryable ends the start and is reported there.
       if (error === undefined || error.retryable) alerts.seeStore(error, clock.now())
@@ -153,47 +165,36 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     async report() {
       inboxFigures = await figures()
       return {
-        bots: [...supervisor.statuses, ...fleet.resting],
+        bots: bots.reports,
         pool: messages.stats(),
         inbox: inboxFigures,
         store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
       }
     },
 
-    async addBot(input: BotInput) {
-      return await result(async () => {
-        const bot = await openedStore().bots.add({ ...input, appSecret: new Secret(input.appSecret) })
-        if (boot.startsBots) fleet.start(bot)
-        return record(bot)
-      })
-    },
-
-    async updateBot(botId, { name, appSecret }) {
-      return await result(async () => {
-        const bot = await openedStore().bots.update(botId, {
-          ...(name === undefined ? {} : { name }),
-          ...(appSecret === undefined ? {} : { appSecret: new Secret(appSecret) }),
-        })
-        if (bot === null) return null
-        supervisor.reconfigure(botId, { name: bot.name, appSecret: bot.appSecret.reveal() })
-        return record(bot)
-      })
-    },
+    takeWebhook: (appId, request) => webhooks.take(appId, request),
+    ...botOrders(bots, audited),
+    rotateKeys: (by) =>
+      result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
+    ...accessOrders(() => openedStore().access, audited),
 
     async deadLetters(page) {
       return await result(() => openedStore().inbox.deadLetters(page))
     },
 
-    async resubmit(letter) {
-      return await result(async () => {
-        const isBack = await openedStore().inbox.resubmit(letter)
-        if (isBack) messages.wake()
-        return isBack
-      })
-    },
+    listMessages: (query) => result(() => openedStore().log.list(query)),
+    getMessage: (eventId) => result(() => openedStore().log.get(eventId)),
+    pageOfDeadLetters: (query) => result(() => openedStore().log.deadLetters(query)),
 
-    async listBots() {
-      return await result(async () => (await openedStore().bots.list()).map(record))
+    async resubmit(letter, by) {
+      const deed = { by, action: 'dead_letter.resubmit', subject: String(letter.eventId) }
+      return await result(() =>
+        audited(deed, async () => {
+          const isBack = await openedStore().inbox.resubmit(letter)
+          if (isBack) messages.wake()
+          return isBack
+        }),
+      )
     },
 
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
@@ -202,10 +203,11 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
-    fleet.close()
+    bots.close()
     await supervisor.drain(graceMs)
     await messages.stop(Math.max(0, stopAt - clock.now()))
     await supervisor.stop()
+    await states.flush()
     await keeper.close()
   }
 
@@ -225,22 +227,5 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
         .then(resolve, () => resolve(inboxFigures))
         .finally(cancel)
     })
-  }
-}
-
-/** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
-function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ConnectionOptions): number {
-  return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
-}
-
-function record({ appSecret: _appSecret, ...shown }: Bot): BotRecord {
-  return shown
-}
-
-async function result<T>(run: () => Promise<T>): Promise<Result<T>> {
-  try {
-    return { ok: true, value: await run() }
-  } catch (thrown) {
-    return { ok: false, error: toErrorRecord(thrown) }
   }
 }

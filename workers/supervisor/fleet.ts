@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts'
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { BotStatus } from '../../src/protocol/status.ts'
 import type { Bot } from '../../src/store/store.ts'
 
@@ -48,6 +49,28 @@ export class Fleet {
     return [...this.#resting.values()]
   }
 
+  /** Whether a bot has a place. */
+  has(botId: string): boolean {
+    return this.#places.has(botId)
+  }
+
+  /** Takes a place for a bot at once, so that nobody else can; false if it has one. Throws `CONNECTION_LIMIT`. */
+  take(botId: string): boolean {
+    if (this.#places.has(botId)) return false
+    if (this.#freeCount <= 0) throw new FeishuSupervisorError('CONNECTION_LIMIT', this.#full)
+    this.#places.add(botId)
+    return true
+  }
+
+  /** A bot that wants no connection any more leaves its place to the next. */
+  leave(botId: string): void {
+    this.#waiting.delete(botId)
+    this.#resting.delete(botId)
+    this.#rotations.get(botId)?.cancel()
+    this.#rotations.delete(botId)
+    if (this.#places.delete(botId)) this.#startNext()
+  }
+
   /** A bot that has a place keeps it. */
   start(bot: Bot): void {
     const whyNot = this.#whyNot(bot)
@@ -77,12 +100,15 @@ export class Fleet {
   }
 
   #whyNot(bot: Bot): string | undefined {
-    const { maxConnections } = this.#deps
     if (!bot.enabled) return 'the bot is disabled'
     if (!bot.useWebSocket) return 'the bot is in webhook mode'
     if (this.#places.has(bot.id) || this.#freeCount > 0) return undefined
     this.#waiting.set(bot.id, bot)
-    return `all ${maxConnections} connections of this instance are taken: it starts when one becomes free, or raise maxConnections (FS_MAX_CONNECTIONS)`
+    return this.#full
+  }
+
+  get #full(): string {
+    return `all ${this.#deps.maxConnections} connections of this instance are taken: it starts when one becomes free, or raise maxConnections (FS_MAX_CONNECTIONS)`
   }
 
   #rest(bot: Bot, nextStep: string): void {

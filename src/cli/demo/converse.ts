@@ -3,14 +3,17 @@ import type { Stage } from './open-stage.ts'
 
 /** The demo for a person: says how to write to a bot and shows everything that flows. Returns the function that ends it. */
 export function converse(stage: Stage): () => void {
-  const { simulator, server, bots, supervisor } = stage
+  const { simulator, server, bots, supervisor, apiToken } = stage
   const [bot] = bots
   say('')
   say('Two supervised bots are connected to a local Feishu. Nothing leaves this machine.')
   say('')
   say(`  Feishu (simulated)   ${simulator.url}`)
-  say(`  supervisor status    ${server.url}/api/feishu/supervisor`)
-  say(`  connections          ${server.url}/api/feishu/ws/status`)
+  say(`  HTTP API             ${server.url}/api/feishu`)
+  say('')
+  say('Ask the supervisor:')
+  const bearer = `-H 'authorization: Bearer ${apiToken}'`
+  for (const path of ['supervisor', 'ws/status', 'bots']) say(`  curl ${bearer} ${server.url}/api/feishu/${path}`)
   say('')
   say('Write to a bot (any chat id will do):')
   for (const { name, appId, chatIds } of bots) {

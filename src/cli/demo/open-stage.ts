@@ -19,6 +19,8 @@ export interface Stage {
   readonly supervisor: FeishuSupervisor
   readonly server: HttpServer
   readonly bots: readonly StageBot[]
+  /** Of the HTTP API. */
+  readonly apiToken: string
   /** Leaves no process, port, lock or folder behind. */
   close(): Promise<void>
 }
@@ -49,6 +51,7 @@ export async function openStage({ host, port, isPortGiven, options }: CliConfig)
     cleanups.push(() => server.close())
     cleanups.push(() => supervisor.stop())
     await supervisor.start()
+    const { token: apiToken } = await supervisor.createToken({ owner: 'admin', role: 'admin', expiresInDays: 1 })
 
     const bots: StageBot[] = []
     const connected = allConnected(supervisor, CAST.length)
@@ -58,7 +61,7 @@ export async function openStage({ host, port, isPortGiven, options }: CliConfig)
       bots.push({ botId: id, name, appId, chatIds })
     }
     await connected
-    return { simulator, supervisor, server, bots, close }
+    return { simulator, supervisor, server, bots, apiToken, close }
   } catch (thrown) {
     await close()
     throw thrown

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { CARD_ACTION_TYPE } from '../../src/protocol/inbound-event.ts'
-import type { FeishuEvent } from '../../src/protocol/message.ts'
+import { CARD_ACTION_TYPE } from './inbound-event.ts'
+import type { FeishuEvent } from './message.ts'
 
 /** Some events give microseconds (card.action.trigger), most milliseconds; above this it must be microseconds. */
 const MICROSECONDS_FROM = 1e14
@@ -14,7 +14,7 @@ const OVERSIZE_KEPT_BYTES = 4_096
  * hash of its text: nothing that Feishu sent is dropped here.
  */
 export function toFeishuEvent(envelope: unknown, receivedAt: number, maxPayloadBytes = Infinity): FeishuEvent {
-  const payload = JSON.stringify(envelope) ?? 'null'
+  const payload = JSON.stringify(withoutToken(envelope)) ?? 'null'
   const payloadBytes = Buffer.byteLength(payload)
   const isOversize = payloadBytes > maxPayloadBytes
   const header = field(envelope, 'header')
@@ -41,6 +41,16 @@ export function toFeishuEvent(envelope: unknown, receivedAt: number, maxPayloadB
     payload: isOversize ? beginningOf(payload) : payload,
     ...(isOversize ? { oversizeBytes: payloadBytes } : {}),
   }
+}
+
+/** The Verification Token, which proves that a webhook is Feishu's, is a secret of the app and of no use behind this point. */
+function withoutToken(envelope: unknown): unknown {
+  if (typeof envelope !== 'object' || envelope === null || Array.isArray(envelope)) return envelope
+  const { token: _v1, ...rest } = envelope as Record<string, unknown>
+  const header = field(envelope, 'header')
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) return rest
+  const { token: _v2, ...kept } = header as Record<string, unknown>
+  return { ...rest, header: kept }
 }
 
 /** Whole characters only: encodeInto stops before one that does not fit. */

@@ -1,0 +1,10 @@
+import type { CliConfig } from './environment.ts'
+import { withStore } from './with-store.ts'
+
+/** `keys rotate`. */
+export async function rotateKeys({ options }: CliConfig): Promise<void> {
+  await withStore(options, async (supervisor) => {
+    const count = await supervisor.rotateKeys('command line')
+    process.stdout.write(`${JSON.stringify({ rotated: true, bots: count })}\n`)
+  })
+}

@@ -1,0 +1,33 @@
+import { z } from '@hono/zod-openapi'
+
+const secret = z.string().min(1, 'must not be empty').max(256)
+
+/** The fields of a bot as users give them, in the API and on the handle. */
+export const botFields = {
+  /** The app id from the developer console: `cli_` and 16 hexadecimal digits (the SDK accepts no other, silently). */
+  appId: z
+    .string()
+    .regex(
+      /^cli_[0-9a-fA-F]{16}$/,
+      'expected cli_ followed by 16 hexadecimal digits, as the developer console shows it',
+    ),
+  /** The app secret; sealed before it is stored. */
+  appSecret: secret,
+  /** The Encrypt Key of the app's event subscription; webhook mode needs it and the next. Sealed too. */
+  encryptKey: secret.nullish(),
+  /** The Verification Token beside it. */
+  verificationToken: secret.nullish(),
+  /** How the bot is called in status and logs. Default: the app id. */
+  name: z.string().min(1).max(100).optional(),
+  /** Origin of the platform: Feishu, `https://open.larksuite.com` for Lark, or a simulator. Default `https://open.feishu.cn`. */
+  domain: z
+    .url({ protocol: /^https?$/, error: 'expected an origin such as https://open.feishu.cn' })
+    // The SDK appends its paths to the domain as it stands: a trailing slash would double.
+    .transform((url) => new URL(url).origin)
+    .default('https://open.feishu.cn'),
+  /** Whose bot it is: the user of the API tokens that may see and change it. Default `admin`. */
+  owner: z
+    .string()
+    .regex(/^[\w.@-]{1,64}$/, 'expected 1 to 64 letters, digits or any of . _ @ -')
+    .optional(),
+}

@@ -1,0 +1,60 @@
+export const SCOPES = ['read', 'write'] as const
+
+export type Scope = (typeof SCOPES)[number]
+
+/** Whoever asks, once that is proven. */
+export interface Principal {
+  /** Names the credential in the audit log. */
+  readonly id: string
+  /** The user; bots belong to users. */
+  readonly owner: string
+  /** An admin sees the bots of all users. */
+  readonly role: 'admin' | 'user'
+  readonly scopes: readonly Scope[]
+}
+
+/** A host's own check instead of API tokens: who asks, or null for a stranger. */
+export type Authorize = (request: Request) => Principal | null | Promise<Principal | null>
+
+export interface NewApiToken {
+  readonly owner: string
+  readonly role: 'admin' | 'user'
+  readonly scopes: readonly Scope[]
+  /** What it is for. */
+  readonly name: string
+  /** Milliseconds; null: it does not expire. */
+  readonly expiresInMs: number | null
+}
+
+/** An API token as it may be shown. Instants are milliseconds since the epoch. */
+export interface ApiTokenRecord extends Omit<NewApiToken, 'expiresInMs'> {
+  readonly id: string
+  readonly createdAt: number
+  readonly expiresAt?: number
+  readonly revokedAt?: number
+}
+
+/** What an administrator did, or tried to. */
+export interface AuditEntry {
+  readonly id: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** The user and the credential. */
+  readonly actor: string
+  /** For example `bot.change`. */
+  readonly action: string
+  /** The bot, token or event it was about. */
+  readonly subject: string
+  /** Names of fields that were given, never their values. */
+  readonly fields: readonly string[]
+  /** Why it failed, if it did: an error code. */
+  readonly error?: string
+}
+
+/** `fs_<id>_<secret>`: the id finds the row, the secret proves the right. */
+const TOKEN = /^fs_([0-9a-f]{12})_([\w-]{43})$/
+
+export function parseApiToken(text: string): { readonly id: string; readonly secret: string } | undefined {
+  const [, id, secret] = TOKEN.exec(text) ?? []
+  return id === undefined || secret === undefined ? undefined : { id, secret }
+}

@@ -1,0 +1,36 @@
+import { errorText, toErrorRecord } from '../../src/core/errors.ts'
+import type { Logger } from '../../src/core/logger.ts'
+import type { AccessStore } from '../../src/store/access.ts'
+
+export interface Deed {
+  /** The user and the credential. */
+  readonly by: string
+  readonly action: string
+  /** Of what was made, only the result knows it. */
+  readonly subject?: string
+  readonly fields?: readonly string[]
+}
+
+/** Runs what an administrator ordered and writes down that it was, and how it ended. */
+export type Audited = <T>(deed: Deed, run: () => Promise<T>, subjectOf?: (result: T) => string) => Promise<T>
+
+/** The record comes after the deed, so a deed whose record cannot be written is told to the log. */
+export function createAudited(access: () => Pick<AccessStore, 'audit'>, log: Logger): Audited {
+  const write = async ({ by, action, subject = '', fields = [] }: Deed, error?: string): Promise<void> => {
+    try {
+      await access().audit({ actor: by, action, subject, fields, ...(error === undefined ? {} : { error }) })
+    } catch (thrown) {
+      log.error(`not in the audit log: ${action} ${subject} by ${by}: ${errorText(thrown)}`)
+    }
+  }
+  return async (deed, run, subjectOf) => {
+    try {
+      const result = await run()
+      await write(subjectOf === undefined ? deed : { ...deed, subject: subjectOf(result) })
+      return result
+    } catch (thrown) {
+      await write(deed, toErrorRecord(thrown).code)
+      throw thrown
+    }
+  }
+}

@@ -1,0 +1,229 @@
+import type { Clock } from '../../src/core/clock.ts'
+import { Secret } from '../../src/core/secret.ts'
+import type { ConnectionOptions } from '../../src/protocol/boot.ts'
+import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
+import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.ts'
+import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
+import type { BotSpec } from '../../src/supervisor/bot-child.ts'
+import type { Supervisor } from '../../src/supervisor/supervisor.ts'
+import { Fleet } from './fleet.ts'
+import { Turns } from './turns.ts'
+
+export interface BotDeskDependencies {
+  readonly supervisor: Supervisor
+  /** Throws `STORE_UNAVAILABLE` while there is none. */
+  store(): BotStore
+  readonly connection: ConnectionOptions
+  readonly maxConnections: number
+  readonly clock: Clock
+  readonly random: () => number
+  /** False for administration: bots are stored, nothing is started. */
+  readonly startsBots: boolean
+  /** What was ordered of a bot, or what became of it, has changed. */
+  changed(report: BotReport): void
+}
+
+/**
+ * The bots of this instance: what is stored of them, which of them has a worker (every enabled one, because
+ * replies need it in webhook mode too) and which a connection (those that have a place in the fleet).
+ * Orders about one bot are carried out one after the other.
+ */
+export class BotDesk {
+  readonly #deps: BotDeskDependencies
+  readonly #bots = new Map<string, Bot>()
+  readonly #fleet: Fleet
+  /** What is shown of bots without a worker. */
+  readonly #resting = new Map<string, BotStatus>()
+  readonly #turns = new Turns()
+
+  constructor(deps: BotDeskDependencies) {
+    this.#deps = deps
+    const { maxConnections, connection, supervisor, clock, random } = deps
+    this.#fleet = new Fleet({
+      maxConnections,
+      rotateEveryMs: connection.rotateEveryMs,
+      clock,
+      random,
+      start: (bot) => {
+        this.#resting.delete(bot.id)
+        supervisor.start(this.#specOf(bot), true)
+        this.#tell(bot)
+      },
+      rotate: (botId, mayOverlap) => supervisor.rotate(botId, mayOverlap, rotationDeadlineMs(connection)),
+      rests: (status) => this.#resting.set(status.botId, status),
+    })
+  }
+
+  get reports(): BotReport[] {
+    return [...this.#bots.values()].map((bot) => this.#report(bot, this.#statusOf(bot)))
+  }
+
+  /** Undefined for an app of no bot. */
+  botOfApp(appId: string): Bot | undefined {
+    return [...this.#bots.values()].find((bot) => bot.appId === appId)
+  }
+
+  /** Starts what is stored. */
+  async open(): Promise<void> {
+    for (const bot of await this.#deps.store().list()) this.#start(bot)
+  }
+
+  async list(): Promise<BotRecord[]> {
+    return (await this.#deps.store().list()).map(record)
+  }
+
+  async add({ appSecret, encryptKey, verificationToken, owner, ...input }: BotInput): Promise<BotRecord> {
+    const bot = await this.#deps.store().add({
+      ...input,
+      appSecret: new Secret(appSecret),
+      encryptKey: secretOrNull(encryptKey),
+      verificationToken: secretOrNull(verificationToken),
+      ...(owner === undefined ? {} : { owner }),
+    })
+    if (this.#deps.startsBots) this.#start(bot)
+    return record(bot)
+  }
+
+  /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
+  async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
+    const change = toChange(input)
+    return await this.#turns.take(id, async () => {
+      const old = this.#bots.get(id)
+      const reserved = old !== undefined && this.#reserve(old, change)
+      try {
+        const bot = await this.#deps.store().update(id, change)
+        if (bot === null) return null
+        if (old !== undefined) await this.#apply(old, bot)
+        return record(bot)
+      } catch (thrown) {
+        if (reserved) this.#fleet.leave(id)
+        throw thrown
+      }
+    })
+  }
+
+  async remove(id: string): Promise<boolean> {
+    return await this.#turns.take(id, async () => {
+      if (!(await this.#deps.store().remove(id))) return false
+      await this.#deps.supervisor.remove(id, this.#deps.connection.acceptTimeoutMs)
+      this.#fleet.leave(id)
+      this.#bots.delete(id)
+      this.#resting.delete(id)
+      return true
+    })
+  }
+
+  /** A worker or its connection changed. */
+  statusChanged(status: BotStatus): void {
+    const bot = this.#bots.get(status.botId)
+    if (bot === undefined) return
+    // A worker that only sends needs no place.
+    if (wantsConnection(bot)) this.#fleet.changed(status)
+    this.#deps.changed(this.#report(bot, status))
+  }
+
+  /** Nobody is started or rotated any more. */
+  close(): void {
+    this.#fleet.close()
+  }
+
+  /** Takes the place that a change needs, at once, so that parallel orders cannot take it too. */
+  #reserve(old: Bot, change: BotChange): boolean {
+    const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
+    return isAsked && wantsConnection({ ...old, ...change }) && this.#fleet.take(old.id)
+  }
+
+  async #apply(old: Bot, bot: Bot): Promise<void> {
+    const { supervisor, connection } = this.#deps
+    this.#bots.set(bot.id, bot)
+    // Where a worker connects to stays with it: another platform needs another worker.
+    if (!bot.enabled || old.domain !== bot.domain) await supervisor.remove(bot.id, connection.acceptTimeoutMs)
+    else if (!wantsConnection(bot)) await supervisor.disconnect(bot.id, connection.acceptTimeoutMs)
+    if (!wantsConnection(bot)) this.#fleet.leave(bot.id)
+    const hasNewSecret = old.appSecret.reveal() !== bot.appSecret.reveal()
+    if (hasNewSecret || old.name !== bot.name) {
+      supervisor.reconfigure(bot.id, { name: bot.name, appSecret: bot.appSecret.reveal() })
+    }
+    this.#start(bot)
+  }
+
+  /** Idempotent: brings the bot's worker and connection to what is wanted of them. */
+  #start(bot: Bot): void {
+    this.#bots.set(bot.id, bot)
+    if (!bot.enabled) this.#resting.set(bot.id, restingStatus(bot, this.#deps.clock.now()))
+    else if (wantsConnection(bot)) this.#fleet.start(bot)
+    else {
+      this.#resting.delete(bot.id)
+      this.#deps.supervisor.start(this.#specOf(bot), false)
+    }
+    this.#tell(bot)
+  }
+
+  #specOf({ id: botId, name, appId, appSecret, domain }: Bot): BotSpec {
+    return { botId, name, appId, appSecret: appSecret.reveal(), domain, connection: this.#deps.connection }
+  }
+
+  #tell(bot: Bot): void {
+    this.#deps.changed(this.#report(bot, this.#statusOf(bot)))
+  }
+
+  #statusOf(bot: Bot): BotStatus {
+    return (
+      this.#deps.supervisor.status(bot.id) ?? this.#resting.get(bot.id) ?? restingStatus(bot, this.#deps.clock.now())
+    )
+  }
+
+  #report(bot: Bot, status: BotStatus): BotReport {
+    const connects = wantsConnection(bot) && this.#fleet.has(bot.id)
+    const obstacle = this.#obstacle(bot)
+    return { ...status, name: bot.name, bot: record(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
+  }
+
+  #obstacle(bot: Bot): string | undefined {
+    if (!bot.enabled) return 'the bot is disabled'
+    if (bot.useWebSocket) return this.#resting.get(bot.id)?.child.nextStep
+    return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
+  }
+}
+
+/** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
+function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ConnectionOptions): number {
+  return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
+}
+
+/** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
+export function hasWebhookKeys(bot: Bot): boolean {
+  return bot.encryptKey !== null && bot.verificationToken !== null
+}
+
+function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
+  return enabled && useWebSocket
+}
+
+function restingStatus({ id, name }: Bot, now: number): BotStatus {
+  return {
+    botId: id,
+    name,
+    child: { state: 'stopped', since: now, incarnation: 0, restartsInWindow: 0, restartCount: 0 },
+    connection: { state: 'idle', since: now, attempt: 0 },
+  }
+}
+
+function record(bot: Bot): BotRecord {
+  const { id, name, appId, domain, owner, enabled, useWebSocket, createdAt } = bot
+  return { id, name, appId, domain, owner, enabled, useWebSocket, hasWebhookKeys: hasWebhookKeys(bot), createdAt }
+}
+
+function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
+  const change = {
+    ...rest,
+    appSecret: appSecret === undefined ? undefined : new Secret(appSecret),
+    encryptKey: encryptKey === undefined ? undefined : secretOrNull(encryptKey),
+    verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
+  }
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+}
+
+function secretOrNull(value: string | null | undefined): Secret | null {
+  return value === null || value === undefined ? null : new Secret(value)
+}

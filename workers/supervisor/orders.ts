@@ -1,0 +1,50 @@
+import type { HostControl } from '../../src/protocol/host.ts'
+import type { AccessStore } from '../../src/store/access.ts'
+import type { Audited } from './audited.ts'
+import type { BotDesk } from './bot-desk.ts'
+import { result } from './result.ts'
+
+type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot'
+type AccessVerbs = 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate' | 'auditLog'
+
+/** The verbs of the host wire about bots. */
+export function botOrders(bots: BotDesk, audited: Audited): Pick<HostControl, BotVerbs> {
+  return {
+    addBot: (bot, by) =>
+      result(() =>
+        audited(
+          { by, action: 'bot.add', fields: Object.keys(bot) },
+          () => bots.add(bot),
+          ({ id }) => id,
+        ),
+      ),
+    listBots: () => result(() => bots.list()),
+    updateBot: (botId, change, by) =>
+      result(() =>
+        audited({ by, action: 'bot.change', subject: botId, fields: Object.keys(change) }, () =>
+          bots.update(botId, change),
+        ),
+      ),
+    removeBot: (botId, by) =>
+      result(() => audited({ by, action: 'bot.remove', subject: botId }, () => bots.remove(botId))),
+  }
+}
+
+/** The verbs about API tokens and the audit log. */
+export function accessOrders(access: () => AccessStore, audited: Audited): Pick<HostControl, AccessVerbs> {
+  return {
+    createToken: (token, by) =>
+      result(() =>
+        audited(
+          { by, action: 'token.create', fields: [token.owner, token.role, ...token.scopes] },
+          async () => await access().createToken(token),
+          ({ record }) => record.id,
+        ),
+      ),
+    listTokens: () => result(async () => await access().listTokens()),
+    revokeToken: (id, by) =>
+      result(() => audited({ by, action: 'token.revoke', subject: id }, async () => await access().revokeToken(id))),
+    authenticate: (id, secret) => result(async () => await access().authenticate(id, secret)),
+    auditLog: (query) => result(async () => await access().auditLog(query)),
+  }
+}

@@ -6,6 +6,7 @@ import { addBotRoutes } from './bot-routes.ts'
 import { addEventRoutes } from './event-routes.ts'
 import { knownHosts, securityHeaders, smallBodies } from './guards.ts'
 import { addMessageRoutes } from './message-routes.ts'
+import { addMetricsRoute } from './metrics-routes.ts'
 import { addOpenApi } from './open-api.ts'
 import { answerProblem } from './problem.ts'
 import { addSupervisorRoutes } from './supervisor-routes.ts'
@@ -34,7 +35,7 @@ export function createRoutes({ apiToken, authorize, allowedHosts, report, ...res
   api.onError((thrown, c) => answerProblem(c, thrown, report))
   api.use(securityHeaders)
   // Probes of a platform come by address.
-  api.use(`${PREFIX}/*`, knownHosts(allowedHosts))
+  for (const path of [`${PREFIX}/*`, '/metrics']) api.use(path, knownHosts(allowedHosts))
   api.use(`${PREFIX}/*`, except(`${PREFIX}/webhook/*`, smallBodies))
   addSupervisorRoutes(api, deps)
   addWsRoutes(api, deps)
@@ -43,6 +44,7 @@ export function createRoutes({ apiToken, authorize, allowedHosts, report, ...res
   addEventRoutes(api, deps)
   addTokenRoutes(api, deps)
   addWebhookRoute(api, deps)
+  addMetricsRoute(api, deps)
   addOpenApi(api)
   return api
 }

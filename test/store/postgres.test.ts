@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { Client, type ClientConfig } from 'pg'
@@ -98,7 +99,8 @@ describe.skipIf('skip' in provided)('on a real server', () => {
   it('migrates once when several start at the same time', async () => {
     const stores = await Promise.all([open(), open(), open()])
     await Promise.all(stores.map((store) => store.ping()))
-    expect(await admin.rows('select count(*) as n from feishu_migrations')).toEqual([{ n: 3 }])
+    const files = (await readdir(migrationsDir)).filter((name) => name.endsWith('.sql'))
+    expect(await admin.rows('select count(*) as n from feishu_migrations')).toEqual([{ n: files.length }])
   })
 
   it('frees the lock of the migration when a migration fails', async () => {

@@ -20,3 +20,12 @@ CREATE TABLE "feishu_audit" (
 	"fields" text NOT NULL,
 	"error" text
 );
+--> statement-breakpoint
+CREATE TABLE "feishu_key_check" (
+	"id" integer PRIMARY KEY NOT NULL,
+	"sealed" text NOT NULL
+);
+--> statement-breakpoint
+ALTER TABLE "feishu_bots" ADD COLUMN "encrypt_key" text;--> statement-breakpoint
+ALTER TABLE "feishu_bots" ADD COLUMN "verification_token" text;--> statement-breakpoint
+ALTER TABLE "feishu_bots" ADD COLUMN "owner" text DEFAULT 'admin' NOT NULL;

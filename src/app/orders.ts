@@ -24,6 +24,18 @@ export abstract class Orders {
     return value(await this.call('addBot', (remote) => remote.addBot(input, by)))
   }
 
+  /**
+   * A new worker for a bot now: a live one closes its connection and ends before, a failed bot is released. Rejects
+   * with `BOT_NOT_FOUND` also where the bot has no worker, because it is disabled or waits for a connection.
+   */
+  async restartBot(botId: string, by = HOST): Promise<void> {
+    if (value(await this.call('restartBot', (remote) => remote.restartBot(botId, by)))) return
+    throw new FeishuSupervisorError(
+      'BOT_NOT_FOUND',
+      `bot ${botId} has no worker: it is disabled or waits for a connection`,
+    )
+  }
+
   /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */
   async listBots(): Promise<readonly BotRecord[]> {
     return value(await this.call('listBots', (remote) => remote.listBots()))

@@ -20,6 +20,7 @@ export interface AppView {
   addBot(bot: NewBot, by: string): Promise<BotRecord>
   updateBot(botId: string, change: BotChangeInput, by: string): Promise<BotRecord>
   removeBot(botId: string, by: string): Promise<void>
+  restartBot(botId: string, by: string): Promise<void>
   listMessages(query: Parameters<MessageLog['list']>[0]): Promise<Page<MessageSummary>>
   getMessage(eventId: number): Promise<MessageDetail | null>
   pageOfDeadLetters(query: PageQuery): Promise<Page<DeadLetter>>

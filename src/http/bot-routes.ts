@@ -88,6 +88,14 @@ const removeBot = define('write', {
   responses: { 200: json(done, 'It is gone.'), 404: notFound },
 })
 
+const restartBot = define('write', {
+  method: 'post',
+  path: `${ONE}/restart`,
+  summary: 'Give a bot a new worker; a failed bot is released by it',
+  request: { params },
+  responses: { 200: json(done, 'The new worker starts.'), 404: notFound },
+})
+
 export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: RouteDeps): void {
   const shown = (report: BotReport) => botView(report, fastAttempts)
   const require = async (principal: Principal, id: string): Promise<BotReport> => {
@@ -129,6 +137,13 @@ export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: R
     const { id } = c.req.valid('param')
     await require(c.get('principal'), id)
     await view.removeBot(id, actorOf(c.get('principal')))
+    return c.json({ success: true as const, botId: id }, 200)
+  })
+
+  api.openapi(restartBot, async (c) => {
+    const { id } = c.req.valid('param')
+    await require(c.get('principal'), id)
+    await view.restartBot(id, actorOf(c.get('principal')))
     return c.json({ success: true as const, botId: id }, 200)
   })
 }

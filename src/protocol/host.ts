@@ -143,6 +143,8 @@ export interface HostControl {
   /** Seals all secrets with a new master key; answers how many bots had to be sealed anew. */
   rotateKeys(by: string): Promise<Result<number>>
   auditLog(query: { limit: number; offset: number }): Promise<Result<Page<AuditEntry>>>
+  /** A new worker for a bot now, a failed bot is released by it; false when it has none. */
+  restartBot(botId: string, by: string): Promise<Result<boolean>>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }

@@ -38,6 +38,9 @@ export interface BotChildDependencies {
 /** Time for a control call that only starts something. */
 const CONTROL_DEADLINE_MS = 5_000
 
+/** Time for the acknowledgements in flight when an operator restarts a bot. */
+const RESTART_GRACE_MS = 2_000
+
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
   readonly #deps: BotChildDependencies
@@ -82,6 +85,13 @@ export class BotChild {
   async disconnect(graceMs: number): Promise<void> {
     this.#connects = false
     await this.drain(graceMs)
+  }
+
+  /** Ends a live worker after the acknowledgements in flight, and starts a new one. */
+  async restart(): Promise<void> {
+    await this.drain(RESTART_GRACE_MS)
+    await this.stop()
+    this.start()
   }
 
   /** Ends the thread as a crash would. */

@@ -70,6 +70,13 @@ export class Supervisor {
     this.#children.delete(botId)
   }
 
+  /** A new worker now, whatever the past. Resolves once it starts; false when there is no such bot. */
+  async restart(botId: string): Promise<boolean> {
+    const child = this.#children.get(botId)
+    await child?.restart()
+    return child !== undefined
+  }
+
   /** False when there is no such bot. */
   kill(botId: string): boolean {
     const child = this.#children.get(botId)

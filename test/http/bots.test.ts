@@ -112,6 +112,25 @@ describe('a bot over HTTP', () => {
     await api.call('DELETE', path(id))
   })
 
+  it('gets a new worker, and its connection with it', async () => {
+    const incarnation = (wanted: number): Promise<void> =>
+      eventOf(
+        supervisor,
+        'bot',
+        ({ bot, child, connection }) =>
+          bot.appId === BEN.appId && child.incarnation === wanted && connection.state === 'connected',
+      )
+    const first = incarnation(1)
+    const { id } = await add({ ...BEN, domain: simulator.url, useWebSocket: true })
+    await first
+    const again = incarnation(2)
+    expect(await api.call('POST', path(id, '/restart'))).toEqual({ status: 200, body: { success: true, botId: id } })
+    await again
+    await api.call('PATCH', path(id), { enabled: false })
+    expect(await api.call('POST', path(id, '/restart'))).toMatchObject({ status: 404 })
+    await api.call('DELETE', path(id))
+  })
+
   it('gets no connection above the limit, and the one that becomes free', async () => {
     const [first, second, third] = await Promise.all(
       ['1', '2', '3'].map((digit) => add({ ...GHOST, appId: `cli_000000000000000${digit}`, domain: simulator.url })),

@@ -113,6 +113,11 @@ export class BotDesk {
     })
   }
 
+  /** A new worker for a bot now; false when it has none. */
+  async restart(id: string): Promise<boolean> {
+    return await this.#turns.take(id, () => this.#deps.supervisor.restart(id))
+  }
+
   /** A worker or its connection changed. */
   statusChanged(status: BotStatus): void {
     const bot = this.#bots.get(status.botId)

@@ -4,7 +4,7 @@ import type { Audited } from './audited.ts'
 import type { BotDesk } from './bot-desk.ts'
 import { result } from './result.ts'
 
-type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot'
+type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot' | 'restartBot'
 type AccessVerbs = 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate' | 'auditLog'
 
 /** The verbs of the host wire about bots. */
@@ -27,6 +27,8 @@ export function botOrders(bots: BotDesk, audited: Audited): Pick<HostControl, Bo
       ),
     removeBot: (botId, by) =>
       result(() => audited({ by, action: 'bot.remove', subject: botId }, () => bots.remove(botId))),
+    restartBot: (botId, by) =>
+      result(() => audited({ by, action: 'bot.restart', subject: botId }, () => bots.restart(botId))),
   }
 }
 

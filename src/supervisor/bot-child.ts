@@ -69,13 +69,14 @@ export class BotChild {
     }
   }
 
-  /** A worker that runs is told to connect: it may have closed its connection, wait for its next attempt or have given up. */
   start(): void {
-    if (this.#child.state.name === 'running') this.#order('connect', (remote) => remote.connect())
-    else this.#step({ kind: 'start' })
+    this.#step({ kind: 'start' })
   }
 
-  /** Its worker, now and after every restart, keeps a connection. One that waits for its next attempt tries at once. */
+  /**
+   * Its worker, now and after every restart, keeps a connection. One that runs is told so: it may have closed its
+   * connection, wait for its next attempt or have given up.
+   */
   connect(): void {
     this.#connects = true
     if (this.#child.state.name === 'running') this.#order('connect', (remote) => remote.connect())

@@ -72,6 +72,16 @@ describe('a bot over HTTP', () => {
       body: { success: true, botId: id, status: 'disconnected' },
     })
     expect(await api.call('GET', path(id, '/ws/status'))).toMatchObject({ body: { state: 'disconnected' } })
+    // Neither a change nor a new worker makes it connect.
+    const openings = async (): Promise<number> =>
+      (await simulator.client.history()).filter(({ kind }) => kind === 'connection_opened').length
+    const before = await openings()
+    await api.call('PATCH', path(id), { name: 'Ada again' })
+    const ready = eventOf(supervisor, 'bot', ({ child }) => child.incarnation === 2 && child.state === 'running')
+    await api.call('POST', path(id, '/restart'))
+    await ready
+    await api.call('PATCH', path(id), { name: 'Ada' })
+    expect(await openings()).toBe(before)
     const listed = await (await api.send('GET', '/api/feishu/bots')).text()
     expect(listed).not.toMatch(/canary|fake-secret|"appSecret|"encryptKey/)
 

@@ -175,6 +175,15 @@ export class FeishuSupervisor {
     )
   }
 
+  /**
+   * A new worker for a bot now: a live one closes its connection and ends before, a failed bot is released, and the
+   * restarts so far no longer count. Resolves once it starts. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`.
+   */
+  async restartBot(botId: string): Promise<void> {
+    const isKnown = await this.#thread.call('restartBot', ORDER_DEADLINE_MS, (remote) => remote.restartBot(botId))
+    if (!isKnown) throw new FeishuSupervisorError('BOT_NOT_FOUND', `there is no running bot ${botId}`)
+  }
+
   /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
   async killBot(botId: string): Promise<void> {
     const isKnown = await this.#thread.call('killBot', ORDER_DEADLINE_MS, (remote) => remote.killBot(botId))

@@ -108,7 +108,7 @@ export class SupervisorThread {
 
   /** Ends the thread as a crash would; it is restarted. */
   kill(): void {
-    this.#step({ kind: 'kill' })
+    this.#step({ kind: 'kill', reason: 'killed' })
   }
 
   /** A thread blocked in native code may never end; the caller must not wait for it for ever. */

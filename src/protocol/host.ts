@@ -92,6 +92,8 @@ export interface HostControl {
   deadLetters(page: DeadLetterPage): Promise<Result<readonly DeadLetter[]>>
   /** False when there is no such dead letter. */
   resubmit(letter: DeadLetterId): Promise<Result<boolean>>
+  /** A new worker for a bot now, a failed bot is released by it; false when no bot of this id was started. */
+  restartBot(botId: string): Promise<boolean>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }

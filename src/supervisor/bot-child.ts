@@ -1,5 +1,6 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
+import { type Deferred, deferred } from '../core/deferred.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
@@ -37,14 +38,19 @@ export interface BotChildDependencies {
 /** Time for a control call that only starts something. */
 const CONTROL_DEADLINE_MS = 5_000
 
+/** Time for the acknowledgements in flight when an operator restarts a bot. */
+const RESTART_GRACE_MS = 2_000
+
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
   readonly #deps: BotChildDependencies
   #child: Child
   #thread: BotThread | undefined
+  /** Of the last spawn; settled once its thread is gone. */
+  #ended: Deferred<void> | undefined
+  #stopCount = 0
   #connection: ConnectionStatus
   #unschedule: () => void = () => {}
-  #waiting: { readonly isMet: () => boolean; readonly resolve: () => void }[] = []
 
   constructor(deps: BotChildDependencies) {
     this.#deps = deps
@@ -66,9 +72,18 @@ export class BotChild {
     this.#step({ kind: 'start' })
   }
 
+  /** A new worker now, whatever the past: a failed bot is released, a live one closes its connection before. */
+  async restart(): Promise<void> {
+    const { incarnation } = this.#child
+    const stopCount = this.#stopCount
+    await this.drain(RESTART_GRACE_MS)
+    // Whoever stopped the bot meanwhile meant it; a worker that is new already needs no other.
+    if (stopCount === this.#stopCount && incarnation === this.#child.incarnation) this.#step({ kind: 'restart' })
+  }
+
   /** Ends the thread as a crash would. */
   kill(): void {
-    this.#step({ kind: 'kill' })
+    this.#step({ kind: 'kill', reason: 'killed' })
   }
 
   /** Closes the bot's connection; resolves when that is done, the worker is gone, or `graceMs` is over. */
@@ -82,10 +97,19 @@ export class BotChild {
     }
   }
 
-  /** Ends the worker for good; resolves once its thread is gone. */
-  async stop(): Promise<void> {
+  /** Ends the worker for good. */
+  stop(): void {
+    this.#stopCount += 1
     this.#step({ kind: 'stop' })
-    await this.#until(() => this.#child.state.name === 'stopped')
+  }
+
+  /** Resolves once the thread of now is gone, at the latest after `deadlineMs`: one that sits in native code ends when that returns. */
+  async gone(deadlineMs: number): Promise<void> {
+    if (this.#ended === undefined) return
+    const late = deferred()
+    const cancel = this.#deps.clock.after(deadlineMs, late.resolve)
+    await Promise.race([this.#ended.promise, late.promise])
+    cancel()
   }
 
   #step(event: ChildEvent): void {
@@ -95,10 +119,6 @@ export class BotChild {
     this.#child = child
     for (const effect of effects) this.#perform(effect)
     changed(this.status)
-    this.#waiting = this.#waiting.filter(({ isMet, resolve }) => {
-      if (isMet()) resolve()
-      return !isMet()
-    })
   }
 
   #perform(effect: ChildEffect): void {
@@ -124,11 +144,14 @@ export class BotChild {
   #spawn(incarnation: number): void {
     const { spec, spawn, spawned, gone, clock, log } = this.#deps
     const { name: _name, ...identity } = spec
+    const ended = deferred()
+    this.#ended = ended
     const exited = (exit: ObservedExit): void => {
       this.#thread = undefined
       this.#connection = idleConnection(clock.now())
       gone(incarnation)
       this.#step({ kind: 'exited', exit })
+      ended.resolve()
     }
     let thread: BotThread
     try {
@@ -174,11 +197,6 @@ export class BotChild {
       .catch(() => {
         if (this.#thread === thread) this.kill()
       })
-  }
-
-  async #until(isMet: () => boolean): Promise<void> {
-    if (isMet()) return
-    await new Promise<void>((resolve) => this.#waiting.push({ isMet, resolve }))
   }
 }
 

@@ -16,6 +16,9 @@ export interface SupervisorDependencies {
   log(record: LogRecord): void
 }
 
+/** A worker that is still there after so long no longer holds up the end of the one before it. */
+const PATIENCE_MS = 50
+
 /**
  * The children by bot id. Knows threads and nothing of messages or the database; holds no state of
  * its own beyond the set of children, so that one bot's fault has nowhere to spread.
@@ -47,6 +50,13 @@ export class Supervisor {
     child.start()
   }
 
+  /** A new worker now, whatever the past. Resolves once it starts; false when there is no such bot. */
+  async restart(botId: string): Promise<boolean> {
+    const child = this.#children.get(botId)
+    await child?.restart()
+    return child !== undefined
+  }
+
   /** False when there is no such bot. */
   kill(botId: string): boolean {
     const child = this.#children.get(botId)
@@ -59,8 +69,18 @@ export class Supervisor {
     await Promise.all([...this.#children.values()].map((child) => child.drain(graceMs)))
   }
 
-  /** Ends the workers in reverse order of their start; resolves when every thread is gone. */
-  async stop(): Promise<void> {
-    for (const child of [...this.#children.values()].toReversed()) await child.stop()
+  /**
+   * Ends the workers in reverse order of their start; resolves when every thread is gone, at the latest after
+   * `deadlineMs`. One that does not end delays the end of the others a little and no more.
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    const { clock } = this.#deps
+    const stopAt = clock.now() + deadlineMs
+    const children = [...this.#children.values()].toReversed()
+    for (const child of children) {
+      child.stop()
+      await child.gone(Math.min(PATIENCE_MS, stopAt - clock.now()))
+    }
+    await Promise.all(children.map((child) => child.gone(stopAt - clock.now())))
   }
 }

@@ -49,7 +49,7 @@ function supervise(entry: string, overrides: Overrides = {}) {
     changed: statuses.add,
     log: logs.add,
   })
-  closeLater(() => supervisor.stop())
+  closeLater(() => supervisor.stop(5_000))
   const start = (botId: string, more: { appId?: string; appSecret?: string; domain?: string } = {}) =>
     supervisor.start({
       botId,
@@ -124,6 +124,23 @@ describe('bot workers as they are built', () => {
     expect(await until('a', isConnected)).toMatchObject({ child: { incarnation: 1 } })
   })
 
+  it('are replaced by an operator: the old connection is closed before the new one opens', async () => {
+    const { supervisor, simulator, app, until, statusOf } = await twoConnectedBots()
+    expect(await supervisor.restart('a')).toBe(true)
+    expect(await until('a', isConnected)).toMatchObject({
+      child: { incarnation: 2, restartCount: 0, lastExit: { reason: 'shutdown' } },
+    })
+    expect(statusOf('b')?.child.incarnation).toBe(1)
+    const ofA = () =>
+      simulator.history.entries
+        .filter((entry) => 'appId' in entry && entry.appId === app.appId)
+        .map(({ kind }) => kind)
+        .filter((kind) => kind === 'connection_ready' || kind === 'connection_closed')
+    await simulator.once(() => ofA().length === 3, SOON_MS)
+    expect(ofA()).toEqual(['connection_ready', 'connection_closed', 'connection_ready'])
+    expect(await supervisor.restart('nobody')).toBe(false)
+  })
+
   it('close their connections when drained, and end when stopped', async () => {
     const { supervisor, simulator, statusOf } = await twoConnectedBots()
     await supervisor.drain(5_000)
@@ -131,7 +148,7 @@ describe('bot workers as they are built', () => {
       () => simulator.history.entries.filter(({ kind }) => kind === 'connection_closed').length === 2,
       SOON_MS,
     )
-    await supervisor.stop()
+    await supervisor.stop(5_000)
     for (const botId of ['a', 'b']) {
       expect(statusOf(botId)).toMatchObject({ child: { state: 'stopped', lastExit: { reason: 'shutdown' } } })
     }
@@ -168,8 +185,20 @@ describe('a worker that cannot start', () => {
       nextStep: expect.stringContaining('3 times'),
       lastExit: { reason: 'start_failed', exitCode: 1, error: { message: expect.stringContaining(text) } },
     })
-    start('a')
+    expect(await supervisor.restart('a')).toBe(true)
     expect(supervisor.statuses[0]?.child).toMatchObject({ state: 'starting', restartsInWindow: 0 })
+  })
+
+  it('because of what is stored of it is parked at once and says what to mend', async () => {
+    const { start, until } = supervise(BOT_WORKER)
+    start('a', { appId: 'not an app id' })
+    const { child } = await until('a', ({ child: { state } }) => state === 'failed')
+    expect(child).toMatchObject({
+      incarnation: 1,
+      restartCount: 0,
+      nextStep: expect.stringContaining('mend that'),
+      lastExit: { reason: 'rejected', error: { message: expect.stringContaining('appId: expected cli_') } },
+    })
   })
 
   it.each(['never-ready.cjs', 'spins.cjs'])(
@@ -234,7 +263,7 @@ describe('a worker that ends while it runs', () => {
     const { start, until, supervisor, statusOf } = supervise(fixture('ready.cjs'))
     start('a', { appSecret: 'spin' })
     await until('a', ({ child }) => child.state === 'running')
-    await supervisor.stop()
+    await supervisor.stop(5_000)
     expect(statusOf('a')?.child.state).toBe('stopped')
   })
 })

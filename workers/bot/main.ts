@@ -6,6 +6,7 @@ import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import type { DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
+import { checkBoot } from './check-boot.ts'
 import { Http } from './http.ts'
 import { Inlet } from './inlet.ts'
 import { Sender } from './sender.ts'
@@ -15,6 +16,7 @@ import { Session } from './session.ts'
 // supervisor as Node's `error` and `exit`.
 const boot = workerData as BotBoot
 const { incarnation, dataPort, controlPort } = boot
+checkBoot(boot)
 
 const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
 const post = (frame: DataUp): void => dataPort.postMessage(frame)

@@ -24,6 +24,9 @@ export interface ComposeDependencies {
 /** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
 const SUMMARY_DEADLINE_MS = 300
 
+/** Longest wait for the bots' threads to end, part of what the handle adds to the grace. */
+const BOTS_STOP_MS = 300
+
 /**
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
@@ -181,6 +184,10 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       return await result(async () => (await openedStore().bots.list()).map(record))
     },
 
+    async restartBot(botId) {
+      return await supervisor.restart(botId)
+    },
+
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 
@@ -189,7 +196,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     const stopAt = clock.now() + graceMs
     await supervisor.drain(graceMs)
     await messages.stop(Math.max(0, stopAt - clock.now()))
-    await supervisor.stop()
+    await supervisor.stop(BOTS_STOP_MS)
     await keeper.close()
   }
 

@@ -61,6 +61,14 @@ const schema = z.strictObject({
       stableAfterMs: ms.default(60_000),
       /** A worker that is not ready by then is killed. Default 15 000. */
       startTimeoutMs: ms.default(15_000),
+      /** Each thread shows this often that its event loop turns. Default 1 000. */
+      heartbeatMs: ms.min(10).default(1_000),
+      /** A thread that computes without showing it for so long is replaced (reason `hung`); at least twice `heartbeatMs`. Default 10 000. */
+      hangAfterMs: ms.default(10_000),
+    })
+    .refine(({ heartbeatMs, hangAfterMs }) => hangAfterMs >= 2 * heartbeatMs, {
+      path: ['hangAfterMs'],
+      error: 'must be at least twice heartbeatMs',
     })
     .prefault({}),
   /** How bots connect, acknowledge and send. */

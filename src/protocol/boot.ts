@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { BackoffPolicy } from '../core/backoff.ts'
+import type { Heartbeat } from '../core/heartbeat.ts'
 
 /** How a bot worker connects, acknowledges and sends; all durations in milliseconds. */
 export interface ConnectionOptions {
@@ -41,6 +42,7 @@ export interface BotBoot {
   /** `https://open.feishu.cn`, `https://open.larksuite.com`, or another origin. */
   readonly domain: string
   readonly connection: ConnectionOptions
+  readonly heartbeat: Heartbeat
   /** Answers comlink calls of protocol/control. */
   readonly controlPort: MessagePort
   /** Carries protocol/data. */

@@ -1,6 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { BackoffPolicy } from '../core/backoff.ts'
+import type { HangLimits } from '../core/hang-watch.ts'
+import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ConnectionOptions } from './boot.ts'
 import type { HandlerRef } from './chat.ts'
@@ -35,6 +37,9 @@ export interface HandlingOptions {
   readonly leaseMs: number
 }
 
+/** How bot workers and the supervisor thread are watched and restarted. */
+export interface SupervisionOptions extends RestartPolicy, HangLimits {}
+
 /** The public options with every default filled in and every path absolute; see src/options.ts for their meaning. */
 export interface ResolvedOptions {
   readonly databaseUrl?: string | undefined
@@ -43,7 +48,7 @@ export interface ResolvedOptions {
   readonly handler: HandlerRef
   readonly maxConnections: number
   readonly shutdownGraceMs: number
-  readonly supervision: RestartPolicy
+  readonly supervision: SupervisionOptions
   readonly connection: ConnectionOptions
   readonly messages: HandlingOptions
 }
@@ -57,6 +62,7 @@ export interface SupervisorBoot {
   /** The thread of this handle that is gone; its claims are free at once instead of after their lease. */
   readonly supersedes?: string
   readonly controlPort: MessagePort
+  readonly heartbeat: Heartbeat
   /** False for administration: the store is opened, but no bot and no pool is started. */
   readonly startsBots: boolean
 }

@@ -1,7 +1,9 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
+import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
+import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
 import {
@@ -13,7 +15,6 @@ import {
   stepChild,
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
-import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { BotIdentity, BotThread, SpawnBot } from './spawn.ts'
 
 export interface BotSpec extends BotIdentity {
@@ -23,7 +24,7 @@ export interface BotSpec extends BotIdentity {
 export interface BotChildDependencies {
   readonly spec: BotSpec
   readonly spawn: SpawnBot
-  readonly policy: RestartPolicy
+  readonly policy: SupervisionOptions
   readonly clock: Clock
   readonly random: () => number
   /** A new worker is about to run: its data port must be listened to now. */
@@ -51,6 +52,7 @@ export class BotChild {
   #stopCount = 0
   #connection: ConnectionStatus
   #unschedule: () => void = () => {}
+  #unwatch: () => void = () => {}
 
   constructor(deps: BotChildDependencies) {
     this.#deps = deps
@@ -147,6 +149,7 @@ export class BotChild {
     const ended = deferred()
     this.#ended = ended
     const exited = (exit: ObservedExit): void => {
+      this.#unwatch()
       this.#thread = undefined
       this.#connection = idleConnection(clock.now())
       gone(incarnation)
@@ -175,6 +178,7 @@ export class BotChild {
     switch (signal.kind) {
       case 'ready':
         this.#step({ kind: 'ready' })
+        this.#watch()
         this.#connect()
         break
       case 'connection':
@@ -187,6 +191,19 @@ export class BotChild {
       default:
         assertNever(signal)
     }
+  }
+
+  #watch(): void {
+    const { policy, clock } = this.#deps
+    const thread = this.#thread
+    if (thread === undefined) return
+    this.#unwatch()
+    this.#unwatch = watchForHang(
+      () => thread.pulse(),
+      policy,
+      clock,
+      () => this.#step({ kind: 'kill', reason: 'hung' }),
+    )
   }
 
   /** A worker that cannot even start to connect is of no use: it is ended as if it had crashed. */

@@ -1,6 +1,8 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Clock } from '../core/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
+import type { HangLimits } from '../core/hang-watch.ts'
+import { newHeartbeat, type Pulse, pulseOf } from '../core/heartbeat.ts'
 import type { BotBoot } from '../protocol/boot.ts'
 import type { BotControl } from '../protocol/control.ts'
 import { ControlClient } from '../protocol/control-client.ts'
@@ -8,12 +10,14 @@ import type { BotSignal } from '../protocol/signal.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
 
 /** What a bot worker needs to know, less what belongs to one incarnation. */
-export type BotIdentity = Omit<BotBoot, 'incarnation' | 'controlPort' | 'dataPort'>
+export type BotIdentity = Omit<BotBoot, 'incarnation' | 'controlPort' | 'dataPort' | 'heartbeat'>
 
 /** A live bot worker. */
 export interface BotThread {
   readonly control: ControlClient<BotControl>
   readonly dataPort: MessagePort
+  /** A look at whether it still runs; does not need its help. */
+  pulse(): Pulse
   /** Its end is reported through `exited`, as every end. */
   terminate(): void
 }
@@ -31,11 +35,12 @@ export type SpawnBot = (bot: BotIdentity, incarnation: number, events: BotThread
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
 
 /** The only `new Worker` for bots. `entry` is the built file of workers/bot. */
-export function botSpawner(entry: string, clock: Clock): SpawnBot {
+export function botSpawner(entry: string, { heartbeatMs }: HangLimits, clock: Clock): SpawnBot {
   return (bot, incarnation, events) => {
     const control = new MessageChannel()
     const data = new MessageChannel()
-    const boot: BotBoot = { ...bot, incarnation, controlPort: control.port2, dataPort: data.port2 }
+    const heartbeat = newHeartbeat(heartbeatMs)
+    const boot: BotBoot = { ...bot, incarnation, heartbeat, controlPort: control.port2, dataPort: data.port2 }
     const worker = new Worker(entry, {
       name: `bot ${bot.botId}`,
       workerData: boot,
@@ -66,6 +71,11 @@ export function botSpawner(entry: string, clock: Clock): SpawnBot {
     for (const stream of [worker.stdout, worker.stderr]) {
       stream.on('data', (chunk: Buffer) => events.printed(chunk.toString('utf8').trimEnd()))
     }
-    return { control: client, dataPort: data.port1, terminate: () => void worker.terminate() }
+    return {
+      control: client,
+      dataPort: data.port1,
+      pulse: pulseOf(worker, heartbeat),
+      terminate: () => void worker.terminate(),
+    }
   }
 }

@@ -1,13 +1,13 @@
 import type { Clock } from '../core/clock.ts'
 import type { LogRecord } from '../core/logger.ts'
+import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotStatus } from '../protocol/status.ts'
 import { BotChild, type BotSpec } from './bot-child.ts'
-import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { BotThread, SpawnBot } from './spawn.ts'
 
 export interface SupervisorDependencies {
   readonly spawn: SpawnBot
-  readonly policy: RestartPolicy
+  readonly policy: SupervisionOptions
   readonly clock: Clock
   readonly random: () => number
   spawned(botId: string, thread: BotThread, incarnation: number): void

@@ -43,9 +43,10 @@ describe('the built bot worker', () => {
     const app = newApp()
     const ready = new Recorder<string>()
     const exited = new Recorder<number>()
+    const { thread: options } = resolveOptions()
     const identity = { botId: 'b1', appId: app.appId, appSecret: app.appSecret, domain: url }
-    const thread = botSpawner(resolve('dist/workers/bot.cjs'), systemClock)(
-      { ...identity, connection: resolveOptions().thread.connection },
+    const thread = botSpawner(resolve('dist/workers/bot.cjs'), options.supervision, systemClock)(
+      { ...identity, connection: options.connection },
       1,
       { signal: ({ kind }) => ready.add(kind), exited: ({ exitCode }) => exited.add(exitCode), printed: () => {} },
     )

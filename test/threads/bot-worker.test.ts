@@ -1,10 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { resolveOptions } from '../../src/options.ts'
 import type { DataUp } from '../../src/protocol/data.ts'
+import type { SupervisionOptions } from '../../src/protocol/host.ts'
 import type { BotStatus } from '../../src/protocol/status.ts'
 import { botSpawner, type BotThread, type SpawnBot } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
@@ -23,22 +25,25 @@ const { thread: options } = resolveOptions({
   connection: { backoff: { firstMs: 10, maxMs: 50 } },
 })
 
+const SHARP = { heartbeatMs: 50, hangAfterMs: 1_000 }
+
 interface Overrides {
-  readonly startTimeoutMs?: number
+  readonly supervision?: Partial<SupervisionOptions>
   readonly clock?: Clock
   readonly spawn?: SpawnBot
 }
 
 /** A real supervisor of real threads, with everything it tells. */
 function supervise(entry: string, overrides: Overrides = {}) {
-  const { clock = systemClock, startTimeoutMs = options.supervision.startTimeoutMs } = overrides
+  const { clock = systemClock } = overrides
+  const supervision = { ...options.supervision, ...overrides.supervision }
   const statuses = new Recorder<BotStatus>()
   const logs = new Recorder<{ scope: string; message: string }>()
   const frames = new Recorder<DataUp & { botId: string }>()
   const threads = new Map<string, BotThread>()
   const supervisor = new Supervisor({
-    spawn: overrides.spawn ?? botSpawner(entry, clock),
-    policy: { ...options.supervision, startTimeoutMs },
+    spawn: overrides.spawn ?? botSpawner(entry, supervision, clock),
+    policy: supervision,
     clock,
     random: () => 0.5,
     spawned(botId, thread) {
@@ -204,7 +209,7 @@ describe('a worker that cannot start', () => {
   it.each(['never-ready.cjs', 'spins.cjs'])(
     'and only keeps running is ended at the start timeout: %s',
     async (file) => {
-      const { start, until } = supervise(fixture(file), { startTimeoutMs: 300 })
+      const { start, until } = supervise(fixture(file), { supervision: { startTimeoutMs: 300 } })
       start('a')
       const { child } = await until('a', ({ child: { state } }) => state === 'failed')
       expect(child).toMatchObject({ incarnation: 3, lastExit: { reason: 'start_timeout', exitCode: 1 } })
@@ -244,6 +249,37 @@ describe('a worker that ends while it runs', () => {
       child: { state: 'starting' },
     })
     expect(statusOf('b')?.child).toMatchObject({ incarnation: 1, restartCount: 0 })
+  })
+
+  it.each(['spin', 'backtrack'])('by computing without end (%s) is replaced within the limit', async (order) => {
+    const { start, until, statusOf } = supervise(fixture('ready.cjs'), { supervision: SHARP })
+    start('b')
+    start('a', { appSecret: order })
+    const { child } = await until('a', ({ child: { state } }) => state === 'restarting')
+    expect(child.lastExit).toMatchObject({ reason: 'hung', exitCode: 1 })
+    expect(statusOf('b')?.child).toMatchObject({ incarnation: 1, restartCount: 0 })
+  })
+
+  it('is told from one that had no chance to run: a busy machine blames nobody', async () => {
+    const { start, until, statusOf } = supervise(BOT_WORKER, { supervision: SHARP })
+    start('a')
+    await until('a', ({ child }) => child.state === 'running')
+    const others = [1, 2, 3, 4].map(() => new Worker('for (;;) {}', { eval: true }))
+    closeLater(async () => await Promise.all(others.map((worker) => worker.terminate())))
+    const until2s = Date.now() + 2_000
+    while (Date.now() < until2s);
+    // The same watch is sharp: a worker that spins now is found.
+    const {
+      supervisor,
+      start: startSpinner,
+      until: untilSpinner,
+    } = supervise(fixture('ready.cjs'), {
+      supervision: SHARP,
+    })
+    startSpinner('b', { appSecret: 'spin' })
+    await untilSpinner('b', ({ child }) => child.lastExit?.reason === 'hung')
+    expect(supervisor.statuses[0]?.child.restartCount).toBe(1)
+    expect(statusOf('a')?.child).toMatchObject({ state: 'running', incarnation: 1, restartCount: 0 })
   })
 
   it('rejects the control call in flight and every later one', async () => {
@@ -290,6 +326,7 @@ describe('what a worker knows', () => {
       'controlPort',
       'dataPort',
       'domain',
+      'heartbeat',
       'incarnation',
       'name',
     ]

@@ -36,6 +36,9 @@ expose({
     if (behaviour === 'hangs at stop') await new Promise(() => {})
     if (behaviour === 'blocks at stop') execFileSync(process.execPath, ['-e', 'setTimeout(() => {}, 1500)'])
   },
+  deadLetters: async () => {
+    for (;;);
+  },
   listBots: async () => ({ ok: true, value: [{ ...boot, env: { ...process.env } }] }),
 }, controlPort)
 parentPort.postMessage({ kind: 'log', event: { at: 0, level: 'info', scope: 'fixture', message: 'here', fields: {} } })
@@ -50,7 +53,9 @@ async function create(behaviour: Behaviour, clock: Clock = systemClock, entry?: 
   const reports = new Recorder<string>()
   const thread = new SupervisorThread({
     options: {
-      ...resolveOptions({ supervision: { backoff: { firstMs: 10, maxMs: 20 } } }).thread,
+      ...resolveOptions({
+        supervision: { backoff: { firstMs: 10, maxMs: 20 }, heartbeatMs: 50, hangAfterMs: 500 },
+      }).thread,
       masterKey: behaviour,
     },
     paths: { supervisorWorker, botWorker: '', chatWorker: '', pgliteWorker: '', migrations: '' },
@@ -139,6 +144,27 @@ describe('a thread that is killed', () => {
     expect(await reports.next((text) => text.startsWith('error: '))).toContain('taken')
     await thread.stop(0)
     expect(thread.status.state).toBe('stopped')
+  })
+})
+
+describe('a thread that hangs', () => {
+  it('is replaced within its limit, and its call is rejected', async () => {
+    const { thread, statuses } = await create('fine')
+    await thread.start()
+    const page = { limit: 1, offset: 0 }
+    const call = thread.call('deadLetters', 60_000, (remote) => remote.deadLetters(page))
+    await expect(call).rejects.toMatchObject({ code: 'SUPERVISOR_DOWN' })
+    const again = await statuses.next(({ state, incarnation }) => state === 'running' && incarnation === 2)
+    expect(again).toMatchObject({ restartCount: 1, lastExit: { reason: 'hung' } })
+  })
+
+  it('is told from one whose host was busy', async () => {
+    const { thread } = await create('fine')
+    await thread.start()
+    const until2s = Date.now() + 2_000
+    while (Date.now() < until2s);
+    await bootOf(thread)
+    expect(thread.status).toMatchObject({ incarnation: 1 })
   })
 })
 

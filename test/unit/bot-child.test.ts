@@ -1,16 +1,18 @@
 import { array, assert, asyncProperty, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { RestartPolicy } from '../../src/core/restart-policy.ts'
+import type { SupervisionOptions } from '../../src/protocol/host.ts'
 import { BotChild } from '../../src/supervisor/bot-child.ts'
 import type { BotThread, BotThreadEvents } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { FakeClock, settle } from '../messages/fake-clock.ts'
 
-const policy: RestartPolicy = {
+const policy: SupervisionOptions = {
   limit: { intensity: 3, periodMs: 10_000 },
   backoff: { firstMs: 10, maxMs: 200, factor: 2, jitter: 0 },
   stableAfterMs: 300,
   startTimeoutMs: 100,
+  heartbeatMs: 100,
+  hangAfterMs: 300,
 }
 
 const spec = {
@@ -48,6 +50,7 @@ function world({ endsAtOnce = false } = {}) {
       return {
         control: { call: () => Promise.resolve() } as never,
         dataPort: {} as never,
+        pulse: () => ({ beats: 0, utilization: 0 }),
         terminate: () => {
           thread.isEnding = true
           if (endsAtOnce) queueMicrotask(() => end(thread))

@@ -111,6 +111,7 @@ describe('the options', () => {
     ['apiToken', { apiToken: 'short' }],
     ['supervision.limit.intensity', { supervision: { limit: { intensity: 1.5 } } }],
     ['supervision.backoff.jitter', { supervision: { backoff: { jitter: 2 } } }],
+    ['supervision.hangAfterMs', { supervision: { hangAfterMs: 1_999 } }],
     ['connection.acceptTimeoutMs', { connection: { acceptTimeoutMs: 3_000 } }],
     ['connection.sendTimeoutMs', { connection: { sendTimeoutMs: 0 } }],
     ['connection.creditWindow', { connection: { creditWindow: 'many' } }],

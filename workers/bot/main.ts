@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import * as Comlink from 'comlink'
 import { systemClock } from '../../src/core/clock.ts'
+import { startBeating } from '../../src/core/heartbeat.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
@@ -17,6 +18,7 @@ import { Session } from './session.ts'
 const boot = workerData as BotBoot
 const { incarnation, dataPort, controlPort } = boot
 checkBoot(boot)
+startBeating(boot.heartbeat)
 
 const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
 const post = (frame: DataUp): void => dataPort.postMessage(frame)

@@ -15,7 +15,7 @@ import { openStore } from './open-store.ts'
 import { StoreKeeper } from './store-keeper.ts'
 
 export interface ComposeDependencies {
-  readonly boot: Omit<SupervisorBoot, 'controlPort'>
+  readonly boot: Omit<SupervisorBoot, 'controlPort' | 'heartbeat'>
   readonly clock: Clock
   readonly random: () => number
   emit(event: NamedEvent): void
@@ -41,7 +41,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
   const supervisor = new Supervisor({
-    spawn: botSpawner(paths.botWorker, clock),
+    spawn: botSpawner(paths.botWorker, options.supervision, clock),
     policy: options.supervision,
     clock,
     random,

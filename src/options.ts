@@ -65,6 +65,8 @@ const schema = z.strictObject({
       heartbeatMs: ms.min(10).default(1_000),
       /** A thread that computes without showing it for so long is replaced (reason `hung`); at least twice `heartbeatMs`. Default 10 000. */
       hangAfterMs: ms.default(10_000),
+      /** A bot worker that uses more memory, heap and buffers together, ends itself (reason `out_of_memory`), megabytes. V8's own limit is three times as high. Default 128. */
+      memoryMb: count.min(32).max(16_384).default(128),
     })
     .refine(({ heartbeatMs, hangAfterMs }) => hangAfterMs >= 2 * heartbeatMs, {
       path: ['hangAfterMs'],

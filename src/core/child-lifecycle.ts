@@ -226,7 +226,7 @@ function nextStep(state: ChildState, policy: RestartPolicy): Pick<ChildStatus, '
       if (state.ordered !== undefined) return { nextStep: `it is being ended (${state.ordered}), then started again` }
       return state.name === 'running'
         ? {}
-        : { nextStep: 'it is ready or ended', nextAt: state.since + policy.startTimeoutMs }
+        : { nextStep: 'it becomes ready, or is ended', nextAt: state.since + policy.startTimeoutMs }
     case 'stopped':
       return {}
     default:

@@ -18,6 +18,7 @@ export type ExitReason =
 /** Codes of thrown errors that name the reason. */
 const REASON_OF_CODE: Readonly<Record<string, ExitReason>> = {
   ERR_WORKER_OUT_OF_MEMORY: 'out_of_memory',
+  MEMORY_EXCEEDED: 'out_of_memory',
   CONFIG_INVALID: 'rejected',
 }
 

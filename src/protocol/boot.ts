@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { BackoffPolicy } from '../core/backoff.ts'
 import type { Heartbeat } from '../core/heartbeat.ts'
+import type { MemoryBudget } from '../core/memory-watch.ts'
 
 /** How a bot worker connects, acknowledges and sends; all durations in milliseconds. */
 export interface ConnectionOptions {
@@ -33,7 +34,7 @@ export interface ConnectionOptions {
 }
 
 /** workerData of a bot worker: everything it will ever know. */
-export interface BotBoot {
+export interface BotBoot extends MemoryBudget {
   readonly botId: string
   readonly incarnation: number
   readonly appId: string

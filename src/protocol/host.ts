@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { BackoffPolicy } from '../core/backoff.ts'
 import type { HangLimits } from '../core/hang-watch.ts'
+import type { MemoryBudget } from '../core/memory-watch.ts'
 import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ConnectionOptions } from './boot.ts'
@@ -38,7 +39,7 @@ export interface HandlingOptions {
 }
 
 /** How bot workers and the supervisor thread are watched and restarted. */
-export interface SupervisionOptions extends RestartPolicy, HangLimits {}
+export interface SupervisionOptions extends RestartPolicy, HangLimits, MemoryBudget {}
 
 /** The public options with every default filled in and every path absolute; see src/options.ts for their meaning. */
 export interface ResolvedOptions {

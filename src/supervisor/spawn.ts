@@ -1,16 +1,17 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Clock } from '../core/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { HangLimits } from '../core/hang-watch.ts'
 import { newHeartbeat, type Pulse, pulseOf } from '../core/heartbeat.ts'
+import { hardLimits } from '../core/memory-watch.ts'
 import type { BotBoot } from '../protocol/boot.ts'
 import type { BotControl } from '../protocol/control.ts'
 import { ControlClient } from '../protocol/control-client.ts'
+import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
 
 /** What a bot worker needs to know, less what belongs to one incarnation. */
-export type BotIdentity = Omit<BotBoot, 'incarnation' | 'controlPort' | 'dataPort' | 'heartbeat'>
+export type BotIdentity = Omit<BotBoot, 'incarnation' | 'controlPort' | 'dataPort' | 'heartbeat' | 'memoryMb'>
 
 /** A live bot worker. */
 export interface BotThread {
@@ -31,16 +32,20 @@ export interface BotThreadEvents {
 
 export type SpawnBot = (bot: BotIdentity, incarnation: number, events: BotThreadEvents) => BotThread
 
-/** Far above what a bot needs (about 25 MB): a last resort, because V8 may abort the whole process at this limit. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
-
 /** The only `new Worker` for bots. `entry` is the built file of workers/bot. */
-export function botSpawner(entry: string, { heartbeatMs }: HangLimits, clock: Clock): SpawnBot {
+export function botSpawner(entry: string, { heartbeatMs, memoryMb }: SupervisionOptions, clock: Clock): SpawnBot {
   return (bot, incarnation, events) => {
     const control = new MessageChannel()
     const data = new MessageChannel()
     const heartbeat = newHeartbeat(heartbeatMs)
-    const boot: BotBoot = { ...bot, incarnation, heartbeat, controlPort: control.port2, dataPort: data.port2 }
+    const boot: BotBoot = {
+      ...bot,
+      incarnation,
+      heartbeat,
+      memoryMb,
+      controlPort: control.port2,
+      dataPort: data.port2,
+    }
     const worker = new Worker(entry, {
       name: `bot ${bot.botId}`,
       workerData: boot,
@@ -50,7 +55,7 @@ export function botSpawner(entry: string, { heartbeatMs }: HangLimits, clock: Cl
       env: {},
       stdout: true,
       stderr: true,
-      resourceLimits: RESOURCE_LIMITS,
+      resourceLimits: hardLimits({ memoryMb }),
     })
     const client = new ControlClient<BotControl>(control.port1, clock)
     let thrown: { value: unknown } | undefined

@@ -13,6 +13,7 @@ const policy: SupervisionOptions = {
   startTimeoutMs: 100,
   heartbeatMs: 100,
   hangAfterMs: 300,
+  memoryMb: 64,
 }
 
 const spec = {

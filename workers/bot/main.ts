@@ -3,6 +3,7 @@ import * as Comlink from 'comlink'
 import { systemClock } from '../../src/core/clock.ts'
 import { startBeating } from '../../src/core/heartbeat.ts'
 import { createLogger } from '../../src/core/logger.ts'
+import { watchMemory } from '../../src/core/memory-watch.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import type { DataDown, DataUp } from '../../src/protocol/data.ts'
@@ -19,6 +20,7 @@ const boot = workerData as BotBoot
 const { incarnation, dataPort, controlPort } = boot
 checkBoot(boot)
 startBeating(boot.heartbeat)
+watchMemory(boot)
 
 const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
 const post = (frame: DataUp): void => dataPort.postMessage(frame)

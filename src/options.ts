@@ -109,6 +109,10 @@ const schema = z.strictObject({
     .strictObject({
       /** Threads of the chat pool. Default: as many as processors, 2 to 8: with a single one, one bot's slow handler would hold up all. */
       threads: count.max(64).default(() => Math.min(8, Math.max(2, availableParallelism()))),
+      /** A thread of the pool that uses more memory, heap and Buffers together, is replaced, megabytes. V8's own limit is three times as high. Default 256. */
+      threadMemoryMb: count.min(32).max(16_384).default(256),
+      /** A thread of the pool is replaced after so many runs. Default 10 000. */
+      threadMaxTasks: count.default(10_000),
       /** Limit of one run of a handler; then its thread is replaced and the message retried. Default 60 000. */
       handlerTimeoutMs: ms.min(1).default(60_000),
       /** Runs of the handler before a message becomes a dead letter. Default 5. */

@@ -38,7 +38,7 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // The pool uses one pure function of it, which renders messages: 35 KB of the bundle, no client and no secret.
   '@larksuiteoapi/node-sdk': ['workers/bot', 'workers/chat/normalize.ts'],
-  piscina: ['src/messages/chat-pool.ts'],
+  piscina: ['src/messages/pool-thread.ts'],
   'drizzle-orm': ['src/store'],
   pg: ['src/store'],
   '@electric-sql/pglite': ['workers/pglite'],
@@ -131,7 +131,7 @@ describe.each(files)('$path', (file) => {
 it('spawns bots, the supervisor thread, the pool and PGlite in one place each', () => {
   const spawners = files.filter(({ text }) => /new (Worker|Piscina)\(/.test(text)).map(({ path }) => path)
   expect(spawners).toEqual(
-    expect.arrayContaining(['src/app/supervisor-thread.ts', 'src/messages/chat-pool.ts', 'src/supervisor/spawn.ts']),
+    expect.arrayContaining(['src/app/supervisor-thread.ts', 'src/messages/pool-thread.ts', 'src/supervisor/spawn.ts']),
   )
   expect(spawners).toHaveLength(4)
 })

@@ -212,7 +212,7 @@ function value<T>(result: Result<T>): T {
 function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorReport {
   return {
     bots: [],
-    pool: { threads: messages.threads, busy: 0, queued: 0 },
+    pool: { threads: messages.threads, busy: 0, queued: 0, stuck: 0 },
     inbox: { depth: 0, oldestAgeMs: 0, dead: 0 },
     store: { kind: databaseUrl === undefined ? 'pglite' : 'postgres', ready: false },
   }
@@ -228,5 +228,5 @@ function withoutThread(report: SupervisorReport, now: number): SupervisorReport 
       connection: { state: 'idle', since: now, attempt: 0 },
     }
   })
-  return { ...report, bots, pool: { ...report.pool, busy: 0, queued: 0 }, store: { ...report.store, ready: false } }
+  return { ...report, bots, pool: { ...report.pool, busy: 0 }, store: { ...report.store, ready: false } }
 }

@@ -23,6 +23,8 @@ export interface PackagePaths {
 /** The part of message handling that users set; durations in milliseconds. */
 export interface HandlingOptions {
   readonly threads: number
+  readonly threadMemoryMb: number
+  readonly threadMaxTasks: number
   readonly handlerTimeoutMs: number
   readonly maxAttempts: number
   readonly backoff: BackoffPolicy

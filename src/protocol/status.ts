@@ -35,10 +35,20 @@ export interface BotStatus {
   readonly connection: ConnectionStatus
 }
 
+/** The threads that run handlers. */
+export interface PoolStats {
+  readonly threads: number
+  readonly busy: number
+  /** Always 0: events wait in the inbox. */
+  readonly queued: number
+  /** Threads that were given up but do not end, because they sit in native code. */
+  readonly stuck: number
+}
+
 /** What the supervisor thread reports about itself. */
 export interface SupervisorReport {
   readonly bots: readonly BotStatus[]
-  readonly pool: { readonly threads: number; readonly busy: number; readonly queued: number }
+  readonly pool: PoolStats
   readonly inbox: {
     /** Events not answered yet. */
     readonly depth: number

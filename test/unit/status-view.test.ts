@@ -102,7 +102,7 @@ describe('the report of the supervisor', () => {
           { trouble: trouble('server'), nextAt: AT },
         ),
       ],
-      pool: { threads: 2, busy: 1, queued: 0 },
+      pool: { threads: 2, busy: 1, queued: 0, stuck: 0 },
       inbox: { depth: 1, oldestAgeMs: 2, dead: 0 },
       store: { kind: 'pglite', ready: true },
     })

@@ -86,6 +86,8 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     random,
     emit: (event) => emit({ kind: 'message', event }),
     onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
+    onStuck: (stuck) =>
+      log.error(`a chat thread does not end, its handler sits in native code; ${stuck} such threads`, { stuck }),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 

@@ -29,10 +29,14 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
     thread: 'supervisor',
     imports: ['src/core', 'src/protocol', 'src/supervisor', 'src/messages', 'src/store'],
   },
+  'workers/bot-process': { thread: 'main of a bot process', imports: ['src/core', 'src/protocol', 'src/supervisor'] },
   'workers/bot': { thread: 'bot', imports: ['src/core', 'src/protocol'] },
   'workers/chat': { thread: 'chat', imports: ['src/core', 'src/protocol', 'src/handlers'] },
   'workers/pglite': { thread: 'pglite', imports: ['src/core', 'src/protocol'] },
 }
+
+/** Entries of processes that are ours alone. */
+const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts']
 
 /** Packages with one user: the place that knows their pitfalls. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
@@ -111,10 +115,10 @@ describe.each(files)('$path', (file) => {
   })
 
   it('reads no environment, prints nothing and leaves the process alone unless it is the command line', () => {
-    if (file.folder === 'src/cli' || file.path === 'src/simulator/main.ts') return
+    if (file.folder === 'src/cli' || OWN_PROCESS.includes(file.path)) return
     expect(file.text).not.toMatch(/\bprocess\.(env|on|once|stdout|stderr|argv)\b|\bconsole\.\w+\(/)
     // In a thread's entry it ends that thread only.
-    const mayExit = /^workers\/\w+\/main\.ts$/.test(file.path)
+    const mayExit = /^workers\/[\w-]+\/main\.ts$/.test(file.path)
     expect(mayExit || !/\bprocess\.exit\b/.test(file.text)).toBe(true)
   })
 
@@ -131,7 +135,11 @@ describe.each(files)('$path', (file) => {
 it('spawns bots, the supervisor thread, the pool and PGlite in one place each', () => {
   const spawners = files.filter(({ text }) => /new (Worker|Piscina)\(/.test(text)).map(({ path }) => path)
   expect(spawners).toEqual(
-    expect.arrayContaining(['src/app/supervisor-thread.ts', 'src/messages/pool-thread.ts', 'src/supervisor/spawn.ts']),
+    expect.arrayContaining([
+      'src/app/supervisor-thread.ts',
+      'src/messages/pool-thread.ts',
+      'src/supervisor/thread-carrier.ts',
+    ]),
   )
   expect(spawners).toHaveLength(4)
 })

@@ -23,6 +23,8 @@ const schema = z.strictObject({
     .default('https://open.feishu.cn'),
   /** Long connection (true) or webhook mode (false). Default true. */
   useWebSocket: z.boolean().default(true),
+  /** Where its worker runs: in a thread, or walled off in a process of its own, which costs about 50 MB more. Default `thread`. */
+  isolation: z.enum(['thread', 'process']).default('thread'),
 })
 
 export type NewBotOptions = z.input<typeof schema>

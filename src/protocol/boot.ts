@@ -33,6 +33,17 @@ export interface ConnectionOptions {
   readonly sendTimeoutMs: number
 }
 
+/** What a bot worker needs to know, less what belongs to one incarnation. */
+export type BotIdentity = Omit<BotBoot, 'incarnation' | 'controlPort' | 'dataPort' | 'heartbeat' | 'memoryMb'>
+
+/** How a bot worker is watched. */
+export interface WorkerLimits extends MemoryBudget {
+  readonly heartbeatMs: number
+}
+
+/** What walls a bot worker off: a thread of the host's process, or a process of its own (about 50 MB more). */
+export type Isolation = 'thread' | 'process'
+
 /** workerData of a bot worker: everything it will ever know. */
 export interface BotBoot extends MemoryBudget {
   readonly botId: string

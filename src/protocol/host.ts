@@ -5,7 +5,7 @@ import type { HangLimits } from '../core/hang-watch.ts'
 import type { MemoryBudget } from '../core/memory-watch.ts'
 import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
-import type { ConnectionOptions } from './boot.ts'
+import type { ConnectionOptions, Isolation } from './boot.ts'
 import type { HandlerRef } from './chat.ts'
 import type { NamedEvent } from './events.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
@@ -14,6 +14,7 @@ import type { SupervisorReport } from './status.ts'
 /** Built files and folders the supervisor thread needs; only the host knows where the package is. */
 export interface PackagePaths {
   readonly botWorker: string
+  readonly botProcess: string
   readonly chatWorker: string
   readonly pgliteWorker: string
   readonly supervisorWorker: string
@@ -77,6 +78,7 @@ export interface BotInput {
   readonly appSecret: string
   readonly domain: string
   readonly useWebSocket: boolean
+  readonly isolation: Isolation
 }
 
 /** A bot as it may be shown: everything but its secret. */

@@ -16,6 +16,7 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
     domain: row.domain,
     enabled: row.enabled,
     useWebSocket: row.useWebSocket,
+    isolation: row.isolation,
   })
 
   return {
@@ -32,6 +33,7 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
               appSecret: secrets.seal(bot.appSecret, secretOf(id)),
               domain: storable(bot.domain),
               useWebSocket: bot.useWebSocket,
+              isolation: bot.isolation,
             })
             .onConflictDoNothing({ target: bots.appId })
             .returning(),

@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import type { Isolation } from '../protocol/boot.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, OutgoingReply } from '../protocol/message.ts'
 
 /**
@@ -25,6 +26,7 @@ export interface Bot {
   readonly domain: string
   readonly enabled: boolean
   readonly useWebSocket: boolean
+  readonly isolation: Isolation
 }
 
 export type NewBot = Omit<Bot, 'id' | 'enabled'>

@@ -15,9 +15,9 @@ import {
   stepChild,
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
-import type { BotIdentity, BotThread, SpawnBot } from './spawn.ts'
+import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
-export interface BotSpec extends BotIdentity {
+export interface BotSpec extends IsolatedBot {
   readonly name: string
 }
 

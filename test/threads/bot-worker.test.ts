@@ -9,6 +9,8 @@ import type { DataUp } from '../../src/protocol/data.ts'
 import type { SupervisionOptions } from '../../src/protocol/host.ts'
 import type { BotStatus } from '../../src/protocol/status.ts'
 import { botSpawner, type BotThread, type SpawnBot } from '../../src/supervisor/spawn.ts'
+import { processCarrier } from '../../src/supervisor/process-carrier.ts'
+import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { entryOf } from '../../src/simulator/history.ts'
 import { Recorder } from '../bot/recorder.ts'
@@ -33,6 +35,13 @@ interface Overrides {
   readonly spawn?: SpawnBot
 }
 
+function carriers(entry: string, limits: SupervisionOptions) {
+  return {
+    thread: threadCarrier(entry, limits),
+    process: processCarrier(resolve('dist/workers/bot-process.cjs'), entry, limits),
+  }
+}
+
 /** A real supervisor of real threads, with everything it tells. */
 function supervise(entry: string, overrides: Overrides = {}) {
   const { clock = systemClock } = overrides
@@ -42,7 +51,7 @@ function supervise(entry: string, overrides: Overrides = {}) {
   const frames = new Recorder<DataUp & { botId: string }>()
   const threads = new Map<string, BotThread>()
   const supervisor = new Supervisor({
-    spawn: overrides.spawn ?? botSpawner(entry, supervision, clock),
+    spawn: overrides.spawn ?? botSpawner(carriers(entry, supervision), clock),
     policy: supervision,
     clock,
     random: () => 0.5,
@@ -63,6 +72,7 @@ function supervise(entry: string, overrides: Overrides = {}) {
       appSecret: 'none',
       domain: 'http://127.0.0.1:1',
       connection: options.connection,
+      isolation: 'thread',
       ...more,
     })
   const until = (botId: string, matches: (status: BotStatus) => boolean) =>
@@ -163,7 +173,7 @@ describe('bot workers as they are built', () => {
 
 function spec(botId: string) {
   const identity = { botId, name: botId, appId: newApp().appId, appSecret: 'none', domain: 'http://127.0.0.1:1' }
-  return { ...identity, connection: options.connection }
+  return { ...identity, connection: options.connection, isolation: 'thread' } as const
 }
 
 function fixture(name: string): string {

@@ -58,7 +58,7 @@ async function create(behaviour: Behaviour, clock: Clock = systemClock, entry?: 
       }).thread,
       masterKey: behaviour,
     },
-    paths: { supervisorWorker, botWorker: '', chatWorker: '', pgliteWorker: '', migrations: '' },
+    paths: { supervisorWorker, botWorker: '', botProcess: '', chatWorker: '', pgliteWorker: '', migrations: '' },
     startsBots: true,
     clock,
     random: () => 0.5,

@@ -2,7 +2,8 @@ import { array, assert, asyncProperty, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SupervisionOptions } from '../../src/protocol/host.ts'
 import { BotChild } from '../../src/supervisor/bot-child.ts'
-import type { BotThread, BotThreadEvents } from '../../src/supervisor/spawn.ts'
+import type { CarrierEvents } from '../../src/supervisor/carrier.ts'
+import type { BotThread } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { FakeClock, settle } from '../messages/fake-clock.ts'
 
@@ -23,11 +24,12 @@ const spec = {
   appSecret: 'fake',
   domain: 'http://127.0.0.1:1',
   connection: {} as never,
-}
+  isolation: 'thread',
+} as const
 
 interface FakeThread {
   readonly botId: string
-  readonly events: BotThreadEvents
+  readonly events: CarrierEvents
   readonly incarnation: number
   isEnding: boolean
 }
@@ -44,7 +46,7 @@ function world({ endsAtOnce = false } = {}) {
     thread.events.exited({ exitCode })
   }
   const deps = {
-    spawn: ({ botId }: { botId: string }, incarnation: number, events: BotThreadEvents): BotThread => {
+    spawn: ({ botId }: { botId: string }, incarnation: number, events: CarrierEvents): BotThread => {
       const thread: FakeThread = { botId, events, incarnation, isEnding: false }
       live.push(thread)
       expect(live.filter((other) => other.botId === botId)).toHaveLength(1)

@@ -136,6 +136,7 @@ describe('a new bot', () => {
       name: BOT.appId,
       domain: 'https://open.feishu.cn',
       useWebSocket: true,
+      isolation: 'thread',
     })
   })
 
@@ -153,6 +154,7 @@ describe('a new bot', () => {
     ['domain', { domain: 'open.feishu.cn' }],
     ['domain', { domain: 'ftp://open.feishu.cn' }],
     ['useWebSocket', { useWebSocket: 'yes' }],
+    ['isolation', { isolation: 'container' }],
     ['encryptKey', { encryptKey: 'x' }],
   ])('with a bad %s is refused by name: %j', (field, more) => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))

@@ -6,7 +6,9 @@ import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import type { BotInput, BotRecord, HostControl, Result, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { BotStatus, SupervisorReport } from '../../src/protocol/status.ts'
+import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
+import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import type { Bot } from '../../src/store/store.ts'
 import { BotLink } from './bot-link.ts'
@@ -41,7 +43,13 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
   const supervisor = new Supervisor({
-    spawn: botSpawner(paths.botWorker, options.supervision, clock),
+    spawn: botSpawner(
+      {
+        thread: threadCarrier(paths.botWorker, options.supervision),
+        process: processCarrier(paths.botProcess, paths.botWorker, options.supervision),
+      },
+      clock,
+    ),
     policy: options.supervision,
     clock,
     random,
@@ -133,6 +141,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       appSecret: bot.appSecret.reveal(),
       domain: bot.domain,
       connection: options.connection,
+      isolation: bot.isolation,
     })
   }
 

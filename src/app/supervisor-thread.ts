@@ -80,6 +80,12 @@ export class SupervisorThread {
   /** Rejects, with nothing left behind, when the configuration or the data folder is not usable. */
   async start(): Promise<void> {
     if (this.#firstStart !== undefined) return this.#firstStart.promise
+    if (this.#child.state.name === 'stopping') {
+      throw new FeishuSupervisorError(
+        'SUPERVISOR_DOWN',
+        'the last supervisor thread has not ended: it sits in native code',
+      )
+    }
     if (this.#child.state.name !== 'stopped') return
     this.#firstStart = deferred()
     this.#gone = undefined

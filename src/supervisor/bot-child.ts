@@ -15,6 +15,7 @@ import {
   stepChild,
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
+import { RateGuard } from './rate-guard.ts'
 import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
 export interface BotSpec extends IsolatedBot {
@@ -42,6 +43,12 @@ const CONTROL_DEADLINE_MS = 5_000
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
 
+/** What a worker may print, characters; the rest is dropped. */
+const PRINTS_PER_SECOND = 65_536
+
+/** What a worker may tell; one that exceeds it would keep the supervisor from everything else. */
+const SIGNALS_PER_SECOND = 10_000
+
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
   readonly #deps: BotChildDependencies
@@ -53,11 +60,15 @@ export class BotChild {
   #connection: ConnectionStatus
   #unschedule: () => void = () => {}
   #unwatch: () => void = () => {}
+  readonly #prints: RateGuard
+  readonly #signals: RateGuard
 
   constructor(deps: BotChildDependencies) {
     this.#deps = deps
     this.#child = newChild(deps.clock.now())
     this.#connection = idleConnection(deps.clock.now())
+    this.#prints = new RateGuard(PRINTS_PER_SECOND, deps.clock)
+    this.#signals = new RateGuard(SIGNALS_PER_SECOND, deps.clock)
   }
 
   get status(): BotStatus {
@@ -144,7 +155,7 @@ export class BotChild {
   }
 
   #spawn(incarnation: number): void {
-    const { spec, spawn, spawned, gone, clock, log } = this.#deps
+    const { spec, spawn, spawned, gone, clock } = this.#deps
     const { name: _name, ...identity } = spec
     const ended = deferred()
     this.#ended = ended
@@ -160,8 +171,7 @@ export class BotChild {
     try {
       thread = spawn(identity, incarnation, {
         signal: (signal) => this.#onSignal(signal),
-        printed: (message) =>
-          log({ at: clock.now(), level: 'info', scope: `bot/${spec.botId}`, message, fields: { printed: true } }),
+        printed: (text) => this.#onPrinted(text),
         exited,
       })
     } catch (value) {
@@ -173,8 +183,25 @@ export class BotChild {
     spawned(thread, incarnation)
   }
 
+  #onPrinted(message: string): void {
+    const { clock, log, spec } = this.#deps
+    const record = { at: clock.now(), level: 'info', scope: `bot/${spec.botId}`, fields: { printed: true } } as const
+    const room = this.#prints.take(message.length)
+    if (room === 'taken') log({ ...record, message })
+    if (room === 'exceeded')
+      log({ ...record, level: 'warn', message: 'the worker prints too much: the rest is dropped' })
+  }
+
   #onSignal(signal: BotSignal): void {
     if (signal.incarnation !== this.#child.incarnation) return
+    const room = this.#signals.take(1)
+    if (room === 'exceeded') {
+      const { clock, log, spec } = this.#deps
+      const message = `the worker told more than ${SIGNALS_PER_SECOND} things within a second: it is ended`
+      log({ at: clock.now(), level: 'error', scope: `bot/${spec.botId}`, message, fields: {} })
+      this.kill()
+    }
+    if (room !== 'taken') return
     switch (signal.kind) {
       case 'ready':
         this.#step({ kind: 'ready' })

@@ -215,6 +215,20 @@ describe('a worker that cannot start', () => {
     })
   })
 
+  it('is released by an operator once its cause is mended (W5)', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'feishu-bot-worker-'))
+    closeLater(() => rm(folder, { recursive: true, force: true }))
+    const entry = join(folder, 'bot.cjs')
+    await writeFile(entry, "throw new Error('not yet')")
+    const { start, until, supervisor } = supervise(entry)
+    start('a')
+    await until('a', ({ child: { state } }) => state === 'failed')
+    await writeFile(entry, `module.exports = require(${JSON.stringify(fixture('ready.cjs'))})`)
+    await supervisor.restart('a')
+    const { child } = await until('a', ({ child: { state } }) => state === 'running')
+    expect(child).toMatchObject({ incarnation: 4, restartsInWindow: 0, lastExit: { reason: 'start_failed' } })
+  })
+
   it.each(['never-ready.cjs', 'spins.cjs'])(
     'and only keeps running is ended at the start timeout: %s',
     async (file) => {
@@ -244,6 +258,9 @@ describe('a worker that ends while it runs', () => {
     ['exit 0', 'normal', 0, undefined],
     ['exit 3', 'crashed', 3, undefined],
     ['throw an error', 'crashed', 1, 'thrown on purpose'],
+    ['exit 256', 'crashed', 256, undefined],
+    ['throw a symbol', 'crashed', 1, 'Symbol(thrown on purpose)'],
+    ['throw a function', 'crashed', 1, 'Function'],
     ['throw null', 'crashed', 1, 'null'],
     ['reject undefined', 'crashed', 1, 'undefined'],
     ['leak', 'out_of_memory', 1, 'memory'],
@@ -304,6 +321,17 @@ describe('a worker that ends while it runs', () => {
     await untilSpinner('b', ({ child }) => child.lastExit?.reason === 'hung')
     expect(supervisor.statuses[0]?.child.restartCount).toBe(1)
     expect(statusOf('a')?.child).toMatchObject({ state: 'running', incarnation: 1, restartCount: 0 })
+  })
+
+  it('by telling without end is ended as if it had crashed, and what it prints beyond measure is dropped (W6)', async () => {
+    const { start, until, logs } = supervise(fixture('ready.cjs'))
+    start('a', { appSecret: 'tell without end' })
+    start('b', { appSecret: 'print 20 MB' })
+    const { child } = await until('a', ({ child: { lastExit } }) => lastExit !== undefined)
+    expect(child.lastExit?.reason).toBe('killed')
+    await logs.until(() => logs.items.some(({ message }) => message.includes('prints too much')))
+    const printed = logs.items.filter(({ scope }) => scope === 'bot/b').map(({ message }) => message.length)
+    expect(printed.reduce((sum, length) => sum + length, 0)).toBeLessThan(10_000_000)
   })
 
   it('rejects the control call in flight and every later one', async () => {

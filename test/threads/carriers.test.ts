@@ -127,10 +127,26 @@ describe.each<Isolation>(['thread', 'process'])('a bot worker in a %s of its own
   it.each(['none', 'spin'])('is ended whatever it does (%s), and calls to it are rejected', async (order) => {
     const { thread, ready, exits } = carry(isolation, order)
     await ready()
-    const call = thread.control.call('drain', 60_000, (remote) => remote.drain(60_000)).catch((value: unknown) => value)
+    const calls = Array.from({ length: 50 }, () =>
+      thread.control.call('drain', 60_000, (remote) => remote.drain(60_000)).catch((value: unknown) => value),
+    )
     thread.terminate()
     await exits.next()
-    expect(await call).toMatchObject({ code: 'WORKER_UNREACHABLE' })
+    for (const call of calls) expect(await call).toMatchObject({ code: 'WORKER_UNREACHABLE' })
+  })
+
+  it('leaves no port behind', async () => {
+    const ports = () => process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort').length
+    const before = ports()
+    for (let n = 0; n < 6; n += 1) {
+      const { thread, ready, exits } = carry(isolation, 'none')
+      thread.dataPort.on('message', () => {})
+      await ready()
+      thread.terminate()
+      await exits.next()
+    }
+    // The ports of the last one, or of the test before, may still be closing.
+    expect(ports()).toBeLessThan(before + 6)
   })
 
   it('is read when it prints', async () => {

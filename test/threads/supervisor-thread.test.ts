@@ -34,7 +34,7 @@ expose({
   },
   stop: async () => {
     if (behaviour === 'hangs at stop') await new Promise(() => {})
-    if (behaviour === 'blocks at stop') execFileSync(process.execPath, ['-e', 'setTimeout(() => {}, 1500)'])
+    if (behaviour === 'blocks at stop') execFileSync(process.execPath, ['-e', 'setTimeout(() => {}, 3000)'])
   },
   deadLetters: async () => {
     for (;;);
@@ -204,4 +204,12 @@ describe('stop', () => {
       expect(isOver).toBe(true)
     },
   )
+
+  it('that ends while the thread sits in native code leaves no way to a second thread beside it', async () => {
+    const { thread } = await create('blocks at stop')
+    await thread.start()
+    await thread.stop(0)
+    expect(thread.status.state).toBe('stopping')
+    await expect(thread.start()).rejects.toMatchObject({ code: 'SUPERVISOR_DOWN' })
+  })
 })

@@ -122,7 +122,7 @@ export function eventOf<K extends 'bot' | 'message' | 'store' | 'log'>(
 
 export async function addConnected(
   supervisor: FeishuSupervisor,
-  app: { appId: string; appSecret: string; name: string },
+  app: { appId: string; appSecret: string; name: string; isolation?: 'thread' | 'process' },
   domain: string,
 ): Promise<string> {
   const connected = eventOf(

@@ -220,7 +220,7 @@ function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorRepo
 
 /** What is still true of a report when the thread that made it is gone: nobody is connected. */
 function withoutThread(report: SupervisorReport, now: number): SupervisorReport {
-  const bots = report.bots.map((bot): BotStatus => {
+  const bots = report.bots.map(({ memoryMb: _memoryMb, ...bot }): BotStatus => {
     const { nextAt: _nextAt, nextStep: _nextStep, ...child } = bot.child
     return {
       ...bot,

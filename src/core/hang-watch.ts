@@ -25,7 +25,12 @@ const BUSY = 0.9
  * A look that comes late says nothing: then the watcher, the machine or the whole process stood still,
  * and a healthy thread had no chance to beat.
  */
-export function observe(watch: HangWatch, pulse: Pulse, elapsedMs: number, heartbeatMs: number): HangWatch {
+export function observe(
+  watch: HangWatch,
+  pulse: Pick<Pulse, 'beats' | 'utilization'>,
+  elapsedMs: number,
+  heartbeatMs: number,
+): HangWatch {
   if (pulse.beats !== watch.beats || pulse.utilization < BUSY) return { beats: pulse.beats, stillMs: 0 }
   if (elapsedMs < 0 || elapsedMs > 2 * heartbeatMs) return watch
   return { beats: watch.beats, stillMs: watch.stillMs + elapsedMs }
@@ -33,7 +38,7 @@ export function observe(watch: HangWatch, pulse: Pulse, elapsedMs: number, heart
 
 /** Looks at a thread at every heartbeat and calls `hung` once if it hangs. Returns the function that ends the watch. */
 export function watchForHang(
-  pulse: () => Pulse,
+  pulse: () => Pick<Pulse, 'beats' | 'utilization'>,
   { heartbeatMs, hangAfterMs }: HangLimits,
   clock: Clock,
   hung: () => void,

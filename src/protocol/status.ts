@@ -33,6 +33,8 @@ export interface BotStatus {
   readonly name: string
   readonly child: ChildStatus
   readonly connection: ConnectionStatus
+  /** Heap and Buffers of its worker when it was last looked at, megabytes. */
+  readonly memoryMb?: number
 }
 
 /** The threads that run handlers. */

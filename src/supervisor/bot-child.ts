@@ -57,6 +57,7 @@ export class BotChild {
   /** Of the last spawn; settled once its thread is gone. */
   #ended: Deferred<void> | undefined
   #stopCount = 0
+  #memoryMb: number | undefined
   #connection: ConnectionStatus
   #unschedule: () => void = () => {}
   #unwatch: () => void = () => {}
@@ -78,6 +79,7 @@ export class BotChild {
       name: spec.name,
       child: childStatus(this.#child, policy, clock.now()),
       connection: this.#connection,
+      ...(this.#memoryMb === undefined ? {} : { memoryMb: this.#memoryMb }),
     }
   }
 
@@ -161,6 +163,7 @@ export class BotChild {
     this.#ended = ended
     const exited = (exit: ObservedExit): void => {
       this.#unwatch()
+      this.#memoryMb = undefined
       this.#thread = undefined
       this.#connection = idleConnection(clock.now())
       gone(incarnation)
@@ -226,7 +229,11 @@ export class BotChild {
     if (thread === undefined) return
     this.#unwatch()
     this.#unwatch = watchForHang(
-      () => thread.pulse(),
+      () => {
+        const pulse = thread.pulse()
+        this.#memoryMb = pulse.memoryMb
+        return pulse
+      },
       policy,
       clock,
       () => this.#step({ kind: 'kill', reason: 'hung' }),

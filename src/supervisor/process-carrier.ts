@@ -23,7 +23,7 @@ export function processCarrier(processEntry: string, entry: string, limits: Work
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     const ports = { control: new MessageChannel(), data: new MessageChannel() }
-    let last: Pulse = { beats: 0, utilization: 0 }
+    let last: Pulse = { beats: 0, memoryMb: 0, utilization: 0 }
     let isNews = false
     /** By the process itself. */
     let told: ObservedExit | undefined
@@ -96,7 +96,7 @@ export function processCarrier(processEntry: string, entry: string, limits: Work
       controlPort: ports.control.port1,
       dataPort: ports.data.port1,
       pulse: () => {
-        const pulse = isNews ? last : { beats: last.beats, utilization: 1 }
+        const pulse = isNews ? last : { ...last, utilization: 1 }
         isNews = false
         return pulse
       },

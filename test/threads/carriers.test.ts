@@ -104,6 +104,7 @@ describe.each<Isolation>(['thread', 'process'])('a bot worker in a %s of its own
     await healthy.ready()
     const spinning = carry(isolation, 'spin')
     await spinning.ready()
+    expect(healthy.thread.pulse().memoryMb).toBeLessThan(60)
     const [first, last] = [healthy, spinning].map(({ thread }) => thread.pulse().beats)
     // Beats of both are looked at when the healthy one has had five more.
     await new Promise<void>((done) => {

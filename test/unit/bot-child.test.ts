@@ -53,7 +53,7 @@ function world({ endsAtOnce = false } = {}) {
       return {
         control: { call: () => Promise.resolve() } as never,
         dataPort: {} as never,
-        pulse: () => ({ beats: 0, utilization: 0 }),
+        pulse: () => ({ beats: 0, memoryMb: 17, utilization: 0 }),
         terminate: () => {
           thread.isEnding = true
           if (endsAtOnce) queueMicrotask(() => end(thread))
@@ -136,6 +136,19 @@ describe('one bot', () => {
       }),
       { numRuns: 200 },
     )
+  })
+})
+
+describe('the memory of a worker', () => {
+  it('is shown as long as there is one', async () => {
+    const { deps, live, end, clock } = world()
+    const child = new BotChild({ ...deps, spec })
+    child.start()
+    live[0]?.events.signal({ kind: 'ready', incarnation: 1 })
+    await clock.advance(policy.heartbeatMs)
+    expect(child.status.memoryMb).toBe(17)
+    end(live[0])
+    expect(child.status).not.toHaveProperty('memoryMb')
   })
 })
 

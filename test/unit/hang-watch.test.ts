@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { type HangWatch, observe, watchForHang } from '../../src/core/hang-watch.ts'
-import type { Pulse } from '../../src/core/heartbeat.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 
 const EVERY_MS = 100
 
 describe('one look', () => {
   const still: HangWatch = { beats: 7, stillMs: 300 }
-  it.each<[string, Pulse, number, number]>([
+  it.each<[string, { beats: number; utilization: number }, number, number]>([
     ['at a thread that computes and does not beat counts', { beats: 7, utilization: 1 }, EVERY_MS, 400],
     ['at one that beats clears it', { beats: 8, utilization: 1 }, EVERY_MS, 0],
     ['at one whose loop waits clears it', { beats: 7, utilization: 0.5 }, EVERY_MS, 0],

@@ -205,7 +205,8 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
-    await supervisor.drain(graceMs)
+    // A bot that hangs must not use up the time of the messages in flight.
+    await supervisor.drain(graceMs / 2)
     await messages.stop(Math.max(0, stopAt - clock.now()))
     await supervisor.stop(BOTS_STOP_MS)
     await keeper.close()

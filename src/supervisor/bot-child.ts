@@ -46,8 +46,11 @@ const RESTART_GRACE_MS = 2_000
 /** What a worker may print, characters; the rest is dropped. */
 const PRINTS_PER_SECOND = 65_536
 
-/** What a worker may tell; one that exceeds it would keep the supervisor from everything else. */
-const SIGNALS_PER_SECOND = 10_000
+/** What a worker may log, lines; the rest is dropped. Thousands of refused events are not its fault. */
+const LOGS_PER_SECOND = 1_000
+
+/** What a worker may tell in all; one that exceeds it would keep the supervisor from everything else. */
+const SIGNALS_PER_SECOND = 50_000
 
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
@@ -62,6 +65,7 @@ export class BotChild {
   #unschedule: () => void = () => {}
   #unwatch: () => void = () => {}
   readonly #prints: RateGuard
+  readonly #logs: RateGuard
   readonly #signals: RateGuard
 
   constructor(deps: BotChildDependencies) {
@@ -69,6 +73,7 @@ export class BotChild {
     this.#child = newChild(deps.clock.now())
     this.#connection = idleConnection(deps.clock.now())
     this.#prints = new RateGuard(PRINTS_PER_SECOND, deps.clock)
+    this.#logs = new RateGuard(LOGS_PER_SECOND, deps.clock)
     this.#signals = new RateGuard(SIGNALS_PER_SECOND, deps.clock)
   }
 
@@ -187,24 +192,24 @@ export class BotChild {
   }
 
   #onPrinted(message: string): void {
-    const { clock, log, spec } = this.#deps
-    const record = { at: clock.now(), level: 'info', scope: `bot/${spec.botId}`, fields: { printed: true } } as const
     const room = this.#prints.take(message.length)
-    if (room === 'taken') log({ ...record, message })
-    if (room === 'exceeded')
-      log({ ...record, level: 'warn', message: 'the worker prints too much: the rest is dropped' })
+    if (room === 'taken') this.#log('info', message, { printed: true })
+    if (room === 'exceeded') this.#log('warn', 'the worker prints too much: the rest is dropped')
+  }
+
+  #log(level: LogRecord['level'], message: string, fields: LogRecord['fields'] = {}): void {
+    const { clock, log, spec } = this.#deps
+    log({ at: clock.now(), level, scope: `bot/${spec.botId}`, message, fields })
   }
 
   #onSignal(signal: BotSignal): void {
     if (signal.incarnation !== this.#child.incarnation) return
-    const room = this.#signals.take(1)
-    if (room === 'exceeded') {
-      const { clock, log, spec } = this.#deps
-      const message = `the worker told more than ${SIGNALS_PER_SECOND} things within a second: it is ended`
-      log({ at: clock.now(), level: 'error', scope: `bot/${spec.botId}`, message, fields: {} })
+    const signals = this.#signals.take(1)
+    if (signals === 'exceeded') {
+      this.#log('error', `the worker told more than ${SIGNALS_PER_SECOND} things within a second: it is ended`)
       this.kill()
     }
-    if (room !== 'taken') return
+    if (signals !== 'taken') return
     switch (signal.kind) {
       case 'ready':
         this.#step({ kind: 'ready' })
@@ -215,9 +220,12 @@ export class BotChild {
         this.#connection = signal.status
         this.#deps.changed(this.status)
         break
-      case 'log':
-        this.#deps.log(signal.record)
+      case 'log': {
+        const logs = this.#logs.take(1)
+        if (logs === 'taken') this.#deps.log(signal.record)
+        if (logs === 'exceeded') this.#log('warn', 'the worker logs too much: the rest is dropped')
         break
+      }
       default:
         assertNever(signal)
     }

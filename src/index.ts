@@ -10,7 +10,7 @@ export {
   defineHandlers,
 } from './handlers/define-handler.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
-export type { EventMap, MessageEvent } from './protocol/events.ts'
+export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
 export type {
   CardResponse,
   CardToast,

@@ -1,11 +1,12 @@
-import { existsSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
-import { FeishuSupervisorError } from './core/errors.ts'
+import { errorText, FeishuSupervisorError } from './core/errors.ts'
 import type { HandlerRef } from './protocol/chat.ts'
-import type { ResolvedOptions } from './protocol/host.ts'
+import type { AlertOptions, ResolvedOptions } from './protocol/host.ts'
 
 const ms = z.int().min(0).max(2_147_483_647)
 /** Ten years. */
@@ -44,6 +45,14 @@ const schema = z.strictObject({
   shutdownGraceMs: ms.default(10_000),
   /** Bearer token (at least 32 characters) that the HTTP API asks for. Without it the API is open to whoever can reach it. */
   apiToken: z.string().min(32).optional(),
+  /** Alerts are posted there, signed as Standard Webhooks (standardwebhooks.com) says. Default: nowhere; event `alert` tells them all the same. */
+  alerts: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/, error: 'expected the URL of a webhook' }),
+      /** `whsec_` and 24 to 64 bytes in base64. */
+      secret: z.string().refine(isWebhookSecret, 'expected whsec_ followed by 24 to 64 bytes in base64'),
+    })
+    .optional(),
   /** How bot workers and the supervisor thread are restarted. */
   supervision: z
     .strictObject({
@@ -82,16 +91,37 @@ const schema = z.strictObject({
       backoff: backoff({ firstMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }),
       /** After so many failed attempts the bot shows `error` and goes on at the slowest pace. Default 5. */
       fastAttempts: count.default(5),
+      /** Stop there, and at refused credentials, until somebody asks for a connection or changes the credentials. Default false: tried for ever. */
+      giveUp: z.boolean().default(false),
       /** Wait after an error of Feishu's own servers. Default 30 000. */
       serverErrorDelayMs: ms.default(30_000),
       /** Wait after Feishu's "too many connections". Default 300 000. */
       limitDelayMs: ms.default(300_000),
-      /** Wait after refused credentials. Default 1 800 000. */
+      /** Wait after refused credentials, unless they change before. Default 1 800 000. */
       credentialsDelayMs: ms.default(1_800_000),
       /** A connection that lived this long starts a new count of failed attempts. Default 10 000. */
       stableAfterMs: ms.default(10_000),
-      /** Longest silence after a ping. Default 15 000. */
-      pongTimeoutMs: ms.default(15_000),
+      /** Longest silence after a ping; Feishu orders one every 90 or 120 s. Default 15 000. */
+      pongTimeoutMs: ms.min(1).default(15_000),
+      /** The shortest pause between pings that the gateway can order. Default 1 000. */
+      minPingIntervalMs: ms.min(10).default(1_000),
+      /** The longest, and what stands where the gateway orders none. Default 120 000. */
+      maxPingIntervalMs: ms.min(10).default(120_000),
+      /**
+       * How often Feishu is asked how many connections of the app it sees: none although the bot is connected makes
+       * it connect anew, more than its own is reported. 0: never. Default 300 000.
+       */
+      presenceCheckMs: ms.default(300_000),
+      /** A connection of this age is replaced by a fresh one, without a gap where `maxConnections` allows it. Default 0: never. */
+      rotateEveryMs: ms.default(0),
+      /** HTTP proxy for REST calls and long connections alike, `http://user:password@host:port` or `https://…`. Default: none. */
+      proxy: z
+        .url({ protocol: /^https?$/, error: 'expected the URL of an HTTP proxy such as http://proxy.example:3128' })
+        .optional(),
+      /** Hosts that are reached without the proxy, with their subdomains; `host:port` and `*` too. Loopback always is. Default: none. */
+      noProxy: z.array(z.string().min(1)).default([]),
+      /** File of PEM certificates that are trusted beside Node's own, e.g. of a proxy that looks into TLS. Default: none. */
+      caFile: z.string().min(1).optional(),
       /** An event not stored by then is refused and redelivered; Feishu itself allows 3 000. Default 2 500. */
       acceptTimeoutMs: ms.max(2_900).default(2_500),
       /** Events of one bot that may wait for storage at a time. Default 512. */
@@ -107,8 +137,8 @@ const schema = z.strictObject({
   /** How messages are handled. */
   messages: z
     .strictObject({
-      /** Threads of the chat pool. Default: as many as processors, 2 to 8: with a single one, one bot's slow handler would hold up all. */
-      threads: count.max(64).default(() => Math.min(8, Math.max(2, availableParallelism()))),
+      /** Threads of the chat pool; one bot uses all but one of them. Default: as many as processors, 4 to 8: handlers wait more than they compute. */
+      threads: count.max(64).default(() => Math.min(8, Math.max(4, availableParallelism()))),
       /** A thread of the pool that uses more memory, heap and Buffers together, is replaced, megabytes. V8's own limit is three times as high. Default 256. */
       threadMemoryMb: count.min(32).max(16_384).default(256),
       /** A thread of the pool is replaced after so many runs. Default 10 000. */
@@ -149,18 +179,29 @@ const schema = z.strictObject({
 /** Options of `createFeishuSupervisor`; all are optional. */
 export type FeishuSupervisorOptions = z.input<typeof schema>
 
-/** The host keeps the API token to itself; the rest crosses into the supervisor thread. */
+/** The host keeps the API token and the webhook of alerts to itself; the rest crosses into the supervisor thread. */
 export interface HostOptions {
   readonly thread: ResolvedOptions
   readonly apiToken: string | undefined
+  readonly alerts: AlertOptions | undefined
 }
 
 /** Throws `CONFIG_INVALID` with one line per mistake: the field, what is wrong with it, what is expected. */
 export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
   const parsed = schema.safeParse(options)
   if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
-  const { apiToken, dataDir, handler, ...rest } = parsed.data
-  return { apiToken, thread: { ...rest, dataDir: resolve(dataDir), handler: resolveHandler(handler) } }
+  const { apiToken, alerts, dataDir, handler, connection, ...rest } = parsed.data
+  const { caFile, ...connects } = connection
+  return {
+    apiToken,
+    alerts,
+    thread: {
+      ...rest,
+      dataDir: resolve(dataDir),
+      handler: resolveHandler(handler),
+      connection: { ...connects, ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }) },
+    },
+  }
 }
 
 /** `field: what is wrong` per issue. */
@@ -178,4 +219,25 @@ function resolveHandler(handler: string): HandlerRef {
     )
   }
   return { kind: 'module', path }
+}
+
+function isWebhookSecret(secret: string): boolean {
+  const [, key = ''] = /^whsec_([A-Za-z0-9+/]+=*)$/.exec(secret) ?? []
+  const { length } = Buffer.from(key, 'base64')
+  return length >= 24 && length <= 64
+}
+
+function readCertificates(caFile: string): string {
+  const path = resolve(caFile)
+  try {
+    const pem = readFileSync(path, 'utf8')
+    // Node itself ignores what it cannot read, and then trusts nobody it should.
+    void new X509Certificate(pem)
+    return pem
+  } catch (thrown) {
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `connection.caFile: ${path} is no file of PEM certificates: ${errorText(thrown)}`,
+    )
+  }
 }

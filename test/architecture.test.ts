@@ -51,7 +51,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['src/cli', 'src/simulator'],
   commander: ['src/cli'],
   zod: ['src/options.ts', 'src/app', 'src/cli'],
-  ws: ['src/simulator'],
+  ws: ['src/simulator', 'workers/bot/guarded-client.ts'],
+  'https-proxy-agent': ['workers/bot/tunnel-agent.ts'],
   protobufjs: ['src/simulator'],
 }
 

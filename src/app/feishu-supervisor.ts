@@ -4,11 +4,12 @@ import { errorText, FeishuSupervisorError, fromErrorRecord } from '../core/error
 import { createLogger } from '../core/logger.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
-import type { EventMap } from '../protocol/events.ts'
-import type { BotRecord, HostSignal, PackagePaths, ResolvedOptions, Result } from '../protocol/host.ts'
+import type { Alert, EventMap } from '../protocol/events.ts'
+import type { AlertOptions, BotRecord, HostSignal, PackagePaths, ResolvedOptions, Result } from '../protocol/host.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../protocol/message.ts'
 import type { BotStatus, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
-import { type NewBotOptions, resolveNewBot } from './new-bot.ts'
+import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from './new-bot.ts'
+import { Notifier } from './notifier.ts'
 import { packagePaths } from './package-paths.ts'
 import { SupervisorThread } from './supervisor-thread.ts'
 
@@ -23,8 +24,8 @@ const ORDER_DEADLINE_MS = 5_000
  * when an option is wrong. Several may live in one process, each with its own data folder or database.
  */
 export function createFeishuSupervisor(options: FeishuSupervisorOptions = {}): FeishuSupervisor {
-  const { thread, apiToken } = resolveOptions(options)
-  return new FeishuSupervisor(thread, { apiToken })
+  const { thread, ...setup } = resolveOptions(options)
+  return new FeishuSupervisor(thread, setup)
 }
 
 /** The same handle with only the store behind it, for commands like `bots add`; bots are not started. */
@@ -35,6 +36,8 @@ export function openForAdministration(options: FeishuSupervisorOptions = {}): Fe
 /** What differs between a host's handle, administration and drills. */
 export interface HandleSetup {
   readonly apiToken?: string | undefined
+  /** Default: alerts are only told to listeners. */
+  readonly alerts?: AlertOptions | undefined
   /** Default true. */
   readonly startsBots?: boolean
   /** Default: the built files of this package. */
@@ -52,13 +55,14 @@ export class FeishuSupervisor {
   readonly #clock: Clock
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
+  readonly #notifier: Notifier | undefined
   readonly #routes: (request: Request) => Response | Promise<Response>
   #report: SupervisorReport
   #startedAt: number | undefined
 
   /** @internal use createFeishuSupervisor */
   constructor(options: ResolvedOptions, setup: HandleSetup) {
-    const { apiToken, startsBots = true, paths = packagePaths(), clock = systemClock } = setup
+    const { apiToken, alerts, startsBots = true, paths = packagePaths(), clock = systemClock } = setup
     this.#options = options
     this.#clock = clock
     this.#report = emptyReport(options)
@@ -72,15 +76,24 @@ export class FeishuSupervisor {
       clock,
       random: Math.random,
       signal: (signal) => this.#onSignal(signal),
-      changed: ({ state, lastExit }) => {
-        if (state === 'running') logger.info('the supervisor is running')
+      changed: ({ state, lastExit, restartCount }) => {
+        if (state === 'running') {
+          logger.info('the supervisor is running')
+          if (restartCount > 0) this.#tellDown('cleared', 'it is started again', 'nothing: it is over')
+        }
         if (state === 'restarting') {
           this.#report = withoutThread(this.#report, clock.now())
           logger.error(`the supervisor thread ended (${lastExit?.reason}); it is started again`, { lastExit })
+          this.#tellDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'it ended', 'it is started again')
         }
       },
       report: (level, message) => logger[level](message),
     })
+    this.#notifier =
+      alerts === undefined
+        ? undefined
+        : new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
+    if (this.#notifier !== undefined) this.#events.on('alert', this.#notifier.notify)
     const routes = createRoutes(this, { fastAttempts: options.connection.fastAttempts, apiToken })
     this.#routes = (request) => routes.fetch(request)
   }
@@ -102,6 +115,7 @@ export class FeishuSupervisor {
    */
   async stop(graceMs: number = this.#options.shutdownGraceMs): Promise<void> {
     await this.#thread.stop(graceMs)
+    this.#notifier?.close()
     this.#report = withoutThread(this.#report, this.#clock.now())
   }
 
@@ -138,6 +152,21 @@ export class FeishuSupervisor {
   async addBot(bot: NewBotOptions): Promise<BotRecord> {
     const input = resolveNewBot(bot)
     return value(await this.#thread.call('addBot', ORDER_DEADLINE_MS, (remote) => remote.addBot(input)))
+  }
+
+  /**
+   * Changes a stored bot. A new app secret reaches its worker at once: a bot that stopped because its credentials
+   * were refused connects again. Rejects with `CONFIG_INVALID` (naming the field), `BOT_NOT_FOUND`,
+   * `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  async updateBot(botId: string, change: BotChange): Promise<BotRecord> {
+    const input = resolveBotChange(change)
+    const bot = value(
+      await this.#thread.call('updateBot', ORDER_DEADLINE_MS, (remote) => remote.updateBot(botId, input)),
+    )
+    if (bot === null)
+      throw new FeishuSupervisorError('BOT_NOT_FOUND', `there is no bot ${botId}: listBots() names those there are`)
+    return bot
   }
 
   /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */
@@ -197,6 +226,11 @@ export class FeishuSupervisor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
+  }
+
+  #tellDown(state: Alert['state'], why: string, nextStep: string): void {
+    const cause = `the supervisor thread: ${why}`
+    this.#events.emit('alert', { at: this.#clock.now(), kind: 'supervisor_down', state, cause, nextStep })
   }
 
   #onSignal({ kind, event }: HostSignal): void {

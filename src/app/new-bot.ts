@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { describeIssues } from '../options.ts'
-import type { BotInput } from '../protocol/host.ts'
+import type { BotChangeInput, BotInput } from '../protocol/host.ts'
 
 const schema = z.strictObject({
   /** The app id from the developer console: `cli_` and 16 hexadecimal digits (the SDK accepts no other, silently). */
@@ -34,4 +34,20 @@ export function resolveNewBot(bot: NewBotOptions): BotInput {
   const parsed = schema.safeParse(bot)
   if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
   return { ...parsed.data, name: parsed.data.name ?? parsed.data.appId }
+}
+
+const changeSchema = z
+  .strictObject({ name: schema.shape.name, appSecret: schema.shape.appSecret.optional() })
+  .refine((change) => Object.values(change).some((value) => value !== undefined), {
+    error: 'nothing to change: give name, appSecret or both',
+  })
+
+/** What `updateBot` can change. */
+export type BotChange = z.input<typeof changeSchema>
+
+/** Throws `CONFIG_INVALID` with one line per mistake; never repeats the secret. */
+export function resolveBotChange(change: BotChange): BotChangeInput {
+  const parsed = changeSchema.safeParse(change)
+  if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
+  return parsed.data
 }

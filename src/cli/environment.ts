@@ -19,6 +19,9 @@ const schema = z.strictObject({
   FS_API_TOKEN: z.string().min(32, 'expected at least 32 characters').optional(),
   FS_HANDLER: z.string().min(1).optional(),
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
+  FS_ALERT_URL: z.string().min(1).optional(),
+  FS_ALERT_SECRET: z.string().min(1).optional(),
+  FS_CA_FILE: z.string().min(1).optional(),
 })
 
 /** What the command line needs to run. */
@@ -57,6 +60,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     apiToken: rest.FS_API_TOKEN,
     handler: rest.FS_HANDLER,
     maxConnections: rest.FS_MAX_CONNECTIONS,
+    connection: connectionOf(env, rest.FS_CA_FILE),
+    alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
   }
   return {
     host,
@@ -64,4 +69,36 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     isPortGiven: own['FS_PORT'] !== undefined,
     options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
   }
+}
+
+/** The proxy variables that other programs read too, in both spellings; an empty one is as good as none. */
+function connectionOf(
+  env: Readonly<Record<string, string | undefined>>,
+  caFile: string | undefined,
+): FeishuSupervisorOptions['connection'] {
+  const named = env['HTTPS_PROXY'] || env['https_proxy']
+  const proxy = named === undefined || named === '' || named.includes('://') ? named : `http://${named}`
+  if (proxy && !(URL.canParse(proxy) && /^https?:/.test(proxy))) {
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      'HTTPS_PROXY: expected an HTTP proxy such as http://proxy.example:3128',
+    )
+  }
+  const noProxy = (env['NO_PROXY'] || env['no_proxy'] || '').split(/[\s,]+/).filter(Boolean)
+  const given = {
+    ...(proxy ? { proxy } : {}),
+    ...(proxy && noProxy.length > 0 ? { noProxy } : {}),
+    ...(caFile === undefined ? {} : { caFile }),
+  }
+  return Object.keys(given).length === 0 ? undefined : given
+}
+
+function alertsOf(url: string | undefined, secret: string | undefined): FeishuSupervisorOptions['alerts'] {
+  if (url === undefined && secret === undefined) return undefined
+  if (url !== undefined && secret !== undefined) return { url, secret }
+  const missing = url === undefined ? 'FS_ALERT_URL' : 'FS_ALERT_SECRET'
+  throw new FeishuSupervisorError(
+    'CONFIG_INVALID',
+    `${missing}: is missing; alerts need FS_ALERT_URL and FS_ALERT_SECRET`,
+  )
 }

@@ -47,12 +47,17 @@ function connectionWord(
 
 function errorOf({ child, connection }: Pick<BotStatus, 'child' | 'connection'>): { error?: string } {
   if (connection.trouble !== undefined) return { error: connection.trouble.message }
+  if (connection.foreignConnections !== undefined) return { error: foreignText(connection.foreignConnections) }
   if (child.state === 'failed' || child.state === 'restarting') {
     const cause = child.lastExit?.error?.message ?? child.lastExit?.reason
     return { error: `worker ${child.lastExit?.reason ?? 'ended'}: ${cause ?? 'unknown'}; ${child.nextStep ?? ''}` }
   }
   if (child.state === 'stopped' && child.nextStep !== undefined) return { error: child.nextStep }
   return {}
+}
+
+function foreignText(count: number): string {
+  return `another client is connected with this app id (${count} more), and Feishu gives each event to only one of them: stop it, or give it an app of its own`
 }
 
 /** The body of GET /api/feishu/supervisor. */
@@ -83,6 +88,10 @@ export function supervisorView(status: SupervisorStatus): object {
         attempt: connection.attempt,
         ...(connection.trouble === undefined ? {} : { cause: connection.trouble }),
         ...instant('nextAt', connection.nextAt),
+        ...instant('lastPongAt', connection.lastPongAt),
+        ...instant('lastEventAt', connection.lastEventAt),
+        ...(connection.foreignConnections === undefined ? {} : { foreignConnections: connection.foreignConnections }),
+        ...(connection.droppedFrames === undefined ? {} : { droppedFrames: connection.droppedFrames }),
       },
     })),
     pool: rest.pool,

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '../core/errors.ts'
+import type { ExitReason } from '../core/exit-reason.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotStatus } from './status.ts'
 
@@ -11,10 +12,58 @@ export type MessageEvent = { readonly botId: string; readonly eventId: number } 
   | { readonly stage: 'dead'; readonly reason: string; readonly error: ErrorRecord }
 )
 
-/** Everything that is reported while it happens; logs and the demo hang on it. */
+/** A bot's worker ended and is started again. */
+export interface RestartEvent {
+  readonly botId: string
+  readonly name: string
+  /** The one that ended. */
+  readonly incarnation: number
+  readonly restartCount: number
+  readonly restartsInWindow: number
+  readonly reason: ExitReason
+  readonly error?: ErrorRecord
+  /** When, milliseconds since the epoch. */
+  readonly nextAt?: number
+}
+
+/**
+ * `worker_failed`: it crashed too often and waits for an operator. `connection_failing`: `fastAttempts`
+ * attempts failed. `credentials_rejected` and `connection_limit`: as Feishu says. `foreign_client`: another
+ * client takes part of the bot's events. `store_unavailable`: the database cannot be used; events are refused
+ * meanwhile and come again. `supervisor_down`: the supervisor thread ended and is started again.
+ */
+export type AlertKind =
+  | 'worker_failed'
+  | 'connection_failing'
+  | 'credentials_rejected'
+  | 'connection_limit'
+  | 'foreign_client'
+  | 'store_unavailable'
+  | 'supervisor_down'
+
+/** Something that a person should know of, told once when it begins, when its kind changes, and when it is over. */
+export interface Alert {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly kind: AlertKind
+  readonly state: 'raised' | 'cleared'
+  /** Absent for an alert of the whole instance. */
+  readonly botId?: string
+  readonly name?: string
+  readonly cause: string
+  /** Failed attempts, or restarts. */
+  readonly attempt?: number
+  readonly nextStep: string
+  /** When the next attempt starts by itself. */
+  readonly nextAt?: number
+}
+
+/** Everything that is reported while it happens; logs, notifications and the demo hang on it. */
 export interface EventMap {
   /** A bot's worker or connection changed its state. */
   readonly bot: BotStatus
+  readonly restart: RestartEvent
+  readonly alert: Alert
   readonly message: MessageEvent
   /** The database became reachable or unreachable. */
   readonly store: { readonly ready: boolean; readonly error?: ErrorRecord }

@@ -57,6 +57,13 @@ export interface ResolvedOptions {
   readonly messages: HandlingOptions
 }
 
+/** Where alerts are posted to; stays on the host's thread. */
+export interface AlertOptions {
+  readonly url: string
+  /** `whsec_` and the key in base64, as Standard Webhooks has it. */
+  readonly secret: string
+}
+
 /** workerData of the supervisor thread. */
 export interface SupervisorBoot {
   readonly options: ResolvedOptions
@@ -81,6 +88,12 @@ export interface BotInput {
   readonly isolation: Isolation
 }
 
+/** What can be changed of a bot while it runs; at least one of them. */
+export interface BotChangeInput {
+  readonly name?: string | undefined
+  readonly appSecret?: string | undefined
+}
+
 /** A bot as it may be shown: everything but its secret. */
 export interface BotRecord extends Omit<BotInput, 'appSecret'> {
   readonly id: string
@@ -100,6 +113,8 @@ export interface HostControl {
   /** Stores the bot and starts it, if bots are started. */
   addBot(bot: BotInput): Promise<Result<BotRecord>>
   listBots(): Promise<Result<readonly BotRecord[]>>
+  /** Stores the change and hands a new secret to the bot's worker; null when there is no such bot. */
+  updateBot(botId: string, change: BotChangeInput): Promise<Result<BotRecord | null>>
   deadLetters(page: DeadLetterPage): Promise<Result<readonly DeadLetter[]>>
   /** False when there is no such dead letter. */
   resubmit(letter: DeadLetterId): Promise<Result<boolean>>

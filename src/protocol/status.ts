@@ -26,6 +26,10 @@ export interface ConnectionStatus {
   readonly trouble?: ConnectionTrouble
   /** When the next attempt starts. */
   readonly nextAt?: number
+  /** Frames and events in fragments that this worker could not read and did not acknowledge, counted by reason. */
+  readonly droppedFrames?: Readonly<Record<string, number>>
+  /** Connections of this app that Feishu counts beside ours, twice in a row: another client gets part of the events. */
+  readonly foreignConnections?: number
 }
 
 export interface BotStatus {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { asc } from 'drizzle-orm'
+import { asc, eq } from 'drizzle-orm'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { Database } from './database.ts'
 import { bots } from './schema.ts'
@@ -54,6 +54,22 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
         'listing bots',
       )
       return rows.map(toBot)
+    },
+
+    async update(id, { name, appSecret }) {
+      const [row] = await database.build(
+        (db) =>
+          db
+            .update(bots)
+            .set({
+              ...(name === undefined ? {} : { name: storable(name) }),
+              ...(appSecret === undefined ? {} : { appSecret: secrets.seal(appSecret, secretOf(id)) }),
+            })
+            .where(eq(bots.id, id))
+            .returning(),
+        'changing a bot',
+      )
+      return row === undefined ? null : toBot(row)
     },
   }
 }

@@ -31,11 +31,16 @@ export interface Bot {
 
 export type NewBot = Omit<Bot, 'id' | 'enabled'>
 
+/** At least one of them; what is not given stays. */
+export type BotChange = Partial<Pick<Bot, 'name' | 'appSecret'>>
+
 export interface BotStore {
   /** Rejects with `BOT_EXISTS` when the app id is taken. The secret is sealed before it is stored. */
   add(bot: NewBot): Promise<Bot>
   /** All bots in order of creation. Rejects with `MASTER_KEY_WRONG` when a secret cannot be opened. */
   list(): Promise<Bot[]>
+  /** The bot as it is now; null when there is none. */
+  update(id: string, change: BotChange): Promise<Bot | null>
 }
 
 /**

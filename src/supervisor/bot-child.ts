@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
+import type { BotControl } from '../protocol/control.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
@@ -55,6 +56,7 @@ const SIGNALS_PER_SECOND = 50_000
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
   readonly #deps: BotChildDependencies
+  #spec: BotSpec
   #child: Child
   #thread: BotThread | undefined
   /** Of the last spawn; settled once its thread is gone. */
@@ -70,6 +72,7 @@ export class BotChild {
 
   constructor(deps: BotChildDependencies) {
     this.#deps = deps
+    this.#spec = deps.spec
     this.#child = newChild(deps.clock.now())
     this.#connection = idleConnection(deps.clock.now())
     this.#prints = new RateGuard(PRINTS_PER_SECOND, deps.clock)
@@ -78,10 +81,10 @@ export class BotChild {
   }
 
   get status(): BotStatus {
-    const { spec, policy, clock } = this.#deps
+    const { policy, clock } = this.#deps
     return {
-      botId: spec.botId,
-      name: spec.name,
+      botId: this.#spec.botId,
+      name: this.#spec.name,
       child: childStatus(this.#child, policy, clock.now()),
       connection: this.#connection,
       ...(this.#memoryMb === undefined ? {} : { memoryMb: this.#memoryMb }),
@@ -104,6 +107,22 @@ export class BotChild {
   /** Ends the thread as a crash would. */
   kill(): void {
     this.#step({ kind: 'kill', reason: 'killed' })
+  }
+
+  /** The worker and its successors go on with the change. */
+  reconfigure(change: Pick<BotSpec, 'name' | 'appSecret'>): void {
+    this.#spec = { ...this.#spec, ...change }
+    this.#order('reconfigure', (remote) => remote.reconfigure({ appSecret: change.appSecret }))
+    this.#deps.changed(this.status)
+  }
+
+  /** Replaces the bot's connection; resolves when that is done, was of no use, or takes longer than `deadlineMs`. */
+  async rotate(mayOverlap: boolean, deadlineMs: number): Promise<void> {
+    await this.#thread?.control
+      .call('rotate', deadlineMs, (remote) => remote.rotate(mayOverlap))
+      .catch(() => {
+        // The worker is gone, or its own deadlines end what hangs.
+      })
   }
 
   /** Closes the bot's connection; resolves when that is done, the worker is gone, or `graceMs` is over. */
@@ -162,8 +181,8 @@ export class BotChild {
   }
 
   #spawn(incarnation: number): void {
-    const { spec, spawn, spawned, gone, clock } = this.#deps
-    const { name: _name, ...identity } = spec
+    const { spawn, spawned, gone, clock } = this.#deps
+    const { name: _name, ...identity } = this.#spec
     const ended = deferred()
     this.#ended = ended
     const exited = (exit: ObservedExit): void => {
@@ -198,8 +217,8 @@ export class BotChild {
   }
 
   #log(level: LogRecord['level'], message: string, fields: LogRecord['fields'] = {}): void {
-    const { clock, log, spec } = this.#deps
-    log({ at: clock.now(), level, scope: `bot/${spec.botId}`, message, fields })
+    const { clock, log } = this.#deps
+    log({ at: clock.now(), level, scope: `bot/${this.#spec.botId}`, message, fields })
   }
 
   #onSignal(signal: BotSignal): void {
@@ -214,7 +233,7 @@ export class BotChild {
       case 'ready':
         this.#step({ kind: 'ready' })
         this.#watch()
-        this.#connect()
+        this.#order('connect', (remote) => remote.connect())
         break
       case 'connection':
         this.#connection = signal.status
@@ -248,14 +267,12 @@ export class BotChild {
     )
   }
 
-  /** A worker that cannot even start to connect is of no use: it is ended as if it had crashed. */
-  #connect(): void {
+  /** A worker that does not even take an order is of no use: it is ended as if it had crashed. */
+  #order(what: string, run: (remote: BotControl) => Promise<void>): void {
     const thread = this.#thread
-    thread?.control
-      .call('connect', CONTROL_DEADLINE_MS, (remote) => remote.connect())
-      .catch(() => {
-        if (this.#thread === thread) this.kill()
-      })
+    thread?.control.call(what, CONTROL_DEADLINE_MS, run).catch(() => {
+      if (this.#thread === thread) this.kill()
+    })
   }
 }
 

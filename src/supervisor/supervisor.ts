@@ -64,6 +64,16 @@ export class Supervisor {
     return child !== undefined
   }
 
+  /** Tells a bot's worker, now and at every restart; a bot without a worker is left alone. */
+  reconfigure(botId: string, change: Pick<BotSpec, 'name' | 'appSecret'>): void {
+    this.#children.get(botId)?.reconfigure(change)
+  }
+
+  /** Replaces a bot's connection by a fresh one. */
+  async rotate(botId: string, mayOverlap: boolean, deadlineMs: number): Promise<void> {
+    await this.#children.get(botId)?.rotate(mayOverlap, deadlineMs)
+  }
+
   /** Closes every connection so that no new event comes in; replies can still be sent. */
   async drain(graceMs: number): Promise<void> {
     await Promise.all([...this.#children.values()].map((child) => child.drain(graceMs)))

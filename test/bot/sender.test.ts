@@ -5,6 +5,7 @@ import type { ReplyToSend, SendFailure, SendOutcome } from '../../src/protocol/d
 import type { FailureMode } from '../../src/simulator/fault.ts'
 import { userIds } from '../../src/simulator/app-directory.ts'
 import type { HistoryKind } from '../../src/simulator/history.ts'
+import { createFeishuApi } from '../../workers/bot/feishu-api.ts'
 import { Http } from '../../workers/bot/http.ts'
 import { Sender } from '../../workers/bot/sender.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
@@ -17,14 +18,14 @@ async function sending(more: { timeoutMs?: number; appSecret?: string; clock?: F
   const logs: LogRecord[] = []
   const http = new Http(more.timeoutMs ?? 5_000)
   closeLater(() => http.close())
-  const sender = new Sender({
-    appId: app.appId,
-    appSecret: more.appSecret ?? app.appSecret,
+  const api = createFeishuApi({
+    credentials: { appId: app.appId, appSecret: more.appSecret ?? app.appSecret },
     domain: more.domain ?? url,
     http,
     logger: createLogger('test', (record) => logs.push(record)),
     ...(more.clock === undefined ? {} : { clock: more.clock }),
   })
+  const sender = new Sender(api)
   const { messageId } = simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'hi' })
   const reply = (uuid = 'u1', text = 'hello'): ReplyToSend => ({
     messageId,

@@ -8,29 +8,40 @@ import type { ConnectionTrouble } from '../../src/protocol/status.ts'
 import { Connection, type ConnectionDependencies } from '../../workers/bot/connection.ts'
 import { Http } from '../../workers/bot/http.ts'
 import { Inlet, type InletOptions } from '../../workers/bot/inlet.ts'
+import { Routes } from '../../workers/bot/routes.ts'
 import { closeLater, SOON_MS, type TestApp } from '../simulator/support.ts'
 import { Recorder } from './recorder.ts'
 
-export type Report = { kind: 'opened' } | { kind: 'ponged' } | { kind: 'ended'; trouble: ConnectionTrouble }
+export type Report =
+  | { kind: 'opened' }
+  | { kind: 'ponged' }
+  | { kind: 'dropped'; reason: string }
+  | { kind: 'ended'; trouble: ConnectionTrouble }
 
 /** One real Connection on the pinned SDK, with everything it reports in order. */
 export function openConnection(domain: string, app: TestApp, more: Partial<ConnectionDependencies> = {}) {
   const reports = new Recorder<Report>()
   const logs: LogRecord[] = []
   const logger = createLogger('test', (record) => logs.push(record))
-  const http = new Http(2_000)
+  const routes = new Routes()
+  const http = new Http(2_000, routes)
   const connection = new Connection({
     appId: app.appId,
     appSecret: app.appSecret,
     domain,
     attemptTimeoutMs: 5_000,
     pongTimeoutMs: 5_000,
+    minPingIntervalMs: 50,
+    maxPingIntervalMs: 120_000,
+    maxFrameBytes: 16 * 1024 * 1024,
     dispatcher: openInlet().inlet,
     http,
+    routes,
     logger,
     clock: systemClock,
     opened: () => reports.add({ kind: 'opened' }),
     ponged: () => reports.add({ kind: 'ponged' }),
+    dropped: (reason) => reports.add({ kind: 'dropped', reason }),
     ended: (trouble) => reports.add({ kind: 'ended', trouble }),
     ...more,
   })

@@ -28,7 +28,7 @@ const postgres = provided as TestPostgres
 
 describe.skipIf('skip' in provided)('O1: more events than can be stored', { timeout: 90_000 }, () => {
   it('are refused beyond the credit window, and accepted later; memory stays bounded', async () => {
-    const creditWindow = 200
+    const creditWindow = 512
     const databaseUrl = await freshDatabase(cleanups, postgres.url)
     const { proxy, url } = await StatementProxy.before(databaseUrl)
     cleanups.add(() => proxy.stop())
@@ -48,7 +48,8 @@ describe.skipIf('skip' in provided)('O1: more events than can be stored', { time
 
     // Nothing is stored now: as many as there are credits wait, all others are refused.
     const held = proxy.fail('feishu_accept', { kind: 'hold' })
-    await flood(creditWindow + 300, 5_000)
+    const tooMany = creditWindow + 300
+    await flood(tooMany, 5_000)
     await held
     await answers(client, 300, 500)
     const history = await client.history()
@@ -58,14 +59,14 @@ describe.skipIf('skip' in provided)('O1: more events than can be stored', { time
     )
     expect(entriesOf(history, 'acked').filter(({ code }) => code === 200)).toHaveLength(1)
     proxy.release()
-    await answers(client, 1 + creditWindow + 300, 200)
+    await answers(client, 1 + tooMany, 200)
 
     await flood(5_000, 5_000)
-    await answers(client, 5_501, 200)
+    await answers(client, 1 + tooMany + 5_000, 200)
     const admin = await connectAdmin(cleanups, databaseUrl)
     expect(await unsavedAcks(await client.history(), admin)).toEqual([])
     const { rows } = await admin.query('select count(*)::int as stored from feishu_inbox')
-    expect(rows).toEqual([{ stored: 5_501 }])
+    expect(rows).toEqual([{ stored: 1 + tooMany + 5_000 }])
     expect(peakMemoryMb(host.pid) - quietMb).toBeLessThan(300)
   })
 })

@@ -603,6 +603,18 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await expect(db.store.bots.add(bot)).rejects.toMatchObject({ code: 'BOT_EXISTS' })
       })
 
+      it('changes what is given and nothing else, of that bot alone', async () => {
+        const first = await db.store.bots.add(bot)
+        const other = await db.store.bots.add({ ...bot, appId: 'cli_2' })
+        const changed = await db.store.bots.update(first.id, { appSecret: new Secret('fresh') })
+        expect(changed?.appSecret.reveal()).toBe('fresh')
+        expect(await db.store.bots.update(first.id, { name: 'New' })).toEqual({ ...changed, name: 'New' })
+        const listed = await db.store.bots.list()
+        expect(listed.map(({ appSecret }) => appSecret.reveal())).toEqual(['fresh', other.appSecret.reveal()])
+        expect(JSON.stringify(await db.rows('select * from feishu_bots'))).not.toContain('fresh')
+        expect(await db.store.bots.update('bot_none', { name: 'x' })).toBeNull()
+      })
+
       it('refuses to list with another master key', async () => {
         await db.store.bots.add(bot)
         const other = createBotStore(db.database, new SecretBox(newMasterKey()))

@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { createFeishuSupervisor, type FeishuSupervisor, type FeishuSupervisorOptions } from '../../src/index.ts'
+import {
+  createFeishuSupervisor,
+  type EventMap,
+  type FeishuSupervisor,
+  type FeishuSupervisorOptions,
+} from '../../src/index.ts'
 import { type LaunchedSimulator, launchSimulator } from '../../src/simulator/launch.ts'
 
 export const APPS = [
@@ -106,7 +111,7 @@ export class CliProcess {
 }
 
 /** Resolves with the first event for which the predicate holds. */
-export function eventOf<K extends 'bot' | 'message' | 'store' | 'log'>(
+export function eventOf<K extends keyof EventMap>(
   supervisor: FeishuSupervisor,
   name: K,
   isWanted: (event: Parameters<Parameters<typeof supervisor.on<K>>[1]>[0]) => boolean,

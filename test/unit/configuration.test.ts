@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type NewBotOptions, resolveNewBot } from '../../src/app/new-bot.ts'
+import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
 import { errorText } from '../../src/core/errors.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options.ts'
 
 const TOKEN = 't'.repeat(32)
+const WEBHOOK_SECRET = `whsec_${btoa('k'.repeat(32))}`
 const BOT: NewBotOptions = { appId: 'cli_0123456789abcdef', appSecret: 'canary-secret' }
 
 /** The text of the CONFIG_INVALID that `run` throws. */
@@ -40,6 +41,28 @@ describe('the environment', () => {
     })
   })
 
+  it('takes where alerts go', () => {
+    const env = { FS_ALERT_URL: 'https://hooks.example', FS_ALERT_SECRET: WEBHOOK_SECRET }
+    const { options } = readEnvironment(env)
+    expect(resolveOptions(options).alerts).toEqual({ url: 'https://hooks.example', secret: WEBHOOK_SECRET })
+  })
+
+  it.each<[Record<string, string>, object | undefined]>([
+    [{ HTTPS_PROXY: 'http://proxy.example:3128' }, { proxy: 'http://proxy.example:3128' }],
+    [
+      { https_proxy: 'proxy.example:3128', no_proxy: 'a.example, b.example c.example' },
+      {
+        proxy: 'http://proxy.example:3128',
+        noProxy: ['a.example', 'b.example', 'c.example'],
+      },
+    ],
+    [{ HTTPS_PROXY: '', NO_PROXY: '*' }, undefined],
+    [{ NO_PROXY: '*' }, undefined],
+    [{ FS_CA_FILE: '/ca.pem' }, { caFile: '/ca.pem' }],
+  ])('takes the way out of %j', (env, connection) => {
+    expect(readEnvironment(env).options.connection).toEqual(connection)
+  })
+
   it.each<[Record<string, string>, string]>([
     [{ FS_PROT: '1' }, 'FS_PROT'],
     [{ FS_PORT: 'x' }, 'FS_PORT: expected a port number'],
@@ -52,6 +75,11 @@ describe('the environment', () => {
     [{ FS_MASTER_KEY: '' }, 'FS_MASTER_KEY'],
     [{ FS_API_TOKEN: 'short' }, 'FS_API_TOKEN: expected at least 32 characters'],
     [{ FS_HANDLER: '' }, 'FS_HANDLER'],
+    [{ FS_CA_FILE: '' }, 'FS_CA_FILE'],
+    [{ FS_ALERT_URL: 'https://hooks.example' }, 'FS_ALERT_SECRET: is missing'],
+    [{ FS_ALERT_SECRET: 'whsec_x' }, 'FS_ALERT_URL: is missing'],
+    [{ HTTPS_PROXY: 'socks5://proxy.example' }, 'HTTPS_PROXY: expected an HTTP proxy'],
+    [{ HTTPS_PROXY: 'http://' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ FS_MAX_CONNECTIONS: '0' }, 'FS_MAX_CONNECTIONS'],
     [{ FS_MAX_CONNECTIONS: 'many' }, 'FS_MAX_CONNECTIONS: expected a number'],
   ])('%j is refused by name', (env, text) => {
@@ -115,6 +143,13 @@ describe('the options', () => {
     ['connection.acceptTimeoutMs', { connection: { acceptTimeoutMs: 3_000 } }],
     ['connection.sendTimeoutMs', { connection: { sendTimeoutMs: 0 } }],
     ['connection.creditWindow', { connection: { creditWindow: 'many' } }],
+    ['alerts.url', { alerts: { url: 'hooks.example', secret: WEBHOOK_SECRET } }],
+    ['alerts.secret', { alerts: { url: 'https://hooks.example', secret: 'canary-secret' } }],
+    ['alerts.secret', { alerts: { url: 'https://hooks.example', secret: `whsec_${btoa('short')}` } }],
+    ['connection.proxy', { connection: { proxy: 'proxy.example:3128' } }],
+    ['connection.noProxy', { connection: { noProxy: 'a.example' } }],
+    ['connection.caFile', { connection: { caFile: './no-such.pem' } }],
+    ['connection.caFile', { connection: { caFile: './package.json' } }],
     ['messages.threads', { messages: { threads: 65 } }],
     ['messages.leaseMs', { messages: { leaseMs: 1 } }],
   ])('refuse a bad %s by name', (field, options) => {
@@ -160,5 +195,22 @@ describe('a new bot', () => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))
     expect(text).toContain(field)
     expect(text).not.toContain('canary-secret')
+  })
+})
+
+describe('a change of a bot', () => {
+  it('is taken with one field or both', () => {
+    expect(resolveBotChange({ name: 'New' })).toEqual({ name: 'New' })
+    expect(resolveBotChange({ name: 'New', appSecret: 's' })).toEqual({ name: 'New', appSecret: 's' })
+  })
+
+  it.each<[unknown, string]>([
+    [{}, 'nothing to change'],
+    [{ name: undefined }, 'nothing to change'],
+    [{ name: '' }, 'name: '],
+    [{ appSecret: '' }, 'appSecret: must not be empty'],
+    [{ appId: 'cli_0123456789abcdef', name: 'x' }, 'appId'],
+  ])('of %j is refused by name', (change, text) => {
+    expect(refusal(() => resolveBotChange(change as BotChange))).toContain(text)
   })
 })

@@ -21,6 +21,7 @@ const states = {
   idle: { name: 'idle', since: 1 },
   connecting: { name: 'connecting', since: 1, attempt: 2 },
   connected: { name: 'connected', since: 1, attempt: 2 },
+  rotating: { name: 'rotating', since: 1, attempt: 2 },
   reconnecting: { name: 'reconnecting', since: 1, ...retry },
   failed: { name: 'failed', since: 1, ...retry },
 } as const satisfies Record<string, ConnectionState>
@@ -30,7 +31,11 @@ const events = {
   opened: { kind: 'opened' },
   ended: { kind: 'ended', trouble: trouble('network') },
   refused: { kind: 'ended', trouble: trouble('credentials') },
+  successorEnded: { kind: 'successor_ended' },
+  rotate: { kind: 'rotate', mayOverlap: true },
+  replace: { kind: 'rotate', mayOverlap: false },
   due: { kind: 'due' },
+  reconfigured: { kind: 'reconfigured' },
   disconnect: { kind: 'disconnect' },
 } as const satisfies Record<string, ConnectionEvent>
 
@@ -43,7 +48,11 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'same',
     ended: 'same',
     refused: 'same',
+    successorEnded: 'same',
+    rotate: 'same',
+    replace: 'same',
     due: 'same',
+    reconfigured: 'same',
     disconnect: 'idle:',
   },
   connecting: {
@@ -51,7 +60,11 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'connected:',
     ended: 'reconnecting: schedule',
     refused: 'failed: schedule',
+    successorEnded: 'same',
+    rotate: 'same',
+    replace: 'same',
     due: 'same',
+    reconfigured: 'connecting: close open',
     disconnect: 'idle: unschedule close',
   },
   connected: {
@@ -59,7 +72,23 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'same',
     ended: 'reconnecting: schedule',
     refused: 'failed: schedule',
+    successorEnded: 'same',
+    rotate: 'rotating: open',
+    replace: 'connecting: close open',
     due: 'same',
+    reconfigured: 'same',
+    disconnect: 'idle: unschedule close',
+  },
+  rotating: {
+    connect: 'same',
+    opened: 'connected: retire',
+    ended: 'connecting:',
+    refused: 'connecting:',
+    successorEnded: 'connected:',
+    rotate: 'same',
+    replace: 'same',
+    due: 'same',
+    reconfigured: 'same',
     disconnect: 'idle: unschedule close',
   },
   reconnecting: {
@@ -67,7 +96,11 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'same',
     ended: 'same',
     refused: 'same',
+    successorEnded: 'same',
+    rotate: 'same',
+    replace: 'same',
     due: 'connecting: open',
+    reconfigured: 'connecting: unschedule open',
     disconnect: 'idle: unschedule close',
   },
   failed: {
@@ -75,7 +108,11 @@ const table: Record<StateName, Record<EventName, string>> = {
     opened: 'same',
     ended: 'same',
     refused: 'same',
+    successorEnded: 'same',
+    rotate: 'same',
+    replace: 'same',
     due: 'connecting: open',
+    reconfigured: 'connecting: unschedule open',
     disconnect: 'idle: unschedule close',
   },
 }
@@ -101,6 +138,45 @@ describe('the connection table', () => {
     const asked = step(states.reconnecting, events.connect).state
     expect(asked).toEqual({ name: 'connecting', since: NOW, attempt: 0 })
   })
+
+  it('has two connections in one state only, and is never without one on the way while it rotates', () => {
+    const opening = (Object.keys(table) as StateName[]).flatMap((state) =>
+      (Object.keys(table[state]) as EventName[]).filter((event) => {
+        const { effects } = step(states[state], events[event])
+        const kinds = effects.map(({ kind }) => kind)
+        const isConnected = state === 'connected' || state === 'rotating'
+        return isConnected && kinds.includes('open') && !kinds.includes('close')
+      }),
+    )
+    expect(opening).toEqual(['rotate'])
+    expect(step(states.rotating, events.ended).state).toEqual({ name: 'connecting', since: NOW, attempt: 0 })
+    expect(step(states.rotating, events.successorEnded).state).toEqual(states.connected)
+  })
+
+  it('starts a new count with new credentials', () => {
+    for (const name of ['connecting', 'reconnecting', 'failed'] as const) {
+      expect(step(states[name], events.reconfigured).state).toEqual({ name: 'connecting', since: NOW, attempt: 0 })
+    }
+  })
+
+  it.each([
+    ['network', 3, 'reconnecting'],
+    ['network', 4, 'failed'],
+    ['server', 4, 'failed'],
+    ['limit', 4, 'failed'],
+    ['credentials', 0, 'failed'],
+  ] as const)(
+    'gives up, if that is wanted, after a %s trouble with %d failed attempts before it: %s',
+    (kind, attempt, name) => {
+      const given = { ...options, giveUp: true }
+      const ended = { kind: 'ended', trouble: trouble(kind) } as const
+      const { state, effects } = stepConnection({ name: 'connecting', since: 1, attempt }, ended, NOW, 0.5, given)
+      expect(state.name).toBe(name)
+      // Nothing is scheduled, so only an order gets it out.
+      expect(effects).toHaveLength(name === 'failed' ? 0 : 1)
+      expect('nextAt' in state).toBe(name !== 'failed')
+    },
+  )
 
   it.each([
     ['a stable connection starts a new count', NOW - options.stableAfterMs, 1],

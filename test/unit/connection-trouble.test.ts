@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import {
   networkTrouble,
+  troubleOfClose,
   troubleOfCode,
   troubleOfHandshake,
   troubleOfStatus,
+  troubleOfUpgrade,
 } from '../../workers/bot/connection-trouble.ts'
 
 describe('a code of the discovery answer', () => {
@@ -51,6 +53,31 @@ describe('a refused handshake', () => {
     ['514', '__proto__', 'network', '514'],
   ])('status %s with authentication code %s means %s', (status, authCode, kind, code) => {
     expect(troubleOfHandshake(status, authCode, 'refused')).toMatchObject({ kind, code })
+  })
+})
+
+describe('a handshake that was refused without a word of Feishu', () => {
+  it.each([
+    [401, 'network'],
+    [403, 'network'],
+    [407, 'network'],
+    [429, 'server'],
+    [502, 'server'],
+  ])('with status %d means %s: it says nothing of the credentials', (status, kind) => {
+    expect(troubleOfUpgrade(status)).toMatchObject({ kind, code: String(status) })
+  })
+})
+
+describe('the end of an established connection', () => {
+  it.each([
+    [1006, '', 'network'],
+    [1001, 'going away', 'network'],
+    [3001, 'backbone registered too many conns', 'limit'],
+  ])('with code %d and reason "%s" means %s', (code, reason, kind) => {
+    const trouble = troubleOfClose(code, reason)
+    expect(trouble).toMatchObject({ kind, code: 'ECLOSED' })
+    expect(trouble.message).toContain(`code ${code}`)
+    expect(trouble.message).toContain(reason)
   })
 })
 

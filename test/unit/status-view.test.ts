@@ -75,6 +75,13 @@ describe('a connection as it is shown', () => {
     })
   })
 
+  it('says that another client takes part of the events', () => {
+    const shared = bot({}, { state: 'connected', foreignConnections: 1 })
+    const view = connectionView(shared, FAST_ATTEMPTS)
+    expect(view.state).toBe('connected')
+    expect(view.error).toContain('another client is connected with this app id (1 more)')
+  })
+
   it('tells why a worker is parked and what to do', () => {
     const lastExit = {
       at: AT,

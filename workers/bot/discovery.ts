@@ -3,13 +3,11 @@ import { asObject } from '../../src/core/as-object.ts'
 import { errorText } from '../../src/core/errors.ts'
 import type { ConnectionTrouble } from '../../src/protocol/status.ts'
 import { networkTrouble, troubleOfCode, troubleOfStatus } from './connection-trouble.ts'
+import type { GatewaySettings } from './gateway-settings.ts'
 import type { Http, HttpAnswer, HttpRequest } from './http.ts'
 
 /** Any code the SDK takes as final: it then reports onError at once instead of looping on its own schedule. */
 const STOP = { code: -1, msg: 'handled by the supervisor', data: {} }
-
-/** Seconds; Feishu sends 90 or 120. A value from the wire must neither stop the pings nor make a storm of them. */
-const PING_INTERVAL = { fallback: 120, least: 0.05, most: 600 }
 
 /**
  * The `httpInstance` of one WSClient: performs its one discovery call, keeps what went wrong with
@@ -17,11 +15,14 @@ const PING_INTERVAL = { fallback: 120, least: 0.05, most: 600 }
  */
 export class Discovery {
   readonly #http: Http
+  readonly #settings: (untrusted: unknown) => GatewaySettings
   #called = false
   #trouble: ConnectionTrouble | undefined
 
-  constructor(http: Http) {
+  /** `settings` makes those of the answer harmless. */
+  constructor(http: Http, settings: (untrusted: unknown) => GatewaySettings) {
     this.#http = http
+    this.#settings = settings
   }
 
   /** Why discovery failed; undefined when it went well. */
@@ -57,35 +58,20 @@ export class Discovery {
       return STOP
     }
     const { URL: url, ClientConfig: config } = asObject(data)
-    if (typeof url !== 'string' || !URL.canParse(url)) {
-      this.#trouble = networkTrouble('EPROTO', 'discovery answered without a URL')
+    if (typeof url !== 'string' || !isWebSocketUrl(url)) {
+      this.#trouble = networkTrouble('EPROTO', 'discovery answered without a WebSocket URL')
       return STOP
     }
-    return {
-      code: 0,
-      msg,
-      data: {
-        URL: url,
-        ClientConfig: {
-          ...asObject(config),
-          PingInterval: clampPingInterval(asObject(config)['PingInterval']),
-          // Failed handshakes surface at once instead of after the SDK's own delays.
-          ReconnectNonce: 0,
-          ReconnectInterval: 0,
-          ReconnectCount: 1,
-        },
-      },
-    }
+    return { code: 0, msg, data: { URL: url, ClientConfig: this.#settings(config) } }
   }
+}
+
+function isWebSocketUrl(url: string): boolean {
+  return URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)
 }
 
 /** Node aborts a call at its deadline with a code of its own that says nothing about time. */
 function causeCode(cause: unknown): string {
   if (typeof cause !== 'object' || cause === null || !('code' in cause)) return 'ENETWORK'
   return cause.code === 'ABORT_ERR' ? 'ETIMEDOUT' : String(cause.code)
-}
-
-function clampPingInterval(value: unknown): number {
-  if (typeof value !== 'number' || !(value > 0)) return PING_INTERVAL.fallback
-  return Math.min(PING_INTERVAL.most, Math.max(PING_INTERVAL.least, value))
 }

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import { Routes } from './routes.ts'
 
 /** An HTTP answer of any status. Only a call that got no answer at all rejects. */
 export interface HttpAnswer {
@@ -28,13 +29,11 @@ const MAX_ANSWER_BYTES = 8 * 1024 * 1024
  */
 export class Http {
   readonly #timeoutMs: number
-  readonly #agents = {
-    'http:': new http.Agent({ keepAlive: true }),
-    'https:': new https.Agent({ keepAlive: true }),
-  }
+  readonly #routes: Routes
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, routes: Routes = new Routes()) {
     this.#timeoutMs = timeoutMs
+    this.#routes = routes
   }
 
   /** Rejects with `CONNECTION_FAILED` (retryable, outcome unknown) when no complete answer came in time. */
@@ -53,7 +52,7 @@ export class Http {
         )
       const call = (url.protocol === 'https:' ? https : http).request(url, {
         method: request.method?.toUpperCase() ?? 'GET',
-        agent: this.#agents[url.protocol === 'https:' ? 'https:' : 'http:'],
+        ...this.#routes.to(url),
         headers: {
           ...request.headers,
           ...(body === undefined
@@ -73,7 +72,7 @@ export class Http {
   }
 
   close(): void {
-    for (const agent of Object.values(this.#agents)) agent.destroy()
+    this.#routes.close()
   }
 }
 

@@ -9,8 +9,11 @@ import type { BotControl } from '../../src/protocol/control.ts'
 import type { DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
 import { checkBoot } from './check-boot.ts'
+import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
 import { Inlet } from './inlet.ts'
+import { onlineCount } from './online-count.ts'
+import { Routes } from './routes.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
 
@@ -26,7 +29,8 @@ const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
 const post = (frame: DataUp): void => dataPort.postMessage(frame)
 
 const logger = createLogger(`bot/${boot.botId}`, (record) => signal({ kind: 'log', incarnation, record }))
-const http = new Http(boot.connection.sendTimeoutMs)
+const routes = new Routes(boot.connection)
+const http = new Http(boot.connection.sendTimeoutMs, routes)
 const inlet = new Inlet({
   acceptTimeoutMs: boot.connection.acceptTimeoutMs,
   creditWindow: boot.connection.creditWindow,
@@ -35,14 +39,19 @@ const inlet = new Inlet({
   deliver: (id, event) => post({ kind: 'deliver', incarnation, id, event }),
   logger,
 })
-const sender = new Sender({ appId: boot.appId, appSecret: boot.appSecret, domain: boot.domain, http, logger })
+const credentials = { appId: boot.appId, appSecret: boot.appSecret }
+const api = createFeishuApi({ credentials, domain: boot.domain, http, logger })
+const sender = new Sender(api)
 const session = new Session({
   boot,
+  credentials,
   inlet,
   http,
+  routes,
   logger,
   clock: systemClock,
   random: Math.random,
+  onlineCount: () => onlineCount(api),
   report: (status) => signal({ kind: 'connection', incarnation, status }),
 })
 
@@ -60,6 +69,8 @@ dataPort.on('message', (frame: DataDown) => {
 const control: BotControl = Object.freeze({
   __proto__: null,
   connect: () => session.connect(),
+  reconfigure: (change: { readonly appSecret: string }) => session.reconfigure(change),
+  rotate: (mayOverlap: boolean) => session.rotate(mayOverlap),
   drain: (graceMs: number) => session.drain(graceMs),
 })
 Comlink.expose(control, controlPort)

@@ -1,22 +1,11 @@
-import { Client, type HttpInstance, LoggerLevel, withTenantToken } from '@larksuiteoapi/node-sdk'
-import { type Clock, systemClock } from '../../src/core/clock.ts'
+import { withTenantToken } from '@larksuiteoapi/node-sdk'
 import { crashPoint, isPlanted } from '../../src/core/crash-point.ts'
 import { toErrorRecord } from '../../src/core/errors.ts'
-import type { Logger } from '../../src/core/logger.ts'
 import type { ReplyToSend, SendFailure, SendOutcome } from '../../src/protocol/data.ts'
-import { type Http, type HttpAnswer, type HttpRequest, wasNeverSent } from './http.ts'
-import { sdkLogger } from './sdk-logger.ts'
+import type { FeishuApi } from './feishu-api.ts'
+import { type HttpAnswer, type HttpRequest, wasNeverSent } from './http.ts'
 import { outcomeOf, tokenFailure, verdictOf } from './send-answer.ts'
-import { TokenRefused, Tokens } from './tokens.ts'
-
-export interface SenderDependencies {
-  readonly appId: string
-  readonly appSecret: string
-  readonly domain: string
-  readonly http: Http
-  readonly logger: Logger
-  readonly clock?: Clock
-}
+import { TokenRefused } from './tokens.ts'
 
 /** A POST to Feishu's open API. */
 type Call = Required<Pick<HttpRequest, 'url' | 'data'>> & Pick<HttpRequest, 'params'>
@@ -41,24 +30,12 @@ const MAX_ALONE = 1_000
  * protects also where the two conditions were wrong.
  */
 export class Sender {
-  readonly #client: Client
-  readonly #tokens: Tokens
+  readonly #api: FeishuApi
   /** Uuids of replies whose message was found withdrawn. */
   readonly #alone = new Set<string>()
 
-  constructor({ appId, appSecret, domain, http, logger, clock = systemClock }: SenderDependencies) {
-    this.#client = new Client({
-      appId,
-      appSecret,
-      domain,
-      disableTokenCache: true,
-      loggerLevel: LoggerLevel.warn,
-      logger: sdkLogger(logger),
-      // Client.request uses nothing of the instance but `request` (SDK 1.74.0, held by a contract test)
-      // and passes its answer on unread, so every status arrives as a value.
-      httpInstance: { request: (request: HttpRequest) => http.request(request) } as unknown as HttpInstance,
-    })
-    this.#tokens = new Tokens(this.#client, { appId, appSecret }, clock)
+  constructor(api: FeishuApi) {
+    this.#api = api
   }
 
   /** Never rejects. Makes at most five calls: token, reply, fresh token, reply, and the message on its own. */
@@ -82,7 +59,7 @@ export class Sender {
   async #postOnce(call: Call): Promise<Posted> {
     let token: string
     try {
-      token = await this.#tokens.current()
+      token = await this.#api.tokens.current()
     } catch (thrown) {
       const isAnswered = thrown instanceof TokenRefused
       // Whatever happened to the token call, the reply did not leave.
@@ -90,9 +67,9 @@ export class Sender {
     }
     try {
       crashPoint('send.before')
-      const answer = await this.#client.request<HttpAnswer>({ method: 'POST', ...call }, withTenantToken(token))
+      const answer = await this.#api.client.request<HttpAnswer>({ method: 'POST', ...call }, withTenantToken(token))
       crashPoint('send.after')
-      if (verdictOf(answer) === 'refresh_token') this.#tokens.drop(token)
+      if (verdictOf(answer) === 'refresh_token') this.#api.tokens.drop(token)
       return { kind: 'answered', answer }
     } catch (thrown) {
       return failed({ error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: wasNeverSent(thrown) })

@@ -6,8 +6,16 @@ import type { HttpAnswer } from './http.ts'
 /** A token is replaced this long before it expires: the same margin the SDK uses. */
 const MARGIN_MS = 3 * 60_000
 
+/** One object per bot thread: a new secret is written into it. */
+export interface Credentials {
+  readonly appId: string
+  appSecret: string
+}
+
 interface Token {
   readonly value: string
+  /** The secret it was issued for. */
+  readonly appSecret: string
   readonly expiresAt: number
 }
 
@@ -28,12 +36,12 @@ export class TokenRefused extends Error {
  */
 export class Tokens {
   readonly #client: Client
-  readonly #credentials: { readonly appId: string; readonly appSecret: string }
+  readonly #credentials: Credentials
   readonly #clock: Clock
   #token: Token | undefined
   #request: Promise<Token> | undefined
 
-  constructor(client: Client, credentials: { appId: string; appSecret: string }, clock: Clock) {
+  constructor(client: Client, credentials: Credentials, clock: Clock) {
     this.#client = client
     this.#credentials = credentials
     this.#clock = clock
@@ -41,7 +49,9 @@ export class Tokens {
 
   /** Rejects with `TokenRefused`, or as Http does when there was no answer. */
   async current(): Promise<string> {
-    if (this.#token !== undefined && this.#token.expiresAt - MARGIN_MS > this.#clock.now()) return this.#token.value
+    const token = this.#token
+    const isFresh = token !== undefined && token.expiresAt - MARGIN_MS > this.#clock.now()
+    if (isFresh && token.appSecret === this.#credentials.appSecret) return token.value
     this.#request ??= this.#fetch().finally(() => {
       this.#request = undefined
     })
@@ -55,13 +65,14 @@ export class Tokens {
   }
 
   async #fetch(): Promise<Token> {
+    const { appId, appSecret } = this.#credentials
     const answer = await this.#client.request<HttpAnswer>({
       method: 'POST',
       url: '/open-apis/auth/v3/tenant_access_token/internal',
-      data: { app_id: this.#credentials.appId, app_secret: this.#credentials.appSecret },
+      data: { app_id: appId, app_secret: appSecret },
     })
     const { tenant_access_token: value, expire } = asObject(answer.body)
     if (typeof value !== 'string' || typeof expire !== 'number') throw new TokenRefused(answer)
-    return { value, expiresAt: this.#clock.now() + expire * 1000 }
+    return { value, appSecret, expiresAt: this.#clock.now() + expire * 1000 }
   }
 }

@@ -3,16 +3,20 @@ import { errorText, FeishuSupervisorError, toErrorRecord } from '../../src/core/
 import { createLogger } from '../../src/core/logger.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import type { BotInput, BotRecord, HostControl, Result, SupervisorBoot } from '../../src/protocol/host.ts'
-import type { BotStatus, SupervisorReport } from '../../src/protocol/status.ts'
+import type { SupervisorReport } from '../../src/protocol/status.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import type { Bot } from '../../src/store/store.ts'
+import { AlertWatch } from './alert-watch.ts'
 import { BotLink } from './bot-link.ts'
+import { Fleet } from './fleet.ts'
 import { lateInbox } from './late-inbox.ts'
+import { logIncident } from './log-incident.ts'
 import { openStore } from './open-store.ts'
 import { StoreKeeper } from './store-keeper.ts'
 
@@ -37,9 +41,6 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   const { options, paths } = boot
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const links = new Map<string, BotLink>()
-  /** Bots that have no worker: disabled, in webhook mode, or beyond the connection cap. */
-  const resting = new Map<string, BotStatus>()
-  let connectionCount = 0
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
   const supervisor = new Supervisor({
@@ -73,8 +74,36 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       links.delete(botId)
       link.lost()
     },
-    changed: (event) => emit({ kind: 'bot', event }),
+    changed: (event) => {
+      emit({ kind: 'bot', event })
+      alerts.see(event, clock.now())
+      fleet.changed(event)
+    },
     log: (event) => emit({ kind: 'log', event }),
+  })
+
+  const alerts = new AlertWatch(options.connection.fastAttempts, (named) => {
+    emit(named)
+    logIncident(log, named)
+  })
+
+  const fleet = new Fleet({
+    maxConnections: options.maxConnections,
+    rotateEveryMs: options.connection.rotateEveryMs,
+    clock,
+    random,
+    start: ({ id, name, appId, appSecret, domain, isolation }) =>
+      supervisor.start({
+        botId: id,
+        name,
+        appId,
+        appSecret: appSecret.reveal(),
+        domain,
+        connection: options.connection,
+        isolation,
+      }),
+    rotate: (botId, mayOverlap) => supervisor.rotate(botId, mayOverlap, rotationDeadlineMs(options.connection)),
+    rests: (event) => emit({ kind: 'bot', event }),
   })
 
   const messages: Messages = createMessages({
@@ -103,13 +132,13 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     open: () => openStore(options, paths),
     opened: async (store) => {
       if (!boot.startsBots) return
-      for (const bot of await store.bots.list()) startBot(bot)
+      for (const bot of await store.bots.list()) fleet.start(bot)
       messages.wake()
     },
     changed: (ready, error) => {
       emit({ kind: 'store', event: { ready, ...(error === undefined ? {} : { error }) } })
       // What is not retryable ends the start and is reported there.
-      if (error?.retryable === true) log.error(`the database is not usable: ${error.message}`)
+      if (error === undefined || error.retryable) alerts.seeStore(error, clock.now())
     },
     rescued: () => messages.wake(),
     instanceId: boot.instanceId,
@@ -118,32 +147,6 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     clock,
     random,
   })
-
-  function startBot(bot: Bot): void {
-    const whyNot = restReason(bot, connectionCount, options.maxConnections)
-    if (whyNot !== undefined) {
-      const now = clock.now()
-      const status: BotStatus = {
-        botId: bot.id,
-        name: bot.name,
-        child: { state: 'stopped', since: now, incarnation: 0, restartsInWindow: 0, restartCount: 0, nextStep: whyNot },
-        connection: { state: 'idle', since: now, attempt: 0 },
-      }
-      resting.set(bot.id, status)
-      emit({ kind: 'bot', event: status })
-      return
-    }
-    connectionCount += 1
-    supervisor.start({
-      botId: bot.id,
-      name: bot.name,
-      appId: bot.appId,
-      appSecret: bot.appSecret.reveal(),
-      domain: bot.domain,
-      connection: options.connection,
-      isolation: bot.isolation,
-    })
-  }
 
   return {
     async start() {
@@ -164,7 +167,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     async report() {
       inboxFigures = await figures()
       return {
-        bots: [...supervisor.statuses, ...resting.values()],
+        bots: [...supervisor.statuses, ...fleet.resting],
         pool: messages.stats(),
         inbox: inboxFigures,
         store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
@@ -174,7 +177,19 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     async addBot(input: BotInput) {
       return await result(async () => {
         const bot = await openedStore().bots.add({ ...input, appSecret: new Secret(input.appSecret) })
-        if (boot.startsBots) startBot(bot)
+        if (boot.startsBots) fleet.start(bot)
+        return record(bot)
+      })
+    },
+
+    async updateBot(botId, { name, appSecret }) {
+      return await result(async () => {
+        const bot = await openedStore().bots.update(botId, {
+          ...(name === undefined ? {} : { name }),
+          ...(appSecret === undefined ? {} : { appSecret: new Secret(appSecret) }),
+        })
+        if (bot === null) return null
+        supervisor.reconfigure(botId, { name: bot.name, appSecret: bot.appSecret.reveal() })
         return record(bot)
       })
     },
@@ -205,6 +220,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
+    fleet.close()
     // A bot that hangs must not use up the time of the messages in flight.
     await supervisor.drain(graceMs / 2)
     await messages.stop(Math.max(0, stopAt - clock.now()))
@@ -231,13 +247,9 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   }
 }
 
-function restReason(bot: Bot, connectionCount: number, maxConnections: number): string | undefined {
-  if (!bot.enabled) return 'the bot is disabled'
-  if (!bot.useWebSocket) return 'the bot is in webhook mode'
-  if (connectionCount >= maxConnections) {
-    return `this instance already has ${maxConnections} connections: raise maxConnections (FS_MAX_CONNECTIONS)`
-  }
-  return undefined
+/** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
+function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ConnectionOptions): number {
+  return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
 }
 
 function record({ appSecret: _appSecret, ...shown }: Bot): BotRecord {

@@ -1,0 +1,129 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { type BackoffPolicy, backoffDelayMs } from '../core/backoff.ts'
+import type { Clock } from '../core/clock.ts'
+import { errorText } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { redact } from '../core/redact.ts'
+import type { Alert } from '../protocol/events.ts'
+import type { AlertOptions } from '../protocol/host.ts'
+
+export interface NotifierDependencies extends AlertOptions {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly logger: Logger
+}
+
+/** Alerts that may wait while the receiver is away; the oldest makes room. */
+const MAX_WAITING = 100
+
+const CALL_TIMEOUT_MS = 10_000
+
+/** About ten minutes in all, then the next alert has its turn. */
+const MAX_ATTEMPTS = 15
+const BACKOFF: BackoffPolicy = { firstMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }
+
+interface Notice {
+  readonly id: string
+  readonly body: string
+}
+
+/**
+ * Posts alerts to a webhook in the format of Standard Webhooks (standardwebhooks.com): signed over id,
+ * time and body, with the same id at every try, so that a receiver can tell a repetition. One at a time and
+ * in order; nobody waits for it.
+ */
+export class Notifier {
+  readonly #deps: NotifierDependencies
+  readonly #key: Buffer
+  readonly #waiting: Notice[] = []
+  #isPosting = false
+  #abort = new AbortController()
+
+  constructor(deps: NotifierDependencies) {
+    this.#deps = deps
+    this.#key = Buffer.from(deps.secret.replace(/^whsec_/, ''), 'base64')
+  }
+
+  readonly notify = (alert: Alert): void => {
+    const { state, at, ...data } = alert
+    const body = JSON.stringify({
+      type: `alert.${state}`,
+      timestamp: new Date(at).toISOString(),
+      data: redact(readable(data)),
+    })
+    this.#waiting.push({ id: `msg_${randomBytes(12).toString('hex')}`, body })
+    if (this.#waiting.length > MAX_WAITING) {
+      this.#waiting.shift()
+      this.#deps.logger.warn(`an alert was not sent: ${MAX_WAITING} others wait for the webhook`)
+    }
+    if (!this.#isPosting) void this.#postAll()
+  }
+
+  /** Gives up what waits. */
+  close(): void {
+    this.#waiting.length = 0
+    this.#abort.abort()
+    this.#abort = new AbortController()
+  }
+
+  async #postAll(): Promise<void> {
+    this.#isPosting = true
+    for (let notice = this.#waiting.shift(); notice !== undefined; notice = this.#waiting.shift()) {
+      await this.#post(notice, this.#abort.signal)
+    }
+    this.#isPosting = false
+  }
+
+  async #post(notice: Notice, closed: AbortSignal): Promise<void> {
+    const { clock, random, logger } = this.#deps
+    for (let attempt = 1; !closed.aborted; attempt += 1) {
+      const failure = await this.#try(notice, closed)
+      if (failure === undefined) return
+      if (attempt === MAX_ATTEMPTS) return logger.error(`an alert was not sent after ${attempt} attempts: ${failure}`)
+      if (attempt === 1) logger.warn(`the webhook for alerts did not take one and is tried again: ${failure}`)
+      await pause(clock, backoffDelayMs(attempt, BACKOFF, random()), closed)
+    }
+  }
+
+  /** Why it failed; undefined when it was taken. */
+  async #try({ id, body }: Notice, closed: AbortSignal): Promise<string | undefined> {
+    const timestamp = String(Math.floor(this.#deps.clock.now() / 1000))
+    const signature = createHmac('sha256', this.#key).update(`${id}.${timestamp}.${body}`).digest('base64')
+    try {
+      const answer = await fetch(this.#deps.url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'webhook-id': id,
+          'webhook-timestamp': timestamp,
+          'webhook-signature': `v1,${signature}`,
+        },
+        body,
+        redirect: 'error',
+        signal: AbortSignal.any([closed, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
+      })
+      await answer.body?.cancel()
+      return answer.ok ? undefined : `HTTP status ${answer.status}`
+    } catch (thrown) {
+      // `fetch failed` alone says nothing.
+      return errorText(thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown)
+    }
+  }
+}
+
+/** Instants as ISO 8601, as in the HTTP API. */
+function readable({ nextAt, ...data }: Omit<Alert, 'state' | 'at'>): object {
+  return { ...data, ...(nextAt === undefined ? {} : { nextAt: new Date(nextAt).toISOString() }) }
+}
+
+function pause(clock: Clock, delayMs: number, closed: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel()
+      closed.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = clock.after(delayMs, done)
+    closed.addEventListener('abort', done)
+  })
+}

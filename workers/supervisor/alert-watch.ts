@@ -1,0 +1,132 @@
+import type { ErrorRecord } from '../../src/core/errors.ts'
+import type { Alert, AlertKind, NamedEvent, RestartEvent } from '../../src/protocol/events.ts'
+import type { BotStatus, ConnectionStatus } from '../../src/protocol/status.ts'
+
+/** What is wrong now, less when it was noticed. */
+export type Condition = Omit<Alert, 'at' | 'state'>
+
+/** At most one condition of each part of a bot is shown at a time. */
+type Part = 'worker' | 'connection' | 'app'
+
+/** Turns the states of bots into events that are told once: restarts, and alerts when they begin, change and end. */
+export class AlertWatch {
+  readonly #fastAttempts: number
+  readonly #emit: (event: NamedEvent) => void
+  /** By bot and part, and one of the database. */
+  readonly #raised = new Map<string, Condition>()
+  readonly #restartCounts = new Map<string, number>()
+
+  /** `fastAttempts`: so many failed attempts to connect are an alert. */
+  constructor(fastAttempts: number, emit: (event: NamedEvent) => void) {
+    this.#fastAttempts = fastAttempts
+    this.#emit = emit
+  }
+
+  see(status: BotStatus, now: number): void {
+    const restart = restartOf(status)
+    if (restart !== undefined && this.#restartCounts.get(status.botId) !== restart.restartCount) {
+      this.#restartCounts.set(status.botId, restart.restartCount)
+      this.#emit({ kind: 'restart', event: restart })
+    }
+    const { worker, connection, app } = conditionsOf(status, this.#fastAttempts)
+    const isOff = status.child.state === 'stopped'
+    const isConnected = status.connection.state === 'connected'
+    const key = (part: Part): string => `${status.botId} ${part}`
+    this.#compare(key('worker'), worker, isOff || status.child.state === 'running', now)
+    // A worker that starts again has no connection, which does not mean that its trouble is over.
+    this.#compare(key('connection'), connection, isOff || isConnected, now)
+    this.#compare(key('app'), app, isOff || isConnected, now)
+  }
+
+  /** The database became usable (no error) or unusable. */
+  seeStore(error: ErrorRecord | undefined, now: number): void {
+    const condition: Condition | undefined = error && {
+      kind: 'store_unavailable',
+      cause: `the database is not usable: ${error.message}`,
+      nextStep: 'it is tried again by itself; events are refused meanwhile and come again',
+    }
+    this.#compare('store', condition, true, now)
+  }
+
+  #compare(key: string, condition: Condition | undefined, isOver: boolean, now: number): void {
+    const raised = this.#raised.get(key)
+    if (condition !== undefined) {
+      this.#raised.set(key, condition)
+      if (raised?.kind !== condition.kind) {
+        this.#emit({ kind: 'alert', event: { ...condition, at: now, state: 'raised' } })
+      }
+    } else if (raised !== undefined && isOver) {
+      this.#raised.delete(key)
+      const { nextAt: _nextAt, ...known } = raised
+      this.#emit({ kind: 'alert', event: { ...known, at: now, state: 'cleared', nextStep: 'nothing: it is over' } })
+    }
+  }
+}
+
+function restartOf({ botId, name, child }: BotStatus): RestartEvent | undefined {
+  if (child.state !== 'restarting' || child.lastExit === undefined) return undefined
+  const { reason, error } = child.lastExit
+  return {
+    botId,
+    name,
+    incarnation: child.incarnation,
+    restartCount: child.restartCount,
+    restartsInWindow: child.restartsInWindow,
+    reason,
+    ...(error === undefined ? {} : { error }),
+    ...(child.nextAt === undefined ? {} : { nextAt: child.nextAt }),
+  }
+}
+
+/** What of a bot a person should know. Pure. */
+export function conditionsOf(status: BotStatus, fastAttempts: number): { readonly [P in Part]?: Condition } {
+  const { botId, name, child, connection } = status
+  const kind = connectionAlert(connection, fastAttempts)
+  const { foreignConnections } = connection
+  return {
+    ...(child.state === 'failed' && {
+      worker: {
+        kind: 'worker_failed',
+        botId,
+        name,
+        cause: child.lastExit?.error?.message ?? child.lastExit?.reason ?? 'its worker ended',
+        attempt: child.restartCount,
+        nextStep: child.nextStep ?? 'start it again',
+      },
+    }),
+    ...(kind !== undefined && {
+      connection: {
+        kind,
+        botId,
+        name,
+        cause: connection.trouble?.message ?? 'there is no connection',
+        attempt: connection.attempt,
+        nextStep: nextStepOf(kind, connection),
+        ...(connection.nextAt === undefined ? {} : { nextAt: connection.nextAt }),
+      },
+    }),
+    ...(foreignConnections !== undefined && {
+      app: {
+        kind: 'foreign_client',
+        botId,
+        name,
+        cause: `Feishu counts ${foreignConnections} more connections of this app than ours, and gives each event to only one of them`,
+        nextStep:
+          'stop the other client, or give it an app of its own; another instance of this program with the same bots counts too',
+      },
+    }),
+  }
+}
+
+function connectionAlert({ state, trouble, attempt }: ConnectionStatus, fastAttempts: number): AlertKind | undefined {
+  if (state === 'connected' || state === 'idle') return undefined
+  if (trouble?.kind === 'credentials') return 'credentials_rejected'
+  if (trouble?.kind === 'limit') return 'connection_limit'
+  return state === 'failed' || attempt >= fastAttempts ? 'connection_failing' : undefined
+}
+
+function nextStepOf(kind: AlertKind, { nextAt }: ConnectionStatus): string {
+  const person = kind === 'credentials_rejected' ? 'give the bot the right app secret, or mend the app' : undefined
+  if (nextAt === undefined) return `${person ?? 'mend the cause'}; it does not try again by itself`
+  return `${person === undefined ? '' : `${person}; `}it tries again by itself`
+}

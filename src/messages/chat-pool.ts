@@ -174,18 +174,19 @@ export class ChatPool {
   #retire(thread: PoolThread): void {
     const gone = thread.end().then(() => {
       this.#ending.delete(thread)
-      this.#options.onFreed()
     })
     this.#ending.set(thread, gone)
-    void this.#countIfStuck(gone)
+    void this.#follow(gone)
   }
 
-  async #countIfStuck(gone: Promise<void>): Promise<void> {
-    if (await this.#sleeper.within(MAX_TERMINATION_MS, gone)) return
-    this.#stuckCount += 1
-    this.#options.onStuck(this.#stuckCount)
-    await gone
-    this.#stuckCount -= 1
+  async #follow(gone: Promise<void>): Promise<void> {
+    if (!(await this.#sleeper.within(MAX_TERMINATION_MS, gone))) {
+      this.#stuckCount += 1
+      this.#options.onStuck(this.#stuckCount)
+      await gone
+      this.#stuckCount -= 1
+    }
+    this.#options.onFreed()
   }
 
   async #close(graceMs: number): Promise<void> {

@@ -31,6 +31,7 @@ export function threadCarrier(entry: string, { heartbeatMs, memoryMb }: WorkerLi
       resourceLimits: hardLimits({ memoryMb }),
     })
     let thrown: { value: unknown } | undefined
+    let isEnding = false
 
     worker.on('message', (signal: BotSignal) => events.signal(signal))
     worker.on('error', (value: unknown) => {
@@ -51,7 +52,11 @@ export function threadCarrier(entry: string, { heartbeatMs, memoryMb }: WorkerLi
       controlPort: control.port1,
       dataPort: data.port1,
       pulse: pulseOf(worker, heartbeat),
-      terminate: () => void worker.terminate(),
+      terminate: () => {
+        // Each call would add a listener.
+        if (!isEnding) void worker.terminate()
+        isEnding = true
+      },
     }
   }
 }

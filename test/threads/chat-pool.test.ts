@@ -220,8 +220,10 @@ describe('threads that sit in native code', () => {
     const stuck = new Recorder<number>()
     const freed = new Recorder<number>()
     const pool = openPool(1, { onStuck: stuck.add, onFreed: () => freed.add(pool.threads) })
-    const block = (chatId: string) => run(pool, fixture('blocks.mjs'), 500, { event: { ...message, chatId } })
+    const block = (chatId: string) => run(pool, fixture('blocks.mjs'), 2_000, { event: { ...message, chatId } })
     try {
+      // Its thread has started, so that the limit is met by the handler.
+      expect((await run(pool, fixture('good.mjs'))).kind).toBe('handled')
       expect(await block(first)).toMatchObject({ error: { code: 'HANDLER_TIMEOUT' } })
       expect((await run(pool, fixture('good.mjs'))).kind).toBe('handled')
       expect(await stuck.next()).toBe(1)

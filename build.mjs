@@ -63,11 +63,13 @@ const chat = {
   minifyWhitespace: true,
   minifySyntax: true,
 }
+// A bot's own process around the bot's worker, which is a file of its own.
+const botProcess = { name: 'bot-process' }
 const pglite = { name: 'pglite', packages: 'external' }
 const supervisor = { name: 'supervisor', packages: 'external' }
 
 await cp('src/simulator/page', 'dist/simulator/page', { recursive: true })
-for (const entry of [bot, chat, pglite, supervisor]) await bundle(entry, 'dist/workers', false)
+for (const entry of [bot, botProcess, chat, pglite, supervisor]) await bundle(entry, 'dist/workers', false)
 // The same threads with crash points and planted bugs, for tests and chaos; not in the package.
 for (const entry of [bot, pglite, supervisor]) await bundle(entry, 'dist/drill', true)
 await build({

@@ -83,6 +83,16 @@ const schema = z.strictObject({
       stableAfterMs: ms.default(60_000),
       /** A worker that is not ready by then is killed. Default 15 000. */
       startTimeoutMs: ms.default(15_000),
+      /** Each thread shows this often that its event loop turns. Default 1 000. */
+      heartbeatMs: ms.min(10).default(1_000),
+      /** A thread that computes without showing it for so long is replaced (reason `hung`); at least twice `heartbeatMs`. Default 10 000. */
+      hangAfterMs: ms.default(10_000),
+      /** A bot worker that uses more memory, heap and buffers together, ends itself (reason `out_of_memory`), megabytes. V8's own limit is three times as high. Default 128. */
+      memoryMb: count.min(32).max(16_384).default(128),
+    })
+    .refine(({ heartbeatMs, hangAfterMs }) => hangAfterMs >= 2 * heartbeatMs, {
+      path: ['hangAfterMs'],
+      error: 'must be at least twice heartbeatMs',
     })
     .prefault({}),
   /** How bots connect, acknowledge and send. */
@@ -142,6 +152,10 @@ const schema = z.strictObject({
     .strictObject({
       /** Threads of the chat pool; one bot uses all but one of them. Default: as many as processors, 4 to 8: handlers wait more than they compute. */
       threads: count.max(64).default(() => Math.min(8, Math.max(4, availableParallelism()))),
+      /** A thread of the pool that uses more memory, heap and Buffers together, is replaced, megabytes. V8's own limit is three times as high. Default 256. */
+      threadMemoryMb: count.min(32).max(16_384).default(256),
+      /** A thread of the pool is replaced after so many runs. Default 10 000. */
+      threadMaxTasks: count.default(10_000),
       /** Limit of one run of a handler; then its thread is replaced and the message retried. Default 60 000. */
       handlerTimeoutMs: ms.min(1).default(60_000),
       /** Runs of the handler before a message becomes a dead letter. Default 5. */

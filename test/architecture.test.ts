@@ -30,16 +30,20 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
     thread: 'supervisor',
     imports: ['src/core', 'src/protocol', 'src/supervisor', 'src/messages', 'src/store', 'src/webhook'],
   },
+  'workers/bot-process': { thread: 'main of a bot process', imports: ['src/core', 'src/protocol', 'src/supervisor'] },
   'workers/bot': { thread: 'bot', imports: ['src/core', 'src/protocol'] },
   'workers/chat': { thread: 'chat', imports: ['src/core', 'src/protocol', 'src/handlers'] },
   'workers/pglite': { thread: 'pglite', imports: ['src/core', 'src/protocol'] },
 }
 
+/** Entries of processes that are ours alone. */
+const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts']
+
 /** Packages with one user: the place that knows their pitfalls. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // The pool uses one pure function of it, which renders messages: 35 KB of the bundle, no client and no secret.
   '@larksuiteoapi/node-sdk': ['workers/bot', 'workers/chat/normalize.ts'],
-  piscina: ['src/messages/chat-pool.ts'],
+  piscina: ['src/messages/pool-thread.ts'],
   'drizzle-orm': ['src/store'],
   pg: ['src/store'],
   '@electric-sql/pglite': ['workers/pglite'],
@@ -114,10 +118,10 @@ describe.each(files)('$path', (file) => {
   })
 
   it('reads no environment, prints nothing and leaves the process alone unless it is the command line', () => {
-    if (file.folder === 'src/cli' || file.path === 'src/simulator/main.ts') return
+    if (file.folder === 'src/cli' || OWN_PROCESS.includes(file.path)) return
     expect(file.text).not.toMatch(/\bprocess\.(env|on|once|stdout|stderr|argv)\b|\bconsole\.\w+\(/)
     // In a thread's entry it ends that thread only.
-    const mayExit = /^workers\/\w+\/main\.ts$/.test(file.path)
+    const mayExit = /^workers\/[\w-]+\/main\.ts$/.test(file.path)
     expect(mayExit || !/\bprocess\.exit\b/.test(file.text)).toBe(true)
   })
 
@@ -134,7 +138,11 @@ describe.each(files)('$path', (file) => {
 it('spawns bots, the supervisor thread, the pool and PGlite in one place each', () => {
   const spawners = files.filter(({ text }) => /new (Worker|Piscina)\(/.test(text)).map(({ path }) => path)
   expect(spawners).toEqual(
-    expect.arrayContaining(['src/app/supervisor-thread.ts', 'src/messages/chat-pool.ts', 'src/supervisor/spawn.ts']),
+    expect.arrayContaining([
+      'src/app/supervisor-thread.ts',
+      'src/messages/pool-thread.ts',
+      'src/supervisor/thread-carrier.ts',
+    ]),
   )
   expect(spawners).toHaveLength(4)
 })

@@ -218,7 +218,7 @@ export class FeishuSupervisor extends Orders {
 function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorReport {
   return {
     bots: [],
-    pool: { threads: messages.threads, busy: 0, queued: 0 },
+    pool: { threads: messages.threads, busy: 0, queued: 0, stuck: 0 },
     inbox: { depth: 0, oldestAgeMs: 0, dead: 0 },
     store: { kind: databaseUrl === undefined ? 'pglite' : 'postgres', ready: false },
   }
@@ -226,7 +226,7 @@ function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorRepo
 
 /** What is still true of a report when the thread that made it is gone: nobody is connected. */
 function withoutThread(report: SupervisorReport, now: number): SupervisorReport {
-  const bots = report.bots.map((bot): BotReport => {
+  const bots = report.bots.map(({ memoryMb: _memoryMb, ...bot }): BotReport => {
     const { nextAt: _nextAt, nextStep: _nextStep, ...child } = bot.child
     return {
       ...bot,
@@ -234,5 +234,5 @@ function withoutThread(report: SupervisorReport, now: number): SupervisorReport 
       connection: { state: 'idle', since: now, attempt: 0 },
     }
   })
-  return { ...report, bots, pool: { ...report.pool, busy: 0, queued: 0 }, store: { ...report.store, ready: false } }
+  return { ...report, bots, pool: { ...report.pool, busy: 0 }, store: { ...report.store, ready: false } }
 }

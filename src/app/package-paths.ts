@@ -12,6 +12,7 @@ export function packagePaths(): PackagePaths {
   const botWorker = require.resolve('#workers/bot')
   return {
     botWorker,
+    botProcess: require.resolve('#workers/bot-process'),
     chatWorker: require.resolve('#workers/chat'),
     pgliteWorker: require.resolve('#workers/pglite'),
     supervisorWorker: require.resolve('#workers/supervisor'),

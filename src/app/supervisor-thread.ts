@@ -13,6 +13,8 @@ import {
 import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
 import { FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
+import { watchForHang } from '../core/hang-watch.ts'
+import { newHeartbeat, type Pulse, pulseOf } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import { ControlClient } from '../protocol/control-client.ts'
 import type { HostControl, HostSignal, PackagePaths, ResolvedOptions, SupervisorBoot } from '../protocol/host.ts'
@@ -34,6 +36,7 @@ export interface SupervisorThreadDependencies {
 interface Thread {
   readonly worker: Worker
   readonly control: ControlClient<HostControl>
+  readonly pulse: () => Pulse
 }
 
 /** Opening the database may run migrations or create an embedded database on a slow disk. */
@@ -56,6 +59,7 @@ export class SupervisorThread {
   #thread: Thread | undefined
   #instanceId: string | undefined
   #unschedule: () => void = () => {}
+  #unwatch: () => void = () => {}
   #firstStart: Deferred<void> | undefined
   #gone: Deferred<void> | undefined
 
@@ -76,6 +80,12 @@ export class SupervisorThread {
   /** Rejects, with nothing left behind, when the configuration or the data folder is not usable. */
   async start(): Promise<void> {
     if (this.#firstStart !== undefined) return this.#firstStart.promise
+    if (this.#child.state.name === 'stopping') {
+      throw new FeishuSupervisorError(
+        'SUPERVISOR_DOWN',
+        'the last supervisor thread has not ended: it sits in native code',
+      )
+    }
     if (this.#child.state.name !== 'stopped') return
     this.#firstStart = deferred()
     this.#gone = undefined
@@ -108,7 +118,7 @@ export class SupervisorThread {
 
   /** Ends the thread as a crash would; it is restarted. */
   kill(): void {
-    this.#step({ kind: 'kill' })
+    this.#step({ kind: 'kill', reason: 'killed' })
   }
 
   /** A thread blocked in native code may never end; the caller must not wait for it for ever. */
@@ -156,6 +166,7 @@ export class SupervisorThread {
   #spawn(): void {
     const { options, paths, startsBots, clock, signal, report } = this.#deps
     const channel = new MessageChannel()
+    const heartbeat = newHeartbeat(options.supervision.heartbeatMs)
     const supersedes = this.#instanceId
     this.#instanceId = `${process.pid}-${randomBytes(6).toString('hex')}`
     const boot: SupervisorBoot = {
@@ -165,6 +176,7 @@ export class SupervisorThread {
       instanceId: this.#instanceId,
       ...(supersedes === undefined ? {} : { supersedes }),
       controlPort: channel.port2,
+      heartbeat,
     }
     let worker: Worker
     try {
@@ -183,7 +195,7 @@ export class SupervisorThread {
       return
     }
     const control = new ControlClient<HostControl>(channel.port1, clock)
-    const thread: Thread = { worker, control }
+    const thread: Thread = { worker, control, pulse: pulseOf(worker, heartbeat) }
     this.#thread = thread
     let thrown: { value: unknown } | undefined
     worker.on('message', signal)
@@ -195,6 +207,7 @@ export class SupervisorThread {
       stream.on('data', (chunk: Buffer) => report('info', chunk.toString('utf8').trimEnd()))
     }
     worker.once('exit', (exitCode) => {
+      this.#unwatch()
       this.#thread = undefined
       control.lost(new FeishuSupervisorError('SUPERVISOR_DOWN', 'the supervisor thread ended'))
       channel.port1.close()
@@ -213,17 +226,21 @@ export class SupervisorThread {
   }
 
   /** A first start that fails is the caller's to mend; a restart that fails is tried again. */
-  async #finishStart({ worker, control }: Thread): Promise<void> {
+  async #finishStart({ worker, control, pulse }: Thread): Promise<void> {
+    const { options, clock, report } = this.#deps
     const first = this.#firstStart
     try {
       const result = await control.call('start', START_DEADLINE_MS, (remote) => remote.start())
       if (!result.ok) throw fromErrorRecord(result.error)
       this.#firstStart = undefined
       this.#step({ kind: 'ready' })
+      this.#unwatch = watchForHang(pulse, options.supervision, clock, () =>
+        this.#step({ kind: 'kill', reason: 'hung' }),
+      )
       first?.resolve()
     } catch (thrown) {
       if (first === undefined) {
-        this.#deps.report('error', `the supervisor thread could not start again: ${String(thrown)}`)
+        report('error', `the supervisor thread could not start again: ${String(thrown)}`)
         await worker.terminate()
         return
       }

@@ -13,7 +13,7 @@ export async function start({ host, port, options }: CliConfig): Promise<void> {
   let signalCount = 0
   const onSignal = (): void => {
     signalCount += 1
-    if (signalCount > 1) process.exit(1)
+    if (signalCount > 1) endNow()
     stopWanted.resolve()
   }
   process.on('SIGTERM', onSignal)
@@ -41,6 +41,12 @@ export async function start({ host, port, options }: CliConfig): Promise<void> {
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
   }
+  if ((await supervisor.status()).state !== 'stopped') endNow()
+}
+
+/** Nothing else ends a process for certain: `process.exit` waits for threads, and one in native code may never end. */
+function endNow(): void {
+  process.kill(process.pid, 'SIGKILL')
 }
 
 /** Once per database. Without it the API can still be used with a token that is made later. */

@@ -37,8 +37,10 @@ export type ChildEvent =
   | { readonly kind: 'due' }
   | { readonly kind: 'exited'; readonly exit: ObservedExit }
   | { readonly kind: 'stop' }
+  /** An operator wants a new thread now, whatever the past: ends the present one first, releases a failed child. */
+  | { readonly kind: 'restart' }
   /** Ends the thread as a crash would; the restart policy applies. */
-  | { readonly kind: 'kill' }
+  | { readonly kind: 'kill'; readonly reason: 'killed' | 'hung' }
 
 export type ChildEffect =
   | { readonly kind: 'spawn'; readonly incarnation: number }
@@ -112,9 +114,17 @@ export function stepChild(
       if (state.name === 'stopping') return { child: { ...child, state: { ...state, isWanted: false } }, effects: [] }
       if (state.name === 'stopped') return same(child)
       return { child: { ...child, state: { name: 'stopped', since: now } }, effects: [{ kind: 'unschedule' }] }
+    case 'restart':
+      if (state.name === 'starting' || state.name === 'running') {
+        return {
+          child: { ...forgiven(child), state: { name: 'stopping', since: now, isWanted: true } },
+          effects: [{ kind: 'unschedule' }, { kind: 'terminate' }],
+        }
+      }
+      return onStart(forgiven(child), now, policy)
     case 'kill':
       if (state.name !== 'starting' && state.name !== 'running') return same(child)
-      return { child: { ...child, state: { ...state, ordered: 'killed' } }, effects: [{ kind: 'terminate' }] }
+      return { child: { ...child, state: { ...state, ordered: event.reason } }, effects: [{ kind: 'terminate' }] }
     default:
       return assertNever(event)
   }
@@ -126,8 +136,7 @@ function onStart(child: Child, now: number, policy: RestartPolicy): ChildStep {
     case 'stopped':
       return spawning(child, now, policy, [])
     case 'failed':
-      // An operator took the decision: the past no longer counts.
-      return spawning({ ...child, restartedAt: [], attempt: 0 }, now, policy, [])
+      return spawning(forgiven(child), now, policy, [])
     case 'restarting':
       return spawning(child, now, policy, [{ kind: 'unschedule' }])
     case 'stopping':
@@ -154,7 +163,7 @@ function onExited(child: Child, exit: ObservedExit, now: number, random: number,
     return { child: { ...ended, state: { name: 'stopped', since: now } }, effects: [] }
   }
   const ranForMs = state.name === 'running' ? now - state.since : 0
-  const decision = decideRestart({ ...child, ranForMs }, policy, now, random)
+  const decision = decideRestart(reason, { ...child, ranForMs }, policy, now, random)
   if (decision.kind === 'fail') {
     return {
       child: { ...ended, state: { name: 'failed', since: now, why: decision.why } },
@@ -181,6 +190,11 @@ function spawning(child: Child, now: number, policy: RestartPolicy, before: read
   }
 }
 
+/** An operator took the decision: the past no longer counts. */
+function forgiven(child: Child): Child {
+  return { ...child, restartedAt: [], attempt: 0 }
+}
+
 function same(child: Child): ChildStep {
   return { child, effects: [] }
 }
@@ -195,7 +209,27 @@ export function childStatus(child: Child, policy: RestartPolicy, now: number): C
     restartsInWindow: restartsInWindow(child.restartedAt, policy.limit, now).length,
     restartCount: child.restartCount,
     ...(child.lastExit === undefined ? {} : { lastExit: child.lastExit }),
-    ...(state.name === 'restarting' ? { nextStep: 'it is started again', nextAt: state.startAt } : {}),
-    ...(state.name === 'failed' ? { nextStep: state.why } : {}),
+    ...nextStep(state, policy),
+  }
+}
+
+function nextStep(state: ChildState, policy: RestartPolicy): Pick<ChildStatus, 'nextStep' | 'nextAt'> {
+  switch (state.name) {
+    case 'restarting':
+      return { nextStep: 'it is started again', nextAt: state.startAt }
+    case 'failed':
+      return { nextStep: state.why }
+    case 'stopping':
+      return state.isWanted ? { nextStep: 'it is started again once it is gone' } : {}
+    case 'starting':
+    case 'running':
+      if (state.ordered !== undefined) return { nextStep: `it is being ended (${state.ordered}), then started again` }
+      return state.name === 'running'
+        ? {}
+        : { nextStep: 'it becomes ready, or is ended', nextAt: state.since + policy.startTimeoutMs }
+    case 'stopped':
+      return {}
+    default:
+      return assertNever(state)
   }
 }

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   STORE_UNAVAILABLE: { actor: 'operator', retryable: true },
   WORKER_UNREACHABLE: { actor: 'supervisor', retryable: true },
   SUPERVISOR_DOWN: { actor: 'supervisor', retryable: true },
+  MEMORY_EXCEEDED: { actor: 'developer', retryable: true },
   INTAKE_FULL: { actor: 'supervisor', retryable: true },
   DEADLINE_EXCEEDED: { actor: 'supervisor', retryable: true },
   CONNECTION_FAILED: { actor: 'network', retryable: true },

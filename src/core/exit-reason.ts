@@ -1,14 +1,26 @@
 import { type ErrorRecord, errorText } from './errors.ts'
 
-/** Why a thread ended. `shutdown` was asked for, `killed` and `start_timeout` were ordered, the rest are faults. */
+/**
+ * Why a worker ended. `shutdown` was asked for; `killed`, `hung` and `start_timeout` were ordered; the rest are
+ * faults. `rejected` is the one that another start cannot mend: the worker cannot work with what it was given.
+ */
 export type ExitReason =
   | 'normal'
   | 'shutdown'
   | 'crashed'
   | 'out_of_memory'
+  | 'hung'
   | 'start_failed'
   | 'start_timeout'
   | 'killed'
+  | 'rejected'
+
+/** Codes of thrown errors that name the reason. */
+const REASON_OF_CODE: Readonly<Record<string, ExitReason>> = {
+  ERR_WORKER_OUT_OF_MEMORY: 'out_of_memory',
+  MEMORY_EXCEEDED: 'out_of_memory',
+  CONFIG_INVALID: 'rejected',
+}
 
 /** What Node tells about the end of a thread. */
 export interface ObservedExit {
@@ -23,9 +35,9 @@ export interface ObservedExit {
  */
 export function classifyExit(exit: ObservedExit, wasReady: boolean): ExitReason {
   const value = exit.thrown?.value
-  if (typeof value === 'object' && value !== null && 'code' in value && value.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return 'out_of_memory'
-  }
+  const code = typeof value === 'object' && value !== null && 'code' in value ? String(value.code) : ''
+  const named = Object.hasOwn(REASON_OF_CODE, code) ? REASON_OF_CODE[code] : undefined
+  if (named === 'out_of_memory' || (named !== undefined && !wasReady)) return named
   if (!wasReady) return 'start_failed'
   return exit.exitCode === 0 && exit.thrown === undefined ? 'normal' : 'crashed'
 }

@@ -1,4 +1,5 @@
 import { type BackoffPolicy, backoffDelayMs } from './backoff.ts'
+import type { ExitReason } from './exit-reason.ts'
 import { type RestartLimit, restartsInWindow } from './restart-window.ts'
 
 /** How threads are restarted; all durations in milliseconds. */
@@ -29,16 +30,20 @@ export type RestartDecision =
  * exceeds its intensity parks alone, and repeated restarts wait.
  */
 export function decideRestart(
+  reason: ExitReason,
   history: { readonly restartedAt: readonly number[]; readonly attempt: number; readonly ranForMs: number },
   policy: RestartPolicy,
   now: number,
   random: number,
 ): RestartDecision {
+  if (reason === 'rejected') {
+    return { kind: 'fail', why: 'it cannot work with what it was given: mend that, then restart the bot' }
+  }
   const recent = restartsInWindow(history.restartedAt, policy.limit, now)
   if (recent.length >= policy.limit.intensity) {
     return {
       kind: 'fail',
-      why: `it ended ${recent.length + 1} times within ${policy.limit.periodMs / 1000} s: mend the cause, then start it again`,
+      why: `it ended ${recent.length + 1} times within ${policy.limit.periodMs / 1000} s: mend the cause, then restart the bot`,
     }
   }
   const attempt = history.ranForMs >= policy.stableAfterMs ? 1 : history.attempt + 1

@@ -25,6 +25,8 @@ export const botFields = {
     // The SDK appends its paths to the domain as it stands: a trailing slash would double.
     .transform((url) => new URL(url).origin)
     .default('https://open.feishu.cn'),
+  /** Where its worker runs: in a thread, or walled off in a process of its own, which costs about 50 MB more. Default `thread`. */
+  isolation: z.enum(['thread', 'process']).optional(),
   /** Whose bot it is: the user of the API tokens that may see and change it. Default `admin`. */
   owner: z
     .string()

@@ -26,6 +26,7 @@ export const botSchema = z
     owner: z.string(),
     enabled: z.boolean(),
     useWebSocket: z.boolean().openapi({ description: 'Long connection (true) or webhook mode (false).' }),
+    isolation: z.enum(['thread', 'process']),
     hasWebhookKeys: z.boolean(),
     wsConnectionState: z.enum(['disconnected', 'connecting', 'connected', 'error']),
     error: z.string().optional().openapi({ description: 'What keeps it from taking events.' }),

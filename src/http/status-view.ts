@@ -54,9 +54,10 @@ export function supervisorView(status: SupervisorStatus) {
     incarnation: rest.incarnation,
     restarts: rest.restarts,
     ...(lastExit === undefined ? {} : { lastExit: { ...lastExit, at: iso(lastExit.at) } }),
-    bots: bots.map(({ botId, name, child, connection }) => ({
+    bots: bots.map(({ botId, name, child, connection, memoryMb }) => ({
       botId,
       name,
+      ...(memoryMb === undefined ? {} : { memoryMb }),
       child: {
         state: child.state,
         since: iso(child.since),

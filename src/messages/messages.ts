@@ -3,6 +3,7 @@ import type { HandlerRef } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import { CARD_ACTION_TYPE, type CardResponse, type InboundEventKind } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
+import type { PoolStats } from '../protocol/status.ts'
 import type { Store } from '../store/store.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
@@ -28,6 +29,8 @@ export interface MessagesDeps {
   readonly emit: (event: MessageEvent) => void
   /** A pool thread died without a task. */
   readonly onIdleDeath: (thrown: unknown) => void
+  /** So many pool threads were given up but do not end. */
+  readonly onStuck: (stuck: number) => void
   readonly options?: Partial<MessagesOptions>
 }
 
@@ -43,7 +46,7 @@ export interface Messages {
   stop(graceMs: number): Promise<void>
   /** There may be something to claim: the store is back, or work was rescued. */
   wake(): void
-  stats(): { readonly threads: number; readonly busy: number; readonly queued: number }
+  stats(): PoolStats
 }
 
 /**
@@ -58,7 +61,10 @@ export function createMessages(deps: MessagesDeps): Messages {
     threads: options.threads,
     threadMemoryMb: options.threadMemoryMb,
     clock,
+    threadMaxTasks: options.threadMaxTasks,
     onIdleDeath: deps.onIdleDeath,
+    onStuck: deps.onStuck,
+    onFreed: () => dispatcher.wake(),
   })
   let kinds: ReadonlySet<InboundEventKind> = new Set()
   const dispatcher = new Dispatcher({

@@ -5,8 +5,10 @@ import type { BackoffPolicy } from '../core/backoff.ts'
 export interface MessagesOptions {
   /** Threads of the chat pool. Default: one less than the processors, 1 to 8. */
   readonly threads: number
-  /** Soft memory limit of one pool thread. Default 256. */
+  /** A pool thread that uses more memory, heap and Buffers together, is replaced; V8's own limit is three times as high. Default 256. */
   readonly threadMemoryMb: number
+  /** A pool thread is replaced after so many runs. Default 10 000. */
+  readonly threadMaxTasks: number
   /** Limit of one run of a handler, counted from its dispatch; then its thread is replaced. Default 60 000. */
   readonly handlerTimeoutMs: number
   /** Limit of loading the handler at start. Default 30 000. */
@@ -56,6 +58,7 @@ export interface MessagesOptions {
 export const MESSAGES_DEFAULTS = {
   threads: Math.max(1, Math.min(8, availableParallelism() - 1)),
   threadMemoryMb: 256,
+  threadMaxTasks: 10_000,
   handlerTimeoutMs: 60_000,
   probeTimeoutMs: 30_000,
   maxAttempts: 5,

@@ -1,5 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { BackoffPolicy } from '../core/backoff.ts'
+import type { Heartbeat } from '../core/heartbeat.ts'
+import type { MemoryBudget } from '../core/memory-watch.ts'
 
 /** How a bot worker connects, acknowledges and sends; all durations in milliseconds. Defaults and meaning for users: src/options.ts. */
 export interface ConnectionOptions {
@@ -47,8 +49,19 @@ export interface ConnectionOptions {
   readonly sendTimeoutMs: number
 }
 
+/** What a bot worker needs to know, less what belongs to one incarnation. */
+export type BotIdentity = Omit<BotBoot, 'incarnation' | 'controlPort' | 'dataPort' | 'heartbeat' | 'memoryMb'>
+
+/** How a bot worker is watched. */
+export interface WorkerLimits extends MemoryBudget {
+  readonly heartbeatMs: number
+}
+
+/** What walls a bot worker off: a thread of the host's process, or a process of its own (about 50 MB more). */
+export type Isolation = 'thread' | 'process'
+
 /** workerData of a bot worker: everything it will ever know. */
-export interface BotBoot {
+export interface BotBoot extends MemoryBudget {
   readonly botId: string
   readonly incarnation: number
   readonly appId: string
@@ -57,6 +70,7 @@ export interface BotBoot {
   /** `https://open.feishu.cn`, `https://open.larksuite.com`, or another origin. */
   readonly domain: string
   readonly connection: ConnectionOptions
+  readonly heartbeat: Heartbeat
   /** Answers comlink calls of protocol/control. */
   readonly controlPort: MessagePort
   /** Carries protocol/data. */

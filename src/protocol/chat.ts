@@ -22,6 +22,13 @@ export type HandlerRef =
   | { readonly kind: 'builtin'; readonly name: 'echo' }
   | { readonly kind: 'module'; readonly path: string }
 
+/** What a pool thread answers to a task. */
+export interface PoolAnswer {
+  readonly outcome: ChatOutcome
+  /** Heap and Buffers of the thread afterwards. */
+  readonly memoryMb: number
+}
+
 /** The pool task never rejects: a rejected run can only mean that the thread died or was stopped. */
 export type ChatOutcome =
   /** The kinds of events the handler has a function for. */

@@ -1,9 +1,12 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { BackoffPolicy } from '../core/backoff.ts'
+import type { HangLimits } from '../core/hang-watch.ts'
+import type { MemoryBudget } from '../core/memory-watch.ts'
+import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
-import type { ConnectionOptions } from './boot.ts'
+import type { ConnectionOptions, Isolation } from './boot.ts'
 import type { HandlerRef } from './chat.ts'
 import type { NamedEvent } from './events.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
@@ -13,6 +16,7 @@ import type { BotRecord, SupervisorReport } from './status.ts'
 /** Built files and folders the supervisor thread needs; only the host knows where the package is. */
 export interface PackagePaths {
   readonly botWorker: string
+  readonly botProcess: string
   readonly chatWorker: string
   readonly pgliteWorker: string
   readonly supervisorWorker: string
@@ -22,6 +26,8 @@ export interface PackagePaths {
 /** The part of message handling that users set; durations in milliseconds. */
 export interface HandlingOptions {
   readonly threads: number
+  readonly threadMemoryMb: number
+  readonly threadMaxTasks: number
   readonly handlerTimeoutMs: number
   readonly maxAttempts: number
   readonly backoff: BackoffPolicy
@@ -37,6 +43,9 @@ export interface HandlingOptions {
   readonly leaseMs: number
 }
 
+/** How bot workers and the supervisor thread are watched and restarted. */
+export interface SupervisionOptions extends RestartPolicy, HangLimits, MemoryBudget {}
+
 /** The public options with every default filled in and every path absolute; see src/options.ts for their meaning. */
 export interface ResolvedOptions {
   readonly databaseUrl?: string | undefined
@@ -45,7 +54,7 @@ export interface ResolvedOptions {
   readonly handler: HandlerRef
   readonly maxConnections: number
   readonly shutdownGraceMs: number
-  readonly supervision: RestartPolicy
+  readonly supervision: SupervisionOptions
   readonly connection: ConnectionOptions
   readonly messages: HandlingOptions
 }
@@ -66,6 +75,7 @@ export interface SupervisorBoot {
   /** The thread of this handle that is gone; its claims are free at once instead of after their lease. */
   readonly supersedes?: string
   readonly controlPort: MessagePort
+  readonly heartbeat: Heartbeat
   /** False for administration: the store is opened, but no bot and no pool is started. */
   readonly startsBots: boolean
 }
@@ -80,6 +90,8 @@ export interface BotInput {
   readonly verificationToken?: string | null | undefined
   readonly domain: string
   readonly useWebSocket: boolean
+  /** Where its worker runs. Default `thread`. */
+  readonly isolation?: Isolation | undefined
   /** Whose it is. Default `admin`. */
   readonly owner?: string | undefined
 }

@@ -1,5 +1,6 @@
 import type { ChildStatus, LastExit } from '../core/child-lifecycle.ts'
 import type { ErrorRecord } from '../core/errors.ts'
+import type { Isolation } from './boot.ts'
 
 export type ConnectionStateName = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
 
@@ -37,6 +38,18 @@ export interface BotStatus {
   readonly name: string
   readonly child: ChildStatus
   readonly connection: ConnectionStatus
+  /** Heap and Buffers of its worker when it was last looked at, megabytes. */
+  readonly memoryMb?: number
+}
+
+/** The threads that run handlers. */
+export interface PoolStats {
+  readonly threads: number
+  readonly busy: number
+  /** Always 0: events wait in the inbox. */
+  readonly queued: number
+  /** Threads that were given up but do not end, because they sit in native code. */
+  readonly stuck: number
 }
 
 /** A bot as it may be shown: everything but its secrets. */
@@ -49,6 +62,8 @@ export interface BotRecord {
   readonly enabled: boolean
   /** Long connection (true) or webhook mode (false). */
   readonly useWebSocket: boolean
+  /** Where its worker runs: in a thread, or walled off in a process of its own. */
+  readonly isolation: Isolation
   /** It has an Encrypt Key and a Verification Token, so it takes webhooks too. */
   readonly hasWebhookKeys: boolean
   /** Milliseconds since the epoch. */
@@ -67,7 +82,7 @@ export interface BotReport extends BotStatus {
 /** What the supervisor thread reports about itself. */
 export interface SupervisorReport {
   readonly bots: readonly BotReport[]
-  readonly pool: { readonly threads: number; readonly busy: number; readonly queued: number }
+  readonly pool: PoolStats
   readonly inbox: {
     /** Events not answered yet. */
     readonly depth: number

@@ -15,6 +15,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import type { ErrorRecord } from '../core/errors.ts'
+import type { Isolation } from '../protocol/boot.ts'
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
 
@@ -32,6 +33,7 @@ export const bots = pgTable('feishu_bots', {
   domain: text('domain').notNull(),
   enabled: boolean('enabled').notNull().default(true),
   useWebSocket: boolean('use_websocket').notNull().default(false),
+  isolation: text('isolation').$type<Isolation>().notNull().default('thread'),
   /** The last known state, for other readers of the table; nothing here decides by it. */
   wsConnectionState: text('ws_connection_state'),
   createdAt: instant('created_at').notNull().defaultNow(),

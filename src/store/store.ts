@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import type { Isolation } from '../protocol/boot.ts'
 import type { MessageLog } from '../protocol/message-log.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, OutgoingReply } from '../protocol/message.ts'
 import type { AccessStore } from './access.ts'
@@ -36,6 +37,7 @@ export interface Bot {
   readonly owner: string
   readonly enabled: boolean
   readonly useWebSocket: boolean
+  readonly isolation: Isolation
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -43,6 +45,8 @@ export interface Bot {
 export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'domain' | 'useWebSocket'> {
   readonly encryptKey?: Secret | null
   readonly verificationToken?: Secret | null
+  /** Default `thread`. */
+  readonly isolation?: Isolation
   /** Default `admin`. */
   readonly owner?: string
 }

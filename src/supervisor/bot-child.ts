@@ -1,7 +1,10 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
+import { type Deferred, deferred } from '../core/deferred.ts'
+import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotControl } from '../protocol/control.ts'
+import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
 import {
@@ -13,17 +16,17 @@ import {
   stepChild,
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
-import type { RestartPolicy } from '../core/restart-policy.ts'
-import type { BotIdentity, BotThread, SpawnBot } from './spawn.ts'
+import { RateGuard } from './rate-guard.ts'
+import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
-export interface BotSpec extends BotIdentity {
+export interface BotSpec extends IsolatedBot {
   readonly name: string
 }
 
 export interface BotChildDependencies {
   readonly spec: BotSpec
   readonly spawn: SpawnBot
-  readonly policy: RestartPolicy
+  readonly policy: SupervisionOptions
   readonly clock: Clock
   readonly random: () => number
   /** A new worker is about to run: its data port must be listened to now. */
@@ -41,22 +44,41 @@ const CONTROL_DEADLINE_MS = 5_000
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
 
+/** What a worker may print, characters; the rest is dropped. */
+const PRINTS_PER_SECOND = 65_536
+
+/** What a worker may log, lines; the rest is dropped. Thousands of refused events are not its fault. */
+const LOGS_PER_SECOND = 1_000
+
+/** What a worker may tell in all; one that exceeds it would keep the supervisor from everything else. */
+const SIGNALS_PER_SECOND = 50_000
+
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
   readonly #deps: BotChildDependencies
   #spec: BotSpec
   #child: Child
   #thread: BotThread | undefined
+  /** Of the last spawn; settled once its thread is gone. */
+  #ended: Deferred<void> | undefined
+  #stopCount = 0
+  #memoryMb: number | undefined
   #connection: ConnectionStatus
   #connects = false
   #unschedule: () => void = () => {}
-  #waiting: { readonly isMet: () => boolean; readonly resolve: () => void }[] = []
+  #unwatch: () => void = () => {}
+  readonly #prints: RateGuard
+  readonly #logs: RateGuard
+  readonly #signals: RateGuard
 
   constructor(deps: BotChildDependencies) {
     this.#deps = deps
     this.#spec = deps.spec
     this.#child = newChild(deps.clock.now())
     this.#connection = idleConnection(deps.clock.now())
+    this.#prints = new RateGuard(PRINTS_PER_SECOND, deps.clock)
+    this.#logs = new RateGuard(LOGS_PER_SECOND, deps.clock)
+    this.#signals = new RateGuard(SIGNALS_PER_SECOND, deps.clock)
   }
 
   get status(): BotStatus {
@@ -66,6 +88,7 @@ export class BotChild {
       name: this.#spec.name,
       child: childStatus(this.#child, policy, clock.now()),
       connection: this.#connection,
+      ...(this.#memoryMb === undefined ? {} : { memoryMb: this.#memoryMb }),
     }
   }
 
@@ -88,16 +111,18 @@ export class BotChild {
     await this.drain(graceMs)
   }
 
-  /** Ends a live worker after the acknowledgements in flight, and starts a new one. */
+  /** A new worker now, whatever the past: a failed bot is released, a live one closes its connection before. */
   async restart(): Promise<void> {
+    const { incarnation } = this.#child
+    const stopCount = this.#stopCount
     await this.drain(RESTART_GRACE_MS)
-    await this.stop()
-    this.start()
+    // Whoever stopped the bot meanwhile meant it; a worker that is new already needs no other.
+    if (stopCount === this.#stopCount && incarnation === this.#child.incarnation) this.#step({ kind: 'restart' })
   }
 
   /** Ends the thread as a crash would. */
   kill(): void {
-    this.#step({ kind: 'kill' })
+    this.#step({ kind: 'kill', reason: 'killed' })
   }
 
   /** The worker and its successors go on with the change. */
@@ -127,10 +152,19 @@ export class BotChild {
     }
   }
 
-  /** Ends the worker for good; resolves once its thread is gone. */
-  async stop(): Promise<void> {
+  /** Ends the worker for good. */
+  stop(): void {
+    this.#stopCount += 1
     this.#step({ kind: 'stop' })
-    await this.#until(() => this.#child.state.name === 'stopped')
+  }
+
+  /** Resolves once the thread of now is gone, at the latest after `deadlineMs`: one that sits in native code ends when that returns. */
+  async gone(deadlineMs: number): Promise<void> {
+    if (this.#ended === undefined) return
+    const late = deferred()
+    const cancel = this.#deps.clock.after(deadlineMs, late.resolve)
+    await Promise.race([this.#ended.promise, late.promise])
+    cancel()
   }
 
   #step(event: ChildEvent): void {
@@ -140,10 +174,6 @@ export class BotChild {
     this.#child = child
     for (const effect of effects) this.#perform(effect)
     changed(this.status)
-    this.#waiting = this.#waiting.filter(({ isMet, resolve }) => {
-      if (isMet()) resolve()
-      return !isMet()
-    })
   }
 
   #perform(effect: ChildEffect): void {
@@ -167,20 +197,24 @@ export class BotChild {
   }
 
   #spawn(incarnation: number): void {
-    const { spawn, spawned, gone, clock, log } = this.#deps
+    const { spawn, spawned, gone, clock } = this.#deps
     const { name: _name, ...identity } = this.#spec
+    const ended = deferred()
+    this.#ended = ended
     const exited = (exit: ObservedExit): void => {
+      this.#unwatch()
+      this.#memoryMb = undefined
       this.#thread = undefined
       this.#connection = idleConnection(clock.now())
       gone(incarnation)
       this.#step({ kind: 'exited', exit })
+      ended.resolve()
     }
     let thread: BotThread
     try {
       thread = spawn(identity, incarnation, {
         signal: (signal) => this.#onSignal(signal),
-        printed: (message) =>
-          log({ at: clock.now(), level: 'info', scope: `bot/${identity.botId}`, message, fields: { printed: true } }),
+        printed: (text) => this.#onPrinted(text),
         exited,
       })
     } catch (value) {
@@ -192,23 +226,61 @@ export class BotChild {
     spawned(thread, incarnation)
   }
 
+  #onPrinted(message: string): void {
+    const room = this.#prints.take(message.length)
+    if (room === 'taken') this.#log('info', message, { printed: true })
+    if (room === 'exceeded') this.#log('warn', 'the worker prints too much: the rest is dropped')
+  }
+
+  #log(level: LogRecord['level'], message: string, fields: LogRecord['fields'] = {}): void {
+    const { clock, log } = this.#deps
+    log({ at: clock.now(), level, scope: `bot/${this.#spec.botId}`, message, fields })
+  }
+
   #onSignal(signal: BotSignal): void {
     if (signal.incarnation !== this.#child.incarnation) return
+    const signals = this.#signals.take(1)
+    if (signals === 'exceeded') {
+      this.#log('error', `the worker told more than ${SIGNALS_PER_SECOND} things within a second: it is ended`)
+      this.kill()
+    }
+    if (signals !== 'taken') return
     switch (signal.kind) {
       case 'ready':
         this.#step({ kind: 'ready' })
+        this.#watch()
         if (this.#connects) this.#order('connect', (remote) => remote.connect())
         break
       case 'connection':
         this.#connection = signal.status
         this.#deps.changed(this.status)
         break
-      case 'log':
-        this.#deps.log(signal.record)
+      case 'log': {
+        const logs = this.#logs.take(1)
+        if (logs === 'taken') this.#deps.log(signal.record)
+        if (logs === 'exceeded') this.#log('warn', 'the worker logs too much: the rest is dropped')
         break
+      }
       default:
         assertNever(signal)
     }
+  }
+
+  #watch(): void {
+    const { policy, clock } = this.#deps
+    const thread = this.#thread
+    if (thread === undefined) return
+    this.#unwatch()
+    this.#unwatch = watchForHang(
+      () => {
+        const pulse = thread.pulse()
+        this.#memoryMb = pulse.memoryMb
+        return pulse
+      },
+      policy,
+      clock,
+      () => this.#step({ kind: 'kill', reason: 'hung' }),
+    )
   }
 
   /** A worker that does not even take an order is of no use: it is ended as if it had crashed. */
@@ -217,11 +289,6 @@ export class BotChild {
     thread?.control.call(what, CONTROL_DEADLINE_MS, run).catch(() => {
       if (this.#thread === thread) this.kill()
     })
-  }
-
-  async #until(isMet: () => boolean): Promise<void> {
-    if (isMet()) return
-    await new Promise<void>((resolve) => this.#waiting.push({ isMet, resolve }))
   }
 }
 

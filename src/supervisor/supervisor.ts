@@ -1,13 +1,13 @@
 import type { Clock } from '../core/clock.ts'
 import type { LogRecord } from '../core/logger.ts'
+import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotStatus } from '../protocol/status.ts'
 import { BotChild, type BotSpec } from './bot-child.ts'
-import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { BotThread, SpawnBot } from './spawn.ts'
 
 export interface SupervisorDependencies {
   readonly spawn: SpawnBot
-  readonly policy: RestartPolicy
+  readonly policy: SupervisionOptions
   readonly clock: Clock
   readonly random: () => number
   spawned(botId: string, thread: BotThread, incarnation: number): void
@@ -15,6 +15,9 @@ export interface SupervisorDependencies {
   changed(status: BotStatus): void
   log(record: LogRecord): void
 }
+
+/** A worker that is still there after so long no longer holds up the end of the one before it. */
+const PATIENCE_MS = 50
 
 /**
  * The children by bot id. Knows threads and nothing of messages or the database; holds no state of
@@ -61,12 +64,13 @@ export class Supervisor {
     await this.#children.get(botId)?.disconnect(graceMs)
   }
 
-  /** Ends a bot's worker for good and forgets it; resolves once its thread is gone. */
+  /** Ends a bot's worker for good and forgets it; resolves once its thread is gone, at the latest after `graceMs` for each of both. */
   async remove(botId: string, graceMs: number): Promise<void> {
     const child = this.#children.get(botId)
     if (child === undefined) return
     await child.disconnect(graceMs)
-    await child.stop()
+    child.stop()
+    await child.gone(graceMs)
     this.#children.delete(botId)
   }
 
@@ -99,8 +103,18 @@ export class Supervisor {
     await Promise.all([...this.#children.values()].map((child) => child.drain(graceMs)))
   }
 
-  /** Ends the workers in reverse order of their start; resolves when every thread is gone. */
-  async stop(): Promise<void> {
-    for (const child of [...this.#children.values()].toReversed()) await child.stop()
+  /**
+   * Ends the workers in reverse order of their start; resolves when every thread is gone, at the latest after
+   * `deadlineMs`. One that does not end delays the end of the others a little and no more.
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    const { clock } = this.#deps
+    const stopAt = clock.now() + deadlineMs
+    const children = [...this.#children.values()].toReversed()
+    for (const child of children) {
+      child.stop()
+      await child.gone(Math.min(PATIENCE_MS, stopAt - clock.now()))
+    }
+    await Promise.all(children.map((child) => child.gone(stopAt - clock.now())))
   }
 }

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { resolveOptions } from '../../src/options.ts'
 import type { DataUp } from '../../src/protocol/data.ts'
+import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { closeLater, newApp } from '../simulator/support.ts'
 import { Recorder } from './recorder.ts'
@@ -43,9 +44,11 @@ describe('the built bot worker', () => {
     const app = newApp()
     const ready = new Recorder<string>()
     const exited = new Recorder<number>()
+    const { thread: options } = resolveOptions()
     const identity = { botId: 'b1', appId: app.appId, appSecret: app.appSecret, domain: url }
-    const thread = botSpawner(resolve('dist/workers/bot.cjs'), systemClock)(
-      { ...identity, connection: resolveOptions().thread.connection },
+    const carrier = threadCarrier(resolve('dist/workers/bot.cjs'), options.supervision)
+    const thread = botSpawner({ thread: carrier, process: carrier }, systemClock)(
+      { ...identity, connection: options.connection, isolation: 'thread' },
       1,
       { signal: ({ kind }) => ready.add(kind), exited: ({ exitCode }) => exited.add(exitCode), printed: () => {} },
     )

@@ -13,6 +13,7 @@ const require = createRequire(import.meta.url)
 const supervisor = new FeishuSupervisor(resolveOptions(options).thread, {
   paths: {
     ...packagePaths(),
+    botProcess: require.resolve('../../dist/workers/bot-process.cjs'),
     botWorker: require.resolve('../../dist/drill/bot.cjs'),
     pgliteWorker: require.resolve('../../dist/drill/pglite.cjs'),
     supervisorWorker: require.resolve('../../dist/drill/supervisor.cjs'),

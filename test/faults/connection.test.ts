@@ -188,7 +188,7 @@ describe('C6: orders without pause', () => {
     const orders = [
       () => child.start(),
       () => child.kill(),
-      () => void child.stop(),
+      () => child.stop(),
       () => child.reconfigure({ name: app.name, appSecret: app.appSecret }),
       () => void child.drain(10),
     ]
@@ -197,13 +197,15 @@ describe('C6: orders without pause', () => {
       // Some at once, some after the threads had a turn.
       if (n % 8 === 0) await new Promise((resolve) => setImmediate(resolve))
     }
-    await child.stop()
+    child.stop()
+    await child.gone(10_000)
     expect(child.status.child.state).toBe('stopped')
     child.start()
     await until(({ child: { state }, connection }) => state === 'running' && connection.state === 'connected')
     await simulator.once(() => open.size === 1, SOON_MS)
     expect(most).toBe(1)
-    await child.stop()
+    child.stop()
+    await child.gone(10_000)
     await simulator.once(() => open.size === 0, SOON_MS)
   })
 })

@@ -11,6 +11,7 @@ import type { DataUp } from '../../src/protocol/data.ts'
 import type { BotStatus } from '../../src/protocol/status.ts'
 import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from '../../src/simulator/frame.ts'
 import { BotChild } from '../../src/supervisor/bot-child.ts'
+import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { botSpawner, type BotThread } from '../../src/supervisor/spawn.ts'
 import { listen } from '../bot/support.ts'
 import { Recorder } from '../bot/recorder.ts'
@@ -36,6 +37,7 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
   const statuses = new Recorder<BotStatus>()
   const events = new Recorder<DataUp & { kind: 'deliver' }>()
   const logs: LogRecord[] = []
+  const carrier = threadCarrier(BOT_WORKER, options.supervision)
   const child = new BotChild({
     spec: {
       botId: 'bot_1',
@@ -44,8 +46,9 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
       appSecret: app.appSecret,
       domain,
       connection: options.connection,
+      isolation: 'thread',
     },
-    spawn: botSpawner(BOT_WORKER, systemClock),
+    spawn: botSpawner({ thread: carrier, process: carrier }, systemClock),
     policy: { ...options.supervision, backoff: { firstMs: 10, maxMs: 50, factor: 2, jitter: 0.2 } },
     clock: systemClock,
     random: Math.random,
@@ -59,7 +62,10 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
     changed: statuses.add,
     log: (record) => logs.push(record),
   })
-  closeLater(() => child.stop())
+  closeLater(async () => {
+    child.stop()
+    await child.gone(10_000)
+  })
   child.start()
   const until = (isMet: (status: BotStatus) => boolean) => statuses.next(isMet, 20_000)
   return { child, statuses, until, events, logs }

@@ -41,6 +41,7 @@ describe('a bot over HTTP', () => {
       owner: 'admin',
       enabled: true,
       useWebSocket: false,
+      isolation: 'thread',
       hasWebhookKeys: false,
       wsConnectionState: 'disconnected',
       error: expect.stringContaining('verificationToken'),

@@ -29,6 +29,7 @@ function create(handler: HandlerRef) {
       if (event.stage === 'replied') replied.resolve(event.messageId)
     },
     onIdleDeath: () => {},
+    onStuck: () => {},
     // The events of these tests are years old.
     options: { threads: 1, maxAgeMs: 0 },
   })
@@ -43,7 +44,7 @@ it('an accepted event is handled in a thread and answered', async () => {
   await subject.messages.stop(5_000)
   expect(subject.inbox.rows[0]!.replies).toMatchObject([{ content: '{"text":"hello"}', state: 'sent' }])
   expect(subject.events.map((event) => event.stage)).toEqual(['received', 'handled', 'replied'])
-  expect(subject.messages.stats()).toEqual({ threads: 0, busy: 0, queued: 0 })
+  expect(subject.messages.stats()).toEqual({ threads: 0, busy: 0, queued: 0, stuck: 0 })
 })
 
 it('a handler that cannot be loaded is told at the start; events are stored all the same', async () => {

@@ -578,7 +578,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         appSecret: new Secret('hush-canary'),
         domain: 'https://open.feishu.cn',
         useWebSocket: true,
-      }
+        isolation: 'process',
+      } as const
 
       it('adds and lists bots in order of creation, secrets sealed', async () => {
         const first = await db.store.bots.add(bot)
@@ -586,7 +587,13 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(first.id).toMatch(/^bot_[0-9a-f]{16}$/)
         const listed = await db.store.bots.list()
         expect(listed).toEqual([first, second])
-        expect(listed[0]).toMatchObject({ name: 'Echo', appId: 'cli_1', enabled: true, useWebSocket: true })
+        expect(listed[0]).toMatchObject({
+          name: 'Echo',
+          appId: 'cli_1',
+          enabled: true,
+          useWebSocket: true,
+          isolation: 'process',
+        })
         expect(listed[0]?.appSecret.reveal()).toBe('hush-canary')
         expect(JSON.stringify(await db.rows('select * from feishu_bots'))).not.toContain('hush')
       })

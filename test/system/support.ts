@@ -130,7 +130,7 @@ export function eventOf<K extends keyof EventMap>(
 
 export async function addConnected(
   supervisor: FeishuSupervisor,
-  app: { appId: string; appSecret: string; name: string },
+  app: { appId: string; appSecret: string; name: string; isolation?: 'thread' | 'process' },
   domain: string,
 ): Promise<string> {
   const connected = eventOf(

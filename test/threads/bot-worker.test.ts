@@ -1,12 +1,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { resolveOptions } from '../../src/options.ts'
 import type { DataUp } from '../../src/protocol/data.ts'
+import type { SupervisionOptions } from '../../src/protocol/host.ts'
 import type { BotStatus } from '../../src/protocol/status.ts'
 import { botSpawner, type BotThread, type SpawnBot } from '../../src/supervisor/spawn.ts'
+import { processCarrier } from '../../src/supervisor/process-carrier.ts'
+import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { entryOf } from '../../src/simulator/history.ts'
 import { Recorder } from '../bot/recorder.ts'
@@ -23,22 +27,32 @@ const { thread: options } = resolveOptions({
   connection: { backoff: { firstMs: 10, maxMs: 50 } },
 })
 
+const SHARP = { heartbeatMs: 50, hangAfterMs: 1_000 }
+
 interface Overrides {
-  readonly startTimeoutMs?: number
+  readonly supervision?: Partial<SupervisionOptions>
   readonly clock?: Clock
   readonly spawn?: SpawnBot
 }
 
+function carriers(entry: string, limits: SupervisionOptions) {
+  return {
+    thread: threadCarrier(entry, limits),
+    process: processCarrier(resolve('dist/workers/bot-process.cjs'), entry, limits),
+  }
+}
+
 /** A real supervisor of real threads, with everything it tells. */
 function supervise(entry: string, overrides: Overrides = {}) {
-  const { clock = systemClock, startTimeoutMs = options.supervision.startTimeoutMs } = overrides
+  const { clock = systemClock } = overrides
+  const supervision = { ...options.supervision, ...overrides.supervision }
   const statuses = new Recorder<BotStatus>()
   const logs = new Recorder<{ scope: string; message: string }>()
   const frames = new Recorder<DataUp & { botId: string }>()
   const threads = new Map<string, BotThread>()
   const supervisor = new Supervisor({
-    spawn: overrides.spawn ?? botSpawner(entry, clock),
-    policy: { ...options.supervision, startTimeoutMs },
+    spawn: overrides.spawn ?? botSpawner(carriers(entry, supervision), clock),
+    policy: supervision,
     clock,
     random: () => 0.5,
     spawned(botId, thread) {
@@ -49,7 +63,7 @@ function supervise(entry: string, overrides: Overrides = {}) {
     changed: statuses.add,
     log: logs.add,
   })
-  closeLater(() => supervisor.stop())
+  closeLater(() => supervisor.stop(5_000))
   const start = (botId: string, more: { appId?: string; appSecret?: string; domain?: string } = {}) =>
     supervisor.start({
       botId,
@@ -58,6 +72,7 @@ function supervise(entry: string, overrides: Overrides = {}) {
       appSecret: 'none',
       domain: 'http://127.0.0.1:1',
       connection: options.connection,
+      isolation: 'thread',
       ...more,
     })
   const until = (botId: string, matches: (status: BotStatus) => boolean) =>
@@ -124,6 +139,22 @@ describe('bot workers as they are built', () => {
     expect(await until('a', isConnected)).toMatchObject({ child: { incarnation: 1 } })
   })
 
+  it('are replaced by an operator, and their old connection is closed', async () => {
+    const { supervisor, simulator, app, until, statusOf } = await twoConnectedBots()
+    expect(await supervisor.restart('a')).toBe(true)
+    const again = await until('a', (status) => isConnected(status) && status.child.incarnation === 2)
+    expect(again.child).toMatchObject({ restartCount: 0, lastExit: { reason: 'shutdown' } })
+    expect(statusOf('b')?.child.incarnation).toBe(1)
+    const ofA = () =>
+      simulator.history.entries
+        .filter((entry) => 'appId' in entry && entry.appId === app.appId)
+        .map(({ kind }) => kind)
+        .filter((kind) => kind === 'connection_ready' || kind === 'connection_closed')
+    await simulator.once(() => ofA().length === 3, SOON_MS)
+    expect(ofA().toSorted()).toEqual(['connection_closed', 'connection_ready', 'connection_ready'])
+    expect(await supervisor.restart('nobody')).toBe(false)
+  })
+
   it('close their connections when drained, and end when stopped', async () => {
     const { supervisor, simulator, statusOf } = await twoConnectedBots()
     await supervisor.drain(5_000)
@@ -131,7 +162,7 @@ describe('bot workers as they are built', () => {
       () => simulator.history.entries.filter(({ kind }) => kind === 'connection_closed').length === 2,
       SOON_MS,
     )
-    await supervisor.stop()
+    await supervisor.stop(5_000)
     for (const botId of ['a', 'b']) {
       expect(statusOf(botId)).toMatchObject({ child: { state: 'stopped', lastExit: { reason: 'shutdown' } } })
     }
@@ -142,7 +173,7 @@ describe('bot workers as they are built', () => {
 
 function spec(botId: string) {
   const identity = { botId, name: botId, appId: newApp().appId, appSecret: 'none', domain: 'http://127.0.0.1:1' }
-  return { ...identity, connection: options.connection }
+  return { ...identity, connection: options.connection, isolation: 'thread' } as const
 }
 
 function fixture(name: string): string {
@@ -168,14 +199,40 @@ describe('a worker that cannot start', () => {
       nextStep: expect.stringContaining('3 times'),
       lastExit: { reason: 'start_failed', exitCode: 1, error: { message: expect.stringContaining(text) } },
     })
-    start('a')
+    expect(await supervisor.restart('a')).toBe(true)
     expect(supervisor.statuses[0]?.child).toMatchObject({ state: 'starting', restartsInWindow: 0 })
+  })
+
+  it('because of what is stored of it is parked at once and says what to mend', async () => {
+    const { start, until } = supervise(BOT_WORKER)
+    start('a', { appId: 'not an app id' })
+    const { child } = await until('a', ({ child: { state } }) => state === 'failed')
+    expect(child).toMatchObject({
+      incarnation: 1,
+      restartCount: 0,
+      nextStep: expect.stringContaining('mend that'),
+      lastExit: { reason: 'rejected', error: { message: expect.stringContaining('appId: expected cli_') } },
+    })
+  })
+
+  it('is released by an operator once its cause is mended (W5)', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'feishu-bot-worker-'))
+    closeLater(() => rm(folder, { recursive: true, force: true }))
+    const entry = join(folder, 'bot.cjs')
+    await writeFile(entry, "throw new Error('not yet')")
+    const { start, until, supervisor } = supervise(entry)
+    start('a')
+    await until('a', ({ child: { state } }) => state === 'failed')
+    await writeFile(entry, `module.exports = require(${JSON.stringify(fixture('ready.cjs'))})`)
+    await supervisor.restart('a')
+    const { child } = await until('a', ({ child: { state } }) => state === 'running')
+    expect(child).toMatchObject({ incarnation: 4, restartsInWindow: 0, lastExit: { reason: 'start_failed' } })
   })
 
   it.each(['never-ready.cjs', 'spins.cjs'])(
     'and only keeps running is ended at the start timeout: %s',
     async (file) => {
-      const { start, until } = supervise(fixture(file), { startTimeoutMs: 300 })
+      const { start, until } = supervise(fixture(file), { supervision: { startTimeoutMs: 300 } })
       start('a')
       const { child } = await until('a', ({ child: { state } }) => state === 'failed')
       expect(child).toMatchObject({ incarnation: 3, lastExit: { reason: 'start_timeout', exitCode: 1 } })
@@ -201,11 +258,14 @@ describe('a worker that ends while it runs', () => {
     ['exit 0', 'normal', 0, undefined],
     ['exit 3', 'crashed', 3, undefined],
     ['throw an error', 'crashed', 1, 'thrown on purpose'],
+    ['exit 256', 'crashed', 256, undefined],
+    ['throw a symbol', 'crashed', 1, 'Symbol(thrown on purpose)'],
+    ['throw a function', 'crashed', 1, 'Function'],
     ['throw null', 'crashed', 1, 'null'],
     ['reject undefined', 'crashed', 1, 'undefined'],
     ['leak', 'out_of_memory', 1, 'memory'],
   ])('by "%s" is restarted with the reason %s', async (order, reason, exitCode, text) => {
-    const { start, until, statusOf } = supervise(fixture('ready.cjs'))
+    const { start, until, statusOf } = supervise(fixture('ready.cjs'), { supervision: { memoryMb: 24 } })
     start('b')
     start('a', { appSecret: order })
     const { child } = await until('a', ({ child: { state } }) => state === 'restarting')
@@ -215,6 +275,63 @@ describe('a worker that ends while it runs', () => {
       child: { state: 'starting' },
     })
     expect(statusOf('b')?.child).toMatchObject({ incarnation: 1, restartCount: 0 })
+  })
+
+  it.each(['spin', 'backtrack'])('by computing without end (%s) is replaced within the limit', async (order) => {
+    const { start, until, statusOf } = supervise(fixture('ready.cjs'), { supervision: SHARP })
+    start('b')
+    start('a', { appSecret: order })
+    const { child } = await until('a', ({ child: { state } }) => state === 'restarting')
+    expect(child.lastExit).toMatchObject({ reason: 'hung', exitCode: 1 })
+    expect(statusOf('b')?.child).toMatchObject({ incarnation: 1, restartCount: 0 })
+  })
+
+  it.each(['objects', 'Map', 'Set', 'dictionary', 'numbers', 'Buffers'])(
+    'because it leaks %s leaves by itself before V8 ends anything, and the reason is told',
+    async (shape) => {
+      const { start, until, statusOf } = supervise(fixture('leaks.cjs'), { supervision: { memoryMb: 48 } })
+      start('b')
+      start('a', { appSecret: shape })
+      const { child } = await until('a', ({ child: { state } }) => state === 'restarting')
+      expect(child.lastExit).toMatchObject({
+        reason: 'out_of_memory',
+        error: { message: expect.stringContaining('48 MB are allowed') },
+      })
+      expect(statusOf('b')?.child).toMatchObject({ state: 'running', incarnation: 1 })
+    },
+  )
+
+  it('is told from one that had no chance to run: a busy machine blames nobody', async () => {
+    const { start, until, statusOf } = supervise(BOT_WORKER, { supervision: SHARP })
+    start('a')
+    await until('a', ({ child }) => child.state === 'running')
+    const others = [1, 2, 3, 4].map(() => new Worker('for (;;) {}', { eval: true }))
+    closeLater(async () => await Promise.all(others.map((worker) => worker.terminate())))
+    const until2s = Date.now() + 2_000
+    while (Date.now() < until2s);
+    // The same watch is sharp: a worker that spins now is found.
+    const {
+      supervisor,
+      start: startSpinner,
+      until: untilSpinner,
+    } = supervise(fixture('ready.cjs'), {
+      supervision: SHARP,
+    })
+    startSpinner('b', { appSecret: 'spin' })
+    await untilSpinner('b', ({ child }) => child.lastExit?.reason === 'hung')
+    expect(supervisor.statuses[0]?.child.restartCount).toBe(1)
+    expect(statusOf('a')?.child).toMatchObject({ state: 'running', incarnation: 1, restartCount: 0 })
+  })
+
+  it('by telling without end is ended as if it had crashed, and what it prints beyond measure is dropped (W6)', async () => {
+    const { start, until, logs } = supervise(fixture('ready.cjs'))
+    start('a', { appSecret: 'tell without end' })
+    start('b', { appSecret: 'print 20 MB' })
+    const { child } = await until('a', ({ child: { lastExit } }) => lastExit !== undefined)
+    expect(child.lastExit?.reason).toBe('killed')
+    await logs.until(() => logs.items.some(({ message }) => message.includes('prints too much')))
+    const printed = logs.items.filter(({ scope }) => scope === 'bot/b').map(({ message }) => message.length)
+    expect(printed.reduce((sum, length) => sum + length, 0)).toBeLessThan(10_000_000)
   })
 
   it('rejects the control call in flight and every later one', async () => {
@@ -234,7 +351,7 @@ describe('a worker that ends while it runs', () => {
     const { start, until, supervisor, statusOf } = supervise(fixture('ready.cjs'))
     start('a', { appSecret: 'spin' })
     await until('a', ({ child }) => child.state === 'running')
-    await supervisor.stop()
+    await supervisor.stop(5_000)
     expect(statusOf('a')?.child.state).toBe('stopped')
   })
 })
@@ -261,7 +378,9 @@ describe('what a worker knows', () => {
       'controlPort',
       'dataPort',
       'domain',
+      'heartbeat',
       'incarnation',
+      'memoryMb',
       'name',
     ]
     for (const key of known.keys) expect(own).toContain(key)

@@ -1,14 +1,17 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { constants } from 'node:fs'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { errorText } from '../../src/core/errors.ts'
 import { deferred } from '../../src/core/deferred.ts'
-import { ChatPool } from '../../src/messages/chat-pool.ts'
+import { ChatPool, type ChatPoolOptions } from '../../src/messages/chat-pool.ts'
 import type { ChatOutcome, HandlerRef } from '../../src/protocol/chat.ts'
 import type { InboundEvent } from '../../src/protocol/inbound-event.ts'
 import type { InboundMessage } from '../../src/protocol/inbound-message.ts'
+import { Recorder } from '../bot/recorder.ts'
 
 const message: InboundMessage = {
   kind: 'message',
@@ -31,13 +34,17 @@ const message: InboundMessage = {
 
 const open = new Set<ChatPool>()
 
-function openPool(threads = 1, onIdleDeath: (thrown: unknown) => void = () => {}): ChatPool {
+function openPool(threads = 1, more: Partial<ChatPoolOptions> = {}): ChatPool {
   const pool = new ChatPool({
     filename: resolve('dist/workers/chat.cjs'),
     threads,
     threadMemoryMb: 64,
+    threadMaxTasks: 1_000,
     clock: systemClock,
-    onIdleDeath,
+    onIdleDeath: () => {},
+    onStuck: () => {},
+    onFreed: () => {},
+    ...more,
   })
   open.add(pool)
   return pool
@@ -162,7 +169,7 @@ describe('a thread that is lost', () => {
     const pool = openPool()
     expect(await run(pool, fixture(name), 500)).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_TIMEOUT' } })
     expect(texts(await run(pool, fixture('good.mjs')))).toHaveLength(2)
-    expect(pool.stats).toEqual({ threads: 1, busy: 0, queued: 0 })
+    expect(pool.stats).toEqual({ threads: 1, busy: 0, queued: 0, stuck: 0 })
   })
 
   it('a handler that exits fails alone', async () => {
@@ -175,12 +182,69 @@ describe('a thread that is lost', () => {
 
   it('one that dies between tasks is reported and replaced', async () => {
     const died = deferred<unknown>()
-    const pool = openPool(1, died.resolve)
+    const pool = openPool(1, { onIdleDeath: died.resolve })
     const outcome = await run(pool, fixture('dies-idle.mjs'))
     // Its last breath may overtake its answer.
     const told = outcome.kind === 'failed' ? outcome.error.message : errorText(await died.promise)
     expect(told).toContain('left behind')
     expect((await run(pool, fixture('good.mjs'))).kind).toBe('handled')
+  })
+})
+
+describe('a thread that is worn', () => {
+  it('is replaced after its number of tasks', async () => {
+    const pool = openPool(1, { threadMaxTasks: 2 })
+    const counts = []
+    for (let n = 0; n < 5; n += 1) counts.push(...texts(await run(pool, fixture('counts.mjs'))))
+    expect(counts).toEqual(['run 1', 'run 2', 'run 1', 'run 2', 'run 1'])
+  })
+
+  it('is replaced between two tasks when handlers leave memory behind, so that no task fails', async () => {
+    const pool = openPool()
+    for (let n = 0; n < 12; n += 1) expect((await run(pool, fixture('leaks.mjs'))).kind).toBe('handled')
+  })
+
+  it('is ended in the middle of a task that grows, and the error says why', async () => {
+    const growing = { event: { ...message, chatId: 'grow' } }
+    expect(await run(openPool(), fixture('leaks.mjs'), 10_000, growing)).toMatchObject({
+      error: { code: 'POOL_THREAD_DIED', message: expect.stringContaining('64 MB are allowed') },
+    })
+  })
+})
+
+describe('threads that sit in native code', () => {
+  it('are replaced, counted and told, up to as many as the pool has; then it shrinks until one is gone', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'blocks-'))
+    const [first = '', second = ''] = ['first', 'second'].map((name) => join(folder, name))
+    execFileSync('mkfifo', [first, second])
+    const stuck = new Recorder<number>()
+    const freed = new Recorder<number>()
+    const pool = openPool(1, { onStuck: stuck.add, onFreed: () => freed.add(pool.threads) })
+    const block = (chatId: string) => run(pool, fixture('blocks.mjs'), 2_000, { event: { ...message, chatId } })
+    try {
+      // Its thread has started, so that the limit is met by the handler.
+      expect((await run(pool, fixture('good.mjs'))).kind).toBe('handled')
+      expect(await block(first)).toMatchObject({ error: { code: 'HANDLER_TIMEOUT' } })
+      expect((await run(pool, fixture('good.mjs'))).kind).toBe('handled')
+      expect(await stuck.next()).toBe(1)
+      expect(pool.stats).toMatchObject({ threads: 1, stuck: 1 })
+      expect(await block(second)).toMatchObject({ error: { code: 'HANDLER_TIMEOUT' } })
+      expect(await stuck.next()).toBe(2)
+      expect(pool.threads).toBe(0)
+      expect(await run(pool, fixture('good.mjs'))).toMatchObject({
+        error: { code: 'POOL_THREAD_DIED', message: '2 pool threads do not end', retryable: true },
+      })
+      await writeFile(first, '')
+      expect(await freed.next()).toBe(1)
+      expect((await run(pool, fixture('good.mjs'))).kind).toBe('handled')
+      // One is still stuck: closing does not wait for it.
+      await pool.close(0)
+      expect(pool.stats).toMatchObject({ threads: 0, busy: 0, stuck: 1 })
+    } finally {
+      for (const path of [first, second]) await writeFile(path, '', { flag: constants.O_RDWR })
+      await freed.until(() => pool.stats.stuck === 0)
+      await rm(folder, { recursive: true })
+    }
   })
 })
 
@@ -201,16 +265,9 @@ describe('probe', () => {
   })
 
   it('a pool without its file fails instead of hanging', async () => {
-    const pool = new ChatPool({
-      filename: resolve('dist/workers/there-is-none.cjs'),
-      threads: 1,
-      threadMemoryMb: 64,
-      clock: systemClock,
-      onIdleDeath: () => {},
-    })
-    open.add(pool)
+    const pool = openPool(1, { filename: resolve('dist/workers/there-is-none.cjs') })
     await expect(pool.probe(fixture('good.mjs'), 2_000)).rejects.toMatchObject({ code: 'HANDLER_UNLOADABLE' })
-    expect((await run(pool, fixture('good.mjs'), 2_000)).kind).toBe('failed')
+    for (let n = 0; n < 3; n += 1) expect((await run(pool, fixture('good.mjs'), 2_000)).kind).toBe('failed')
   })
 
   it('a mended file is loaded by the same thread', async () => {
@@ -222,6 +279,21 @@ describe('probe', () => {
       await expect(pool.probe({ kind: 'module', path }, 10_000)).rejects.toMatchObject({ code: 'HANDLER_UNLOADABLE' })
       await writeFile(path, 'export default () => {}')
       expect(await run(pool, { kind: 'module', path })).toEqual({ kind: 'handled', replies: [] })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})
+
+describe('threads that could not be started', () => {
+  it('are started again by the next task', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pool-'))
+    try {
+      const filename = join(folder, 'chat.cjs')
+      const pool = openPool(1, { filename })
+      expect((await run(pool, fixture('good.mjs'), 5_000)).kind).toBe('failed')
+      await copyFile(resolve('dist/workers/chat.cjs'), filename)
+      expect((await run(pool, fixture('good.mjs'))).kind).toBe('handled')
     } finally {
       await rm(folder, { recursive: true })
     }
@@ -247,10 +319,10 @@ describe('close', () => {
   })
 })
 
-it('takes no more tasks than it has threads', async () => {
-  const pool = openPool()
-  const first = run(pool, fixture('good.mjs'))
-  expect(pool.stats.busy).toBe(1)
-  expect(await run(pool, fixture('good.mjs'))).toMatchObject({ error: { code: 'INTERNAL' } })
-  expect((await first).kind).toBe('handled')
+it('takes no more tasks than it has threads and queues none (O4)', async () => {
+  const pool = openPool(2)
+  const outcomes = Array.from({ length: 20 }, () => run(pool, fixture('good.mjs')))
+  expect(pool.stats).toEqual({ threads: 2, busy: 2, queued: 0, stuck: 0 })
+  const kinds = (await Promise.all(outcomes)).map((outcome) => (outcome.kind === 'failed' ? outcome.error.code : 'ok'))
+  expect(kinds).toEqual(['ok', 'ok', ...Array.from({ length: 18 }, () => 'INTERNAL')])
 })

@@ -34,7 +34,10 @@ expose({
   },
   stop: async () => {
     if (behaviour === 'hangs at stop') await new Promise(() => {})
-    if (behaviour === 'blocks at stop') execFileSync(process.execPath, ['-e', 'setTimeout(() => {}, 1500)'])
+    if (behaviour === 'blocks at stop') execFileSync(process.execPath, ['-e', 'setTimeout(() => {}, 3000)'])
+  },
+  deadLetters: async () => {
+    for (;;);
   },
   listBots: async () => ({ ok: true, value: [{ ...boot, env: { ...process.env } }] }),
 }, controlPort)
@@ -50,10 +53,12 @@ async function create(behaviour: Behaviour, clock: Clock = systemClock, entry?: 
   const reports = new Recorder<string>()
   const thread = new SupervisorThread({
     options: {
-      ...resolveOptions({ supervision: { backoff: { firstMs: 10, maxMs: 20 } } }).thread,
+      ...resolveOptions({
+        supervision: { backoff: { firstMs: 10, maxMs: 20 }, heartbeatMs: 50, hangAfterMs: 500 },
+      }).thread,
       masterKey: behaviour,
     },
-    paths: { supervisorWorker, botWorker: '', chatWorker: '', pgliteWorker: '', migrations: '' },
+    paths: { supervisorWorker, botWorker: '', botProcess: '', chatWorker: '', pgliteWorker: '', migrations: '' },
     startsBots: true,
     clock,
     random: () => 0.5,
@@ -142,6 +147,27 @@ describe('a thread that is killed', () => {
   })
 })
 
+describe('a thread that hangs', () => {
+  it('is replaced within its limit, and its call is rejected', async () => {
+    const { thread, statuses } = await create('fine')
+    await thread.start()
+    const page = { limit: 1, offset: 0 }
+    const call = thread.call('deadLetters', 60_000, (remote) => remote.deadLetters(page))
+    await expect(call).rejects.toMatchObject({ code: 'SUPERVISOR_DOWN' })
+    const again = await statuses.next(({ state, incarnation }) => state === 'running' && incarnation === 2)
+    expect(again).toMatchObject({ restartCount: 1, lastExit: { reason: 'hung' } })
+  })
+
+  it('is told from one whose host was busy', async () => {
+    const { thread } = await create('fine')
+    await thread.start()
+    const until2s = Date.now() + 2_000
+    while (Date.now() < until2s);
+    await bootOf(thread)
+    expect(thread.status).toMatchObject({ incarnation: 1 })
+  })
+})
+
 describe('stop', () => {
   it('ends the thread for good and may be called twice, or before any start', async () => {
     const { thread } = await create('fine')
@@ -178,4 +204,12 @@ describe('stop', () => {
       expect(isOver).toBe(true)
     },
   )
+
+  it('that ends while the thread sits in native code leaves no way to a second thread beside it', async () => {
+    const { thread } = await create('blocks at stop')
+    await thread.start()
+    await thread.stop(0)
+    expect(thread.status.state).toBe('stopping')
+    await expect(thread.start()).rejects.toMatchObject({ code: 'SUPERVISOR_DOWN' })
+  })
 })

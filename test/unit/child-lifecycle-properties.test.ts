@@ -11,7 +11,14 @@ const policy: RestartPolicy = {
 }
 
 const event: Arbitrary<ChildEvent> = oneof(
-  constantFrom<ChildEvent>({ kind: 'start' }, { kind: 'ready' }, { kind: 'due' }, { kind: 'stop' }, { kind: 'kill' }),
+  constantFrom<ChildEvent>(
+    { kind: 'start' },
+    { kind: 'ready' },
+    { kind: 'due' },
+    { kind: 'stop' },
+    { kind: 'restart' },
+  ),
+  constantFrom('killed' as const, 'hung' as const).map((reason): ChildEvent => ({ kind: 'kill', reason })),
   constantFrom(0, 1, 3).map((exitCode): ChildEvent => ({ kind: 'exited', exit: { exitCode } })),
 )
 

@@ -35,7 +35,9 @@ const events = {
   due: { kind: 'due' },
   exited: { kind: 'exited', exit: { exitCode: 1 } },
   stop: { kind: 'stop' },
-  kill: { kind: 'kill' },
+  restart: { kind: 'restart' },
+  kill: { kind: 'kill', reason: 'killed' },
+  hang: { kind: 'kill', reason: 'hung' },
 } as const satisfies Record<string, ChildEvent>
 
 type StateName = keyof typeof states
@@ -57,7 +59,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     due: 'same',
     exited: 'same',
     stop: 'same',
+    restart: 'starting: spawn schedule',
     kill: 'same',
+    hang: 'same',
   },
   starting: {
     start: 'same',
@@ -65,7 +69,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     due: 'starting: terminate',
     exited: 'restarting: schedule',
     stop: 'stopping: unschedule terminate',
+    restart: 'stopping: unschedule terminate',
     kill: 'starting: terminate',
+    hang: 'starting: terminate',
   },
   'starting, ordered': {
     start: 'same',
@@ -73,7 +79,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     due: 'starting: terminate',
     exited: 'restarting: schedule',
     stop: 'stopping: unschedule terminate',
+    restart: 'stopping: unschedule terminate',
     kill: 'starting: terminate',
+    hang: 'starting: terminate',
   },
   running: {
     start: 'same',
@@ -81,7 +89,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     due: 'same',
     exited: 'restarting: schedule',
     stop: 'stopping: unschedule terminate',
+    restart: 'stopping: unschedule terminate',
     kill: 'running: terminate',
+    hang: 'running: terminate',
   },
   stopping: {
     start: 'stopping:',
@@ -89,7 +99,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     due: 'same',
     exited: 'stopped:',
     stop: 'stopping:',
+    restart: 'stopping:',
     kill: 'same',
+    hang: 'same',
   },
   'stopping, wanted': {
     start: 'stopping:',
@@ -97,7 +109,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     due: 'same',
     exited: 'starting: spawn schedule',
     stop: 'stopping:',
+    restart: 'stopping:',
     kill: 'same',
+    hang: 'same',
   },
   restarting: {
     start: 'starting: unschedule spawn schedule',
@@ -105,7 +119,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     due: 'starting: spawn schedule',
     exited: 'same',
     stop: 'stopped: unschedule',
+    restart: 'starting: unschedule spawn schedule',
     kill: 'same',
+    hang: 'same',
   },
   failed: {
     start: 'starting: spawn schedule',
@@ -113,7 +129,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     due: 'same',
     exited: 'same',
     stop: 'stopped: unschedule',
+    restart: 'starting: spawn schedule',
     kill: 'same',
+    hang: 'same',
   },
 }
 
@@ -149,17 +167,25 @@ describe('the child table', () => {
 
 describe('the reason of an end', () => {
   const oom = { exitCode: 1, thrown: { value: { code: 'ERR_WORKER_OUT_OF_MEMORY', message: 'heap' } } }
+  const rejected = { exitCode: 1, thrown: { value: { code: 'CONFIG_INVALID', message: 'appId' } } }
   it.each([
     ['stopping', states.stopping, { exitCode: 1 }, 'shutdown'],
     ['killed', { ...states.running, ordered: 'killed' } as const, { exitCode: 1 }, 'killed'],
+    ['hung', { ...states.running, ordered: 'hung' } as const, { exitCode: 1 }, 'hung'],
     ['too slow', { ...states.starting, ordered: 'start_timeout' } as const, { exitCode: 1 }, 'start_timeout'],
     ['left while starting', states.starting, { exitCode: 0 }, 'start_failed'],
     ['left while running', states.running, { exitCode: 0 }, 'normal'],
     ['crashed', states.running, { exitCode: 1, thrown: { value: new Error('no') } }, 'crashed'],
     ['out of memory', states.running, oom, 'out_of_memory'],
+    ['given what it cannot work with', states.starting, rejected, 'rejected'],
   ])('%s', (_name, state, exit, reason) => {
     const { lastExit } = step(child(state), { kind: 'exited', exit }).child
     expect(lastExit).toMatchObject({ at: NOW, reason, exitCode: exit.exitCode })
+  })
+
+  it('is told while an ordered end is waited for', () => {
+    const hung = step(child(states.running), events.hang).child
+    expect(childStatus(hung, policy, NOW).nextStep).toContain('being ended (hung)')
   })
 
   it('is remembered with the error, even one that is null', () => {
@@ -175,9 +201,11 @@ describe('restarting', () => {
   it('parks the child when the intensity is exceeded, and an operator clears that', () => {
     const worn = child({ name: 'starting', since: NOW }, { restartedAt: [NOW - 2, NOW - 1], attempt: 2 })
     const failed = step(worn, events.exited).child
-    expect(failed.state).toMatchObject({ name: 'failed', why: expect.stringContaining('start it again') })
-    const again = step(failed, events.start).child
-    expect(again).toMatchObject({ restartedAt: [], attempt: 0, state: { name: 'starting' } })
+    expect(failed.state).toMatchObject({ name: 'failed', why: expect.stringContaining('restart the bot') })
+    for (const event of [events.start, events.restart]) {
+      const again = step(failed, event).child
+      expect(again).toMatchObject({ restartedAt: [], attempt: 0, state: { name: 'starting' } })
+    }
   })
 
   it('counts restarts, and the status shows those that still matter', () => {
@@ -193,6 +221,15 @@ describe('restarting', () => {
       nextAt: NOW,
       nextStep: expect.any(String),
     })
+  })
+
+  it('by an operator forgives the past and starts again as soon as the thread is gone', () => {
+    const worn = child({ name: 'running', since: 1 }, { restartedAt: [NOW - 2, NOW - 1], attempt: 2 })
+    const stopping = step(worn, events.restart).child
+    expect(childStatus(stopping, policy, NOW).nextStep).toContain('started again')
+    const { child: again, effects } = step(stopping, events.exited)
+    expect(again).toMatchObject({ restartedAt: [], attempt: 0, restartCount: 0, lastExit: { reason: 'shutdown' } })
+    expect(effects.map(({ kind }) => kind)).toEqual(['spawn', 'schedule'])
   })
 
   it('starts the backoff anew only after a stable run', () => {

@@ -153,6 +153,7 @@ describe('the options', () => {
     ['allowedDomains.0', { allowedDomains: ['feishu.cn'] }],
     ['supervision.limit.intensity', { supervision: { limit: { intensity: 1.5 } } }],
     ['supervision.backoff.jitter', { supervision: { backoff: { jitter: 2 } } }],
+    ['supervision.hangAfterMs', { supervision: { hangAfterMs: 1_999 } }],
     ['connection.acceptTimeoutMs', { connection: { acceptTimeoutMs: 3_000 } }],
     ['connection.sendTimeoutMs', { connection: { sendTimeoutMs: 0 } }],
     ['connection.creditWindow', { connection: { creditWindow: 'many' } }],
@@ -184,6 +185,7 @@ describe('a new bot', () => {
       name: BOT.appId,
       domain: 'https://open.feishu.cn',
       useWebSocket: true,
+      isolation: 'thread',
     })
   })
 
@@ -201,6 +203,7 @@ describe('a new bot', () => {
     ['domain', { domain: 'open.feishu.cn' }],
     ['domain', { domain: 'ftp://open.feishu.cn' }],
     ['useWebSocket', { useWebSocket: 'yes' }],
+    ['isolation', { isolation: 'container' }],
     ['encryptKey', { encryptKey: '' }],
     ['owner', { owner: 'two words' }],
     ['encryptionKey', { encryptionKey: 'x' }],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type BackoffPolicy, backoffDelayMs } from '../../src/core/backoff.ts'
-import { classifyExit, exitError, type ObservedExit } from '../../src/core/exit-reason.ts'
+import { classifyExit, type ExitReason, exitError, type ObservedExit } from '../../src/core/exit-reason.ts'
 import { decideRestart, type RestartPolicy } from '../../src/core/restart-policy.ts'
 import { restartsInWindow } from '../../src/core/restart-window.ts'
 
@@ -48,8 +48,8 @@ describe('decideRestart', () => {
     startTimeoutMs: 1,
   }
   const now = 1_000_000
-  const decide = (history: Partial<Parameters<typeof decideRestart>[0]>) =>
-    decideRestart({ restartedAt: [], attempt: 0, ranForMs: 0, ...history }, policy, now, 0.5)
+  const decide = (history: Partial<Parameters<typeof decideRestart>[1]>, reason: ExitReason = 'crashed') =>
+    decideRestart(reason, { restartedAt: [], attempt: 0, ranForMs: 0, ...history }, policy, now, 0.5)
 
   it.each([
     ['the first restart is immediate', { attempt: 0 }, 0, 1],
@@ -59,6 +59,20 @@ describe('decideRestart', () => {
     ['a run that was not stable does not', { attempt: 5, ranForMs: 9_999 }, 16_000, 6],
   ])('%s', (_name, history, delayMs, attempt) => {
     expect(decide(history)).toEqual({ kind: 'restart', startAt: now + delayMs, attempt, restartedAt: [now] })
+  })
+
+  const worn = { restartedAt: [now - 3, now - 2, now - 1] }
+  it.each<[ExitReason, string, string]>([
+    ['normal', 'restart', 'fail'],
+    ['crashed', 'restart', 'fail'],
+    ['out_of_memory', 'restart', 'fail'],
+    ['hung', 'restart', 'fail'],
+    ['start_failed', 'restart', 'fail'],
+    ['start_timeout', 'restart', 'fail'],
+    ['killed', 'restart', 'fail'],
+    ['rejected', 'fail', 'fail'],
+  ])('an end nobody asked for (%s): %s within the intensity, %s beyond it', (reason, within, beyond) => {
+    expect([decide({}, reason).kind, decide(worn, reason).kind]).toEqual([within, beyond])
   })
 
   it('allows `intensity` restarts within the period and not one more', () => {
@@ -80,6 +94,14 @@ describe('classifyExit', () => {
   it.each<[string, ObservedExit, boolean, string]>([
     ['out of memory wins over everything', { exitCode: 1, thrown: { value: oom } }, false, 'out_of_memory'],
     ['a throw before ready', { exitCode: 1, thrown: { value: new Error('x') } }, false, 'start_failed'],
+    ['unusable configuration', { exitCode: 1, thrown: { value: { code: 'CONFIG_INVALID' } } }, false, 'rejected'],
+    [
+      'the same code from code that ran',
+      { exitCode: 1, thrown: { value: { code: 'CONFIG_INVALID' } } },
+      true,
+      'crashed',
+    ],
+    ['a code of the language', { exitCode: 1, thrown: { value: { code: 'toString' } } }, true, 'crashed'],
     ['leaving before ready', { exitCode: 0 }, false, 'start_failed'],
     ['leaving with 0', { exitCode: 0 }, true, 'normal'],
     ['leaving with 0 after a throw', { exitCode: 0, thrown: { value: undefined } }, true, 'crashed'],

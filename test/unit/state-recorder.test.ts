@@ -16,6 +16,7 @@ function report(botId: string, state: ConnectionStateName): BotReport {
       owner: 'admin',
       enabled: true,
       useWebSocket: true,
+      isolation: 'thread',
       hasWebhookKeys: false,
       createdAt: 0,
     },

@@ -18,6 +18,7 @@ function bot(child: Partial<ChildStatus>, connection: Partial<ConnectionStatus> 
       owner: 'admin',
       enabled: true,
       useWebSocket: true,
+      isolation: 'thread',
       hasWebhookKeys: false,
       createdAt: AT,
     },
@@ -121,7 +122,7 @@ describe('the report of the supervisor', () => {
           { trouble: trouble('server'), nextAt: AT },
         ),
       ],
-      pool: { threads: 2, busy: 1, queued: 0 },
+      pool: { threads: 2, busy: 1, queued: 0, stuck: 0 },
       inbox: { depth: 1, oldestAgeMs: 2, dead: 0 },
       store: { kind: 'pglite', ready: true },
     })

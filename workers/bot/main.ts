@@ -1,11 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import * as Comlink from 'comlink'
 import { systemClock } from '../../src/core/clock.ts'
+import { startBeating } from '../../src/core/heartbeat.ts'
 import { createLogger } from '../../src/core/logger.ts'
+import { watchMemory } from '../../src/core/memory-watch.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import type { DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
+import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
 import { Inlet } from './inlet.ts'
@@ -18,6 +21,9 @@ import { Session } from './session.ts'
 // supervisor as Node's `error` and `exit`.
 const boot = workerData as BotBoot
 const { incarnation, dataPort, controlPort } = boot
+checkBoot(boot)
+startBeating(boot.heartbeat)
+watchMemory(boot)
 
 const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
 const post = (frame: DataUp): void => dataPort.postMessage(frame)

@@ -1,6 +1,8 @@
+import { workerData } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { type ErrorCode, ERROR_CODES, errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
+import { type MemoryBudget, usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
+import type { ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { toCardResponse } from './card-response.ts'
 import type { HandlerTable } from './handler-table.ts'
 import { loadHandler } from './load-handler.ts'
@@ -10,13 +12,19 @@ import { ReplyBuffer } from './reply-buffer.ts'
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
 const MAX_ERROR_CHARS = 2_000
 
+watchMemory(workerData as MemoryBudget)
+
 /**
  * The entry of a pool thread, called by the pool for each task.
  *
  * Never rejects and answers plain data only, so that a rejected task can only mean that the thread
  * died or was stopped. User code is loaded inside the task for the same reason.
  */
-export default async function runTask(task: ChatTask): Promise<ChatOutcome> {
+export default async function runTask(task: ChatTask): Promise<PoolAnswer> {
+  return { outcome: await outcomeOf(task), memoryMb: usedMemoryMb() }
+}
+
+async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
   try {
     const handlers = await loadHandler(task.handler)
     switch (task.kind) {

@@ -72,13 +72,14 @@ export class BotDesk {
     return (await this.#deps.store().list()).map(record)
   }
 
-  async add({ appSecret, encryptKey, verificationToken, owner, ...input }: BotInput): Promise<BotRecord> {
+  async add({ appSecret, encryptKey, verificationToken, owner, isolation, ...input }: BotInput): Promise<BotRecord> {
     const bot = await this.#deps.store().add({
       ...input,
       appSecret: new Secret(appSecret),
       encryptKey: secretOrNull(encryptKey),
       verificationToken: secretOrNull(verificationToken),
       ...(owner === undefined ? {} : { owner }),
+      ...(isolation === undefined ? {} : { isolation }),
     })
     if (this.#deps.startsBots) this.#start(bot)
     return record(bot)
@@ -141,8 +142,9 @@ export class BotDesk {
   async #apply(old: Bot, bot: Bot): Promise<void> {
     const { supervisor, connection } = this.#deps
     this.#bots.set(bot.id, bot)
-    // Where a worker connects to stays with it: another platform needs another worker.
-    if (!bot.enabled || old.domain !== bot.domain) await supervisor.remove(bot.id, connection.acceptTimeoutMs)
+    // Where a worker runs and connects to stays with it.
+    const needsAnother = old.domain !== bot.domain || old.isolation !== bot.isolation
+    if (!bot.enabled || needsAnother) await supervisor.remove(bot.id, connection.acceptTimeoutMs)
     else if (!wantsConnection(bot)) await supervisor.disconnect(bot.id, connection.acceptTimeoutMs)
     if (!wantsConnection(bot)) this.#fleet.leave(bot.id)
     const hasNewSecret = old.appSecret.reveal() !== bot.appSecret.reveal()
@@ -164,8 +166,9 @@ export class BotDesk {
     this.#tell(bot)
   }
 
-  #specOf({ id: botId, name, appId, appSecret, domain }: Bot): BotSpec {
-    return { botId, name, appId, appSecret: appSecret.reveal(), domain, connection: this.#deps.connection }
+  #specOf({ id: botId, name, appId, appSecret, domain, isolation }: Bot): BotSpec {
+    const { connection } = this.#deps
+    return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, connection }
   }
 
   #tell(bot: Bot): void {
@@ -215,8 +218,9 @@ function restingStatus({ id, name }: Bot, now: number): BotStatus {
 }
 
 function record(bot: Bot): BotRecord {
-  const { id, name, appId, domain, owner, enabled, useWebSocket, createdAt } = bot
-  return { id, name, appId, domain, owner, enabled, useWebSocket, hasWebhookKeys: hasWebhookKeys(bot), createdAt }
+  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, createdAt } = bot
+  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, createdAt }
+  return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
 }
 
 function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {

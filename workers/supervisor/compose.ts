@@ -5,7 +5,9 @@ import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
+import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
+import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { AlertWatch } from './alert-watch.ts'
 import { createAudited } from './audited.ts'
@@ -22,7 +24,7 @@ import { StoreKeeper } from './store-keeper.ts'
 import { WebhookDesk } from './webhook-desk.ts'
 
 export interface ComposeDependencies {
-  readonly boot: Omit<SupervisorBoot, 'controlPort'>
+  readonly boot: Omit<SupervisorBoot, 'controlPort' | 'heartbeat'>
   readonly clock: Clock
   readonly random: () => number
   emit(event: NamedEvent): void
@@ -30,6 +32,9 @@ export interface ComposeDependencies {
 
 /** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
 const SUMMARY_DEADLINE_MS = 300
+
+/** Longest wait for the bots' threads to end, part of what the handle adds to the grace. */
+const BOTS_STOP_MS = 300
 
 /**
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
@@ -42,7 +47,13 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
   const supervisor = new Supervisor({
-    spawn: botSpawner(paths.botWorker, clock),
+    spawn: botSpawner(
+      {
+        thread: threadCarrier(paths.botWorker, options.supervision),
+        process: processCarrier(paths.botProcess, paths.botWorker, options.supervision),
+      },
+      clock,
+    ),
     policy: options.supervision,
     clock,
     random,
@@ -113,6 +124,8 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     random,
     emit: (event) => emit({ kind: 'message', event }),
     onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
+    onStuck: (stuck) =>
+      log.error(`a chat thread does not end, its handler sits in native code; ${stuck} such threads`, { stuck }),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
@@ -204,9 +217,10 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
     bots.close()
-    await supervisor.drain(graceMs)
+    // A bot that hangs must not use up the time of the messages in flight.
+    await supervisor.drain(graceMs / 2)
     await messages.stop(Math.max(0, stopAt - clock.now()))
-    await supervisor.stop()
+    await supervisor.stop(BOTS_STOP_MS)
     await states.flush()
     await keeper.close()
   }

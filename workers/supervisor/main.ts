@@ -1,11 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { expose } from 'comlink'
 import { systemClock } from '../../src/core/clock.ts'
+import { startBeating } from '../../src/core/heartbeat.ts'
 import type { HostControl, HostSignal, SupervisorBoot } from '../../src/protocol/host.ts'
 import { composeSupervisor } from './compose.ts'
 
 // Whatever is thrown from here on ends this thread only; the handle starts the next one.
-const { controlPort, ...boot } = workerData as SupervisorBoot
+const { controlPort, heartbeat, ...boot } = workerData as SupervisorBoot
+startBeating(heartbeat)
 
 const control = composeSupervisor({
   boot,

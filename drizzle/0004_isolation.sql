@@ -1,0 +1,1 @@
+ALTER TABLE "feishu_bots" ADD COLUMN "isolation" text DEFAULT 'thread' NOT NULL;

@@ -1,0 +1,56 @@
+import { Piscina } from 'piscina'
+import { hardLimits } from '../core/memory-watch.ts'
+import type { ChatTask } from '../protocol/chat.ts'
+
+export interface PoolThreadOptions {
+  /** The built file the thread runs. */
+  readonly filename: string
+  readonly memoryMb: number
+  /** It died without a task, e.g. by a timer a handler left behind. */
+  readonly onIdleDeath: (thrown: unknown) => void
+}
+
+/**
+ * One thread that runs handlers, one task at a time: the message that kills it is known with certainty.
+ *
+ * A Piscina of its own, because a pool of several cannot renew a worn thread, nor tell that one does not
+ * end, and stops making threads for all tasks once one failed to start.
+ */
+export class PoolThread {
+  readonly #piscina: Piscina
+  #taskCount = 0
+
+  constructor({ filename, memoryMb, onIdleDeath }: PoolThreadOptions) {
+    this.#piscina = new Piscina({
+      filename,
+      minThreads: 1,
+      maxThreads: 1,
+      // Otherwise an idle thread sleeps in Atomics.wait: its timers and sockets stand still.
+      atomics: 'disabled',
+      // The host's environment holds secrets, its flags may not fit a thread.
+      env: {},
+      argv: [],
+      execArgv: [],
+      workerData: { memoryMb },
+      resourceLimits: hardLimits({ memoryMb }),
+      recordTiming: false,
+    })
+    // Without a listener this event would end the process.
+    this.#piscina.on('error', onIdleDeath)
+  }
+
+  get taskCount(): number {
+    return this.#taskCount
+  }
+
+  /** Rejects when the thread dies or is ended. */
+  async run(task: ChatTask): Promise<unknown> {
+    this.#taskCount += 1
+    return await this.#piscina.run(task)
+  }
+
+  /** Ends the thread whatever it does; resolves once it is gone, which may be never if it sits in native code. */
+  async end(): Promise<void> {
+    await this.#piscina.destroy()
+  }
+}

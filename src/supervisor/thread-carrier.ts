@@ -1,0 +1,62 @@
+import { MessageChannel, Worker } from 'node:worker_threads'
+import { newHeartbeat, pulseOf } from '../core/heartbeat.ts'
+import { hardLimits } from '../core/memory-watch.ts'
+import type { BotBoot, WorkerLimits } from '../protocol/boot.ts'
+import type { BotSignal } from '../protocol/signal.ts'
+import type { StartCarrier } from './carrier.ts'
+
+/** The only `new Worker` for bots. `entry` is the built file of workers/bot. */
+export function threadCarrier(entry: string, { heartbeatMs, memoryMb }: WorkerLimits): StartCarrier {
+  return (bot, incarnation, events) => {
+    const control = new MessageChannel()
+    const data = new MessageChannel()
+    const heartbeat = newHeartbeat(heartbeatMs)
+    const boot: BotBoot = {
+      ...bot,
+      incarnation,
+      heartbeat,
+      memoryMb,
+      controlPort: control.port2,
+      dataPort: data.port2,
+    }
+    const worker = new Worker(entry, {
+      name: `bot ${bot.botId}`,
+      workerData: boot,
+      transferList: [control.port2, data.port2],
+      // The host's flags and environment (its secrets) are not the bot's.
+      execArgv: [],
+      env: {},
+      stdout: true,
+      stderr: true,
+      resourceLimits: hardLimits({ memoryMb }),
+    })
+    let thrown: { value: unknown } | undefined
+    let isEnding = false
+
+    worker.on('message', (signal: BotSignal) => events.signal(signal))
+    worker.on('error', (value: unknown) => {
+      thrown = { value }
+    })
+    // A frame that cannot be read means that the two sides no longer speak the same protocol.
+    worker.on('messageerror', () => void worker.terminate())
+    worker.once('exit', (exitCode) => {
+      control.port1.close()
+      data.port1.close()
+      events.exited({ exitCode, ...(thrown === undefined ? {} : { thrown }) })
+    })
+    // Unread output would keep a worker from exiting.
+    for (const stream of [worker.stdout, worker.stderr]) {
+      stream.on('data', (chunk: Buffer) => events.printed(chunk.toString('utf8').trimEnd()))
+    }
+    return {
+      controlPort: control.port1,
+      dataPort: data.port1,
+      pulse: pulseOf(worker, heartbeat),
+      terminate: () => {
+        // Each call would add a listener.
+        if (!isEnding) void worker.terminate()
+        isEnding = true
+      },
+    }
+  }
+}

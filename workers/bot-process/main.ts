@@ -1,0 +1,54 @@
+import { assertNever } from '../../src/core/assert-never.ts'
+import { errorText } from '../../src/core/errors.ts'
+import type { FromBotProcess, ToBotProcess } from '../../src/protocol/bot-process.ts'
+import type { Carrier } from '../../src/supervisor/carrier.ts'
+import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+
+// A process around one bot worker: hands its frames on, looks at its pulse, ends with it. Nothing runs in
+// this thread that could keep it from leaving, whatever the worker does.
+let carrier: Carrier | undefined
+
+// The supervisor is gone. `process.exit` would wait for a worker that sits in native code.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+// Whoever signals the whole group means the host, which drains this bot and then ends it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+
+process.on('message', (frame: ToBotProcess) => {
+  switch (frame.wire) {
+    case 'boot':
+      carrier = carry(frame)
+      break
+    case 'control':
+      carrier?.controlPort.postMessage(frame.frame)
+      break
+    case 'data':
+      carrier?.dataPort.postMessage(frame.frame)
+      break
+    default:
+      assertNever(frame)
+  }
+})
+
+function post(frame: FromBotProcess, sent: () => void = () => {}): void {
+  process.send?.(frame, undefined, undefined, sent)
+}
+
+function carry({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire: 'boot' }>): Carrier {
+  const started = threadCarrier(entry, limits)(bot, incarnation, {
+    signal: (signal) => post({ wire: 'signal', signal }),
+    printed: (text) => post({ wire: 'printed', text }),
+    exited: ({ exitCode, thrown }) => {
+      const told = thrown === undefined ? {} : { thrown: toPlain(thrown.value) }
+      post({ wire: 'exited', exitCode, ...told }, () => process.exit(0))
+    },
+  })
+  started.controlPort.on('message', (frame: unknown) => post({ wire: 'control', frame }))
+  started.dataPort.on('message', (frame: unknown) => post({ wire: 'data', frame }))
+  setInterval(() => post({ wire: 'pulse', pulse: started.pulse() }), limits.heartbeatMs)
+  return started
+}
+
+function toPlain(value: unknown): { message: string; code?: string } {
+  const code = typeof value === 'object' && value !== null && 'code' in value ? { code: String(value.code) } : {}
+  return { message: errorText(value), ...code }
+}

@@ -61,6 +61,7 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
   })
   closeLater(() => child.stop())
   child.start()
+  child.connect()
   const until = (isMet: (status: BotStatus) => boolean) => statuses.next(isMet, 20_000)
   return { child, statuses, until, events, logs }
 }

@@ -78,7 +78,7 @@ describe('C3: discovery that fails in every way', () => {
     const { connection } = await until(({ connection: { state } }) => state === 'failed')
     expect(connection).toMatchObject({ attempt: 3, trouble: { kind: 'server', code: '503' } })
     expect(connection.nextAt).toBeUndefined()
-    child.start()
+    child.connect()
     await until(isConnected)
   })
 })
@@ -186,7 +186,10 @@ describe('C6: orders without pause', () => {
       most = Math.max(most, open.size)
     })
     const orders = [
-      () => child.start(),
+      () => {
+        child.start()
+        child.connect()
+      },
       () => child.kill(),
       () => child.stop(),
       () => child.reconfigure({ name: app.name, appSecret: app.appSecret }),

@@ -67,6 +67,7 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
     await child.gone(10_000)
   })
   child.start()
+  child.connect()
   const until = (isMet: (status: BotStatus) => boolean) => statuses.next(isMet, 20_000)
   return { child, statuses, until, events, logs }
 }

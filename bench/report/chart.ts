@@ -9,7 +9,7 @@ export interface Line {
 const COLORS = ['#0969da', '#1a7f37', '#9a6700', '#cf222e', '#8250df', '#bf3989', '#57606a']
 const WIDTH = 900
 const HEIGHT = 300
-const LEFT = 60
+const LEFT = 72
 const RIGHT = 260
 const TOP = 10
 const BOTTOM = 30

@@ -1,0 +1,100 @@
+import type { LoadResult } from '../process/load.ts'
+import type { SubjectName, World } from '../process/world.ts'
+import { distribution, ratio } from '../report/figures.ts'
+import { judge } from '../report/targets.ts'
+import { BOTS, CHATS_PER_BOT, PATIENCE_MS, type Run, type Section, withWorlds } from '../run.ts'
+import { latencyFinding } from './latency.ts'
+
+/** Of the quiet bots, each. */
+const PER_SECOND_AND_BOT = 10
+/** Messages a second that each cost 200 ms of CPU. */
+const BURNS_PER_SECOND = 4
+const FLOOD_PER_SECOND = 400
+const KILL_EVERY_MS = 250
+
+type Noise = 'quiet' | 'burn' | 'crash' | 'flood'
+
+/** T4: what the other bots feel while one of them misbehaves. */
+export async function measureNeighbour(run: Run): Promise<Section> {
+  const { plan, say } = run
+  const results: Record<Noise | 'A' | 'A quiet', LoadResult[]> = {
+    quiet: [],
+    burn: [],
+    crash: [],
+    flood: [],
+    'A quiet': [],
+    A: [],
+  }
+  for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
+    // A world of its own each time: what a noise leaves behind in the inbox goes on for long.
+    const measure = async (key: keyof typeof results, subject: SubjectName, noise: Noise): Promise<void> => {
+      const result = await withWorlds(run, { noisy: { subject, bots: BOTS } }, ({ noisy }) =>
+        loadBeside(noise, noisy, run),
+      )
+      results[key].push(result)
+      say(`  ${repeat}/${plan.repeats} ${key}: the others' reply p99 ${distribution(result.replyMs).p99} ms`)
+    }
+    for (const noise of ['quiet', 'burn', 'crash', 'flood'] as const) await measure(noise, 'supervisor', noise)
+    await measure('A quiet', 'oneThread', 'quiet')
+    await measure('A', 'oneThread', 'burn')
+  }
+  const p99 = (key: keyof typeof results): number[] => results[key].map(({ replyMs }) => distribution(replyMs).p99)
+  return {
+    title: 'Noisy neighbour',
+    note: `One of ${BOTS} bots misbehaves, the figures are those of the others at ${PER_SECOND_AND_BOT} messages a second each: its handler burns 200 ms of CPU ${BURNS_PER_SECOND} times a second; its worker is killed every ${KILL_EVERY_MS} ms; ${FLOOD_PER_SECOND} messages a second arrive for it.`,
+    findings: [
+      latencyFinding('quiet', results.quiet),
+      latencyFinding('handler burns CPU', results.burn),
+      latencyFinding('worker crash-loops', results.crash),
+      latencyFinding('flooded', results.flood),
+      latencyFinding('A: quiet', results['A quiet']),
+      latencyFinding('A: handler burns CPU', results.A),
+    ],
+    verdicts: [
+      judge('T4', ratio(p99('burn'), p99('A'))),
+      judge('T4 quiet', ratio(p99('burn'), p99('quiet'))),
+      judge('T4 crash', ratio(p99('crash'), p99('quiet'))),
+      judge('T4 flood', ratio(p99('flood'), p99('quiet'))),
+    ],
+  }
+}
+
+async function loadBeside(noise: Noise, world: World, { plan }: Run): Promise<LoadResult> {
+  const [noisy, ...others] = world.apps
+  if (noisy === undefined) throw new Error('there are no apps')
+  const load = { warmupMs: plan.warmupMs, durationMs: plan.neighbourMs }
+  const measured = world.platform.order('open', {
+    ...load,
+    prefix: 'others',
+    chats: world.chats(CHATS_PER_BOT, others),
+    perSecond: PER_SECOND_AND_BOT * others.length,
+    patienceMs: PATIENCE_MS,
+  })
+  const noiseLoad = (perSecond: number): Promise<unknown> =>
+    world.platform.order('open', {
+      ...load,
+      prefix: noise,
+      chats: world.chats(CHATS_PER_BOT, [noisy]),
+      perSecond,
+      patienceMs: 0,
+    })
+  const over = new AbortController()
+  const crashing = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      // It may be between two lives.
+      await world.subject.order('killBot', noisy.appId).catch(() => {})
+      await new Promise((resolve) => setTimeout(resolve, KILL_EVERY_MS))
+    }
+  }
+  const noises: Record<Noise, () => Promise<unknown>> = {
+    quiet: () => Promise.resolve(),
+    burn: () => noiseLoad(BURNS_PER_SECOND),
+    crash: crashing,
+    flood: () => noiseLoad(FLOOD_PER_SECOND),
+  }
+  const noiseEnd = noises[noise]()
+  const result = await measured
+  over.abort()
+  await noiseEnd
+  return result
+}

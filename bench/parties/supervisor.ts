@@ -1,0 +1,39 @@
+import { createFeishuSupervisor } from '../../src/app/feishu-supervisor.ts'
+import { readBoot, serveOrders } from '../process/serve-orders.ts'
+import { commonOrders, type SubjectBoot, type SubjectOrders } from '../process/subject-orders.ts'
+
+// The system that is measured: the published threads, with the options of a user.
+
+const { url, apps, databaseUrl, dataDir, handler, isUnlimited } = readBoot() as SubjectBoot
+const MANY = 1_000_000
+
+const supervisor = createFeishuSupervisor({
+  dataDir,
+  handler,
+  ...(databaseUrl === undefined ? {} : { databaseUrl }),
+  maxConnections: Math.max(10, apps.length),
+  // A crash loop that would be parked after five restarts goes on as long as it is measured.
+  supervision: { limit: { intensity: MANY }, backoff: { firstMs: 100, maxMs: 200 } },
+  ...(isUnlimited && {
+    messages: {
+      repliesPerChatPerSecond: MANY,
+      repliesPerBotPerSecond: MANY,
+      inboundPerSecond: MANY,
+      inboundBurst: MANY,
+    },
+  }),
+})
+
+await supervisor.start()
+const known = new Map((await supervisor.listBots()).map((bot) => [bot.appId, bot.id]))
+for (const app of apps) {
+  if (known.has(app.appId)) continue
+  const { id } = await supervisor.addBot({ ...app, domain: url })
+  known.set(app.appId, id)
+}
+
+serveOrders<SubjectOrders>({
+  ...commonOrders(),
+  killBot: (appId) => supervisor.killBot(known.get(appId) ?? appId),
+  stop: () => supervisor.stop(),
+})

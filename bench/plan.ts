@@ -1,0 +1,60 @@
+/** How long and how often everything is measured. */
+export interface Plan {
+  readonly name: 'full' | 'quick' | 'smoke'
+  /** Interleaved: every subject once, then every subject again. Ratios are taken repeat by repeat. */
+  readonly repeats: number
+  readonly warmupMs: number
+  readonly latencyMs: number
+  readonly throughputMs: number
+  readonly neighbourMs: number
+  readonly growthMs: number
+  readonly growthRates: readonly number[]
+  /** Bots of the big world. */
+  readonly manyBots: number
+  readonly coldStarts: number
+  /** The host's thread is blocked for this time, and free for as long. */
+  readonly blockedMs: number
+}
+
+export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
+  full: {
+    name: 'full',
+    repeats: 5,
+    warmupMs: 1_500,
+    latencyMs: 15_000,
+    throughputMs: 8_000,
+    neighbourMs: 12_000,
+    growthMs: 8_000,
+    growthRates: [50, 100, 200, 400, 800],
+    manyBots: 50,
+    coldStarts: 5,
+    blockedMs: 5_000,
+  },
+  quick: {
+    name: 'quick',
+    repeats: 2,
+    warmupMs: 500,
+    latencyMs: 2_500,
+    throughputMs: 1_500,
+    neighbourMs: 2_000,
+    growthMs: 1_500,
+    growthRates: [50, 200, 400],
+    manyBots: 50,
+    coldStarts: 1,
+    blockedMs: 2_000,
+  },
+  /** Shows only that the harness works. */
+  smoke: {
+    name: 'smoke',
+    repeats: 1,
+    warmupMs: 100,
+    latencyMs: 300,
+    throughputMs: 200,
+    neighbourMs: 300,
+    growthMs: 200,
+    growthRates: [50],
+    manyBots: 3,
+    coldStarts: 1,
+    blockedMs: 200,
+  },
+}

@@ -1,0 +1,51 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { SimulatedApp } from '../../src/simulator/app-directory.ts'
+
+/** What a measured process is started with. */
+export interface SubjectBoot {
+  /** Of the platform. */
+  readonly url: string
+  readonly apps: readonly SimulatedApp[]
+  readonly databaseUrl?: string
+  readonly dataDir: string
+  readonly handler: string
+  /** For throughput and growth: no outbound limits. */
+  readonly isUnlimited: boolean
+}
+
+export interface SubjectOrders {
+  rssMb(): number
+  /** CPU time of all threads since the start, milliseconds. */
+  cpuMs(): number
+  /** Resolves with the p99 of the main thread's event loop delay since the last call, milliseconds. */
+  loopDelayMs(): number
+  /** Holds the main thread up. */
+  block(ms: number): void
+  /** Ends a bot's worker as a crash would. */
+  killBot(appId: string): Promise<void>
+  stop(): Promise<void>
+}
+
+/** What every process can do, whatever runs in it. */
+export function commonOrders(): Pick<SubjectOrders, 'rssMb' | 'cpuMs' | 'loopDelayMs' | 'block'> {
+  const delays = monitorEventLoopDelay({ resolution: 1 })
+  return {
+    rssMb: () => process.memoryUsage().rss / 2 ** 20,
+    cpuMs() {
+      const { user, system } = process.cpuUsage()
+      return (user + system) / 1_000
+    },
+    loopDelayMs() {
+      const p99Ms = delays.percentile(99) / 1e6
+      delays.reset()
+      delays.enable()
+      return p99Ms
+    },
+    block: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
+  }
+}
+
+/** A process without workers. */
+export const singleThread: Pick<SubjectOrders, 'killBot'> = {
+  killBot: () => Promise.reject(new Error('there are no workers here')),
+}

@@ -185,7 +185,6 @@ describe('a new bot', () => {
       name: BOT.appId,
       domain: 'https://open.feishu.cn',
       useWebSocket: true,
-      isolation: 'thread',
     })
   })
 

@@ -4,8 +4,8 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
-import { describeIssues } from './core/describe-issues.ts'
 import { errorText, FeishuSupervisorError } from './core/errors.ts'
+import { validated } from './core/validated.ts'
 import type { Authorize } from './protocol/access.ts'
 import type { HandlerRef } from './protocol/chat.ts'
 import type { AlertOptions, ResolvedOptions } from './protocol/host.ts'
@@ -204,10 +204,8 @@ export interface HostOptions {
 
 /** Throws `CONFIG_INVALID` with one line per mistake: the field, what is wrong with it, what is expected. */
 export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
-  const parsed = schema.safeParse(options)
-  if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
   const { apiToken, authorize, allowedHosts, allowedDomains, alerts, dataDir, handler, connection, ...rest } =
-    parsed.data
+    validated(schema.safeParse(options))
   const { caFile, ...connects } = connection
   return {
     apiToken,
@@ -223,8 +221,6 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
     },
   }
 }
-
-export { describeIssues }
 
 function resolveHandler(handler: string): HandlerRef {
   if (handler === 'echo') return { kind: 'builtin', name: 'echo' }

@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { FeishuSupervisorError } from '../core/errors.ts'
-import { botFields } from '../http/bot-schema.ts'
-import { describeIssues } from '../options.ts'
+import { validated } from '../core/validated.ts'
+import { botFields, changeFields } from '../http/bot-schema.ts'
 import type { BotChangeInput, BotInput } from '../protocol/host.ts'
 
 const schema = z.strictObject({
@@ -12,13 +11,9 @@ const schema = z.strictObject({
 
 const changeSchema = z
   .strictObject({
-    ...botFields,
+    ...changeFields,
     appId: z.never('an app id stays: remove the bot and add another').optional(),
-    appSecret: botFields.appSecret.optional(),
-    domain: botFields.domain.unwrap().optional(),
-    useWebSocket: z.boolean().optional(),
-    /** A bot that is not has no worker and takes no events. */
-    enabled: z.boolean().optional(),
+    isolation: botFields.isolation,
   })
   .refine(
     (change) => Object.values(change).some((value) => value !== undefined),
@@ -32,16 +27,11 @@ export type BotChange = z.input<typeof changeSchema>
 
 /** Throws `CONFIG_INVALID` with one line per mistake; never repeats the secret. */
 export function resolveNewBot(bot: NewBotOptions): BotInput {
-  const data = checked(schema.safeParse(bot))
+  const data = validated(schema.safeParse(bot))
   return { ...data, name: data.name ?? data.appId }
 }
 
 /** Throws like `resolveNewBot`. */
 export function resolveBotChange(change: BotChange): BotChangeInput {
-  return checked(changeSchema.safeParse(change))
-}
-
-function checked<T>(parsed: z.ZodSafeParseResult<T>): T {
-  if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
-  return parsed.data
+  return validated(changeSchema.safeParse(change))
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import { describeIssues, type FeishuSupervisorOptions } from '../options.ts'
+import { describeIssues } from '../core/describe-issues.ts'
+import type { FeishuSupervisorOptions } from '../options.ts'
 
 /** Decimal digits only: an empty value, `0x10` or `1e3` is a mistake, not a number. */
 const integer = (expected: string, least: number, most: number) =>

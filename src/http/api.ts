@@ -24,6 +24,19 @@ export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(100).default(20).openapi({ description: 'Items per page.' }),
 }
 
+type Paging = { readonly [P in keyof typeof pageQuery]: z.infer<(typeof pageQuery)[P]> }
+
+/** What of a list the page is. */
+export function rangeOf({ page, limit }: Paging): { limit: number; offset: number } {
+  return { limit, offset: (page - 1) * limit }
+}
+
+/** The page of a list that is at hand as a whole. */
+export function pageFrom<Item>(all: readonly Item[], paging: Paging): Paging & { items: Item[]; total: number } {
+  const { limit, offset } = rangeOf(paging)
+  return { items: all.slice(offset, offset + limit), ...paging, total: all.length }
+}
+
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), page: z.number(), limit: z.number(), total: z.number() })
 }

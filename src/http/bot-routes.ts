@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import type { BotReport } from '../protocol/status.ts'
 import type { Principal } from '../protocol/access.ts'
-import { type Api, body, define, json, pageOf, pageQuery, problem } from './api.ts'
+import { type Api, body, define, json, pageFrom, pageOf, pageQuery, problem } from './api.ts'
 import type { RouteDeps } from './app-view.ts'
-import { botFields } from './bot-schema.ts'
+import { botFields, changeFields } from './bot-schema.ts'
 import { botSchema, botView } from './bot-view.ts'
 import { actorOf, botOf, botsOf } from './principal.ts'
 import { RequestRefused } from './problem.ts'
@@ -22,16 +22,7 @@ const createSchema = z
   .openapi('NewBot')
 
 const patchSchema = z
-  .strictObject({
-    name: botFields.name,
-    appSecret: botFields.appSecret.optional(),
-    encryptKey: botFields.encryptKey,
-    verificationToken: botFields.verificationToken,
-    domain: botFields.domain.unwrap().optional(),
-    owner: botFields.owner,
-    enabled: z.boolean().optional(),
-    useWebSocket: z.boolean().optional(),
-  })
+  .strictObject(changeFields)
   .refine((change) => Object.keys(change).length > 0, 'nothing to change: give at least one field')
   .openapi('BotChange')
 
@@ -105,10 +96,8 @@ export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: R
   }
 
   api.openapi(listBots, async (c) => {
-    const { page, limit } = c.req.valid('query')
-    const bots = botsOf(c.get('principal'), await view.status())
-    const items = bots.slice((page - 1) * limit, page * limit).map(shown)
-    return c.json({ items, page, limit, total: bots.length }, 200)
+    const page = pageFrom(botsOf(c.get('principal'), await view.status()), c.req.valid('query'))
+    return c.json({ ...page, items: page.items.map(shown) }, 200)
   })
 
   api.openapi(addBot, async (c) => {

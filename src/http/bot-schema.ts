@@ -33,3 +33,17 @@ export const botFields = {
     .regex(/^[\w.@-]{1,64}$/, 'expected 1 to 64 letters, digits or any of . _ @ -')
     .optional(),
 }
+
+/** What of a bot can be changed, in the API and on the handle; what is not given stays. */
+export const changeFields = {
+  name: botFields.name,
+  appSecret: botFields.appSecret.optional(),
+  encryptKey: botFields.encryptKey,
+  verificationToken: botFields.verificationToken,
+  domain: botFields.domain.unwrap().optional(),
+  owner: botFields.owner,
+  /** A bot that is not has no worker and takes no events. */
+  enabled: z.boolean().optional(),
+  /** Long connection (true) or webhook mode (false). */
+  useWebSocket: z.boolean().optional(),
+}

@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { BotReport } from '../protocol/status.ts'
+import { instant, iso } from './instant.ts'
 import { connectionView } from './status-view.ts'
-
-const instant = z.iso.datetime()
 
 export const connectionSchema = z
   .object({
@@ -41,6 +40,6 @@ export function botView(report: BotReport, fastAttempts: number): z.infer<typeof
     ...report.bot,
     wsConnectionState: state,
     ...(error === undefined ? {} : { error }),
-    createdAt: new Date(report.bot.createdAt).toISOString(),
+    createdAt: iso(report.bot.createdAt),
   }
 }

@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import type { MessageSummary } from '../protocol/message-log.ts'
 import type { Principal } from '../protocol/access.ts'
-import { type Api, body, define, json, pageOf, pageQuery, problem } from './api.ts'
+import { type Api, body, define, json, pageOf, pageQuery, problem, rangeOf } from './api.ts'
 import type { RouteDeps } from './app-view.ts'
+import { instant, instantOf, iso } from './instant.ts'
 import { actorOf, botIdsOf } from './principal.ts'
 import { RequestRefused } from './problem.ts'
 
-const instant = z.iso.datetime()
 const error = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() })
 
 const messageSchema = z
@@ -114,10 +114,10 @@ export function addMessageRoutes(api: Api, { view }: RouteDeps): void {
     (await botIds(principal, id))?.includes(id) === true
 
   api.openapi(listMessages, async (c) => {
-    const { page, limit, botId: only, state } = c.req.valid('query')
+    const { botId: only, state, ...paging } = c.req.valid('query')
     const ids = await botIds(c.get('principal'), only)
-    const { items, total } = await view.listMessages({ botIds: ids, state, limit, offset: (page - 1) * limit })
-    return c.json({ items: items.map(messageView), page, limit, total }, 200)
+    const { items, total } = await view.listMessages({ botIds: ids, state, ...rangeOf(paging) })
+    return c.json({ items: items.map(messageView), ...paging, total }, 200)
   })
 
   api.openapi(getMessage, async (c) => {
@@ -136,11 +136,11 @@ export function addMessageRoutes(api: Api, { view }: RouteDeps): void {
   })
 
   api.openapi(listDeadLetters, async (c) => {
-    const { page, limit, botId: only } = c.req.valid('query')
+    const { botId: only, ...paging } = c.req.valid('query')
     const ids = await botIds(c.get('principal'), only)
-    const { items, total } = await view.pageOfDeadLetters({ botIds: ids, limit, offset: (page - 1) * limit })
+    const { items, total } = await view.pageOfDeadLetters({ botIds: ids, ...rangeOf(paging) })
     const letters = items.map((letter) => ({ ...letter, endedAt: iso(letter.endedAt) }))
-    return c.json({ items: letters, page, limit, total }, 200)
+    return c.json({ items: letters, ...paging, total }, 200)
   })
 
   api.openapi(resubmit, async (c) => {
@@ -171,12 +171,4 @@ function messageView(message: MessageSummary): z.infer<typeof messageSchema> {
     ...(reason === undefined ? {} : { reason }),
     ...(failure === undefined ? {} : { error: failure }),
   }
-}
-
-function instantOf<K extends string>(name: K, at: number | undefined): { [P in K]?: string } {
-  return at === undefined ? {} : ({ [name]: iso(at) } as { [P in K]?: string })
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString()
 }

@@ -1,5 +1,6 @@
 import { type ConnectionWord, connectionWord } from '../protocol/connection-word.ts'
 import type { BotReport, SupervisorStatus } from '../protocol/status.ts'
+import { instantOf, iso } from './instant.ts'
 
 export interface ConnectionView {
   readonly botId: string
@@ -22,12 +23,12 @@ export function connectionView(bot: BotReport, fastAttempts: number): Connection
   return {
     botId,
     state: connectionWord(bot, fastAttempts),
-    ...instant('connectedAt', connection.connectedAt),
-    ...instant('lastHeartbeat', connection.lastPongAt),
-    ...instant('lastEventAt', connection.lastEventAt),
+    ...instantOf('connectedAt', connection.connectedAt),
+    ...instantOf('lastHeartbeat', connection.lastPongAt),
+    ...instantOf('lastEventAt', connection.lastEventAt),
     ...errorOf(bot),
     ...(connection.attempt > 0 ? { attempt: connection.attempt } : {}),
-    ...instant('nextAttemptAt', connection.nextAt ?? child.nextAt),
+    ...instantOf('nextAttemptAt', connection.nextAt ?? child.nextAt),
   }
 }
 
@@ -50,7 +51,7 @@ export function supervisorView(status: SupervisorStatus) {
   const { bots, startedAt, lastExit, store, ...rest } = status
   return {
     state: status.state,
-    ...instant('startedAt', startedAt),
+    ...instantOf('startedAt', startedAt),
     incarnation: rest.incarnation,
     restarts: rest.restarts,
     ...(lastExit === undefined ? {} : { lastExit: { ...lastExit, at: iso(lastExit.at) } }),
@@ -66,15 +67,15 @@ export function supervisorView(status: SupervisorStatus) {
         restartsInWindow: child.restartsInWindow,
         ...(child.lastExit === undefined ? {} : { lastExit: { ...child.lastExit, at: iso(child.lastExit.at) } }),
         ...(child.nextStep === undefined ? {} : { nextStep: child.nextStep }),
-        ...instant('nextAt', child.nextAt),
+        ...instantOf('nextAt', child.nextAt),
       },
       connection: {
         state: connection.state,
         attempt: connection.attempt,
         ...(connection.trouble === undefined ? {} : { cause: connection.trouble }),
-        ...instant('nextAt', connection.nextAt),
-        ...instant('lastPongAt', connection.lastPongAt),
-        ...instant('lastEventAt', connection.lastEventAt),
+        ...instantOf('nextAt', connection.nextAt),
+        ...instantOf('lastPongAt', connection.lastPongAt),
+        ...instantOf('lastEventAt', connection.lastEventAt),
         ...(connection.foreignConnections === undefined ? {} : { foreignConnections: connection.foreignConnections }),
         ...(connection.droppedFrames === undefined ? {} : { droppedFrames: connection.droppedFrames }),
       },
@@ -83,12 +84,4 @@ export function supervisorView(status: SupervisorStatus) {
     inbox: rest.inbox,
     store,
   }
-}
-
-function instant<K extends string>(name: K, at: number | undefined): { [P in K]?: string } {
-  return at === undefined ? {} : ({ [name]: iso(at) } as { [P in K]?: string })
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString()
 }

@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import { type ApiTokenRecord, SCOPES } from '../protocol/access.ts'
-import { type Api, body, define, json, pageOf, pageQuery, problem } from './api.ts'
+import { type Api, body, define, json, pageFrom, pageOf, pageQuery, problem, rangeOf } from './api.ts'
 import type { RouteDeps } from './app-view.ts'
 import { botFields } from './bot-schema.ts'
+import { instant, instantOf, iso } from './instant.ts'
 import { actorOf } from './principal.ts'
 
 /** The fields of an API token as users give them, in the API and on the handle. */
@@ -18,8 +19,6 @@ export const tokenFields = {
   /** Null: it does not expire. Default 90. */
   expiresInDays: z.number().positive().max(3650).nullable().default(90),
 }
-
-const instant = z.iso.datetime()
 
 const tokenSchema = z
   .object({
@@ -86,10 +85,8 @@ const listAudit = define('admin:read', {
 
 export function addTokenRoutes(api: Api, { view }: RouteDeps): void {
   api.openapi(listTokens, async (c) => {
-    const { page, limit } = c.req.valid('query')
-    const tokens = await view.listTokens()
-    const items = tokens.slice((page - 1) * limit, page * limit).map(tokenView)
-    return c.json({ items, page, limit, total: tokens.length }, 200)
+    const page = pageFrom(await view.listTokens(), c.req.valid('query'))
+    return c.json({ ...page, items: page.items.map(tokenView) }, 200)
   })
 
   api.openapi(createToken, async (c) => {
@@ -103,10 +100,10 @@ export function addTokenRoutes(api: Api, { view }: RouteDeps): void {
   })
 
   api.openapi(listAudit, async (c) => {
-    const { page, limit } = c.req.valid('query')
-    const { items, total } = await view.auditLog({ limit, offset: (page - 1) * limit })
+    const paging = c.req.valid('query')
+    const { items, total } = await view.auditLog(rangeOf(paging))
     const entries = items.map((entry) => ({ ...entry, at: iso(entry.at), fields: [...entry.fields] }))
-    return c.json({ items: entries, page, limit, total }, 200)
+    return c.json({ items: entries, ...paging, total }, 200)
   })
 }
 
@@ -115,11 +112,7 @@ function tokenView({ createdAt, expiresAt, revokedAt, scopes, ...rest }: ApiToke
     ...rest,
     scopes: [...scopes],
     createdAt: iso(createdAt),
-    ...(expiresAt === undefined ? {} : { expiresAt: iso(expiresAt) }),
-    ...(revokedAt === undefined ? {} : { revokedAt: iso(revokedAt) }),
+    ...instantOf('expiresAt', expiresAt),
+    ...instantOf('revokedAt', revokedAt),
   }
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString()
 }

@@ -11,7 +11,7 @@ import type { SendReply } from './deliver-replies.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { InboundLimit } from './inbound-limit.ts'
 import { Intake } from './intake.ts'
-import { MESSAGES_DEFAULTS, type MessagesOptions } from './options.ts'
+import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
 
 export interface MessagesDeps {
@@ -31,7 +31,7 @@ export interface MessagesDeps {
   readonly onIdleDeath: (thrown: unknown) => void
   /** So many pool threads were given up but do not end. */
   readonly onStuck: (stuck: number) => void
-  readonly options?: Partial<MessagesOptions>
+  readonly options: GivenOptions & Partial<FixedOptions>
 }
 
 export interface Messages {
@@ -55,7 +55,7 @@ export interface Messages {
  */
 export function createMessages(deps: MessagesDeps): Messages {
   const { inbox, owner, handler, sendReply, clock, random, emit } = deps
-  const options = { ...MESSAGES_DEFAULTS, ...deps.options }
+  const options = { ...FIXED_OPTIONS, ...deps.options }
   const pool = new ChatPool({
     filename: deps.chatWorker,
     threads: options.threads,

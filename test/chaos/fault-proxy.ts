@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { joinSockets } from '../support/join-sockets.ts'
 
 /** A TCP proxy between the system under test and its database that fails on order. */
 export class FaultProxy {
@@ -53,17 +54,9 @@ export class FaultProxy {
     const server = connect(this.#target)
     const pair = { client, server }
     this.#pairs.add(pair)
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      from.on('error', () => {})
-      from.on('close', () => {
-        this.#pairs.delete(pair)
-        to.destroy()
-      })
-      from.on('data', (chunk) => this.#forward(chunk, to, pair, from === server))
-    }
+    joinSockets(client, server, () => this.#pairs.delete(pair))
+    client.on('data', (chunk) => this.#forward(chunk, server, pair, false))
+    server.on('data', (chunk) => this.#forward(chunk, client, pair, true))
   }
 
   #forward(chunk: Buffer, to: Socket, pair: { client: Socket; server: Socket }, isAnswer: boolean): void {

@@ -14,6 +14,16 @@ export interface Judgement {
   readonly complaints: readonly string[]
 }
 
+/** The messages that the platform will push again: neither acknowledged nor given up. */
+export function openMessages(history: readonly HistoryEntry[]): Set<string> {
+  const open = new Set<string>()
+  for (const entry of history) {
+    if (entry.kind === 'sent') open.add(entry.messageId)
+    if (entry.kind === 'given_up' || (entry.kind === 'acked' && entry.code === 200)) open.delete(entry.messageId)
+  }
+  return open
+}
+
 /**
  * Pure: what the platform saw and what the database holds as dead letters decide, not what the system
  * says of itself. The text of a message tells what had to come of it; see test/drill/handler.mjs.

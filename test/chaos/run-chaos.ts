@@ -9,7 +9,7 @@ import type { DeadLetter } from '../../src/protocol/message.ts'
 import { HostProcess } from '../drill/host-process.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { FaultProxy } from './fault-proxy.ts'
-import { judge } from './judge.ts'
+import { judge, openMessages } from './judge.ts'
 import { type Arena, NEMESES, THREADS } from './nemeses.ts'
 import type { ChaosOptions } from './options.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -185,11 +185,7 @@ async function drain(arena: Arena, mostMs: number, say: (line: string) => void):
   const until = Date.now() + mostMs
   for (;;) {
     const history = await arena.client.history()
-    const open = new Set<string>()
-    for (const entry of history) {
-      if (entry.kind === 'sent') open.add(entry.messageId)
-      if (entry.kind === 'given_up' || (entry.kind === 'acked' && entry.code === 200)) open.delete(entry.messageId)
-    }
+    const open = openMessages(history)
     const status = await arena.host.order('status')
     // What was acknowledged last may have been answered between the two looks.
     if (open.size === 0 && status.inbox.depth === 0 && status.store.ready) return await arena.client.history()

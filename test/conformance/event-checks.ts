@@ -49,6 +49,27 @@ const botMessage = async (world: World) => {
   return sent.reply()
 }
 
+type ReactionEvent = EventOf<'im.message.reaction.created_v1' | 'im.message.reaction.deleted_v1'>
+const readReaction = ({ message_id, reaction_type, operator_type, user_id, action_time }: ReactionEvent) => [
+  message_id,
+  reaction_type?.emoji_type,
+  operator_type,
+  ...ids(user_id),
+  action_time,
+]
+
+type MembershipEvent = EventOf<'im.chat.member.bot.added_v1' | 'im.chat.member.bot.deleted_v1'>
+const readMembership = (event: MembershipEvent) => [
+  event.chat_id,
+  ...ids(event.operator_id),
+  event.external,
+  event.operator_tenant_key,
+  event.name,
+  event.i18n_names?.zh_cn,
+  event.i18n_names?.en_us,
+  event.i18n_names?.ja_jp,
+]
+
 const EVENTS: { readonly [K in keyof Emitted]: EventCase<K> } = {
   'im.message.receive_v1': {
     act: async (world) => {
@@ -98,49 +119,19 @@ const EVENTS: { readonly [K in keyof Emitted]: EventCase<K> } = {
   },
   'im.message.reaction.created_v1': {
     act: (world) => tom(world).say('hi').react('OK'),
-    read: ({ message_id, reaction_type, operator_type, user_id, action_time }) => [
-      message_id,
-      reaction_type?.emoji_type,
-      operator_type,
-      ...ids(user_id),
-      action_time,
-    ],
+    read: readReaction,
   },
   'im.message.reaction.deleted_v1': {
     act: (world) => tom(world).say('hi').unreact('OK'),
-    read: ({ message_id, reaction_type, operator_type, user_id, action_time }) => [
-      message_id,
-      reaction_type?.emoji_type,
-      operator_type,
-      ...ids(user_id),
-      action_time,
-    ],
+    read: readReaction,
   },
   'im.chat.member.bot.added_v1': {
     act: (world) => room(world).addBot(),
-    read: ({ chat_id, operator_id, external, operator_tenant_key, name, i18n_names }) => [
-      chat_id,
-      ...ids(operator_id),
-      external,
-      operator_tenant_key,
-      name,
-      i18n_names?.zh_cn,
-      i18n_names?.en_us,
-      i18n_names?.ja_jp,
-    ],
+    read: readMembership,
   },
   'im.chat.member.bot.deleted_v1': {
     act: (world) => room(world).removeBot(),
-    read: ({ chat_id, operator_id, external, operator_tenant_key, name, i18n_names }) => [
-      chat_id,
-      ...ids(operator_id),
-      external,
-      operator_tenant_key,
-      name,
-      i18n_names?.zh_cn,
-      i18n_names?.en_us,
-      i18n_names?.ja_jp,
-    ],
+    read: readMembership,
   },
   'im.chat.access_event.bot_p2p_chat_entered_v1': {
     act: async (world) => {

@@ -8,6 +8,7 @@ import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history.ts'
 import { type LaunchedSimulator, launchSimulator } from '../../src/simulator/launch.ts'
 import { judge } from '../chaos/judge.ts'
+import { firstEntry } from '../support/first-entry.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { HostProcess } from './host-process.ts'
 
@@ -45,21 +46,11 @@ describe.each([
     return host
   }
 
-  /** Resolves at the first entry of the history, old or new, that is enough. */
-  const seen = (isEnough: (entry: HistoryEntry) => boolean, after = 0): Promise<void> =>
-    new Promise((resolve) => {
-      const stop = simulator.client.follow((entry) => {
-        if (!isEnough(entry)) return
-        stop()
-        resolve()
-      }, after)
-    })
-
   /** Every message has its reply and is acknowledged: one that is pushed again may have its reply before. */
-  const allSettled = (): Promise<void> => {
+  const allSettled = (): Promise<HistoryEntry> => {
     const replied = new Set<string>()
     const acked = new Set<string>()
-    return seen((entry) => {
+    return firstEntry(simulator.client, (entry) => {
       if (entry.kind === 'message_created' && entry.replyTo !== undefined) replied.add(entry.replyTo)
       if (entry.kind === 'acked' && entry.code === 200) acked.add(entry.messageId)
       return replied.size === sent && [...replied].every((messageId) => acked.has(messageId))
@@ -113,7 +104,7 @@ describe.each([
   it.skipIf(!isThere).each(ANSWERS)('at %s answers a press on a card once', async (at) => {
     const before = (await simulator.client.history()).at(-1)?.seq
     const doomed = await start({ at, nth: 1 })
-    await seen(({ kind }) => kind === 'connection_ready', before)
+    await firstEntry(simulator.client, ({ kind }) => kind === 'connection_ready', before)
     const { appId } = APP
     // Feishu does not ask again; whether the answer still arrived is not what matters here.
     void simulator.client.clickCard({ appId, chatId: 'oc_1', value: { name: at } }).catch(() => {})
@@ -123,7 +114,7 @@ describe.each([
     const isReply = (entry: HistoryEntry): boolean =>
       entry.kind === 'message_created' && entry.content.includes(`pressed: ${at}`)
     const successor = await start()
-    await seen(isReply)
+    await firstEntry(simulator.client, isReply)
     await successor.order('stop')
     expect((await simulator.client.history()).filter(isReply)).toHaveLength(1)
   })

@@ -7,7 +7,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import type { SimulatorClient } from '../../src/simulator/client.ts'
 import { launchSimulator } from '../../src/simulator/launch.ts'
-import { judge } from '../chaos/judge.ts'
+import { judge, openMessages } from '../chaos/judge.ts'
 import { seededRandom } from '../chaos/seeded-random.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { HostProcess } from './host-process.ts'
@@ -97,11 +97,7 @@ describe.each([
 /** Every message is acknowledged, or given up by the platform, and the inbox is empty. Ends with the test's own deadline. */
 async function drained(client: SimulatorClient, host: HostProcess): Promise<void> {
   for (;;) {
-    const open = new Set<string>()
-    for (const entry of await client.history()) {
-      if (entry.kind === 'sent') open.add(entry.messageId)
-      if (entry.kind === 'given_up' || (entry.kind === 'acked' && entry.code === 200)) open.delete(entry.messageId)
-    }
+    const open = openMessages(await client.history())
     const { inbox, store } = await host.order('status')
     if (open.size === 0 && inbox.depth === 0 && store.ready) return
     await delay(300)

@@ -3,6 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/check-history.ts'
 import type { SimulatorClient } from '../../src/simulator/client.ts'
 import { judge } from '../chaos/judge.ts'
+import { firstEntry } from '../support/first-entry.ts'
 import { providePostgres, type TestPostgres } from '../support/postgres.ts'
 import { ADA, Cleanups } from '../system/support.ts'
 import { StatementProxy } from './statement-proxy.ts'
@@ -93,16 +94,11 @@ describe.skipIf('skip' in provided)('O2: a chat whose messages take long', { tim
 const CHATS = Array.from({ length: 50 }, (_, index) => ({ appId: ADA.appId, chatId: `oc_${index}` }))
 
 /** Resolves when so many messages were acknowledged with this code. */
-function answers(client: SimulatorClient, count: number, wanted: number): Promise<void> {
+async function answers(client: SimulatorClient, count: number, wanted: number): Promise<void> {
   const messages = new Set<string>()
-  return new Promise((resolve) => {
-    const unfollow = client.follow((entry) => {
-      if (entry.kind !== 'acked' || entry.code !== wanted) return
-      messages.add(entry.messageId)
-      if (messages.size !== count) return
-      unfollow()
-      resolve()
-    })
+  await firstEntry(client, (entry) => {
+    if (entry.kind === 'acked' && entry.code === wanted) messages.add(entry.messageId)
+    return messages.size === count
   })
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { joinSockets } from '../support/join-sockets.ts'
 
 /** What happens to a statement on its way to the database. */
 export type StatementFault =
@@ -101,16 +102,7 @@ export class StatementProxy {
       held: undefined,
     }
     this.#pairs.add(pair)
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      from.on('error', () => {})
-      from.on('close', () => {
-        this.#pairs.delete(pair)
-        to.destroy()
-      })
-    }
+    joinSockets(client, server, () => this.#pairs.delete(pair))
     client.on('data', (chunk: Buffer) => this.#isLost() || this.#onClient(pair, chunk))
     server.on('data', (chunk: Buffer) => this.#isLost() || onAnswer(pair, chunk))
   }

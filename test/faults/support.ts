@@ -7,6 +7,7 @@ import type { EntryOf, HistoryEntry, HistoryKind } from '../../src/simulator/his
 import { launchSimulator, type LaunchedSimulator, type SimulatorConfig } from '../../src/simulator/launch.ts'
 import { judge } from '../chaos/judge.ts'
 import { HostProcess } from '../drill/host-process.ts'
+import { firstEntry } from '../support/first-entry.ts'
 import { ADA, addConnected, APPS, type Cleanups, eventOf, FAST } from '../system/support.ts'
 
 /** Nothing lost, doubled or out of order, and nothing buried that was not planted. */
@@ -146,14 +147,12 @@ export class Stage {
   }
 
   /** Resolves with the first entry of this kind, past or future, for which the predicate holds. */
-  entry<K extends HistoryKind>(kind: K, isWanted: (entry: EntryOf<K>) => boolean = () => true): Promise<EntryOf<K>> {
-    return new Promise((resolve) => {
-      const unfollow = this.simulator.client.follow((entry) => {
-        if (entry.kind !== kind || !isWanted(entry as EntryOf<K>)) return
-        unfollow()
-        resolve(entry as EntryOf<K>)
-      })
-    })
+  async entry<K extends HistoryKind>(
+    kind: K,
+    isWanted: (entry: EntryOf<K>) => boolean = () => true,
+  ): Promise<EntryOf<K>> {
+    const { client } = this.simulator
+    return (await firstEntry(client, (entry) => entry.kind === kind && isWanted(entry as EntryOf<K>))) as EntryOf<K>
   }
 }
 

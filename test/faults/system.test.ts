@@ -5,6 +5,7 @@ import type { Alert } from '../../src/index.ts'
 import { Recorder } from '../bot/recorder.ts'
 import { listen } from '../bot/support.ts'
 import { newApp } from '../simulator/support.ts'
+import { firstEntry } from '../support/first-entry.ts'
 import { ADA, addConnected, Cleanups, eventOf } from '../system/support.ts'
 
 const cleanups = new Cleanups()
@@ -34,15 +35,11 @@ it('C1: events in flight when the connection breaks, ten times over, are each an
 type Client = Awaited<ReturnType<Cleanups['simulator']>>['client']
 
 /** Resolves once so many pushes were made in all. */
-function pushes(client: Client, count: number): Promise<void> {
-  return new Promise((resolve) => {
-    let pushed = 0
-    const stop = client.follow(({ kind }) => {
-      if (kind === 'pushed') pushed += 1
-      if (pushed < count) return
-      stop()
-      resolve()
-    })
+async function pushes(client: Client, count: number): Promise<void> {
+  let pushed = 0
+  await firstEntry(client, ({ kind }) => {
+    if (kind === 'pushed') pushed += 1
+    return pushed >= count
   })
 }
 

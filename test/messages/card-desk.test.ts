@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CardDesk } from '../../src/messages/card-desk.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { Intake } from '../../src/messages/intake.ts'
-import { MESSAGES_DEFAULTS } from '../../src/messages/options.ts'
+import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { CardResponse, InboundEventKind } from '../../src/protocol/inbound-event.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 import { FakePool, failed, handled, messageEvent, SENT } from './dispatcher-bench.ts'
@@ -50,7 +50,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
       sent.push(content)
       return SENT
     },
-    options: { ...MESSAGES_DEFAULTS, threads },
+    options: { ...DEFAULT_OPTIONS, threads },
     clock,
     random: () => 0.5,
     emit: () => {},

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import { MESSAGES_DEFAULTS } from '../../src/messages/options.ts'
+import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome } from '../../src/protocol/chat.ts'
 import type { OutgoingReply } from '../../src/protocol/message.ts'
 import type { InboxStore } from '../../src/store/store.ts'
@@ -59,7 +59,7 @@ class Life {
       owner,
       handler: { kind: 'builtin', name: 'echo' },
       sendReply: guard((botId: string, reply: OutgoingReply) => send(botId, reply, clock, feishu, choices)),
-      options: { ...MESSAGES_DEFAULTS, threads: 3, maxAttempts: 50, maxReplyAttempts: 50 },
+      options: { ...DEFAULT_OPTIONS, threads: 3, maxAttempts: 50, maxReplyAttempts: 50 },
       clock,
       random: () => choices.next(),
       emit: () => {},

@@ -3,7 +3,8 @@ import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import type { HandlerPool } from '../../src/messages/handle-event.ts'
-import { MESSAGES_DEFAULTS, type MessagesOptions } from '../../src/messages/options.ts'
+import type { MessagesOptions } from '../../src/messages/options.ts'
+import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
 import type { FeishuEvent, OutgoingReply } from '../../src/protocol/message.ts'
@@ -125,7 +126,7 @@ export function bench({ threads = 4, options = {}, send = () => Promise.resolve(
       sends.push({ botId, reply })
       return send(reply, botId)
     },
-    options: { ...MESSAGES_DEFAULTS, ...options, threads },
+    options: { ...DEFAULT_OPTIONS, ...options, threads },
     clock,
     random: () => 0.5,
     emit: (event) => events.push(event),

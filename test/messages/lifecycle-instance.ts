@@ -4,7 +4,8 @@ import type { SendReply } from '../../src/messages/deliver-replies.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import type { HandlerPool } from '../../src/messages/handle-event.ts'
 import { Intake } from '../../src/messages/intake.ts'
-import { MESSAGES_DEFAULTS, type MessagesOptions } from '../../src/messages/options.ts'
+import type { MessagesOptions } from '../../src/messages/options.ts'
+import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 import { failed, handled } from './dispatcher-bench.ts'
@@ -17,7 +18,7 @@ import type { Watch } from './lifecycle-watch.ts'
 import type { Plant } from './planted-bugs.ts'
 
 const OPTIONS: MessagesOptions = {
-  ...MESSAGES_DEFAULTS,
+  ...DEFAULT_OPTIONS,
   threads: 3,
   handlerTimeoutMs: 6_000,
   maxAttempts: MAX_ATTEMPTS,

@@ -5,6 +5,7 @@ import { deferred } from '../../src/core/deferred.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
+import { DEFAULT_OPTIONS } from './default-options.ts'
 import { messageEvent } from './dispatcher-bench.ts'
 import { MemoryStore } from './memory-store.ts'
 
@@ -31,7 +32,7 @@ function create(handler: HandlerRef) {
     onIdleDeath: () => {},
     onStuck: () => {},
     // The events of these tests are years old.
-    options: { threads: 1, maxAgeMs: 0 },
+    options: { ...DEFAULT_OPTIONS, threads: 1, maxAgeMs: 0 },
   })
   return { messages, inbox, events, replied: replied.promise }
 }

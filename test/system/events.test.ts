@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/check-history.ts'
 import type { SimulatorClient } from '../../src/simulator/client.ts'
-import type { HistoryEntry } from '../../src/simulator/history.ts'
+import { firstEntry } from '../support/first-entry.ts'
 import { ADA, addConnected, Cleanups, eventOf } from './support.ts'
 
 const cleanups = new Cleanups()
@@ -30,14 +30,16 @@ async function connected(options: { readonly handler?: string } = {}) {
 
 /** Resolves with where it was said, once the bot has said exactly this. */
 function texts(client: SimulatorClient): (wanted: string) => Promise<string> {
-  return (wanted) =>
-    new Promise((found) => {
-      const stop = client.follow((entry: HistoryEntry) => {
-        if (entry.kind !== 'message_created' || (JSON.parse(entry.content) as { text: string }).text !== wanted) return
-        stop()
-        found(entry.chatId)
-      })
+  return async (wanted) => {
+    let chatId = ''
+    await firstEntry(client, (entry) => {
+      if (entry.kind !== 'message_created' || (JSON.parse(entry.content) as { text: string }).text !== wanted)
+        return false
+      chatId = entry.chatId
+      return true
     })
+    return chatId
+  }
 }
 
 it('every kind of event reaches its function, and its reply the right chat', async () => {

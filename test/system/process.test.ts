@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/check-history.ts'
+import { firstEntry } from '../support/first-entry.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
 
@@ -69,7 +70,7 @@ it('finishes the message in flight on SIGTERM and exits with 0', async () => {
   await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'finish this' })
   const [, answer] = await asked
   started.child.kill('SIGTERM')
-  await historyEntry(simulator.client, 'connection_closed')
+  await firstEntry(simulator.client, ({ kind }) => kind === 'connection_closed')
   answer.end('done')
   expect(await started.ended).toMatchObject({ code: 0 })
   expect(checkHistory(await simulator.client.history())).toMatchObject({ sent: 1, replied: 1, duplicated: 0 })
@@ -83,7 +84,7 @@ it('ends at once at a second signal, and answers after the next start', async ()
   const env = { FS_DATA_DIR: folder, FS_PORT: '0' }
   const started = cleanups.cli(['start'], { ...env, FS_HANDLER: handler })
   await started.printed('feishu-supervisor is running')
-  const acked = historyEntry(simulator.client, 'acked')
+  const acked = firstEntry(simulator.client, ({ kind }) => kind === 'acked')
   await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'later' })
   await acked
   started.child.kill('SIGTERM')
@@ -216,18 +217,4 @@ function portOf(server: { address(): AddressInfo | string | null }): number {
   const address = server.address()
   if (typeof address !== 'object' || address === null) throw new TypeError('the server does not listen')
   return address.port
-}
-
-/** Resolves when the platform's history has an entry of this kind. */
-function historyEntry(
-  client: { follow(onEntry: (entry: { kind: string }) => void): () => void },
-  wanted: string,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const unfollow = client.follow(({ kind }) => {
-      if (kind !== wanted) return
-      unfollow()
-      resolve()
-    })
-  })
 }

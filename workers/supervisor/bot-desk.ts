@@ -6,7 +6,7 @@ import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
-import { Fleet } from './fleet.ts'
+import { Fleet, restingStatus } from './fleet.ts'
 import { Turns } from './turns.ts'
 
 export interface BotDeskDependencies {
@@ -206,15 +206,6 @@ export function hasWebhookKeys(bot: Bot): boolean {
 
 function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
   return enabled && useWebSocket
-}
-
-function restingStatus({ id, name }: Bot, now: number): BotStatus {
-  return {
-    botId: id,
-    name,
-    child: { state: 'stopped', since: now, incarnation: 0, restartsInWindow: 0, restartCount: 0 },
-    connection: { state: 'idle', since: now, attempt: 0 },
-  }
 }
 
 function record(bot: Bot): BotRecord {

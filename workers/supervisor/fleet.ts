@@ -21,6 +21,17 @@ export interface FleetDependencies {
 /** Connections that were opened together must not be replaced together. */
 const ROTATION_JITTER = 0.1
 
+/** Of a bot that has no worker. */
+export function restingStatus({ id, name }: Bot, since: number, nextStep?: string): BotStatus {
+  const child = { state: 'stopped', since, incarnation: 0, restartsInWindow: 0, restartCount: 0 } as const
+  return {
+    botId: id,
+    name,
+    child: { ...child, ...(nextStep === undefined ? {} : { nextStep }) },
+    connection: { state: 'idle', since, attempt: 0 },
+  }
+}
+
 interface Rotation {
   readonly connectedAt: number
   cancel(): void
@@ -112,13 +123,7 @@ export class Fleet {
   }
 
   #rest(bot: Bot, nextStep: string): void {
-    const since = this.#deps.clock.now()
-    const status: BotStatus = {
-      botId: bot.id,
-      name: bot.name,
-      child: { state: 'stopped', since, incarnation: 0, restartsInWindow: 0, restartCount: 0, nextStep },
-      connection: { state: 'idle', since, attempt: 0 },
-    }
+    const status = restingStatus(bot, this.#deps.clock.now(), nextStep)
     this.#resting.set(bot.id, status)
     this.#deps.rests(status)
   }

@@ -1,0 +1,13 @@
+import { describeIssues, type Issue } from './describe-issues.ts'
+import { FeishuSupervisorError } from './errors.ts'
+
+/** The outcome of a schema's `safeParse`. */
+type Parsed<T> =
+  | { readonly success: true; readonly data: T }
+  | { readonly success: false; readonly error: { readonly issues: readonly Issue[] } }
+
+/** What was found valid; throws `CONFIG_INVALID` with one line per mistake. */
+export function validated<T>(parsed: Parsed<T>): T {
+  if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
+  return parsed.data
+}

@@ -1,8 +1,8 @@
 /** A claimed lane that is being worked on. */
 export interface BusyLane {
   readonly botId: string
-  /** `handling` uses a pool thread; `delivering` waits for the store and for Feishu. */
-  readonly stage: 'handling' | 'delivering'
+  /** `waiting` gets the next thread; `handling` uses one; `delivering` waits for the store and for Feishu. */
+  readonly stage: 'waiting' | 'handling' | 'delivering'
 }
 
 export interface DemandLimits {
@@ -13,46 +13,78 @@ export interface DemandLimits {
   readonly reserved?: number
   /** Threads promised to such events whose claim is on its way. Default 0. */
   readonly promised?: number
+  /** Events that may wait for a thread, claimed. Default 0. */
+  readonly ahead?: number
 }
 
 export interface Demand {
   readonly limit: number
-  readonly excludeBotIds: readonly string[]
+  /** Most lanes of one bot. */
+  readonly perBot: number
+  /** Of bots that have less room. */
+  readonly rooms: Readonly<Record<string, number>>
 }
 
 /**
- * What to claim next: never more than there are free threads, and never so much that one bot could
- * get beyond its share even if everything claimed were its own. 0 means: wait until something ends.
+ * What to claim next: what there are free threads for, and `ahead` more. 0 means: wait until something ends.
  *
  * A bot alone may use all threads but one, which stays free for a bot that wakes up; several share,
  * each at most half. A bot whose replies do not go out stops getting new work, others do not. None of
- * this reaches the reserved threads.
+ * this reaches the reserved threads. Who waits because its bot has its share keeps no free thread from others.
  */
 export function demand(lanes: Iterable<BusyLane>, limits: DemandLimits): Demand {
-  const bots = new Map<string, { handling: number; delivering: number }>()
-  let handling = 0
+  const bots = new Map<string, Record<BusyLane['stage'], number>>()
+  const total = { waiting: 0, handling: 0, delivering: 0 }
   for (const { botId, stage } of lanes) {
-    const bot = bots.get(botId) ?? { handling: 0, delivering: 0 }
+    const bot = bots.get(botId) ?? { waiting: 0, handling: 0, delivering: 0 }
     bots.set(botId, bot)
     bot[stage] += 1
-    if (stage === 'handling') handling += 1
+    total[stage] += 1
   }
   const activeBots = [...bots.values()].filter((bot) => bot.handling > 0).length
-  const { threads, reserved = 0, promised = 0 } = limits
-  const share = threadShare(threads - reserved, activeBots)
-
-  const excludeBotIds: string[] = []
-  let limit = Math.min(threads - reserved - handling - promised, share, limits.lanesPerBot)
-  for (const [botId, bot] of bots) {
-    const room = Math.min(share - bot.handling, limits.lanesPerBot - bot.handling - bot.delivering)
-    if (room <= 0) excludeBotIds.push(botId)
-    else limit = Math.min(limit, room)
+  const { threads, lanesPerBot, reserved = 0, promised = 0, ahead = 0 } = limits
+  const share = threadShare(threads - reserved + ahead, activeBots)
+  const perBot = Math.min(share, lanesPerBot)
+  const rooms: Record<string, number> = {}
+  for (const [botId, { waiting, handling, delivering }] of bots) {
+    const claimed = waiting + handling
+    rooms[botId] = Math.max(0, Math.min(share - claimed, lanesPerBot - claimed - delivering))
   }
-  return { limit: Math.max(0, limit), excludeBotIds }
+  const free = threads - reserved - total.handling - promised
+  return { limit: Math.max(0, free) + Math.max(0, ahead - total.waiting), perBot, rooms }
 }
 
 /** Most threads one bot may use. */
 export function threadShare(threads: number, activeBots: number): number {
   const share = activeBots <= 1 ? threads - 1 : Math.min(threads - 1, Math.ceil(threads / 2))
   return Math.max(1, share)
+}
+
+/** The waiting lanes that get a thread now: those of the bot with the fewest threads first, and in their order. */
+export function nextTurns<Lane extends BusyLane>(
+  lanes: Iterable<Lane>,
+  { threads, reserved = 0, promised = 0 }: Pick<DemandLimits, 'threads' | 'reserved' | 'promised'>,
+): Lane[] {
+  const handling = new Map<string, number>()
+  const waiting: Lane[] = []
+  let free = threads - reserved - promised
+  for (const lane of lanes) {
+    if (lane.stage === 'waiting') waiting.push(lane)
+    if (lane.stage !== 'handling') continue
+    free -= 1
+    handling.set(lane.botId, threadsOf(lane) + 1)
+  }
+  const turns: Lane[] = []
+  for (; free > 0 && waiting.length > 0; free -= 1) {
+    const next = waiting.reduce((best, lane) => (threadsOf(lane) < threadsOf(best) ? lane : best))
+    if (threadsOf(next) >= threadShare(threads - reserved, 1)) break
+    turns.push(next)
+    waiting.splice(waiting.indexOf(next), 1)
+    handling.set(next.botId, threadsOf(next) + 1)
+  }
+  return turns
+
+  function threadsOf({ botId }: Lane): number {
+    return handling.get(botId) ?? 0
+  }
 }

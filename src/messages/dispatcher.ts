@@ -7,7 +7,8 @@ import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { Claimed, InboxStore } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
-import { demand } from './demand.ts'
+import { ClaimAhead } from './claim-ahead.ts'
+import { type DemandLimits, demand, nextTurns } from './demand.ts'
 import { FencedWriter } from './fenced-writer.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
@@ -60,6 +61,7 @@ export class Dispatcher {
   readonly #sends: Sleeper
   readonly #lanes = new Map<LaneRun, Promise<void>>()
   readonly #urgent: UrgentClaims
+  readonly #ahead = new ClaimAhead()
   /** Threads that a claim on its way may fill. */
   #claimLimit = 0
   #kinds: ReadonlySet<InboundEventKind> = new Set()
@@ -78,7 +80,7 @@ export class Dispatcher {
     const { inbox, owner } = deps
     this.#urgent = new UrgentClaims(
       (eventId) => inbox.claimEvent({ owner, eventId }),
-      (event) => (event === null ? this.wake() : this.#begin(event)),
+      (event) => (event === null ? this.wake() : this.#begin(event).start()),
     )
   }
 
@@ -134,6 +136,8 @@ export class Dispatcher {
   async #stop(graceMs: number): Promise<void> {
     this.#phase = 'draining'
     this.#pause?.nap.end()
+    // What has no thread yet goes back.
+    for (const lane of this.#lanes.keys()) lane.start()
     await this.#waits.within(graceMs, this.#allDone())
     this.#phase = 'aborting'
     this.#sends.close()
@@ -160,19 +164,15 @@ export class Dispatcher {
   /** Answers how long to wait before the next claim, unless woken. */
   async #claim(): Promise<number> {
     const { inbox, owner, options, random } = this.#deps
-    const { limit, excludeBotIds } = demand(this.#lanes.keys(), {
-      threads: this.#deps.pool.threads,
-      lanesPerBot: options.lanesPerBot,
-      reserved: this.#reserved,
-      promised: this.#urgent.count,
-    })
+    const { limit, perBot, rooms } = demand(this.#lanes.keys(), this.#limits)
     if (limit === 0) return options.pollMs
     this.#claimLimit = limit
     try {
-      const { items, nextDueMs } = await inbox.claim({ owner, limit, excludeBotIds })
+      const { items, nextDueMs } = await inbox.claim({ owner, limit, perBot, rooms })
       this.#failedClaims = 0
       if (items.length > 0) crashPoint('claim.after')
       for (const item of items) this.#begin(item)
+      this.#giveTurns()
       if (items.length > 0 && nextDueMs === 0) return 0
       return Math.min(options.pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? options.pollMs))
     } catch {
@@ -191,10 +191,26 @@ export class Dispatcher {
     return this.#kinds.has('card_action') && this.#deps.pool.threads > 1 ? 1 : 0
   }
 
+  get #limits(): DemandLimits {
+    const { pool, options } = this.#deps
+    return {
+      threads: pool.threads,
+      lanesPerBot: options.lanesPerBot,
+      reserved: this.#reserved,
+      promised: this.#urgent.count,
+      ahead: this.#ahead.limit(pool.threads),
+    }
+  }
+
+  #giveTurns(): void {
+    for (const lane of nextTurns(this.#lanes.keys(), this.#limits)) lane.start()
+  }
+
   #claimUrgent(): void {
     if (this.#phase !== 'running') return
     const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling').length
-    this.#urgent.fill(this.#deps.pool.threads - handling - this.#claimLimit)
+    const idle = this.#deps.pool.threads - handling
+    this.#urgent.fill(idle - Math.min(this.#claimLimit, idle - this.#reserved))
   }
 
   async #pauseFor(ms: number, canWake: boolean): Promise<void> {
@@ -205,13 +221,14 @@ export class Dispatcher {
     this.#pause = undefined
   }
 
-  #begin(item: Claimed): void {
+  #begin(item: Claimed): LaneRun {
     const lane = new LaneRun(item, this.#laneDeps)
     const done = lane.run().finally(() => {
       this.#lanes.delete(lane)
       this.wake()
     })
     this.#lanes.set(lane, done)
+    return lane
   }
 
   #makeLaneDeps(): LaneRunDeps {
@@ -261,7 +278,11 @@ export class Dispatcher {
       acks,
       isStopping: () => this.#phase !== 'running',
       emit,
-      onThreadFree: () => this.wake(),
+      onThreadFree: (ms) => {
+        this.#ahead.ran(ms)
+        this.#giveTurns()
+        this.wake()
+      },
     }
   }
 }

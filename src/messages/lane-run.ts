@@ -1,5 +1,6 @@
 import { assertNever } from '../core/assert-never.ts'
 import { crashPoint } from '../core/crash-point.ts'
+import { deferred } from '../core/deferred.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
@@ -17,8 +18,8 @@ export interface LaneRunDeps {
   /** No new work is begun; what was claimed at the last moment goes back. */
   readonly isStopping: () => boolean
   readonly emit: (event: MessageEvent) => void
-  /** The pool thread is free again. */
-  readonly onThreadFree: () => void
+  /** The pool thread is free again, after so long. */
+  readonly onThreadFree: (ms: number) => void
 }
 
 /** One claimed lane, from its claim until the store has it back. */
@@ -26,19 +27,27 @@ export class LaneRun implements BusyLane {
   readonly botId: string
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
+  readonly #turn = deferred()
   #stage: BusyLane['stage']
 
   constructor(item: Claimed, deps: LaneRunDeps) {
     this.botId = item.botId
     this.#item = item
     this.#deps = deps
-    this.#stage = item.kind === 'event' ? 'handling' : 'delivering'
+    this.#stage = item.kind === 'event' ? 'waiting' : 'delivering'
   }
 
   get stage(): BusyLane['stage'] {
     return this.#stage
   }
 
+  /** A thread is free for it. */
+  start(): void {
+    if (this.#stage === 'waiting') this.#stage = 'handling'
+    this.#turn.resolve()
+  }
+
+  /** What needs a thread waits for `start`. */
   async run(): Promise<void> {
     const { isStopping, delivery } = this.#deps
     const item = this.#item
@@ -52,17 +61,20 @@ export class LaneRun implements BusyLane {
     }
   }
 
-  async #runEvent(event: ClaimedEvent): Promise<void> {
+  async #runEvent(claimed: ClaimedEvent): Promise<void> {
     const { owner, handling, delivery, finish, acks, isStopping, onThreadFree } = this.#deps
     const claimedAt = handling.clock.now()
+    await this.#turn.promise
+    const startedAt = handling.clock.now()
+    const event = older(claimed, startedAt - claimedAt)
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
     this.#stage = 'delivering'
-    onThreadFree()
+    onThreadFree(handling.clock.now() - startedAt)
 
     const fence = { owner, attempt: event.attempt }
     const written = await finish.write({ id: event.id, fence, result, ...acks.take(event.id) })
     crashPoint('complete.after')
-    const handleMs = handling.clock.now() - claimedAt
+    const handleMs = handling.clock.now() - startedAt
     if (written === 'held' || written === 'unsure') this.#report(event, result, handleMs)
     if (result.kind !== 'completed') return
     const { id: eventId, sinceArrivalMs } = event
@@ -93,4 +105,11 @@ export class LaneRun implements BusyLane {
         return assertNever(result)
     }
   }
+}
+
+/** What was claimed ahead is older when its turn comes. */
+function older(event: ClaimedEvent, ms: number): ClaimedEvent {
+  const { ageMs, staleMs, sinceArrivalMs } = event
+  const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + ms }
+  return { ...event, ageMs: ageMs + ms, staleMs: staleMs + ms, ...arrival }
 }

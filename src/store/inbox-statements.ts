@@ -20,7 +20,7 @@ export const ARRIVED_MS =
   'case when i.resubmitted_at is null then extract(epoch from now() - coalesce(i.arrived_at, i.received_at))::float8 * 1000 end'
 
 /**
- * $1 owner, $2 limit, $3 excluded bots, $4 claim token.
+ * $1 owner, $2 limit, $3 bots and $4 the most lanes of each, $5 the most lanes of any other, $6 claim token.
  *
  * Fair over bots: the oldest lane of each bot, then the second oldest, and so on; a bot with
  * thousands of waiting lanes costs `limit` index entries, not thousands.
@@ -41,13 +41,17 @@ with recursive bots(bot_id) as (
     where l.owner is null and l.ready_at is not null and l.bot_id > b.bot_id order by l.bot_id limit 1
   ) from bots b where b.bot_id is not null
 ), waiting as materialized (
-  select bot_id from bots where bot_id is not null and bot_id <> all($3::text[])
+  select bot_id, room from (
+    select b.bot_id, coalesce(r.room, $5::int) as room
+    from bots b left join unnest($3::text[], $4::int[]) as r(bot_id, room) on r.bot_id = b.bot_id
+    where b.bot_id is not null
+  ) x where room > 0
 ), candidates as materialized (
   select b.bot_id, c.lane, c.ready_at, c.turn, null::text as owner
   from waiting b cross join lateral (
     select l.lane, l.ready_at, row_number() over (order by l.ready_at rows unbounded preceding) as turn
     from feishu_lanes l
-    where l.bot_id = b.bot_id and l.owner is null and l.ready_at <= now() order by l.ready_at limit $2::int
+    where l.bot_id = b.bot_id and l.owner is null and l.ready_at <= now() order by l.ready_at limit least($2::int, b.room)
   ) c
 ), picked as materialized (
   select l.bot_id, l.lane, l.unsent, c.turn, c.ready_at
@@ -82,7 +86,7 @@ with recursive bots(bot_id) as (
 ), moved as (
   update feishu_lanes l set
     owner = case when t.bot_id is null then null else $1 end,
-    claim_token = case when t.bot_id is null then null else $4::uuid end,
+    claim_token = case when t.bot_id is null then null else $6::uuid end,
     ready_at = case
       when t.bot_id is not null then l.ready_at
       when h.available_at > now() then h.available_at

@@ -55,12 +55,13 @@ export class Inbox implements InboxStore {
     if (recalled.length > 0) await this.#database.query(RECALL, columns(recalled), 'recalling events')
   }
 
-  async claim({ owner, limit, excludeBotIds }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
+  async claim({ owner, limit, perBot = limit, rooms = {} }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
     const lost = this.#lostClaims.tokens()
     if (lost.length > 0) await this.#database.query(UNCLAIM, [lost], 'giving back work of a lost claim')
     const token = randomUUID()
     try {
-      const rows = await this.#database.query<ClaimedRow>(CLAIM, [owner, limit, excludeBotIds, token], 'claiming work')
+      const values = [owner, limit, Object.keys(rooms), Object.values(rooms), perBot, token]
+      const rows = await this.#database.query<ClaimedRow>(CLAIM, values, 'claiming work')
       return toClaimResult(rows)
     } catch (thrown) {
       this.#lostClaims.add(token)

@@ -193,8 +193,15 @@ export interface NewEvent {
 export interface InboxStore {
   /** Inserts in one transaction, in the given order; answers in the same order. */
   accept(events: readonly NewEvent[]): Promise<Accepted[]>
-  /** Claims due lane heads, oldest first, none of `excludeBotIds`. The attempt is counted here. */
-  claim(claim: { owner: string; limit: number; excludeBotIds: readonly string[] }): Promise<ClaimResult>
+  /** Claims due lane heads, oldest first, in turn over the bots. The attempt is counted here. */
+  claim(claim: {
+    readonly owner: string
+    readonly limit: number
+    /** Most lanes of one bot. Default: `limit`. */
+    readonly perBot?: number
+    /** Most lanes of certain bots; 0 leaves a bot out. Default: none has less than others. */
+    readonly rooms?: Readonly<Record<string, number>>
+  }): Promise<ClaimResult>
   /** Claims this one event if it is the due head of a free lane; null if not. The attempt is counted here. */
   claimEvent(claim: { owner: string; eventId: number }): Promise<ClaimedEvent | null>
   /** Each in the order given; true where the fence held. */

@@ -267,7 +267,7 @@ describe('a store that fails', () => {
     dispatcher.start()
     await put('a', messageEvent('c', 'm1'))
     store.rescue('instance-1')
-    await store.claim({ owner: 'instance-2', limit: 1, excludeBotIds: [] })
+    await store.claim({ owner: 'instance-2', limit: 1 })
     pool.runs[0]!.resolve(handled('stale'))
     await settle()
     expect(sends).toEqual([])

@@ -84,17 +84,22 @@ export class MemoryStore implements InboxStore {
     })
   }
 
-  claim({ owner, limit, excludeBotIds }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
+  claim({ owner, limit, perBot = limit, rooms = {} }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
     for (const item of this.#lostClaim) this.#unclaim(item)
     this.#lostClaim = []
     let items: Claimed[] = []
     const claimed = this.#call('claim', () => {
       const now = this.#clock.now()
-      const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && !excludeBotIds.includes(botId))
+      const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && (rooms[botId] ?? perBot) > 0)
       const due = free.filter(({ dueAt }) => dueAt <= now)
       const later = free.filter(({ dueAt }) => dueAt > now).map(({ dueAt }) => dueAt - now)
-      items = due.slice(0, limit).map((head) => this.#take(head, owner))
-      const nextDueMs = due.length > limit ? 0 : later.length > 0 ? Math.min(...later) : null
+      const taken = new Map<string, number>()
+      const fitting = due.filter(({ botId }) => {
+        taken.set(botId, (taken.get(botId) ?? 0) + 1)
+        return (taken.get(botId) ?? 0) <= (rooms[botId] ?? perBot)
+      })
+      items = fitting.slice(0, limit).map((head) => this.#take(head, owner))
+      const nextDueMs = due.length > items.length ? 0 : later.length > 0 ? Math.min(...later) : null
       return { items, nextDueMs }
     })
     return claimed.catch((error: unknown) => {

@@ -11,6 +11,7 @@ export {
 } from './handlers/define-handler.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
+export type { Finding } from './protocol/finding.ts'
 export type {
   CardResponse,
   CardToast,

@@ -1,9 +1,11 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
+import { FeishuSupervisorError } from '../core/errors.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotControl } from '../protocol/control.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
@@ -40,6 +42,9 @@ export interface BotChildDependencies {
 
 /** Time for a control call that only starts something. */
 const CONTROL_DEADLINE_MS = 5_000
+
+/** Above the few calls of a check, each at its own limit. */
+const CHECK_DEADLINE_MS = 60_000
 
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
@@ -150,6 +155,14 @@ export class BotChild {
     } catch {
       // It did not answer or is gone: the worker is terminated next in any case.
     }
+  }
+
+  /** What the worker finds out about its app. Rejects when it ends before, or there is none. */
+  async check(useWebSocket: boolean): Promise<readonly Finding[]> {
+    const thread = this.#thread
+    if (thread === undefined)
+      throw new FeishuSupervisorError('WORKER_UNREACHABLE', `its worker is ${this.#child.state.name}`)
+    return await thread.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
   }
 
   /** Ends the worker for good. */

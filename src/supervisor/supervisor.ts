@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.ts'
+import { FeishuSupervisorError } from '../core/errors.ts'
 import type { LogRecord } from '../core/logger.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotStatus } from '../protocol/status.ts'
 import { BotChild, type BotSpec } from './bot-child.ts'
@@ -96,6 +98,13 @@ export class Supervisor {
   /** Replaces a bot's connection by a fresh one. */
   async rotate(botId: string, mayOverlap: boolean, deadlineMs: number): Promise<void> {
     await this.#children.get(botId)?.rotate(mayOverlap, deadlineMs)
+  }
+
+  /** Asks a bot's worker what stands between it and its app. Rejects when it has none. */
+  async check(botId: string, useWebSocket: boolean): Promise<readonly Finding[]> {
+    const child = this.#children.get(botId)
+    if (child === undefined) throw new FeishuSupervisorError('WORKER_UNREACHABLE', 'it has no worker')
+    return await child.check(useWebSocket)
   }
 
   /** Closes every connection so that no new event comes in; replies can still be sent. */

@@ -15,6 +15,7 @@ import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
 import { lateInbox } from './late-inbox.ts'
 import { logIncident } from './log-incident.ts'
+import { diagnose } from './diagnose.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
 import { result } from './result.ts'
@@ -209,6 +210,12 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
         }),
       )
     },
+
+    diagnose: (botIds) =>
+      diagnose(
+        { store: keeper.store, error: keeper.status.error, bots: () => bots.all(), check: (bot) => bots.check(bot) },
+        botIds,
+      ),
 
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }

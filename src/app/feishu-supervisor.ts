@@ -9,13 +9,14 @@ import type { Alert, EventMap } from '../protocol/events.ts'
 import type {
   AlertOptions,
   HostControl,
-  HostSignal,
   PackagePaths,
   ResolvedOptions,
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
 import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import type { HandlerTable } from '../handlers/handler-table.ts'
+import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
 import { Orders } from './orders.ts'
 import { packagePaths } from './package-paths.ts'
@@ -47,6 +48,8 @@ export function openForAdministration(options: FeishuSupervisorOptions = {}): Fe
 /** What differs between a host's handle, administration and drills. */
 export interface HandleSetup {
   readonly apiToken?: string | undefined
+  /** Handlers that are functions, by name. Default: none. */
+  readonly handlerTables?: ReadonlyMap<string, HandlerTable>
   /** Default: alerts are only told to listeners. */
   readonly alerts?: AlertOptions | undefined
   readonly authorize?: Authorize | undefined
@@ -81,6 +84,7 @@ export class FeishuSupervisor extends Orders {
     const {
       apiToken,
       alerts,
+      handlerTables = new Map(),
       authorize,
       allowedHosts,
       allowedDomains = [],
@@ -94,13 +98,15 @@ export class FeishuSupervisor extends Orders {
     const logger = createLogger('host', (record) => this.#events.emit('log', record))
     // A listener that throws is the host's own bug: it must not end the host from inside our callback.
     this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
+    const handlers = new HostHandlers(handlerTables, paths.handlerRunner, clock)
     this.#thread = new SupervisorThread({
       options,
       paths,
       startsBots,
       clock,
       random: Math.random,
-      signal: (signal) => this.#onSignal(signal),
+      signal: ({ kind, event }) => this.#events.emit(kind, event),
+      run: (run, gone) => handlers.run(run, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
           logger.info('the supervisor is running')
@@ -208,10 +214,6 @@ export class FeishuSupervisor extends Orders {
   #tellDown(state: Alert['state'], why: string, nextStep: string): void {
     const cause = `the supervisor thread: ${why}`
     this.#events.emit('alert', { at: this.#clock.now(), kind: 'supervisor_down', state, cause, nextStep })
-  }
-
-  #onSignal({ kind, event }: HostSignal): void {
-    this.#events.emit(kind, event)
   }
 }
 

@@ -10,8 +10,9 @@ export interface CardDeskDeps {
   /** Resolves once the event is committed. */
   readonly accept: (botId: string, event: FeishuEvent) => Promise<Accepted>
   /** Runs the event ahead of all others; false if nothing runs now. */
-  readonly runNow: (eventId: number) => boolean
-  readonly handlesCards: () => boolean
+  readonly runNow: (botId: string, eventId: number) => boolean
+  /** False where it is known that nothing will come of a press. */
+  readonly handlesCards: (botId: string) => boolean
   readonly clock: Clock
   /** Time from arrival to the answer. */
   readonly answerMs: number
@@ -42,11 +43,11 @@ export class CardDesk {
     if (event.oversizeBytes !== undefined) {
       throw new FeishuSupervisorError('PAYLOAD_TOO_LARGE', `the press has ${event.oversizeBytes} bytes`)
     }
-    if (duplicate || !handlesCards()) return {}
+    if (duplicate || !handlesCards(botId)) return {}
     const answer = deferred<CardResponse>()
     this.#waiting.set(id, answer)
     const cancel = clock.after(Math.max(0, answerAt - clock.now()), () => answer.resolve(this.#pending()))
-    if (!runNow(id)) answer.resolve(this.#pending())
+    if (!runNow(botId, id)) answer.resolve(this.#pending())
     try {
       return await answer.promise
     } finally {

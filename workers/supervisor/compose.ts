@@ -3,6 +3,7 @@ import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
+import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
@@ -28,6 +29,8 @@ export interface ComposeDependencies {
   readonly clock: Clock
   readonly random: () => number
   emit(event: NamedEvent): void
+  /** Hands a run to the host's thread. */
+  runOnHost(run: HostRun): void
 }
 
 /** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
@@ -40,7 +43,7 @@ const BOTS_STOP_MS = 300
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const links = new Map<string, BotLink>()
@@ -91,6 +94,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     store: () => openedStore().bots,
     connection: options.connection,
     maxConnections: options.maxConnections,
+    handlers: Object.keys(options.handlers),
     startsBots: boot.startsBots,
     clock,
     random,
@@ -108,9 +112,12 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
-    inbox: lateInbox(() => keeper.store, log),
+    // Without the bots it would not be known who handles what.
+    inbox: lateInbox(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
-    handler: options.handler,
+    handlers: options.handlers,
+    assignments: bots,
+    runOnHost,
     chatWorker: paths.chatWorker,
     sendReply: async (botId, reply) =>
       (await links.get(botId)?.send(reply)) ?? {
@@ -210,6 +217,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       )
     },
 
+    hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 

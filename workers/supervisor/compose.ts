@@ -99,6 +99,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       states.record(event)
       emit({ kind: 'bot', event })
     },
+    removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
   const states = new StateRecorder({
     store: () => openedStore().bots,

@@ -68,7 +68,7 @@ const botProcess = { name: 'bot-process' }
 const pglite = { name: 'pglite', packages: 'external' }
 const supervisor = { name: 'supervisor', packages: 'external' }
 
-await cp('src/simulator/page', 'dist/simulator/page', { recursive: true })
+for (const page of ['http/page', 'simulator/page']) await cp(`src/${page}`, `dist/${page}`, { recursive: true })
 for (const entry of [bot, botProcess, chat, pglite, supervisor]) await bundle(entry, 'dist/workers', false)
 // The same threads with crash points and planted bugs, for tests and chaos; not in the package.
 for (const entry of [bot, pglite, supervisor]) await bundle(entry, 'dist/drill', true)

@@ -44,6 +44,7 @@ const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts']
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // The pool uses one pure function of it, which renders messages: 35 KB of the bundle, no client and no secret.
   '@larksuiteoapi/node-sdk': ['workers/bot', 'workers/chat/normalize.ts'],
+  'prom-client': ['src/http/metrics.ts', 'workers/supervisor/metrics.ts'],
   piscina: ['src/messages/pool-thread.ts'],
   'drizzle-orm': ['src/store'],
   pg: ['src/store'],

@@ -189,6 +189,11 @@ export class FeishuSupervisor extends Orders {
     return connectionView(report, this.#options.connection.fastAttempts)
   }
 
+  /** @internal Figures of the supervisor thread in the text format of Prometheus; none while it is down. */
+  async metrics(): Promise<string> {
+    return await this.#thread.call('metrics', REPORT_DEADLINE_MS, (remote) => remote.metrics()).catch(() => '')
+  }
+
   /** @internal A POST of Feishu; answered with 200 only when its event is committed. Rejects with `SUPERVISOR_DOWN`. */
   async takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer> {
     const deadlineMs = this.#options.connection.acceptTimeoutMs + WEBHOOK_MARGIN_MS
@@ -235,7 +240,7 @@ function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorRepo
 
 /** What is still true of a report when the thread that made it is gone: nobody is connected. */
 function withoutThread(report: SupervisorReport, now: number): SupervisorReport {
-  const bots = report.bots.map(({ memoryMb: _memoryMb, ...bot }): BotReport => {
+  const bots = report.bots.map(({ memoryMb: _memoryMb, utilization: _utilization, ...bot }): BotReport => {
     const { nextAt: _nextAt, nextStep: _nextStep, ...child } = bot.child
     return {
       ...bot,

@@ -5,6 +5,7 @@ import type { HandlerRef } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { Claimed, InboxStore } from '../store/store.ts'
+import { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { demand } from './demand.ts'
 import { FencedWriter } from './fenced-writer.ts'
@@ -28,6 +29,8 @@ export interface DispatcherDeps {
   /** In [0, 1). */
   readonly random: () => number
   readonly emit: (event: MessageEvent) => void
+  /** Default: nobody knows them. */
+  readonly acks?: AckTimes
   /** Told what becomes of each event before it is written. */
   readonly onDecided?: HandleEventDeps['onDecided']
 }
@@ -213,6 +216,7 @@ export class Dispatcher {
 
   #makeLaneDeps(): LaneRunDeps {
     const { inbox, pool, owner, handler, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
     const writing = {
       maxBatch: options.maxBatch,
@@ -254,6 +258,7 @@ export class Dispatcher {
         emit,
       },
       finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
+      acks,
       isStopping: () => this.#phase !== 'running',
       emit,
       onThreadFree: () => this.wake(),

@@ -5,6 +5,7 @@ import { CARD_ACTION_TYPE, type CardResponse, type InboundEventKind } from '../p
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
 import type { Store } from '../store/store.ts'
+import { AckTimes } from './ack-times.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
 import type { SendReply } from './deliver-replies.ts'
@@ -66,6 +67,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     onStuck: deps.onStuck,
     onFreed: () => dispatcher.wake(),
   })
+  const acks = new AckTimes()
   let kinds: ReadonlySet<InboundEventKind> = new Set()
   const dispatcher = new Dispatcher({
     inbox,
@@ -77,6 +79,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     clock,
     random,
     emit,
+    acks,
     onDecided: (eventId, decision) => cards.decided(eventId, decision),
   })
   const intake = new Intake({
@@ -94,6 +97,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     runNow: (eventId) => dispatcher.runNow(eventId),
     handlesCards: () => kinds.has('card_action'),
     clock,
+    acks,
     answerMs: options.cardAnswerMs,
     pendingText: options.cardPendingText,
   })
@@ -102,7 +106,8 @@ export function createMessages(deps: MessagesDeps): Messages {
   return {
     async accept(botId, event) {
       if (event.type === CARD_ACTION_TYPE) return await cards.accept(botId, event)
-      await intake.accept(botId, event)
+      const { id, duplicate } = await intake.accept(botId, event)
+      if (!duplicate && event.oversizeBytes === undefined) acks.add(id, clock.now())
       return undefined
     },
     async start() {

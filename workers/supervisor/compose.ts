@@ -15,6 +15,7 @@ import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
 import { lateInbox } from './late-inbox.ts'
 import { logIncident } from './log-incident.ts'
+import { Metrics } from './metrics.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
 import { result } from './result.ts'
@@ -40,8 +41,13 @@ const BOTS_STOP_MS = 300
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDependencies): HostControl {
   const { options, paths } = boot
+  const metrics = new Metrics()
+  const emit = (named: NamedEvent): void => {
+    metrics.see(named)
+    tell(named)
+  }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const links = new Map<string, BotLink>()
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
@@ -68,6 +74,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
           sendDeadlineMs: 5 * options.connection.sendTimeoutMs + 1_000,
           clock,
           accept: (event) => messages.accept(botId, event),
+          acked: (ms) => metrics.acked(ms),
         }),
       )
     },
@@ -186,6 +193,8 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       }
     },
 
+    metrics: () => metrics.text(),
+
     takeWebhook: (appId, request) => webhooks.take(appId, request),
     ...botOrders(bots, audited),
     rotateKeys: (by) =>
@@ -224,6 +233,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     await supervisor.stop(BOTS_STOP_MS)
     await states.flush()
     await keeper.close()
+    metrics.close()
   }
 
   function openedStore(): NonNullable<typeof keeper.store> {

@@ -15,6 +15,7 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
   'src/options': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/handlers'] },
   'src/app': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/http', 'src/handlers'] },
   'src/http': { thread: 'host', imports: ['src/core', 'src/protocol'] },
+  'src/nest': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/http'] },
   'src/index': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/handlers'] },
   'src/cli': {
     thread: 'host',
@@ -43,6 +44,7 @@ const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts']
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // The pool uses one pure function of it, which renders messages: 35 KB of the bundle, no client and no secret.
   '@larksuiteoapi/node-sdk': ['workers/bot', 'workers/chat/normalize.ts'],
+  'prom-client': ['src/http/metrics.ts', 'workers/supervisor/metrics.ts'],
   piscina: ['src/messages/pool-thread.ts'],
   'drizzle-orm': ['src/store'],
   pg: ['src/store'],
@@ -50,7 +52,9 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   comlink: ['src/protocol/control-client.ts', 'workers/bot/main.ts', 'workers/supervisor/main.ts'],
   hono: ['src/http', 'src/simulator'],
   '@hono/zod-openapi': ['src/http'],
-  '@hono/node-server': ['src/cli', 'src/simulator'],
+  '@hono/node-server': ['src/cli', 'src/nest', 'src/simulator'],
+  '@nestjs/common': ['src/nest'],
+  '@nestjs/core': ['src/nest'],
   commander: ['src/cli'],
   zod: ['src/options', 'src/app', 'src/cli'],
   ws: ['src/simulator', 'workers/bot/guarded-client.ts'],

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { Claimed, InboxStore } from '../store/store.ts'
+import { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import { demand, type Place } from './demand.ts'
@@ -28,6 +29,8 @@ export interface DispatcherDeps {
   /** In [0, 1). */
   readonly random: () => number
   readonly emit: (event: MessageEvent) => void
+  /** Default: nobody knows them. */
+  readonly acks?: AckTimes
   /** Told what becomes of each event before it is written. */
   readonly onDecided?: HandleEventDeps['onDecided']
 }
@@ -222,6 +225,7 @@ export class Dispatcher {
 
   #makeLaneDeps(): LaneRunDeps {
     const { inbox, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
     const writing = {
       maxBatch: options.maxBatch,
@@ -262,6 +266,7 @@ export class Dispatcher {
         emit,
       },
       finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
+      acks,
       isStopping: () => this.#phase !== 'running',
       emit,
       onThreadFree: () => this.wake(),

@@ -5,6 +5,7 @@ import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/inbound-event.t
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
 import type { Store } from '../store/store.ts'
+import { AckTimes } from './ack-times.ts'
 import { type Assignments, LoadedHandlers } from './bot-handlers.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
@@ -76,6 +77,7 @@ export function createMessages(deps: MessagesDeps): Messages {
   })
   const host = new HostRuns({ threads: options.hostRuns, send: deps.runOnHost, clock })
   const handlers = new LoadedHandlers(deps.assignments)
+  const acks = new AckTimes()
   const dispatcher = new Dispatcher({
     inbox,
     places: { pool, host },
@@ -86,6 +88,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     clock,
     random,
     emit,
+    acks,
     onDecided: (eventId, decision) => cards.decided(eventId, decision),
   })
   const intake = new Intake({
@@ -103,6 +106,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     runNow: (botId, eventId) => dispatcher.runNow(botId, eventId),
     handlesCards: (botId) => handlers.of(botId)?.kinds.has('card_action') ?? true,
     clock,
+    acks,
     answerMs: options.cardAnswerMs,
     pendingText: options.cardPendingText,
   })
@@ -111,7 +115,8 @@ export function createMessages(deps: MessagesDeps): Messages {
   return {
     async accept(botId, event) {
       if (event.type === CARD_ACTION_TYPE) return await cards.accept(botId, event)
-      await intake.accept(botId, event)
+      const { id, duplicate } = await intake.accept(botId, event)
+      if (!duplicate && event.oversizeBytes === undefined) acks.add(id, clock.now())
       return undefined
     },
     async start() {

@@ -133,6 +133,8 @@ export interface HostControl {
   /** Drains for at most `graceMs`, ends every worker, closes the store. */
   stop(graceMs: number): Promise<void>
   report(): Promise<SupervisorReport>
+  /** Figures in the text format of Prometheus. */
+  metrics(): Promise<string>
   /** Stores the bot and starts it, if bots are started. */
   addBot(bot: BotInput, by: string): Promise<Result<BotRecord>>
   listBots(): Promise<Result<readonly BotRecord[]>>

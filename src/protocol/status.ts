@@ -40,6 +40,8 @@ export interface BotStatus {
   readonly connection: ConnectionStatus
   /** Heap and Buffers of its worker when it was last looked at, megabytes. */
   readonly memoryMb?: number
+  /** Share of the time between the last two looks that its event loop was not waiting, 0 to 1. */
+  readonly utilization?: number
 }
 
 /** The threads that run handlers. */

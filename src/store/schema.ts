@@ -93,6 +93,10 @@ export const inbox = pgTable(
     /** When Feishu says it happened; `receivedAt` is ours. */
     createdAt: instant('created_at').notNull(),
     receivedAt: instant('received_at').notNull().defaultNow(),
+    /** When it reached a bot worker or the webhook; null in older rows. */
+    arrivedAt: instant('arrived_at'),
+    /** When its acknowledgement was let go; null until it is handled, or if that is not known. */
+    ackedAt: instant('acked_at'),
     state: text('state').$type<'available' | 'executing' | 'completed' | 'dead'>().notNull().default('available'),
     attempt: integer('attempt').notNull().default(0),
     owner: text('owner'),

@@ -110,6 +110,8 @@ export interface ClaimedEvent {
   readonly ageMs: number
   /** Milliseconds since Feishu's own time of the event, or since an operator resubmitted it. */
   readonly staleMs: number
+  /** Milliseconds since it reached this process; not of one that an operator resubmitted. */
+  readonly sinceArrivalMs?: number
 }
 
 /** A lane whose last event is complete but whose replies are not all out (after a retry or a crash). */
@@ -129,6 +131,8 @@ export interface StoredReply extends OutgoingReply {
   readonly unknownAttempts: number
   /** Milliseconds since the reply was stored, a moment before its first attempt. */
   readonly ageMs: number
+  /** As of its event. */
+  readonly sinceArrivalMs?: number
 }
 
 export type Claimed = ClaimedEvent | ClaimedReplies
@@ -164,6 +168,8 @@ export interface FinishedEvent {
   readonly id: number
   readonly fence: Fence
   readonly result: EventResult
+  /** When its acknowledgement was let go, milliseconds since the epoch. */
+  readonly ackedAt?: number
 }
 
 export interface SettledReply {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { AckTimes } from '../../src/messages/ack-times.ts'
 import { CardDesk } from '../../src/messages/card-desk.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { Intake } from '../../src/messages/intake.ts'
@@ -68,6 +69,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     runNow: (botId, eventId) => dispatcher.runNow(botId, eventId),
     handlesCards: () => kinds.includes('card_action'),
     clock,
+    acks: new AckTimes(),
     answerMs: 2_300,
     pendingText: 'wait',
   })

@@ -24,6 +24,7 @@ export interface BotDeskDependencies {
   readonly startsBots: boolean
   /** What was ordered of a bot, or what became of it, has changed. */
   changed(report: BotReport): void
+  removed(botId: string): void
 }
 
 /**
@@ -143,6 +144,7 @@ export class BotDesk {
       this.#fleet.leave(id)
       this.#bots.delete(id)
       this.#resting.delete(id)
+      this.#deps.removed(id)
       return true
     })
   }

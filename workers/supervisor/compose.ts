@@ -16,6 +16,7 @@ import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
 import { lateInbox } from './late-inbox.ts'
 import { logIncident } from './log-incident.ts'
+import { Metrics } from './metrics.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
 import { result } from './result.ts'
@@ -43,8 +44,13 @@ const BOTS_STOP_MS = 300
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit, runOnHost }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
+  const metrics = new Metrics()
+  const emit = (named: NamedEvent): void => {
+    metrics.see(named)
+    tell(named)
+  }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const links = new Map<string, BotLink>()
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
@@ -71,6 +77,7 @@ export function composeSupervisor({ boot, clock, random, emit, runOnHost }: Comp
           sendDeadlineMs: 5 * options.connection.sendTimeoutMs + 1_000,
           clock,
           accept: (event) => messages.accept(botId, event),
+          acked: (ms) => metrics.acked(ms),
         }),
       )
     },
@@ -103,6 +110,7 @@ export function composeSupervisor({ boot, clock, random, emit, runOnHost }: Comp
       states.record(event)
       emit({ kind: 'bot', event })
     },
+    removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
   const states = new StateRecorder({
     store: () => openedStore().bots,
@@ -192,6 +200,8 @@ export function composeSupervisor({ boot, clock, random, emit, runOnHost }: Comp
       }
     },
 
+    metrics: () => metrics.text(),
+
     takeWebhook: (appId, request) => webhooks.take(appId, request),
     ...botOrders(bots, audited),
     rotateKeys: (by) =>
@@ -231,6 +241,7 @@ export function composeSupervisor({ boot, clock, random, emit, runOnHost }: Comp
     await supervisor.stop(BOTS_STOP_MS)
     await states.flush()
     await keeper.close()
+    metrics.close()
   }
 
   function openedStore(): NonNullable<typeof keeper.store> {

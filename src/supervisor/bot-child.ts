@@ -1,7 +1,7 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
-import { FeishuSupervisorError } from '../core/errors.ts'
+import type { Pulse } from '../core/heartbeat.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotControl } from '../protocol/control.ts'
@@ -19,6 +19,7 @@ import {
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
 import { RateGuard } from './rate-guard.ts'
+import { LOGS_PER_SECOND, PRINTS_PER_SECOND, SIGNALS_PER_SECOND } from './worker-quotas.ts'
 import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
 export interface BotSpec extends IsolatedBot {
@@ -43,20 +44,10 @@ export interface BotChildDependencies {
 /** Time for a control call that only starts something. */
 const CONTROL_DEADLINE_MS = 5_000
 
-/** Above the few calls of a check, each at its own limit. */
 const CHECK_DEADLINE_MS = 60_000
 
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
-
-/** What a worker may print, characters; the rest is dropped. */
-const PRINTS_PER_SECOND = 65_536
-
-/** What a worker may log, lines; the rest is dropped. Thousands of refused events are not its fault. */
-const LOGS_PER_SECOND = 1_000
-
-/** What a worker may tell in all; one that exceeds it would keep the supervisor from everything else. */
-const SIGNALS_PER_SECOND = 50_000
 
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
@@ -67,7 +58,8 @@ export class BotChild {
   /** Of the last spawn; settled once its thread is gone. */
   #ended: Deferred<void> | undefined
   #stopCount = 0
-  #memoryMb: number | undefined
+  /** At the last look. */
+  #load: Pick<Pulse, 'memoryMb' | 'utilization'> | undefined
   #connection: ConnectionStatus
   #connects = false
   #unschedule: () => void = () => {}
@@ -93,7 +85,7 @@ export class BotChild {
       name: this.#spec.name,
       child: childStatus(this.#child, policy, clock.now()),
       connection: this.#connection,
-      ...(this.#memoryMb === undefined ? {} : { memoryMb: this.#memoryMb }),
+      ...this.#load,
     }
   }
 
@@ -157,12 +149,9 @@ export class BotChild {
     }
   }
 
-  /** What the worker finds out about its app. Rejects when it ends before, or there is none. */
-  async check(useWebSocket: boolean): Promise<readonly Finding[]> {
-    const thread = this.#thread
-    if (thread === undefined)
-      throw new FeishuSupervisorError('WORKER_UNREACHABLE', `its worker is ${this.#child.state.name}`)
-    return await thread.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
+  /** What the worker finds out about its app; undefined if there is none. Rejects when it ends before. */
+  async check(useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
+    return await this.#thread?.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
   }
 
   /** Ends the worker for good. */
@@ -216,7 +205,7 @@ export class BotChild {
     this.#ended = ended
     const exited = (exit: ObservedExit): void => {
       this.#unwatch()
-      this.#memoryMb = undefined
+      this.#load = undefined
       this.#thread = undefined
       this.#connection = idleConnection(clock.now())
       gone(incarnation)
@@ -287,7 +276,7 @@ export class BotChild {
     this.#unwatch = watchForHang(
       () => {
         const pulse = thread.pulse()
-        this.#memoryMb = pulse.memoryMb
+        this.#load = { memoryMb: pulse.memoryMb, utilization: pulse.utilization }
         return pulse
       },
       policy,

@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts'
-import { FeishuSupervisorError } from '../core/errors.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { Finding } from '../protocol/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
@@ -100,11 +99,9 @@ export class Supervisor {
     await this.#children.get(botId)?.rotate(mayOverlap, deadlineMs)
   }
 
-  /** Asks a bot's worker what stands between it and its app. Rejects when it has none. */
-  async check(botId: string, useWebSocket: boolean): Promise<readonly Finding[]> {
-    const child = this.#children.get(botId)
-    if (child === undefined) throw new FeishuSupervisorError('WORKER_UNREACHABLE', 'it has no worker')
-    return await child.check(useWebSocket)
+  /** What a bot's worker finds out about its app; undefined if it has none. */
+  async check(botId: string, useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
+    return await this.#children.get(botId)?.check(useWebSocket)
   }
 
   /** Closes every connection so that no new event comes in; replies can still be sent. */

@@ -17,6 +17,7 @@ const bot: Bot = {
   enabled: true,
   useWebSocket: true,
   isolation: 'thread',
+  handler: 'echo',
   createdAt: 0,
 }
 

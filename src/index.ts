@@ -10,7 +10,9 @@ export {
   defineHandlers,
 } from './handlers/define-handler.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
+export type { Authorize, Principal } from './protocol/access.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
+export type { Finding } from './protocol/finding.ts'
 export type {
   CardResponse,
   CardToast,

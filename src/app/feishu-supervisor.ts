@@ -3,19 +3,22 @@ import { Emitter } from '../core/emitter.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
 import { createRoutes } from '../http/routes.ts'
+import { type ConnectionView, connectionView } from '../http/status-view.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
 import type { Authorize } from '../protocol/access.ts'
 import type { Alert, EventMap } from '../protocol/events.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type {
   AlertOptions,
   HostControl,
-  HostSignal,
   PackagePaths,
   ResolvedOptions,
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
 import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import type { HandlerTable } from '../handlers/handler-table.ts'
+import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
 import { Orders } from './orders.ts'
 import { packagePaths } from './package-paths.ts'
@@ -26,6 +29,9 @@ const REPORT_DEADLINE_MS = 1_000
 
 /** Above the time the supervisor thread allows itself to store an event. */
 const WEBHOOK_MARGIN_MS = 300
+
+/** Each bot is asked for a minute at most, several at a time. */
+const DIAGNOSE_DEADLINE_MS = 150_000
 
 /** Longest wait for an order to the thread. */
 const ORDER_DEADLINE_MS = 5_000
@@ -47,6 +53,8 @@ export function openForAdministration(options: FeishuSupervisorOptions = {}): Fe
 /** What differs between a host's handle, administration and drills. */
 export interface HandleSetup {
   readonly apiToken?: string | undefined
+  /** Handlers that are functions, by name. Default: none. */
+  readonly handlerTables?: ReadonlyMap<string, HandlerTable>
   /** Default: alerts are only told to listeners. */
   readonly alerts?: AlertOptions | undefined
   readonly authorize?: Authorize | undefined
@@ -71,7 +79,7 @@ export class FeishuSupervisor extends Orders {
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
   readonly #notifier: Notifier | undefined
-  readonly #routes: (request: Request) => Response | Promise<Response>
+  readonly #routes: FeishuSupervisor['fetch']
   #report: SupervisorReport
   #startedAt: number | undefined
 
@@ -81,6 +89,7 @@ export class FeishuSupervisor extends Orders {
     const {
       apiToken,
       alerts,
+      handlerTables = new Map(),
       authorize,
       allowedHosts,
       allowedDomains = [],
@@ -94,13 +103,15 @@ export class FeishuSupervisor extends Orders {
     const logger = createLogger('host', (record) => this.#events.emit('log', record))
     // A listener that throws is the host's own bug: it must not end the host from inside our callback.
     this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
+    const handlers = new HostHandlers(handlerTables, paths.handlerRunner, clock)
     this.#thread = new SupervisorThread({
       options,
       paths,
       startsBots,
       clock,
       random: Math.random,
-      signal: (signal) => this.#onSignal(signal),
+      signal: ({ kind, event }) => this.#events.emit(kind, event),
+      run: (run, gone) => handlers.run(run, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
           logger.info('the supervisor is running')
@@ -130,7 +141,7 @@ export class FeishuSupervisor extends Orders {
       allowedHosts,
       report: (thrown) => logger.error(`a request failed: ${errorText(thrown)}`),
     })
-    this.#routes = (request) => routes.fetch(request)
+    this.#routes = (request, context) => routes.fetch(request, Object(context))
   }
 
   /**
@@ -177,8 +188,16 @@ export class FeishuSupervisor extends Orders {
     return this.#events.on(name, listener)
   }
 
-  /** The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. */
-  readonly fetch = (request: Request): Response | Promise<Response> => this.#routes(request)
+  /**
+   * The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. `context`, if
+   * any, is handed to `authorize`: an object of the host's own, such as its request with its user.
+   */
+  readonly fetch = (request: Request, context?: object): Response | Promise<Response> => this.#routes(request, context)
+
+  /** @internal What a bot's report means for its connection, in the words of the HTTP API. */
+  connectionOf(report: BotReport): ConnectionView {
+    return connectionView(report, this.#options.connection.fastAttempts)
+  }
 
   /** @internal Figures of the supervisor thread in the text format of Prometheus; none while it is down. */
   async metrics(): Promise<string> {
@@ -189,6 +208,15 @@ export class FeishuSupervisor extends Orders {
   async takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer> {
     const deadlineMs = this.#options.connection.acceptTimeoutMs + WEBHOOK_MARGIN_MS
     return await this.#thread.call('takeWebhook', deadlineMs, (remote) => remote.takeWebhook(appId, request))
+  }
+
+  /**
+   * Looks for what stands between these bots (default: all) and Feishu: egress, proxy, clock, credentials, scopes,
+   * subscription mode; for all of them also at the database and the master key. Opens no connection. Findings of level
+   * `error` need somebody. Rejects with `SUPERVISOR_DOWN` or `DEADLINE_EXCEEDED`.
+   */
+  async diagnose(botIds: readonly string[] | null = null): Promise<readonly Finding[]> {
+    return await this.#thread.call('diagnose', DIAGNOSE_DEADLINE_MS, (remote) => remote.diagnose(botIds))
   }
 
   /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
@@ -213,10 +241,6 @@ export class FeishuSupervisor extends Orders {
   #tellDown(state: Alert['state'], why: string, nextStep: string): void {
     const cause = `the supervisor thread: ${why}`
     this.#events.emit('alert', { at: this.#clock.now(), kind: 'supervisor_down', state, cause, nextStep })
-  }
-
-  #onSignal({ kind, event }: HostSignal): void {
-    this.#events.emit(kind, event)
   }
 }
 

@@ -3,6 +3,7 @@ import { type Api, createApi } from './api.ts'
 import type { RouteDeps } from './app-view.ts'
 import { type AuthenticateDeps, createAuthenticate } from './authenticate.ts'
 import { addBotRoutes } from './bot-routes.ts'
+import { addDoctorRoute } from './doctor-routes.ts'
 import { addEventRoutes } from './event-routes.ts'
 import { knownHosts, securityHeaders, smallBodies } from './guards.ts'
 import { addMessageRoutes } from './message-routes.ts'
@@ -15,7 +16,7 @@ import { addTokenRoutes } from './token-routes.ts'
 import { addWebhookRoute } from './webhook-routes.ts'
 import { addWsRoutes } from './ws-routes.ts'
 
-const PREFIX = '/api/feishu'
+export const API_PREFIX = '/api/feishu'
 
 export interface RoutesOptions
   extends Omit<RouteDeps, 'authenticate'>,
@@ -36,8 +37,8 @@ export function createRoutes({ apiToken, authorize, allowedHosts, report, ...res
   api.onError((thrown, c) => answerProblem(c, thrown, report))
   api.use(securityHeaders)
   // Probes of a platform come by address.
-  for (const path of ['/', `${PREFIX}/*`, '/metrics']) api.use(path, knownHosts(allowedHosts))
-  api.use(`${PREFIX}/*`, except(`${PREFIX}/webhook/*`, smallBodies))
+  for (const path of ['/', `${API_PREFIX}/*`, '/metrics']) api.use(path, knownHosts(allowedHosts))
+  api.use(`${API_PREFIX}/*`, except(`${API_PREFIX}/webhook/*`, smallBodies))
   addSupervisorRoutes(api, deps)
   addWsRoutes(api, deps)
   addBotRoutes(api, deps)
@@ -47,6 +48,7 @@ export function createRoutes({ apiToken, authorize, allowedHosts, report, ...res
   addWebhookRoute(api, deps)
   addMetricsRoute(api, deps)
   addPageRoutes(api, deps)
+  addDoctorRoute(api, deps)
   addOpenApi(api)
   return api
 }

@@ -1,20 +1,32 @@
+/** Where handlers run: in the threads of the chat pool, or on the host's thread, a number of runs at a time. */
+export type Place = 'pool' | 'host'
+
 /** A claimed lane that is being worked on. */
 export interface BusyLane {
   readonly botId: string
-  /** `waiting` gets the next thread; `handling` uses one; `delivering` waits for the store and for Feishu. */
+  readonly place: Place
+  /** `waiting` gets the next thread; `handling` uses one of its place; `delivering` waits for the store and for Feishu. */
   readonly stage: 'waiting' | 'handling' | 'delivering'
 }
 
-export interface DemandLimits {
+export interface PlaceLimits {
+  readonly place: Place
+  /** Runs at a time. */
   readonly threads: number
-  /** Lanes of one bot that may be busy at a time. */
-  readonly lanesPerBot: number
   /** Threads kept free for events that cannot wait. Default 0. */
   readonly reserved?: number
   /** Threads promised to such events whose claim is on its way. Default 0. */
   readonly promised?: number
   /** Events that may wait for a thread, claimed. Default 0. */
   readonly ahead?: number
+  /** Bots whose handler runs here. */
+  readonly botIds: readonly string[]
+}
+
+export interface DemandLimits {
+  readonly places: readonly PlaceLimits[]
+  /** Lanes of one bot that may be busy at a time. */
+  readonly lanesPerBot: number
 }
 
 export interface Demand {
@@ -26,13 +38,37 @@ export interface Demand {
 }
 
 /**
- * What to claim next: what there are free threads for, and `ahead` more. 0 means: wait until something ends.
- *
+ * What to claim next: what there are free threads for, wherever the claimed turns out to run, and `ahead` more.
+ * A limit of 0 means: wait until something ends. A place without a free thread holds up only its own bots.
+ */
+export function demand(lanes: Iterable<BusyLane>, { places, lanesPerBot }: DemandLimits): Demand {
+  const busy = [...lanes]
+  const demands = places.map((limits) => ({
+    limits,
+    ...demandOf(
+      busy.filter(({ place }) => place === limits.place),
+      limits,
+      lanesPerBot,
+    ),
+  }))
+  const open = demands.filter(({ limit }) => limit > 0)
+  if (open.length === 0) return { limit: 0, perBot: 0, rooms: {} }
+  const rooms = demands.map(({ limit, rooms: own, limits }) =>
+    limit > 0 ? own : Object.fromEntries(limits.botIds.map((botId) => [botId, 0])),
+  )
+  return {
+    limit: Math.min(...open.map(({ limit }) => limit)),
+    perBot: Math.min(...open.map(({ perBot }) => perBot)),
+    rooms: Object.assign({}, ...rooms) as Record<string, number>,
+  }
+}
+
+/**
  * A bot alone may use all threads but one, which stays free for a bot that wakes up; several share,
  * each at most half. A bot whose replies do not go out stops getting new work, others do not. None of
- * this reaches the reserved threads. Who waits because its bot has its share keeps no free thread from others.
+ * this reaches the reserved threads. What waits because its bot has its share keeps no free thread from others.
  */
-export function demand(lanes: Iterable<BusyLane>, limits: DemandLimits): Demand {
+function demandOf(lanes: readonly BusyLane[], limits: PlaceLimits, lanesPerBot: number): Demand {
   const bots = new Map<string, Record<BusyLane['stage'], number>>()
   const total = { waiting: 0, handling: 0, delivering: 0 }
   for (const { botId, stage } of lanes) {
@@ -42,16 +78,16 @@ export function demand(lanes: Iterable<BusyLane>, limits: DemandLimits): Demand 
     total[stage] += 1
   }
   const activeBots = [...bots.values()].filter((bot) => bot.handling > 0).length
-  const { threads, lanesPerBot, reserved = 0, promised = 0, ahead = 0 } = limits
+  const { threads, reserved = 0, promised = 0, ahead = 0 } = limits
   const share = threadShare(threads - reserved + ahead, activeBots)
-  const perBot = Math.min(share, lanesPerBot)
   const rooms: Record<string, number> = {}
   for (const [botId, { waiting, handling, delivering }] of bots) {
     const claimed = waiting + handling
     rooms[botId] = Math.max(0, Math.min(share - claimed, lanesPerBot - claimed - delivering))
   }
   const free = threads - reserved - total.handling - promised
-  return { limit: Math.max(0, free) + Math.max(0, ahead - total.waiting), perBot, rooms }
+  const limit = Math.max(0, free) + Math.max(0, ahead - total.waiting)
+  return { limit, perBot: Math.min(share, lanesPerBot), rooms }
 }
 
 /** Most threads one bot may use. */
@@ -60,15 +96,16 @@ export function threadShare(threads: number, activeBots: number): number {
   return Math.max(1, share)
 }
 
-/** The waiting lanes that get a thread now: those of the bot with the fewest threads first, and in their order. */
+/** The waiting lanes that get a thread of the place now: those of the bot with the fewest first, and in their order. */
 export function nextTurns<Lane extends BusyLane>(
   lanes: Iterable<Lane>,
-  { threads, reserved = 0, promised = 0 }: Pick<DemandLimits, 'threads' | 'reserved' | 'promised'>,
+  { place, threads, reserved = 0, promised = 0 }: PlaceLimits,
 ): Lane[] {
   const handling = new Map<string, number>()
   const waiting: Lane[] = []
   let free = threads - reserved - promised
   for (const lane of lanes) {
+    if (lane.place !== place) continue
     if (lane.stage === 'waiting') waiting.push(lane)
     if (lane.stage !== 'handling') continue
     free -= 1

@@ -1,14 +1,13 @@
 import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
-import type { HandlerRef } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { Claimed, InboxStore } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
+import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import { ClaimAhead } from './claim-ahead.ts'
-import { type DemandLimits, demand, nextTurns } from './demand.ts'
+import { demand, nextTurns, type Place, type PlaceLimits } from './demand.ts'
 import { FencedWriter } from './fenced-writer.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
@@ -20,10 +19,11 @@ import { UrgentClaims } from './urgent-claims.ts'
 
 export interface DispatcherDeps {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
-  readonly pool: HandlerPool
+  /** Where handlers run. */
+  readonly places: Readonly<Record<Place, HandlerPool>>
+  readonly handlers: BotHandlers
   /** Names this supervisor thread in every claim. */
   readonly owner: string
-  readonly handler: HandlerRef
   readonly sendReply: SendReply
   readonly options: MessagesOptions
   readonly clock: Clock
@@ -45,7 +45,7 @@ const GIVE_BACK_MS = 1_000
 /** Lanes of bots that have their share may be due all the time; without a pause the loop would spin on them. */
 const MIN_PAUSE_MS = 100
 
-const MESSAGES: ReadonlySet<InboundEventKind> = new Set(['message'])
+const PLACES: readonly Place[] = ['pool', 'host']
 
 /**
  * Claims due lanes as far as there are free threads, and sees each through to its end.
@@ -60,11 +60,10 @@ export class Dispatcher {
   readonly #waits: Sleeper
   readonly #sends: Sleeper
   readonly #lanes = new Map<LaneRun, Promise<void>>()
-  readonly #urgent: UrgentClaims
+  readonly #urgent: Readonly<Record<Place, UrgentClaims>>
   readonly #ahead = new ClaimAhead()
   /** Threads that a claim on its way may fill. */
   #claimLimit = 0
-  #kinds: ReadonlySet<InboundEventKind> = new Set()
   #phase: Phase = 'idle'
   #loop: Promise<void> = Promise.resolve()
   #failedClaims = 0
@@ -77,11 +76,7 @@ export class Dispatcher {
     this.#waits = new Sleeper(deps.clock)
     this.#sends = new Sleeper(deps.clock)
     this.#laneDeps = this.#makeLaneDeps()
-    const { inbox, owner } = deps
-    this.#urgent = new UrgentClaims(
-      (eventId) => inbox.claimEvent({ owner, eventId }),
-      (event) => (event === null ? this.wake() : this.#begin(event).start()),
-    )
+    this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
   }
 
   /** Lanes claimed and not given back yet. */
@@ -89,10 +84,8 @@ export class Dispatcher {
     return this.#lanes.size
   }
 
-  /** `kinds`: what the handler has functions for. Default: messages. */
-  start(kinds: ReadonlySet<InboundEventKind> = MESSAGES): void {
+  start(): void {
     if (this.#phase !== 'idle') return
-    this.#kinds = kinds
     this.#phase = 'running'
     this.#loop = this.#claimLoop()
   }
@@ -101,16 +94,16 @@ export class Dispatcher {
    * Runs a stored event before all others, in a thread that other events do not get. False if nothing
    * runs now; the event is then an ordinary one, as it is when its claim fails.
    */
-  runNow(eventId: number): boolean {
+  runNow(botId: string, eventId: number): boolean {
     if (this.#phase !== 'running') return false
-    this.#urgent.add(eventId)
-    this.#claimUrgent()
+    this.#urgent[placeOf(this.#deps.handlers.of(botId))].add(eventId)
+    this.#fillThreads()
     return true
   }
 
   /** There may be something to claim. */
   wake(): void {
-    this.#claimUrgent()
+    this.#fillThreads()
     this.#isWoken = true
     // A store that does not answer is left alone until its pause is over, however much work waits.
     if (this.#pause?.canWake) this.#pause.nap.end()
@@ -118,7 +111,7 @@ export class Dispatcher {
 
   /** The store can be reached again: even a pause after a failed claim is over. */
   resume(): void {
-    this.#claimUrgent()
+    this.#fillThreads()
     this.#isWoken = true
     this.#pause?.nap.end()
   }
@@ -136,20 +129,19 @@ export class Dispatcher {
   async #stop(graceMs: number): Promise<void> {
     this.#phase = 'draining'
     this.#pause?.nap.end()
-    // What has no thread yet goes back.
-    for (const lane of this.#lanes.keys()) lane.start()
+    this.#fillThreads()
     await this.#waits.within(graceMs, this.#allDone())
     this.#phase = 'aborting'
     this.#sends.close()
-    const closed = this.#deps.pool.close(0)
-    await this.#waits.within(GIVE_BACK_MS, Promise.all([this.#allDone(), closed]))
+    const closed = PLACES.map((place) => this.#deps.places[place].close(0))
+    await this.#waits.within(GIVE_BACK_MS, Promise.all([this.#allDone(), ...closed]))
     this.#phase = 'stopped'
     this.#waits.close()
   }
 
   async #allDone(): Promise<void> {
     await this.#loop
-    await this.#urgent.idle()
+    await Promise.all(PLACES.map((place) => this.#urgent[place].idle()))
     await Promise.all(this.#lanes.values())
   }
 
@@ -164,7 +156,12 @@ export class Dispatcher {
   /** Answers how long to wait before the next claim, unless woken. */
   async #claim(): Promise<number> {
     const { inbox, owner, options, random } = this.#deps
-    const { limit, perBot, rooms } = demand(this.#lanes.keys(), this.#limits)
+    const { limit, perBot, rooms } = demand(this.#lanes.keys(), {
+      lanesPerBot: options.lanesPerBot,
+      places: PLACES.map((place) => this.#limitsOf(place)).filter(
+        ({ place, botIds }) => place === 'pool' || botIds.length > 0,
+      ),
+    })
     if (limit === 0) return options.pollMs
     this.#claimLimit = limit
     try {
@@ -172,7 +169,6 @@ export class Dispatcher {
       this.#failedClaims = 0
       if (items.length > 0) crashPoint('claim.after')
       for (const item of items) this.#begin(item)
-      this.#giveTurns()
       if (items.length > 0 && nextDueMs === 0) return 0
       return Math.min(options.pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? options.pollMs))
     } catch {
@@ -182,35 +178,50 @@ export class Dispatcher {
       return 0
     } finally {
       this.#claimLimit = 0
-      this.#claimUrgent()
+      this.#fillThreads()
     }
   }
 
   /** Only a card has somebody waiting at the screen; with a single thread nothing can be set aside. */
-  get #reserved(): number {
-    return this.#kinds.has('card_action') && this.#deps.pool.threads > 1 ? 1 : 0
+  #reservedIn(place: Place): number {
+    const { handlers, places } = this.#deps
+    return handlers.handlesCards(place) && places[place].threads > 1 ? 1 : 0
   }
 
-  get #limits(): DemandLimits {
-    const { pool, options } = this.#deps
+  #limitsOf(place: Place): PlaceLimits {
+    const { threads } = this.#deps.places[place]
     return {
-      threads: pool.threads,
-      lanesPerBot: options.lanesPerBot,
-      reserved: this.#reserved,
-      promised: this.#urgent.count,
-      ahead: this.#ahead.limit(pool.threads),
+      place,
+      threads,
+      reserved: this.#reservedIn(place),
+      promised: this.#urgent[place].count,
+      // Runs on the host's thread are not in our hands.
+      ahead: place === 'pool' ? this.#ahead.limit(threads) : 0,
+      botIds: this.#deps.handlers.botIdsOf(place),
     }
   }
 
-  #giveTurns(): void {
-    for (const lane of nextTurns(this.#lanes.keys(), this.#limits)) lane.start()
+  /** What cannot wait goes first. */
+  #fillThreads(): void {
+    if (this.#phase !== 'running') {
+      // What has no thread yet goes back.
+      for (const lane of this.#lanes.keys()) lane.start()
+      return
+    }
+    const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling')
+    for (const place of PLACES) {
+      const idle = this.#deps.places[place].threads - handling.filter((lane) => lane.place === place).length
+      this.#urgent[place].fill(idle - Math.min(this.#claimLimit, Math.max(0, idle - this.#reservedIn(place))))
+      for (const lane of nextTurns(this.#lanes.keys(), this.#limitsOf(place))) lane.start()
+    }
   }
 
-  #claimUrgent(): void {
-    if (this.#phase !== 'running') return
-    const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling').length
-    const idle = this.#deps.pool.threads - handling
-    this.#urgent.fill(idle - Math.min(this.#claimLimit, idle - this.#reserved))
+  #makeUrgent(): UrgentClaims {
+    const { inbox, owner } = this.#deps
+    return new UrgentClaims(
+      (eventId) => inbox.claimEvent({ owner, eventId }),
+      (event) => (event === null ? this.wake() : this.#begin(event).start()),
+    )
   }
 
   async #pauseFor(ms: number, canWake: boolean): Promise<void> {
@@ -232,7 +243,7 @@ export class Dispatcher {
   }
 
   #makeLaneDeps(): LaneRunDeps {
-    const { inbox, pool, owner, handler, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { inbox, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
     const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
     const writing = {
@@ -245,9 +256,8 @@ export class Dispatcher {
     return {
       owner,
       handling: {
-        pool,
-        handler,
-        handles: (kind) => this.#kinds.has(kind),
+        places,
+        handlers,
         onDecided,
         handlerTimeoutMs: options.handlerTimeoutMs,
         policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
@@ -278,10 +288,9 @@ export class Dispatcher {
       acks,
       isStopping: () => this.#phase !== 'running',
       emit,
-      onThreadFree: (ms) => {
-        this.#ahead.ran(ms)
-        this.#giveTurns()
-        this.wake()
+      onThreadFree: (place, ms) => {
+        if (place === 'pool') this.#ahead.ran(ms)
+          this.wake()
       },
     }
   }

@@ -4,7 +4,8 @@ import { deferred } from '../core/deferred.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
-import type { BusyLane } from './demand.ts'
+import { placeOf } from './bot-handlers.ts'
+import type { BusyLane, Place } from './demand.ts'
 import { type DeliverRepliesDeps, deliverReplies, giveBack } from './deliver-replies.ts'
 import type { FencedWriter } from './fenced-writer.ts'
 import { type HandleEventDeps, handleEvent } from './handle-event.ts'
@@ -19,12 +20,13 @@ export interface LaneRunDeps {
   readonly isStopping: () => boolean
   readonly emit: (event: MessageEvent) => void
   /** The pool thread is free again, after so long. */
-  readonly onThreadFree: (ms: number) => void
+  readonly onThreadFree: (place: Place, ms: number) => void
 }
 
 /** One claimed lane, from its claim until the store has it back. */
 export class LaneRun implements BusyLane {
   readonly botId: string
+  readonly place: Place
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
   readonly #turn = deferred()
@@ -32,6 +34,7 @@ export class LaneRun implements BusyLane {
 
   constructor(item: Claimed, deps: LaneRunDeps) {
     this.botId = item.botId
+    this.place = placeOf(deps.handling.handlers.of(item.botId))
     this.#item = item
     this.#deps = deps
     this.#stage = item.kind === 'event' ? 'waiting' : 'delivering'
@@ -69,7 +72,7 @@ export class LaneRun implements BusyLane {
     const event = older(claimed, startedAt - claimedAt)
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
     this.#stage = 'delivering'
-    onThreadFree(handling.clock.now() - startedAt)
+    onThreadFree(this.place, handling.clock.now() - startedAt)
 
     const fence = { owner, attempt: event.attempt }
     const written = await finish.write({ id: event.id, fence, result, ...acks.take(event.id) })

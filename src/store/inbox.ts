@@ -55,7 +55,7 @@ export class Inbox implements InboxStore {
     if (recalled.length > 0) await this.#database.query(RECALL, columns(recalled), 'recalling events')
   }
 
-  async claim({ owner, limit, perBot = limit, rooms = {} }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
+  async claim({ owner, limit, perBot = 1e9, rooms = {} }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
     const lost = this.#lostClaims.tokens()
     if (lost.length > 0) await this.#database.query(UNCLAIM, [lost], 'giving back work of a lost claim')
     const token = randomUUID()
@@ -92,7 +92,7 @@ export class Inbox implements InboxStore {
       finished.map(({ fence }) => fence.owner),
       finished.map(({ fence }) => fence.attempt),
       results.map(({ kind }) => kind),
-      results.map((result) => (result.kind === 'retry' ? result.afterMs : 0)),
+      results.map((result) => ('afterMs' in result ? (result.afterMs ?? 0) : 0)),
       results.map((result) => (result.kind === 'dead' ? storable(result.reason) : null)),
       results.map((result) => ('error' in result ? storableError(result.error) : null)),
       keys.map((key) => this.#unknown.has(key)),

@@ -1,9 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BusyLane, demand, nextTurns, threadShare } from '../../src/messages/demand.ts'
+import { type BusyLane, demand, nextTurns, type PlaceLimits, threadShare } from '../../src/messages/demand.ts'
 
 const lanes = (botId: string, stage: BusyLane['stage'], count: number): BusyLane[] =>
-  Array.from({ length: count }, () => ({ botId, stage }))
+  Array.from({ length: count }, () => ({ botId, stage, place: 'pool' }))
+
+const pool = (threads: number, botIds: readonly string[] = []): PlaceLimits => ({ place: 'pool', threads, botIds })
 
 describe('demand', () => {
   it.each([
@@ -20,27 +22,40 @@ describe('demand', () => {
   })
 
   it('leaves out a bot that has its share and asks for the rest', () => {
-    const { limit, rooms } = demand(lanes('a', 'handling', 7), { threads: 8, lanesPerBot: 64 })
+    const { limit, rooms } = demand(lanes('a', 'handling', 7), { places: [pool(8)], lanesPerBot: 64 })
     expect({ limit, rooms }).toEqual({ limit: 1, rooms: { a: 0 } })
   })
 
   it('asks for nothing while all threads are busy', () => {
     const busy = [...lanes('a', 'handling', 2), ...lanes('b', 'handling', 2)]
-    expect(demand(busy, { threads: 4, lanesPerBot: 64 }).limit).toBe(0)
+    expect(demand(busy, { places: [pool(4)], lanesPerBot: 64 }).limit).toBe(0)
+  })
+
+  it('a place without a free thread holds up only its own bots', () => {
+    const host: PlaceLimits = { place: 'host', threads: 3, botIds: ['h'] }
+    const places = [pool(2, ['a', 'b']), host]
+    expect(demand(lanes('a', 'handling', 2), { places, lanesPerBot: 64 })).toEqual({
+      limit: 3,
+      perBot: 2,
+      rooms: { a: 0, b: 0 },
+    })
+    const hosted = lanes('h', 'handling', 3).map((lane): BusyLane => ({ ...lane, place: 'host' }))
+    expect(demand(hosted, { places, lanesPerBot: 64 })).toEqual({ limit: 2, perBot: 1, rooms: { h: 0 } })
+    expect(demand([...hosted, ...lanes('a', 'handling', 2)], { places, lanesPerBot: 64 }).limit).toBe(0)
   })
 
   it('fills all free threads by one claim, none of which gives one bot more than its share', () => {
-    expect(demand([], { threads: 4, lanesPerBot: 64 })).toEqual({ limit: 4, perBot: 3, rooms: {} })
+    expect(demand([], { places: [pool(4)], lanesPerBot: 64 })).toEqual({ limit: 4, perBot: 3, rooms: {} })
   })
 
   it('asks for more than there are threads where claiming ahead pays', () => {
     const busy = [...lanes('a', 'handling', 4), ...lanes('a', 'waiting', 5)]
-    expect(demand(busy, { threads: 4, lanesPerBot: 64, ahead: 16 }).limit).toBe(11)
+    expect(demand(busy, { places: [{ ...pool(4), ahead: 16 }], lanesPerBot: 64 }).limit).toBe(11)
   })
 
   it('what waits because its bot has its share keeps no free thread from others', () => {
     const busy = [...lanes('a', 'handling', 3), ...lanes('a', 'waiting', 9)]
-    expect(demand(busy, { threads: 4, lanesPerBot: 64 }).limit).toBe(1)
+    expect(demand(busy, { places: [pool(4)], lanesPerBot: 64 }).limit).toBe(1)
   })
 
   it('whatever is busy, no claim can take a bot over its lanes or its share, nor the pool over its threads', () => {
@@ -48,6 +63,7 @@ describe('demand', () => {
       fc.record({
         botId: fc.constantFrom('a', 'b', 'c'),
         stage: fc.constantFrom('waiting', 'handling', 'delivering'),
+        place: fc.constant('pool'),
       }),
       { maxLength: 40 },
     )
@@ -59,7 +75,7 @@ describe('demand', () => {
     fc.assert(
       fc.property(busyLanes, limits, (generated, { threads, lanesPerBot, ahead }) => {
         const busy = generated as BusyLane[]
-        const { limit, perBot, rooms } = demand(busy, { threads, lanesPerBot, ahead })
+        const { limit, perBot, rooms } = demand(busy, { places: [{ ...pool(threads), ahead }], lanesPerBot })
         const handling = busy.filter(({ stage }) => stage === 'handling')
         const waiting = busy.filter(({ stage }) => stage === 'waiting')
         expect(limit).toBeLessThanOrEqual(Math.max(0, threads - handling.length) + Math.max(0, ahead - waiting.length))
@@ -78,18 +94,18 @@ describe('demand', () => {
 describe('nextTurns', () => {
   it('gives the freed thread to a bot that has none, though others wait longer', () => {
     const [busy, waiting] = [lanes('a', 'handling', 3), lanes('a', 'waiting', 9)]
-    const newcomer: BusyLane = { botId: 'b', stage: 'waiting' }
-    expect(nextTurns([...busy, ...waiting, newcomer], { threads: 4 })).toEqual([newcomer])
+    const newcomers = lanes('b', 'waiting', 1)
+    expect(nextTurns([...busy, ...waiting, ...newcomers], pool(4))).toEqual(newcomers)
   })
 
   it('leaves the last thread to another bot, and the reserved one to what cannot wait', () => {
-    expect(nextTurns(lanes('a', 'waiting', 9), { threads: 4 })).toHaveLength(3)
-    expect(nextTurns(lanes('a', 'waiting', 9), { threads: 4, reserved: 1 })).toHaveLength(2)
-    expect(nextTurns(lanes('a', 'waiting', 9), { threads: 1 })).toHaveLength(1)
+    expect(nextTurns(lanes('a', 'waiting', 9), pool(4))).toHaveLength(3)
+    expect(nextTurns(lanes('a', 'waiting', 9), { ...pool(4), reserved: 1 })).toHaveLength(2)
+    expect(nextTurns(lanes('a', 'waiting', 9), pool(1))).toHaveLength(1)
   })
 
   it('keeps the order within a bot', () => {
-    const waiting: (BusyLane & { id: number })[] = [1, 2, 3].map((id) => ({ id, botId: 'a', stage: 'waiting' }))
-    expect(nextTurns(waiting, { threads: 3 }).map(({ id }) => id)).toEqual([1, 2])
+    const waiting = lanes('a', 'waiting', 3)
+    expect(nextTurns(waiting, pool(3))).toEqual(waiting.slice(0, 2))
   })
 })

@@ -84,7 +84,7 @@ export class MemoryStore implements InboxStore {
     })
   }
 
-  claim({ owner, limit, perBot = limit, rooms = {} }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
+  claim({ owner, limit, perBot = 1e9, rooms = {} }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
     for (const item of this.#lostClaim) this.#unclaim(item)
     this.#lostClaim = []
     let items: Claimed[] = []
@@ -332,6 +332,7 @@ export class MemoryStore implements InboxStore {
       case 'released':
         row.state = 'available'
         row.attempt -= 1
+        row.availableAt = now + (result.afterMs ?? 0)
         break
     }
     lane.owner = null

@@ -2,18 +2,16 @@ import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { Claimed, InboxStore } from '../store/store.ts'
-import { AckTimes } from './ack-times.ts'
+import type { Claimed, InboxStore, NewEvent } from '../store/store.ts'
+import type { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import { ClaimAhead } from './claim-ahead.ts'
 import { demand, nextTurns, type Place, type PlaceLimits } from './demand.ts'
-import { FencedWriter } from './fenced-writer.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
+import { laneDeps } from './lane-deps.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
-import { OutboundLimits } from './outbound-limits.ts'
-import { SendTries } from './send-tries.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
@@ -37,7 +35,7 @@ export interface DispatcherDeps {
 }
 
 /** `draining`: nothing new is begun. `aborting`: handlers and sends are cut short. `stopped`: nothing is written any more. */
-type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
+export type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
 
 /** How long the stop waits, after its grace, for the store to take the claims back. */
 const GIVE_BACK_MS = 1_000
@@ -67,6 +65,9 @@ export class Dispatcher {
   #phase: Phase = 'idle'
   #loop: Promise<void> = Promise.resolve()
   #failedClaims = 0
+  /** More was due than the last claim could take. */
+  #isHungry = true
+  #wakesSoon = false
   #isWoken = false
   #pause: { readonly nap: Nap; readonly canWake: boolean } | undefined
   #stopping: Promise<void> | undefined
@@ -75,7 +76,12 @@ export class Dispatcher {
     this.#deps = deps
     this.#waits = new Sleeper(deps.clock)
     this.#sends = new Sleeper(deps.clock)
-    this.#laneDeps = this.#makeLaneDeps()
+    this.#laneDeps = laneDeps(deps, {
+      waits: this.#waits,
+      sends: this.#sends,
+      phase: () => this.#phase,
+      onThreadFree: (place, ms) => this.#onThreadFree(place, ms),
+    })
     this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
   }
 
@@ -99,6 +105,17 @@ export class Dispatcher {
     this.#urgent[placeOf(this.#deps.handlers.of(botId))].add(eventId)
     this.#fillThreads()
     return true
+  }
+
+  /** Events were stored; without them: perhaps. What came into a busy lane is claimed after what is there. */
+  arrived(events?: readonly NewEvent[]): void {
+    const busy = new Map([...this.#lanes.keys()].map((lane) => [keyOf(lane.botId, lane.lane), lane]))
+    const waiting = events?.filter(({ botId, event }) => {
+      const lane = busy.get(keyOf(botId, event.lane))
+      lane?.expectMore()
+      return lane === undefined
+    })
+    if (waiting === undefined || waiting.length > 0) this.wake()
   }
 
   /** There may be something to claim. */
@@ -162,11 +179,13 @@ export class Dispatcher {
         ({ place, botIds }) => place === 'pool' || botIds.length > 0,
       ),
     })
+    this.#isHungry = true
     if (limit === 0) return options.pollMs
     this.#claimLimit = limit
     try {
       const { items, nextDueMs } = await inbox.claim({ owner, limit, perBot, rooms })
       this.#failedClaims = 0
+      this.#isHungry = nextDueMs === 0 || Object.values(rooms).includes(0)
       if (items.length > 0) crashPoint('claim.after')
       for (const item of items) this.#begin(item)
       if (items.length > 0 && nextDueMs === 0) return 0
@@ -236,62 +255,29 @@ export class Dispatcher {
     const lane = new LaneRun(item, this.#laneDeps)
     const done = lane.run().finally(() => {
       this.#lanes.delete(lane)
-      this.wake()
+      if (lane.mayHaveMore || this.#isHungry) this.wake()
+      else void this.#wakeSoon()
     })
     this.#lanes.set(lane, done)
     return lane
   }
 
-  #makeLaneDeps(): LaneRunDeps {
-    const { inbox, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
-    const { acks = new AckTimes() } = this.#deps
-    const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
-    const writing = {
-      maxBatch: options.maxBatch,
-      backoff: options.storeBackoff,
-      sleeper: this.#waits,
-      random,
-      isStopped: () => this.#phase === 'stopped',
-    }
-    return {
-      owner,
-      handling: {
-        places,
-        handlers,
-        onDecided,
-        handlerTimeoutMs: options.handlerTimeoutMs,
-        policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
-        maxAgeMs: options.maxAgeMs,
-        clock,
-        random,
-        isAborting,
-      },
-      delivery: {
-        sendReply,
-        settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
-        owner,
-        policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
-        limits: new OutboundLimits({
-          perChatPerSecond: options.repliesPerChatPerSecond,
-          perBotPerSecond: options.repliesPerBotPerSecond,
-          clock,
-        }),
-        tries: new SendTries(),
-        clock,
-        sendTimeoutMs: options.sendTimeoutMs,
-        sends: this.#sends,
-        random,
-        isAborting,
-        emit,
-      },
-      finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
-      acks,
-      isStopping: () => this.#phase !== 'running',
-      emit,
-      onThreadFree: (place, ms) => {
-        if (place === 'pool') this.#ahead.ran(ms)
-          this.wake()
-      },
-    }
+  #onThreadFree(place: Place, ms: number): void {
+    if (place === 'pool') this.#ahead.ran(ms)
+    if (this.#isHungry) this.wake()
+    else this.#fillThreads()
   }
+
+  /** Nothing is known to wait; another instance may have put something into a lane, or an operator. */
+  async #wakeSoon(): Promise<void> {
+    if (this.#wakesSoon) return
+    this.#wakesSoon = true
+    await this.#waits.nap(MIN_PAUSE_MS).over
+    this.#wakesSoon = false
+    this.wake()
+  }
+}
+
+function keyOf(botId: string, lane: string): string {
+  return JSON.stringify([botId, lane])
 }

@@ -19,8 +19,8 @@ export interface IntakeDeps {
   readonly maxPayloadBytes?: number
   readonly clock?: Pick<Clock, 'now'>
   readonly emit: (event: MessageEvent) => void
-  /** New events are in the database, or may be: a failed call may have been carried out. */
-  readonly onCommitted: () => void
+  /** These are in the database; undefined: some may be, because a failed call may have been carried out. */
+  readonly onCommitted: (events?: readonly NewEvent[]) => void
 }
 
 const RECALL_TYPE = 'im.message.recalled_v1'
@@ -75,7 +75,8 @@ export class Intake {
     try {
       const accepted = await this.#deps.inbox.accept(batch)
       crashPoint('persist.after')
-      if (accepted.some(({ duplicate }) => !duplicate)) this.#deps.onCommitted()
+      const added = batch.filter((_event, index) => accepted[index]?.duplicate === false)
+      if (added.length > 0) this.#deps.onCommitted(added)
       return accepted
     } catch (thrown) {
       // Only the answer may be lost; then the redelivery is a duplicate, which wakes nobody.

@@ -30,6 +30,7 @@ export class LaneRun implements BusyLane {
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
   readonly #turn = deferred()
+  #mayHaveMore: boolean
   #stage: BusyLane['stage']
 
   constructor(item: Claimed, deps: LaneRunDeps) {
@@ -37,7 +38,17 @@ export class LaneRun implements BusyLane {
     this.place = placeOf(deps.handling.handlers.of(item.botId))
     this.#item = item
     this.#deps = deps
+    this.#mayHaveMore = item.kind === 'replies' || item.hasMore !== false
     this.#stage = item.kind === 'event' ? 'waiting' : 'delivering'
+  }
+
+  /** Something in the lane may be due when this run has ended. */
+  get mayHaveMore(): boolean {
+    return this.#mayHaveMore
+  }
+
+  get lane(): string {
+    return this.#item.lane
   }
 
   get stage(): BusyLane['stage'] {
@@ -48,6 +59,11 @@ export class LaneRun implements BusyLane {
   start(): void {
     if (this.#stage === 'waiting') this.#stage = 'handling'
     this.#turn.resolve()
+  }
+
+  /** An event came into the lane. */
+  expectMore(): void {
+    this.#mayHaveMore = true
   }
 
   /** What needs a thread waits for `start`. */

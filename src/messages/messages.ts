@@ -99,7 +99,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     maxPayloadBytes: options.maxPayloadBytes,
     clock,
     emit,
-    onCommitted: () => dispatcher.wake(),
+    onCommitted: (events) => dispatcher.arrived(events),
   })
   const cards = new CardDesk({
     accept: (botId, event) => intake.accept(botId, event),

@@ -54,7 +54,7 @@ with recursive bots(bot_id) as (
     where l.bot_id = b.bot_id and l.owner is null and l.ready_at <= now() order by l.ready_at limit least($2::int, b.room)
   ) c
 ), picked as materialized (
-  select l.bot_id, l.lane, l.unsent, c.turn, c.ready_at
+  select l.bot_id, l.lane, l.unsent, l.pending, c.turn, c.ready_at
   from candidates c
   join feishu_lanes l on l.bot_id = c.bot_id and l.lane = c.lane
   where l.ready_at = c.ready_at and l.owner is not distinct from c.owner
@@ -112,18 +112,18 @@ select 'event' as kind, e.bot_id, e.lane, e.id, e.attempt, e.type, e.dedupe_key,
   extract(epoch from now() - e.received_at)::float8 * 1000 as ms,
   extract(epoch from now() - e.fresh_at)::float8 * 1000 as stale_ms, e.arrived_ms,
   null::int as part, null as message_id, null as receiver_type, null as receiver_id, null as uuid, null as msg_type,
-  null as content, null::int as unknown_attempts, p.turn, p.ready_at
+  null as content, null::int as unknown_attempts, p.pending > 1 as has_more, p.turn, p.ready_at
 from events e join picked p on p.bot_id = e.bot_id and p.lane = e.lane
 union all
 select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null,
   extract(epoch from now() - r.created_at)::float8 * 1000, null,
   (select ${ARRIVED_MS} from feishu_inbox i where i.id = r.inbox_id),
   r.part, r.message_id, coalesce(r.receiver_type, 'chat_id'), coalesce(r.receiver_id, r.lane), r.uuid, r.msg_type,
-  r.content, greatest(0, r.attempt - 1 - r.refused_count), p.turn, p.ready_at
+  r.content, greatest(0, r.attempt - 1 - r.refused_count), null, p.turn, p.ready_at
 from replies r join picked p on p.bot_id = r.bot_id and p.lane = r.lane
 union all
 select 'due', null, null, null, null, null, null, null, extract(epoch from at - now())::float8 * 1000,
-  null, null, null, null, null, null, null, null, null, null, null, null
+  null, null, null, null, null, null, null, null, null, null, null, null, null
 from due
 order by turn, ready_at, id, part`,
 }

@@ -114,6 +114,8 @@ export interface ClaimedEvent {
   readonly staleMs: number
   /** Milliseconds since it reached this process; not of one that an operator resubmitted. */
   readonly sinceArrivalMs?: number
+  /** Whether events waited behind it when it was claimed; absent: not known. */
+  readonly hasMore?: boolean
 }
 
 /** A lane whose last event is complete but whose replies are not all out (after a retry or a crash). */

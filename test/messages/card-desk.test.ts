@@ -135,6 +135,7 @@ describe('a press on a card', () => {
     expect(sent).toEqual(['{"text":"later"}'])
     expect(pool.runs).toHaveLength(1)
     expect(store.rows).toMatchObject([{ state: 'completed', attempt: 1 }])
+    await clock.advance(1_000)
     expect(clock.timerCount).toBeLessThanOrEqual(1)
   })
 

@@ -110,6 +110,22 @@ describe('capacity', () => {
     expect(pool.runs.at(-1)).toMatchObject({ botId: 'b', messageId: 'b1' })
   })
 
+  it('asks the store for more only where more may be', async () => {
+    const { clock, dispatcher, pool, put, store } = bench()
+    const claims = (): number => store.calls.filter((operation) => operation === 'claim').length
+    dispatcher.start()
+    await settle()
+    await put('a', messageEvent('c', 'm1'))
+    const before = claims()
+    pool.runs[0]!.resolve(handled('one'))
+    await settle()
+    expect(store.rows[0]!.state).toBe('completed')
+    expect(claims()).toBe(before)
+    // Another instance may have put something there.
+    await clock.advance(100)
+    expect(claims()).toBe(before + 1)
+  })
+
   it('claims ahead of its threads once handlers are known to be quick, and gives what waits back when it stops', async () => {
     const { dispatcher, pool, put, store } = bench({ threads: 2 })
     pool.answer = async () => handled()

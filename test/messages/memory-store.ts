@@ -293,6 +293,9 @@ export class MemoryStore implements InboxStore {
       attempt: row.attempt,
       ageMs: now - row.receivedAt,
       staleMs: now - row.freshAt,
+      hasMore: this.rows.some(
+        (other) => other !== row && other.botId === botId && other.event.lane === event.lane && isOpen(other),
+      ),
     }
   }
 
@@ -402,4 +405,8 @@ function lettersOf({ id: eventId, botId, event, ...row }: EventRow): DeadLetter[
 
 function holds(fence: Fence, owner: string | null, attempt: number): boolean {
   return fence.owner === owner && fence.attempt === attempt
+}
+
+function isOpen({ state }: EventRow): boolean {
+  return state === 'available' || state === 'executing'
 }

@@ -117,6 +117,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(items.map((item) => item.lane)).toEqual(['b', 'a', 'c'])
         expect(items[1]).toMatchObject({ kind: 'event', botId: 'bot_a', type: 'im.message.receive_v1', attempt: 1 })
         expect(items[1]).toMatchObject({ payload: '{"n":1}', ageMs: expect.any(Number) })
+        // Whoever ends the run knows whether to claim again.
+        expect(items.map((item) => item.kind === 'event' && item.hasMore)).toEqual([false, true, false])
         expect(await db.claim()).toEqual([])
       })
 
@@ -142,7 +144,13 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect((await db.claim('me', 2)).map(({ botId }) => botId)).toEqual(['bot_flood', 'bot_a'])
       })
 
-      it('leaves out excluded bots, also from the time of the next event', async () => {
+      it('gives no bot more than its room', async () => {
+        await db.accept(...['a', 'b', 'c'].flatMap((botId) => [1, 2, 3].map((n) => ({ botId, lane: `oc_${n}` }))))
+        const { items } = await db.store.inbox.claim({ owner: 'me', limit: 10, perBot: 2, rooms: { b: 1, c: 0 } })
+        expect(items.map(({ botId }) => botId).sort()).toEqual(['a', 'a', 'b'])
+      })
+
+      it('leaves out bots without room, also from the time of the next event', async () => {
         await db.accept({ botId: 'bot_a' }, { botId: 'bot_b' })
         const claim = { owner: 'me', limit: 10, rooms: { bot_a: 0 } }
         const { items, nextDueMs } = await db.store.inbox.claim(claim)

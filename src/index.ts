@@ -9,6 +9,19 @@ export {
   defineHandler,
   defineHandlers,
 } from './handlers/define-handler.ts'
+export type {
+  CardReply,
+  FileReply,
+  ImageReply,
+  MarkdownReply,
+  PostBody,
+  PostElement,
+  PostReply,
+  Reply,
+  StreamOptions,
+  TextReply,
+  Upload,
+} from './handlers/reply.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
 export type {

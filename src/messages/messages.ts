@@ -4,7 +4,7 @@ import type { MessageEvent } from '../protocol/events.ts'
 import { CARD_ACTION_TYPE, type CardResponse, type InboundEventKind } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
-import type { Store } from '../store/store.ts'
+import type { ReplyStore, Store } from '../store/store.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
 import type { SendReply } from './deliver-replies.ts'
@@ -16,6 +16,7 @@ import { Retention } from './retention.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
+  readonly replies: ReplyStore
   /** Names this supervisor thread in every claim; its lease is the caller's business. */
   readonly owner: string
   readonly handler: HandlerRef
@@ -54,7 +55,7 @@ export interface Messages {
  * as an interface and bots as a port to send through; knows neither connections nor workers of bots.
  */
 export function createMessages(deps: MessagesDeps): Messages {
-  const { inbox, owner, handler, sendReply, clock, random, emit } = deps
+  const { inbox, replies, owner, handler, sendReply, clock, random, emit } = deps
   const options = { ...FIXED_OPTIONS, ...deps.options }
   const pool = new ChatPool({
     filename: deps.chatWorker,
@@ -69,6 +70,7 @@ export function createMessages(deps: MessagesDeps): Messages {
   let kinds: ReadonlySet<InboundEventKind> = new Set()
   const dispatcher = new Dispatcher({
     inbox,
+    replies,
     pool,
     owner,
     handler,

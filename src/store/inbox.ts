@@ -102,6 +102,7 @@ export class Inbox implements InboxStore {
       replies.map(({ content }) => storable(content)),
       replies.map(({ receiver }) => receiver.type),
       replies.map(({ receiver }) => storable(receiver.id)),
+      replies.map(({ delivery }) => (delivery === undefined ? null : JSON.stringify(delivery))),
     ]
     const held = await this.#unknown.watch(keys, () =>
       this.#database.query<{ ord: number }>(drilled(FINISH), values, 'finishing events'),

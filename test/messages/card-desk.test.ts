@@ -43,6 +43,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
   const sent: string[] = []
   const dispatcher = new Dispatcher({
     inbox: store,
+    replies: store,
     pool,
     owner: 'me',
     handler: { kind: 'builtin', name: 'echo' },

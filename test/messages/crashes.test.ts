@@ -55,6 +55,7 @@ class Life {
     }
     this.dispatcher = new Dispatcher({
       inbox,
+      replies: store,
       pool: this.pool,
       owner,
       handler: { kind: 'builtin', name: 'echo' },

@@ -119,6 +119,7 @@ export function bench({ threads = 4, options = {}, send = () => Promise.resolve(
   const sends: { botId: string; reply: OutgoingReply }[] = []
   const dispatcher = new Dispatcher({
     inbox: store,
+    replies: store,
     pool,
     owner: 'instance-1',
     handler: { kind: 'builtin', name: 'echo' },

@@ -19,6 +19,7 @@ function create(handler: HandlerRef) {
   const replied = deferred<string>()
   messages = createMessages({
     inbox,
+    replies: inbox,
     owner: 'instance-1',
     handler,
     chatWorker: resolve('dist/workers/chat.cjs'),

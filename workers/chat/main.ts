@@ -3,11 +3,11 @@ import { assertNever } from '../../src/core/assert-never.ts'
 import { type ErrorCode, ERROR_CODES, errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { type MemoryBudget, usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
 import type { ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
+import { ReplyBuffer } from '../../src/handlers/reply-buffer.ts'
 import { toCardResponse } from './card-response.ts'
 import type { HandlerTable } from './handler-table.ts'
 import { loadHandler } from './load-handler.ts'
 import { normalizeMessage } from './normalize.ts'
-import { ReplyBuffer } from './reply-buffer.ts'
 
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
 const MAX_ERROR_CHARS = 2_000
@@ -44,19 +44,21 @@ async function runHandler(handlers: HandlerTable, task: Extract<ChatTask, { kind
   const handler = handlers.get(task.event.kind)
   if (handler === undefined) return { kind: 'handled', replies: [] }
   const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
-  const replies = new ReplyBuffer(task.canReply)
   const abort = new AbortController()
+  const { signal } = abort
+  const replies = new ReplyBuffer({ canReply: task.canReply, canThread: event.kind === 'message', signal })
   const timer = setTimeout(() => abort.abort(), task.timeoutMs)
   try {
     const returned = await handler(event, {
-      reply: async (text) => replies.add(text),
+      reply: (reply) => replies.reply(reply),
+      stream: (source, options) => replies.stream(source, options),
       attempt: task.attempt,
-      signal: abort.signal,
+      signal,
     })
     const response = event.kind === 'card_action' ? toCardResponse(returned) : undefined
-    return { kind: 'handled', replies: replies.close(), ...(response === undefined ? {} : { response }) }
+    return { kind: 'handled', replies: await replies.take(), ...(response === undefined ? {} : { response }) }
   } catch (thrown) {
-    return failed(abort.signal.aborted ? 'HANDLER_TIMEOUT' : 'HANDLER_FAILED', thrown)
+    return failed(signal.aborted ? 'HANDLER_TIMEOUT' : 'HANDLER_FAILED', thrown)
   } finally {
     clearTimeout(timer)
     replies.close()

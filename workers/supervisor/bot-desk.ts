@@ -7,7 +7,7 @@ import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { Fleet, restingStatus } from './fleet.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../../src/core/turns.ts'
 
 export interface BotDeskDependencies {
   readonly supervisor: Supervisor

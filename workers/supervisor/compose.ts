@@ -13,7 +13,7 @@ import { AlertWatch } from './alert-watch.ts'
 import { createAudited } from './audited.ts'
 import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
-import { lateInbox } from './late-inbox.ts'
+import { lateStore } from './late-store.ts'
 import { logIncident } from './log-incident.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
@@ -108,7 +108,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
-    inbox: lateInbox(() => keeper.store, log),
+    ...lateStore(() => keeper.store, log),
     owner: boot.instanceId,
     handler: options.handler,
     chatWorker: paths.chatWorker,

@@ -23,6 +23,7 @@ export type {
   Upload,
 } from './handlers/reply.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
+export type { Authorize, Principal } from './protocol/access.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
 export type {
   CardResponse,

@@ -12,9 +12,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly imports: readonly string[] }>> = {
   'src/core': { thread: 'any', imports: [] },
   'src/protocol': { thread: 'any', imports: ['src/core'] },
-  'src/options': { thread: 'host', imports: ['src/core', 'src/protocol'] },
-  'src/app': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/http'] },
+  'src/options': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/handlers'] },
+  'src/app': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/http', 'src/handlers'] },
   'src/http': { thread: 'host', imports: ['src/core', 'src/protocol'] },
+  'src/nest': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/http'] },
   'src/index': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/handlers'] },
   'src/cli': {
     thread: 'host',
@@ -24,7 +25,7 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
   'src/messages': { thread: 'supervisor', imports: ['src/core', 'src/protocol', 'src/store/store.ts'] },
   'src/webhook': { thread: 'supervisor', imports: ['src/core', 'src/protocol'] },
   'src/store': { thread: 'supervisor', imports: ['src/core', 'src/protocol'] },
-  'src/handlers': { thread: 'chat', imports: ['src/core', 'src/protocol'] },
+  'src/handlers': { thread: 'chat, and the host for its own functions', imports: ['src/core', 'src/protocol'] },
   'src/simulator': { thread: 'simulator', imports: ['src/core'] },
   'workers/supervisor': {
     thread: 'supervisor',
@@ -43,6 +44,7 @@ const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts']
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // The pool uses one pure function of it, which renders messages: 35 KB of the bundle, no client and no secret.
   '@larksuiteoapi/node-sdk': ['workers/bot', 'workers/chat/normalize.ts'],
+  'prom-client': ['src/http/metrics.ts', 'workers/supervisor/metrics.ts'],
   piscina: ['src/messages/pool-thread.ts'],
   'drizzle-orm': ['src/store'],
   pg: ['src/store'],
@@ -50,9 +52,11 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   comlink: ['src/protocol/control-client.ts', 'workers/bot/main.ts', 'workers/supervisor/main.ts'],
   hono: ['src/http', 'src/simulator'],
   '@hono/zod-openapi': ['src/http'],
-  '@hono/node-server': ['src/cli', 'src/simulator'],
+  '@hono/node-server': ['src/cli', 'src/nest', 'src/simulator'],
+  '@nestjs/common': ['src/nest'],
+  '@nestjs/core': ['src/nest'],
   commander: ['src/cli'],
-  zod: ['src/options.ts', 'src/app', 'src/cli'],
+  zod: ['src/options', 'src/app', 'src/cli'],
   ws: ['src/simulator', 'workers/bot/guarded-client.ts'],
   'https-proxy-agent': ['workers/bot/tunnel-agent.ts'],
   protobufjs: ['src/simulator'],

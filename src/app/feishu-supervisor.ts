@@ -3,19 +3,21 @@ import { Emitter } from '../core/emitter.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
 import { createRoutes } from '../http/routes.ts'
+import { type ConnectionView, connectionView } from '../http/status-view.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
 import type { Authorize } from '../protocol/access.ts'
 import type { Alert, EventMap } from '../protocol/events.ts'
 import type {
   AlertOptions,
   HostControl,
-  HostSignal,
   PackagePaths,
   ResolvedOptions,
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
 import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import type { HandlerTable } from '../handlers/handler-table.ts'
+import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
 import { Orders } from './orders.ts'
 import { packagePaths } from './package-paths.ts'
@@ -47,6 +49,8 @@ export function openForAdministration(options: FeishuSupervisorOptions = {}): Fe
 /** What differs between a host's handle, administration and drills. */
 export interface HandleSetup {
   readonly apiToken?: string | undefined
+  /** Handlers that are functions, by name. Default: none. */
+  readonly handlerTables?: ReadonlyMap<string, HandlerTable>
   /** Default: alerts are only told to listeners. */
   readonly alerts?: AlertOptions | undefined
   readonly authorize?: Authorize | undefined
@@ -71,7 +75,7 @@ export class FeishuSupervisor extends Orders {
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
   readonly #notifier: Notifier | undefined
-  readonly #routes: (request: Request) => Response | Promise<Response>
+  readonly #routes: FeishuSupervisor['fetch']
   #report: SupervisorReport
   #startedAt: number | undefined
 
@@ -81,6 +85,7 @@ export class FeishuSupervisor extends Orders {
     const {
       apiToken,
       alerts,
+      handlerTables = new Map(),
       authorize,
       allowedHosts,
       allowedDomains = [],
@@ -94,13 +99,15 @@ export class FeishuSupervisor extends Orders {
     const logger = createLogger('host', (record) => this.#events.emit('log', record))
     // A listener that throws is the host's own bug: it must not end the host from inside our callback.
     this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
+    const handlers = new HostHandlers(handlerTables, paths.handlerRunner, clock)
     this.#thread = new SupervisorThread({
       options,
       paths,
       startsBots,
       clock,
       random: Math.random,
-      signal: (signal) => this.#onSignal(signal),
+      signal: ({ kind, event }) => this.#events.emit(kind, event),
+      run: (run, gone) => handlers.run(run, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
           logger.info('the supervisor is running')
@@ -130,7 +137,7 @@ export class FeishuSupervisor extends Orders {
       allowedHosts,
       report: (thrown) => logger.error(`a request failed: ${errorText(thrown)}`),
     })
-    this.#routes = (request) => routes.fetch(request)
+    this.#routes = (request, context) => routes.fetch(request, Object(context))
   }
 
   /**
@@ -177,8 +184,21 @@ export class FeishuSupervisor extends Orders {
     return this.#events.on(name, listener)
   }
 
-  /** The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. */
-  readonly fetch = (request: Request): Response | Promise<Response> => this.#routes(request)
+  /**
+   * The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. `context`, if
+   * any, is handed to `authorize`: an object of the host's own, such as its request with its user.
+   */
+  readonly fetch = (request: Request, context?: object): Response | Promise<Response> => this.#routes(request, context)
+
+  /** @internal What a bot's report means for its connection, in the words of the HTTP API. */
+  connectionOf(report: BotReport): ConnectionView {
+    return connectionView(report, this.#options.connection.fastAttempts)
+  }
+
+  /** @internal Figures of the supervisor thread in the text format of Prometheus; none while it is down. */
+  async metrics(): Promise<string> {
+    return await this.#thread.call('metrics', REPORT_DEADLINE_MS, (remote) => remote.metrics()).catch(() => '')
+  }
 
   /** @internal A POST of Feishu; answered with 200 only when its event is committed. Rejects with `SUPERVISOR_DOWN`. */
   async takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer> {
@@ -209,10 +229,6 @@ export class FeishuSupervisor extends Orders {
     const cause = `the supervisor thread: ${why}`
     this.#events.emit('alert', { at: this.#clock.now(), kind: 'supervisor_down', state, cause, nextStep })
   }
-
-  #onSignal({ kind, event }: HostSignal): void {
-    this.#events.emit(kind, event)
-  }
 }
 
 function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorReport {
@@ -226,7 +242,7 @@ function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorRepo
 
 /** What is still true of a report when the thread that made it is gone: nobody is connected. */
 function withoutThread(report: SupervisorReport, now: number): SupervisorReport {
-  const bots = report.bots.map(({ memoryMb: _memoryMb, ...bot }): BotReport => {
+  const bots = report.bots.map(({ memoryMb: _memoryMb, utilization: _utilization, ...bot }): BotReport => {
     const { nextAt: _nextAt, nextStep: _nextStep, ...child } = bot.child
     return {
       ...bot,

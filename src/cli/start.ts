@@ -28,7 +28,7 @@ export async function start({ host, port, options }: CliConfig): Promise<void> {
     if (signalCount === 0) {
       const { bots } = await supervisor.status()
       process.stdout.write(`feishu-supervisor is running: ${server.url}\n`)
-      process.stdout.write(`status: ${server.url}/api/feishu/supervisor\n`)
+      process.stdout.write(`status page: ${server.url}/\n`)
       if (bots.length === 0) process.stdout.write('there are no bots yet: feishu-supervisor bots add --help\n')
       if (options.apiToken === undefined) await printFirstToken(supervisor)
       for (const bot of bots) process.stdout.write(`${bot.botId}  ${bot.name}  ${connectionView(bot, 1).state}\n`)

@@ -17,6 +17,8 @@ type NewToken = z.input<z.ZodObject<typeof tokenFields>>
 export interface AppView {
   /** Always answers, with the last known report if the supervisor thread is away. */
   status(): Promise<SupervisorStatus>
+  /** Figures of the supervisor thread in the text format of Prometheus; empty while it is down. */
+  metrics(): Promise<string>
   addBot(bot: NewBot, by: string): Promise<BotRecord>
   updateBot(botId: string, change: BotChangeInput, by: string): Promise<BotRecord>
   removeBot(botId: string, by: string): Promise<void>

@@ -1,8 +1,8 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { z } from '@hono/zod-openapi'
+import { LoopDelay } from '../core/loop-delay.ts'
 import { type Api, define } from './api.ts'
 import type { RouteDeps } from './app-view.ts'
-import { metricsText } from './metrics.ts'
+import { hostMetrics } from './metrics.ts'
 
 const metrics = define('admin:read', {
   method: 'get',
@@ -13,22 +13,13 @@ const metrics = define('admin:read', {
   },
 })
 
-const NANOSECONDS = 1e9
-
 export function addMetricsRoute(api: Api, { view, fastAttempts }: RouteDeps): void {
-  const messageCounts = new Map<string, number>()
-  view.on('message', ({ stage }) => messageCounts.set(stage, (messageCounts.get(stage) ?? 0) + 1))
-  const delay = monitorEventLoopDelay()
-  delay.enable()
+  const delay = new LoopDelay()
 
   api.openapi(metrics, async (c) => {
-    const hasSamples = Number.isFinite(delay.mean)
-    const eventLoopDelaySeconds = {
-      mean: hasSamples ? delay.mean / NANOSECONDS : 0,
-      max: hasSamples ? delay.max / NANOSECONDS : 0,
-    }
-    delay.reset()
-    const status = await view.status()
-    return c.text(metricsText({ status, fastAttempts, messageCounts, eventLoopDelaySeconds }), 200)
+    const loopDelay = delay.take()
+    const [status, thread] = await Promise.all([view.status(), view.metrics()])
+    const host = await hostMetrics({ status, fastAttempts, loopDelay, residentBytes: process.memoryUsage.rss() })
+    return c.text(`${host}${thread}`, 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
   })
 }

@@ -1,93 +1,88 @@
-import type { SupervisorStatus } from '../protocol/status.ts'
+import { Counter, Gauge, Registry } from 'prom-client'
 import { connectionWord } from '../protocol/connection-word.ts'
-
-type Labels = Readonly<Record<string, string>>
-
-interface Metric {
-  readonly name: string
-  readonly type: 'gauge' | 'counter'
-  readonly help: string
-  readonly samples: readonly { readonly labels?: Labels; readonly value: number }[]
-}
+import type { BotReport, SupervisorStatus } from '../protocol/status.ts'
 
 export interface MetricsInput {
   readonly status: SupervisorStatus
   readonly fastAttempts: number
-  /** Since this process started, by stage. */
-  readonly messageCounts: ReadonlyMap<string, number>
-  /** Of the host's own thread, in the time since the last answer. */
-  readonly eventLoopDelaySeconds: { readonly mean: number; readonly max: number }
+  /** Of the host's own thread, seconds since the last answer. */
+  readonly loopDelay: { readonly mean: number; readonly max: number }
+  /** Of the process, bytes. */
+  readonly residentBytes: number
 }
 
-/** The text format of Prometheus, version 0.0.4. Bots are labelled with their ids alone: names are the users' own. */
-export function metricsText(input: MetricsInput): string {
-  return metricsOf(input).map(toText).join('')
-}
+const MB = 1_048_576
 
-function metricsOf({ status, fastAttempts, messageCounts, eventLoopDelaySeconds }: MetricsInput): Metric[] {
+/**
+ * What the host knows, in the text format of Prometheus. Bots are labelled with their ids alone: names are the
+ * users' own, and a bot that is removed takes its series along.
+ */
+export async function hostMetrics({ status, fastAttempts, loopDelay, residentBytes }: MetricsInput): Promise<string> {
   const { bots, pool, inbox, store, restarts, state } = status
-  const one = (value: number | boolean) => [{ value: Number(value) }]
-  const perBot = (value: (bot: (typeof bots)[number]) => number) =>
-    bots.map((bot) => ({ labels: { bot: bot.botId }, value: value(bot) }))
-  const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
-    name,
-    type: 'gauge',
-    help,
-    samples,
-  })
-  const counter = (name: string, help: string, samples: Metric['samples']): Metric => ({
-    name,
-    type: 'counter',
-    help,
-    samples,
-  })
-  const words = bots.map((bot) => ({
-    labels: { bot: bot.botId, state: connectionWord(bot, fastAttempts) },
-    value: 1,
-  }))
-  return [
-    gauge('feishu_supervisor_up', 'The supervisor thread runs.', one(state === 'running')),
-    counter('feishu_supervisor_restarts_total', 'Restarts of the supervisor thread.', one(restarts)),
-    gauge('feishu_store_ready', 'The database answers.', one(store.ready)),
-    gauge('feishu_bot_state', 'The state of each bot, as a label.', words),
-    gauge(
-      'feishu_bot_failed_attempts',
-      'Failed attempts since the last good connection.',
-      perBot(({ connection }) => connection.attempt),
-    ),
-    counter(
-      'feishu_bot_restarts_total',
-      'Restarts of the worker of each bot.',
-      perBot(({ child }) => child.restartCount),
-    ),
-    gauge('feishu_inbox_depth', 'Events that are not answered yet.', one(inbox.depth)),
-    gauge('feishu_inbox_oldest_age_seconds', 'Age of the oldest of them.', one(inbox.oldestAgeMs / 1_000)),
-    gauge('feishu_dead_letters', 'Events and replies that were given up.', one(inbox.dead)),
-    gauge('feishu_pool_threads', 'Threads of the chat pool.', one(pool.threads)),
-    gauge('feishu_pool_busy', 'Threads that run a handler.', one(pool.busy)),
-    gauge('feishu_pool_queued', 'Messages that wait for a thread.', one(pool.queued)),
-    counter(
-      'feishu_messages_total',
-      'Steps of messages since this process started.',
-      [...messageCounts].map(([stage, value]) => ({ labels: { stage }, value })),
-    ),
-    gauge(
-      'feishu_host_event_loop_delay_seconds',
-      'Delay of the event loop of the host’s own thread since the last scrape.',
-      Object.entries(eventLoopDelaySeconds).map(([stat, value]) => ({ labels: { stat }, value })),
-    ),
-  ]
-}
+  const registry = new Registry()
+  const registers = [registry]
 
-function toText({ name, type, help, samples }: Metric): string {
-  const lines = samples.map(
-    ({ labels, value }) => `${name}${labels === undefined ? '' : `{${pairs(labels)}}`} ${value}`,
+  function gauge(name: string, help: string, value: number | boolean): void {
+    new Gauge({ name, help, registers }).set(Number(value))
+  }
+  function perBot(name: string, help: string, value: (bot: BotReport) => number | undefined): void {
+    const metric = new Gauge({ name, help, registers, labelNames: ['bot'] })
+    for (const bot of bots) {
+      const known = value(bot)
+      if (known !== undefined) metric.set({ bot: bot.botId }, known)
+    }
+  }
+
+  gauge('feishu_supervisor_up', 'The supervisor thread runs.', state === 'running')
+  new Counter({
+    name: 'feishu_supervisor_restarts_total',
+    help: 'Restarts of the supervisor thread.',
+    registers,
+  }).inc(restarts)
+  gauge('feishu_store_ready', 'The database answers.', store.ready)
+
+  const states = new Gauge({
+    name: 'feishu_bot_state',
+    help: 'The state of each bot, as a label.',
+    registers,
+    labelNames: ['bot', 'state'],
+  })
+  for (const bot of bots) states.set({ bot: bot.botId, state: connectionWord(bot, fastAttempts) }, 1)
+  perBot(
+    'feishu_bot_failed_attempts',
+    'Failed attempts since the last good connection.',
+    ({ connection }) => connection.attempt,
   )
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ''].join('\n')
-}
+  const botRestarts = new Counter({
+    name: 'feishu_bot_restarts_total',
+    help: 'Restarts of the worker of each bot.',
+    registers,
+    labelNames: ['bot'],
+  })
+  for (const { botId, child } of bots) botRestarts.inc({ bot: botId }, child.restartCount)
+  perBot('feishu_bot_memory_bytes', 'Heap and Buffers of the worker of each bot.', ({ memoryMb }) =>
+    memoryMb === undefined ? undefined : memoryMb * MB,
+  )
+  perBot(
+    'feishu_bot_utilization_ratio',
+    'Share of the last second in which the event loop of the worker of each bot was not waiting.',
+    ({ utilization }) => utilization,
+  )
 
-function pairs(labels: Labels): string {
-  return Object.entries(labels)
-    .map(([key, value]) => `${key}="${value.replaceAll(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`)
-    .join(',')
+  gauge('feishu_inbox_depth', 'Events that are not answered yet.', inbox.depth)
+  gauge('feishu_inbox_oldest_age_seconds', 'Age of the oldest of them.', inbox.oldestAgeMs / 1_000)
+  gauge('feishu_dead_letters', 'Events and replies that were given up, as stored.', inbox.dead)
+  gauge('feishu_pool_threads', 'Threads of the chat pool.', pool.threads)
+  gauge('feishu_pool_busy', 'Threads that run a handler.', pool.busy)
+  gauge('feishu_pool_stuck', 'Threads that do not end, because their handler sits in native code.', pool.stuck)
+  gauge('feishu_process_resident_bytes', 'Memory of the whole process.', residentBytes)
+
+  const delay = new Gauge({
+    name: 'feishu_host_event_loop_delay_seconds',
+    help: 'Delay of the event loop of the host’s own thread since the last scrape.',
+    registers,
+    labelNames: ['stat'],
+  })
+  for (const [stat, value] of Object.entries(loopDelay)) delay.set({ stat }, value)
+  return await registry.metrics()
 }

@@ -32,14 +32,25 @@ export function connectionView(bot: BotReport, fastAttempts: number): Connection
   }
 }
 
-function errorOf({ child, connection, obstacle }: BotReport): { error?: string } {
-  if (connection.trouble !== undefined) return { error: connection.trouble.message }
-  if (connection.foreignConnections !== undefined) return { error: foreignText(connection.foreignConnections) }
+function errorOf(bot: BotReport): { error?: string } {
+  const trouble = troubleOf(bot)
+  if (trouble === undefined) return {}
+  return { error: trouble.nextStep === undefined ? trouble.cause : `${trouble.cause}; ${trouble.nextStep}` }
+}
+
+/** What keeps a bot from taking events or takes them away; a cause that says what to do has no next step beside it. */
+export function troubleOf({
+  child,
+  connection,
+  obstacle,
+}: BotReport): { cause: string; nextStep?: string } | undefined {
+  if (connection.trouble !== undefined) return { cause: connection.trouble.message }
+  if (connection.foreignConnections !== undefined) return { cause: foreignText(connection.foreignConnections) }
   if (child.state === 'failed' || child.state === 'restarting') {
-    const cause = child.lastExit?.error?.message ?? child.lastExit?.reason
-    return { error: `worker ${child.lastExit?.reason ?? 'ended'}: ${cause ?? 'unknown'}; ${child.nextStep ?? ''}` }
+    const { reason = 'ended', error } = child.lastExit ?? {}
+    return { cause: `worker ${reason}: ${error?.message ?? reason}`, nextStep: child.nextStep ?? '' }
   }
-  return obstacle === undefined ? {} : { error: obstacle }
+  return obstacle === undefined ? undefined : { cause: obstacle }
 }
 
 function foreignText(count: number): string {

@@ -4,15 +4,18 @@ import { FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
 import type { CardResponse } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { Accepted } from '../store/store.ts'
+import type { AckTimes } from './ack-times.ts'
 import type { Decision } from './handle-event.ts'
 
 export interface CardDeskDeps {
   /** Resolves once the event is committed. */
   readonly accept: (botId: string, event: FeishuEvent) => Promise<Accepted>
   /** Runs the event ahead of all others; false if nothing runs now. */
-  readonly runNow: (eventId: number) => boolean
-  readonly handlesCards: () => boolean
+  readonly runNow: (botId: string, eventId: number) => boolean
+  /** False where it is known that nothing will come of a press. */
+  readonly handlesCards: (botId: string) => boolean
   readonly clock: Clock
+  readonly acks: AckTimes
   /** Time from arrival to the answer. */
   readonly answerMs: number
   /** Shown when the handler takes longer. */
@@ -42,11 +45,12 @@ export class CardDesk {
     if (event.oversizeBytes !== undefined) {
       throw new FeishuSupervisorError('PAYLOAD_TOO_LARGE', `the press has ${event.oversizeBytes} bytes`)
     }
-    if (duplicate || !handlesCards()) return {}
+    if (duplicate) return {}
     const answer = deferred<CardResponse>()
     this.#waiting.set(id, answer)
-    const cancel = clock.after(Math.max(0, answerAt - clock.now()), () => answer.resolve(this.#pending()))
-    if (!runNow(id)) answer.resolve(this.#pending())
+    const cancel = clock.after(Math.max(0, answerAt - clock.now()), () => this.#answer(id, this.#pending()))
+    if (!handlesCards(botId)) this.#answer(id, {})
+    else if (!runNow(botId, id)) this.#answer(id, this.#pending())
     try {
       return await answer.promise
     } finally {
@@ -56,9 +60,17 @@ export class CardDesk {
   }
 
   decided(eventId: number, { result, response = {} }: Decision): void {
+    if (result.kind === 'dead') this.#waiting.get(eventId)?.reject(fromErrorRecord(result.error))
+    else this.#answer(eventId, result.kind === 'completed' ? response : this.#pending())
+  }
+
+  /** The first answer counts; after it nobody waits. */
+  #answer(eventId: number, response: CardResponse): void {
     const waiting = this.#waiting.get(eventId)
-    if (result.kind === 'dead') waiting?.reject(fromErrorRecord(result.error))
-    else waiting?.resolve(result.kind === 'completed' ? response : this.#pending())
+    if (waiting === undefined) return
+    this.#waiting.delete(eventId)
+    waiting.resolve(response)
+    this.#deps.acks.add(eventId, this.#deps.clock.now())
   }
 
   #pending(): CardResponse {

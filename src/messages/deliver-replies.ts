@@ -46,7 +46,7 @@ export async function deliverReplies(
     crashPoint('settle.before')
     const written = await deps.settle.write(settled(reply, result, deps.owner))
     crashPoint('settle.after')
-    if (written === 'held' || written === 'unsure') report(botId, reply, result, deps.emit)
+    if (written === 'held' || written === 'unsure') report(botId, reply, result, claimedAt, deps)
     if (result.kind === 'sent' && reply.delivery?.upload !== undefined) await deps.dropUploads(reply.eventId)
     // Most likely the earlier try was committed and the lane is still ours, with the next reply at its head.
     if (written === 'unsure' && result.kind !== 'retry') await giveBack(replies.slice(index + 1), deps)
@@ -139,9 +139,17 @@ function settled(reply: StoredReply, result: ReplyResult, owner: string): Settle
   return { eventId: reply.eventId, part: reply.part, fence: { owner, attempt: reply.attempt }, result }
 }
 
-function report(botId: string, reply: StoredReply, result: ReplyResult, emit: (event: MessageEvent) => void): void {
-  const { eventId, attempt } = reply
-  if (result.kind === 'sent') emit({ stage: 'replied', botId, eventId, messageId: result.messageId })
-  else if (result.kind === 'dead') emit({ stage: 'dead', botId, eventId, reason: result.reason, error: result.error })
+function report(
+  botId: string,
+  { eventId, attempt, ageMs, sinceArrivalMs }: StoredReply,
+  result: ReplyResult,
+  claimedAt: number,
+  { clock, emit }: DeliverRepliesDeps,
+): void {
+  if (result.kind === 'sent') {
+    const heldMs = clock.now() - claimedAt
+    const total = sinceArrivalMs === undefined ? {} : { totalMs: sinceArrivalMs + heldMs }
+    emit({ stage: 'replied', botId, eventId, messageId: result.messageId, sendMs: ageMs + heldMs, ...total })
+  } else if (result.kind === 'dead') emit({ stage: 'dead', botId, eventId, reason: result.reason, error: result.error })
   else emit({ stage: 'retry', botId, eventId, attempt, afterMs: result.afterMs, error: result.error })
 }

@@ -47,8 +47,10 @@ export class Intake {
       throw new FeishuSupervisorError('INTAKE_FULL', `${this.#deps.maxWaiting} events wait for storage already`)
     }
     const accepted = await this.#commits.add(this.#admit(botId, event))
+    const { clock = systemClock, emit } = this.#deps
     const { id, duplicate } = accepted
-    this.#deps.emit({ stage: 'received', botId, eventId: id, type: event.type, duplicate })
+    const persisted = event.receivedAt === undefined ? {} : { persistMs: Math.max(0, clock.now() - event.receivedAt) }
+    emit({ stage: 'received', botId, eventId: id, type: event.type, duplicate, ...persisted })
     return accepted
   }
 

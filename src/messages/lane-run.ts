@@ -3,7 +3,9 @@ import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { UploadRef } from '../protocol/message.ts'
 import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../store/store.ts'
-import type { BusyLane } from './demand.ts'
+import type { AckTimes } from './ack-times.ts'
+import { placeOf } from './bot-handlers.ts'
+import type { BusyLane, Place } from './demand.ts'
 import { type DeliverRepliesDeps, deliverReplies, giveBack } from './deliver-replies.ts'
 import type { FencedWriter } from './fenced-writer.ts'
 import { type HandleEventDeps, handleEvent } from './handle-event.ts'
@@ -14,6 +16,7 @@ export interface LaneRunDeps {
   readonly delivery: DeliverRepliesDeps
   readonly keep: FencedWriter<KeptUpload>
   readonly finish: FencedWriter<FinishedEvent>
+  readonly acks: AckTimes
   /** No new work is begun; what was claimed at the last moment goes back. */
   readonly isStopping: () => boolean
   readonly emit: (event: MessageEvent) => void
@@ -31,12 +34,14 @@ export interface KeptUpload {
 /** One claimed lane, from its claim until the store has it back. */
 export class LaneRun implements BusyLane {
   readonly botId: string
+  readonly place: Place
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
   #stage: BusyLane['stage']
 
   constructor(item: Claimed, deps: LaneRunDeps) {
     this.botId = item.botId
+    this.place = placeOf(deps.handling.handlers.of(item.botId))
     this.#item = item
     this.#deps = deps
     this.#stage = item.kind === 'event' ? 'handling' : 'delivering'
@@ -60,19 +65,23 @@ export class LaneRun implements BusyLane {
   }
 
   async #runEvent(event: ClaimedEvent): Promise<void> {
-    const { owner, handling, delivery, finish, isStopping, onThreadFree } = this.#deps
+    const { owner, handling, delivery, finish, acks, isStopping, onThreadFree } = this.#deps
+    const claimedAt = handling.clock.now()
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
     this.#stage = 'delivering'
     onThreadFree()
 
     if (!(await this.#keepUploads(event.id, result))) return
-    const written = await finish.write({ id: event.id, fence: { owner, attempt: event.attempt }, result })
+    const fence = { owner, attempt: event.attempt }
+    const written = await finish.write({ id: event.id, fence, result, ...acks.take(event.id) })
     crashPoint('complete.after')
-    if (written === 'held' || written === 'unsure') this.#report(event, result)
+    const handleMs = handling.clock.now() - claimedAt
+    if (written === 'held' || written === 'unsure') this.#report(event, result, handleMs)
     if (result.kind !== 'completed') return
-    const replies = result.replies.map(
-      (reply, part): StoredReply => ({ ...reply, eventId: event.id, part, attempt: 1, unknownAttempts: 0, ageMs: 0 }),
-    )
+    const { id: eventId, sinceArrivalMs } = event
+    const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + handleMs }
+    const first = { eventId, attempt: 1, unknownAttempts: 0, ageMs: 0, ...arrival }
+    const replies = result.replies.map((reply, part): StoredReply => ({ ...reply, ...first, part }))
     if (written === 'held') await deliverReplies(event.botId, replies, delivery)
     // Our own write, committed without an answer, left the lane ours and its replies unsent; but the lane
     // may as well be somebody else's by now. Sending could then disturb their order, giving back cannot.
@@ -91,15 +100,18 @@ export class LaneRun implements BusyLane {
     return true
   }
 
-  #report({ id, botId, attempt }: ClaimedEvent, result: EventResult): void {
+  #report({ id: eventId, botId, attempt, ageMs, sinceArrivalMs }: ClaimedEvent, result: EventResult, ms: number): void {
     const { emit } = this.#deps
+    // The wait of a later attempt was ordered, and that of a resubmitted event says nothing.
+    const waited = attempt === 1 && sinceArrivalMs !== undefined ? { waitMs: ageMs } : {}
+    const replyCount = result.kind === 'completed' ? result.replies.length : 0
     switch (result.kind) {
       case 'completed':
-        return emit({ stage: 'handled', botId, eventId: id, attempt, replyCount: result.replies.length })
+        return emit({ stage: 'handled', botId, eventId, attempt, replyCount, ...waited, handleMs: ms })
       case 'retry':
-        return emit({ stage: 'retry', botId, eventId: id, attempt, afterMs: result.afterMs, error: result.error })
+        return emit({ stage: 'retry', botId, eventId, attempt, afterMs: result.afterMs, error: result.error })
       case 'dead':
-        return emit({ stage: 'dead', botId, eventId: id, reason: result.reason, error: result.error })
+        return emit({ stage: 'dead', botId, eventId, reason: result.reason, error: result.error })
       case 'released':
         return
       default:

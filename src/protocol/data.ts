@@ -7,10 +7,17 @@ import type { FeishuEvent, OutgoingReply } from './message.ts'
  *
  * Every frame carries the worker's incarnation; the receiver drops frames of another one.
  */
-export type DataUp =
+export type DataUp = { readonly acks?: readonly Ack[] } & (
   | { readonly kind: 'deliver'; readonly incarnation: number; readonly id: number; readonly event: FeishuEvent }
   | { readonly kind: 'sent'; readonly incarnation: number; readonly id: number; readonly messageId: string }
   | { readonly kind: 'failed'; readonly incarnation: number; readonly id: number; readonly failure: SendFailure }
+)
+
+/** A `deliver` that was acknowledged, and when, milliseconds since the epoch; tells it with whatever frame comes next. */
+export interface Ack {
+  readonly id: number
+  readonly at: number
+}
 
 export type DataDown =
   /** `response`: what Feishu gets with the acknowledgement of a callback; plain JSON. */

@@ -3,12 +3,23 @@ import type { ExitReason } from '../core/exit-reason.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotReport } from './status.ts'
 
-/** What happens to one message on its way, in order; `retry` may repeat. */
+/**
+ * What happens to one message on its way, in order; `retry` may repeat. All durations in milliseconds.
+ * `persistMs`: from its arrival to its commit. `waitMs`: from there to its first claim, absent at later attempts.
+ * `handleMs`: from the claim to its completion. `sendMs`: from there until the reply is out. `totalMs`: from its
+ * arrival until then, absent if an operator put it back.
+ */
 export type MessageEvent = { readonly botId: string; readonly eventId: number } & (
-  | { readonly stage: 'received'; readonly type: string; readonly duplicate: boolean }
-  | { readonly stage: 'handled'; readonly attempt: number; readonly replyCount: number }
+  | { readonly stage: 'received'; readonly type: string; readonly duplicate: boolean; readonly persistMs?: number }
+  | {
+      readonly stage: 'handled'
+      readonly attempt: number
+      readonly replyCount: number
+      readonly waitMs?: number
+      readonly handleMs: number
+    }
   | { readonly stage: 'retry'; readonly attempt: number; readonly afterMs: number; readonly error: ErrorRecord }
-  | { readonly stage: 'replied'; readonly messageId: string }
+  | { readonly stage: 'replied'; readonly messageId: string; readonly sendMs: number; readonly totalMs?: number }
   | { readonly stage: 'dead'; readonly reason: string; readonly error: ErrorRecord }
 )
 
@@ -62,6 +73,8 @@ export interface Alert {
 export interface EventMap {
   /** A bot's worker or connection changed its state. */
   readonly bot: BotReport
+  /** A bot was removed; nothing is told of it any more. */
+  readonly removed: { readonly botId: string }
   readonly restart: RestartEvent
   readonly alert: Alert
   readonly message: MessageEvent

@@ -38,6 +38,7 @@ export function toFeishuEvent(envelope: unknown, receivedAt: number, maxPayloadB
     lane: type === CARD_ACTION_TYPE ? `card:${eventId ?? ''}` : (chatId ?? type),
     createdAt:
       createTime > 0 ? Math.round(createTime >= MICROSECONDS_FROM ? createTime / 1000 : createTime) : receivedAt,
+    receivedAt,
     payload: isOversize ? beginningOf(payload) : payload,
     ...(isOversize ? { oversizeBytes: payloadBytes } : {}),
   }

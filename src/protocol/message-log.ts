@@ -15,8 +15,12 @@ export interface MessageSummary {
   readonly attempt: number
   /** When Feishu says it happened. */
   readonly createdAt: number
-  /** When it was committed; it is acknowledged right after. */
+  /** When it reached this process. */
+  readonly receivedAt?: number
+  /** When it was stored. */
   readonly persistedAt: number
+  /** When its acknowledgement was let go; known once it was handled for the first time. */
+  readonly ackedAt?: number
   /** When its newest attempt began. */
   readonly claimedAt?: number
   readonly finishedAt?: number

@@ -18,6 +18,8 @@ export interface FeishuEvent {
   readonly lane: string
   /** When Feishu says it happened, milliseconds since the epoch; the time of arrival if it does not say. */
   readonly createdAt: number
+  /** When it reached this process, milliseconds since the epoch. */
+  readonly receivedAt?: number
   /** The raw envelope as JSON text; its beginning only if `oversizeBytes` is set. */
   readonly payload: string
   /** The size of an envelope above the limit, bytes: it is kept as a dead letter and never handled. */

@@ -40,6 +40,8 @@ export interface BotStatus {
   readonly connection: ConnectionStatus
   /** Heap and Buffers of its worker when it was last looked at, megabytes. */
   readonly memoryMb?: number
+  /** Share of the time between the last two looks that its event loop was not waiting, 0 to 1. */
+  readonly utilization?: number
 }
 
 /** The threads that run handlers. */
@@ -62,6 +64,8 @@ export interface BotRecord {
   readonly enabled: boolean
   /** Long connection (true) or webhook mode (false). */
   readonly useWebSocket: boolean
+  /** Name of the handler that answers for it. */
+  readonly handler: string
   /** Where its worker runs: in a thread, or walled off in a process of its own. */
   readonly isolation: Isolation
   /** It has an Encrypt Key and a Verification Token, so it takes webhooks too. */

@@ -3,7 +3,8 @@ import type { Statement } from './database.ts'
 // The rules of inbox-statements.ts hold here too.
 
 /**
- * $1..$7: one array per column, $8 delay in ms, $9 and $10 reason and error of what is dead from the start.
+ * $1..$7: one array per column, $8 delay in ms, $9 and $10 reason and error of what is dead from the start,
+ * $11 milliseconds since it arrived, null if that is not known.
  * Ids follow the order of the input; a stored or repeated event keeps its first id.
  *
  * A lane that waited for nothing waits for its new head, which may be delayed.
@@ -13,15 +14,17 @@ export const ACCEPT: Statement = {
   text: `
 with input as materialized (
   select * from unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::float8[], $9::text[], $10::jsonb[]
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::float8[], $9::text[], $10::jsonb[],
+    $11::float8[]
   ) with ordinality
-    as t(bot_id, lane, dedupe_key, event_id, type, payload, created_at, delay_ms, reason, error, ord)
+    as t(bot_id, lane, dedupe_key, event_id, type, payload, created_at, delay_ms, reason, error, arrived_ago_ms, ord)
 ), inserted as (
   insert into feishu_inbox
-    (bot_id, lane, dedupe_key, event_id, type, payload, created_at, available_at, state, finished_at, reason, last_error)
+    (bot_id, lane, dedupe_key, event_id, type, payload, created_at, available_at, state, finished_at, reason, last_error, arrived_at)
   select bot_id, lane, dedupe_key, event_id, type, payload, to_timestamp(created_at / 1000),
     now() + delay_ms * interval '1 ms', case when reason is null then 'available' else 'dead' end,
-    case when reason is not null then now() end, reason, error
+    case when reason is not null then now() end, reason, error,
+    now() - arrived_ago_ms * interval '1 ms'
   from input order by ord
   on conflict (bot_id, dedupe_key) do nothing
   returning id, bot_id, lane, dedupe_key, state, available_at

@@ -12,6 +12,8 @@ export interface EventRow {
   payload: string
   ms: number
   stale_ms: number
+  /** Since it arrived. */
+  arrived_ms: number | null
 }
 
 interface ReplyRow {
@@ -30,6 +32,8 @@ interface ReplyRow {
   delivery: Delivery | null
   /** Since the reply was stored. */
   ms: number
+  /** Since its event arrived. */
+  arrived_ms: number | null
   unknown_attempts: number
 }
 
@@ -82,6 +86,7 @@ export function toClaimedEvent(row: EventRow): ClaimedEvent {
     attempt: row.attempt,
     ageMs: Math.max(0, row.ms),
     staleMs: Math.max(0, row.stale_ms),
+    ...sinceArrival(row),
   }
 }
 
@@ -98,5 +103,10 @@ function toReply(row: ReplyRow): StoredReply {
     receiver: { type: row.receiver_type, id: row.receiver_id },
     unknownAttempts: row.unknown_attempts,
     ageMs: Math.max(0, row.ms),
+    ...sinceArrival(row),
   }
+}
+
+function sinceArrival({ arrived_ms: ms }: Pick<EventRow, 'arrived_ms'>): { readonly sinceArrivalMs?: number } {
+  return ms === null ? {} : { sinceArrivalMs: Math.max(0, ms) }
 }

@@ -5,7 +5,8 @@ import type { Statement } from './database.ts'
 /**
  * $1 id, $2 owner, $3 attempt, $4 kind, $5 after ms, $6 reason, $7 error, $8 unsure: one array each, one entry per event.
  * $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content, $15 receiver type,
- * $16 receiver id, $17 delivery: one entry per reply.
+ * $16 receiver id: one entry per reply. $17 milliseconds since it was acknowledged, null if that is not known: one entry per event.
+ * $18 delivery: one entry per reply.
  * Answers the indexes of the events whose fence held.
  *
  * `unsure`: an earlier call may have been carried out although its answer got lost; finding its result is a success.
@@ -15,11 +16,12 @@ export const FINISH: Statement = {
   text: `
 with input as materialized (
   select distinct on (id) * from unnest(
-    $1::bigint[], $2::text[], $3::int[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::boolean[]
-  ) with ordinality as t(id, owner, attempt, kind, after_ms, reason, error, unsure, ord)
+    $1::bigint[], $2::text[], $3::int[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::boolean[],
+    $17::float8[]
+  ) with ordinality as t(id, owner, attempt, kind, after_ms, reason, error, unsure, acked_ago_ms, ord)
   order by id, ord
 ), reply as materialized (
-  select * from unnest($9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::jsonb[])
+  select * from unnest($9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $18::jsonb[])
     as t(ord, part, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery)
 ), located as materialized (
   select i.*, e.bot_id, e.lane, 'executing' as state from input i join feishu_inbox e on e.id = i.id
@@ -34,6 +36,7 @@ with input as materialized (
     attempt = case when t.kind = 'released' then e.attempt - 1 else e.attempt end,
     available_at = case when t.kind in ('completed', 'dead') then e.available_at else now() + t.after_ms * interval '1 ms' end,
     finished_at = case when t.kind in ('completed', 'dead') then now() end,
+    acked_at = coalesce(now() - t.acked_ago_ms * interval '1 ms', e.acked_at),
     reason = t.reason,
     last_error = coalesce(t.error, e.last_error)
   from target t

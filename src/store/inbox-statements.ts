@@ -15,6 +15,10 @@ import type { Statement } from './database.ts'
  * instead of a literal: a literal would offer the planner a partial index it believes to be empty.
  */
 
+/** Milliseconds since an event arrived; null once an operator put it back. */
+export const ARRIVED_MS =
+  'case when i.resubmitted_at is null then extract(epoch from now() - coalesce(i.arrived_at, i.received_at))::float8 * 1000 end'
+
 /**
  * $1 owner, $2 limit, $3 excluded bots, $4 claim token.
  *
@@ -72,7 +76,7 @@ with recursive bots(bot_id) as (
   update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, claimed_at = now()
   from heads h where i.id = h.id and i.state = h.state and i.available_at <= now()
   returning i.bot_id, i.lane, i.id, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at,
-    coalesce(i.resubmitted_at, i.created_at) as fresh_at
+    ${ARRIVED_MS} as arrived_ms, coalesce(i.resubmitted_at, i.created_at) as fresh_at
 ), taken as (
   select bot_id, lane from events union select bot_id, lane from replies
 ), moved as (
@@ -102,19 +106,20 @@ with recursive bots(bot_id) as (
 )
 select 'event' as kind, e.bot_id, e.lane, e.id, e.attempt, e.type, e.dedupe_key, e.payload,
   extract(epoch from now() - e.received_at)::float8 * 1000 as ms,
-  extract(epoch from now() - e.fresh_at)::float8 * 1000 as stale_ms,
+  extract(epoch from now() - e.fresh_at)::float8 * 1000 as stale_ms, e.arrived_ms,
   null::int as part, null as message_id, null as receiver_type, null as receiver_id, null as uuid, null as msg_type,
   null as content, null::jsonb as delivery, null::int as unknown_attempts, p.turn, p.ready_at
 from events e join picked p on p.bot_id = e.bot_id and p.lane = e.lane
 union all
 select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null,
   extract(epoch from now() - r.created_at)::float8 * 1000, null,
+  (select ${ARRIVED_MS} from feishu_inbox i where i.id = r.inbox_id),
   r.part, r.message_id, coalesce(r.receiver_type, 'chat_id'), coalesce(r.receiver_id, r.lane), r.uuid, r.msg_type,
   r.content, r.delivery, greatest(0, r.attempt - 1 - r.refused_count), p.turn, p.ready_at
 from replies r join picked p on p.bot_id = r.bot_id and p.lane = r.lane
 union all
 select 'due', null, null, null, null, null, null, null, extract(epoch from at - now())::float8 * 1000,
-  null, null, null, null, null, null, null, null, null, null, null, null
+  null, null, null, null, null, null, null, null, null, null, null, null, null
 from due
 order by turn, ready_at, id, part`,
 }

@@ -38,6 +38,7 @@ export class Inbox implements InboxStore {
         events.map(({ delayMs = 0 }) => delayMs),
         events.map(({ dead }) => (dead === undefined ? null : storable(dead.reason))),
         events.map(({ dead }) => (dead === undefined ? null : storableError(dead.error))),
+        events.map(({ event }) => ago(event.receivedAt)),
       ],
       'storing events',
     )
@@ -90,7 +91,7 @@ export class Inbox implements InboxStore {
       finished.map(({ fence }) => fence.owner),
       finished.map(({ fence }) => fence.attempt),
       results.map(({ kind }) => kind),
-      results.map((result) => (result.kind === 'retry' ? result.afterMs : 0)),
+      results.map((result) => ('afterMs' in result ? (result.afterMs ?? 0) : 0)),
       results.map((result) => (result.kind === 'dead' ? storable(result.reason) : null)),
       results.map((result) => ('error' in result ? storableError(result.error) : null)),
       keys.map((key) => this.#unknown.has(key)),
@@ -102,6 +103,7 @@ export class Inbox implements InboxStore {
       replies.map(({ content }) => storable(content)),
       replies.map(({ receiver }) => receiver.type),
       replies.map(({ receiver }) => storable(receiver.id)),
+      finished.map(({ ackedAt }) => ago(ackedAt)),
       replies.map(({ delivery }) => (delivery === undefined ? null : JSON.stringify(delivery))),
     ]
     const held = await this.#unknown.watch(keys, () =>
@@ -162,6 +164,11 @@ export class Inbox implements InboxStore {
     )
     return { depth: row?.depth ?? 0, oldestAgeMs: row?.oldest_age_ms ?? 0, dead: row?.dead ?? 0 }
   }
+}
+
+/** An instant of ours as the database takes it: by its own clock. */
+function ago(at: number | undefined): number | null {
+  return at === undefined ? null : Math.max(0, systemClock.now() - at)
 }
 
 /** One array per column of what identifies an event. */

@@ -7,7 +7,7 @@ import { DEAD } from './dead-letter-statements.ts'
 const ms = (column: string, as: string): string => `extract(epoch from ${column})::float8 * 1000 as ${as}`
 
 const SUMMARY_COLUMNS = `id, bot_id, lane, type, event_id, state, attempt, reason, last_error, ${ms('created_at', 'created')},
-  ${ms('received_at', 'persisted')}, ${ms('claimed_at', 'claimed')}, ${ms('finished_at', 'finished')}`
+  ${ms('arrived_at', 'arrived')}, ${ms('received_at', 'persisted')}, ${ms('acked_at', 'acked')}, ${ms('claimed_at', 'claimed')}, ${ms('finished_at', 'finished')}`
 
 /** $1 bot ids or null, $2 state or null. */
 const SELECTED = 'from feishu_inbox where ($1::text[] is null or bot_id = any($1)) and ($2::text is null or state = $2)'
@@ -79,7 +79,9 @@ interface MessageRow {
   readonly reason: string | null
   readonly last_error: ErrorRecord | null
   readonly created: number
+  readonly arrived: number | null
   readonly persisted: number
+  readonly acked: number | null
   readonly claimed: number | null
   readonly finished: number | null
 }
@@ -107,7 +109,9 @@ function toSummary(row: MessageRow): MessageSummary {
     state: row.state,
     attempt: row.attempt,
     createdAt: row.created,
+    ...(row.arrived === null ? {} : { receivedAt: row.arrived }),
     persistedAt: row.persisted,
+    ...(row.acked === null ? {} : { ackedAt: row.acked }),
     ...(row.claimed === null ? {} : { claimedAt: row.claimed }),
     ...(row.finished === null ? {} : { finishedAt: row.finished }),
     ...(row.reason === null ? {} : { reason: row.reason }),

@@ -17,6 +17,7 @@ import {
 } from 'drizzle-orm/pg-core'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from '../protocol/boot.ts'
+import { DEFAULT_HANDLER } from '../protocol/chat.ts'
 import type { Delivery } from '../protocol/message.ts'
 
 const bytea = customType<{ data: Uint8Array; driverData: Buffer }>({ dataType: () => 'bytea' })
@@ -38,6 +39,8 @@ export const bots = pgTable('feishu_bots', {
   enabled: boolean('enabled').notNull().default(true),
   useWebSocket: boolean('use_websocket').notNull().default(false),
   isolation: text('isolation').$type<Isolation>().notNull().default('thread'),
+  /** A name that the options of the process give a meaning; never a path. */
+  handler: text('handler').notNull().default(DEFAULT_HANDLER),
   /** The last known state, for other readers of the table; nothing here decides by it. */
   wsConnectionState: text('ws_connection_state'),
   createdAt: instant('created_at').notNull().defaultNow(),
@@ -94,6 +97,10 @@ export const inbox = pgTable(
     /** When Feishu says it happened; `receivedAt` is ours. */
     createdAt: instant('created_at').notNull(),
     receivedAt: instant('received_at').notNull().defaultNow(),
+    /** When it reached a bot worker or the webhook; null in older rows. */
+    arrivedAt: instant('arrived_at'),
+    /** When its acknowledgement was let go; null until it is handled, or if that is not known. */
+    ackedAt: instant('acked_at'),
     state: text('state').$type<'available' | 'executing' | 'completed' | 'dead'>().notNull().default('available'),
     attempt: integer('attempt').notNull().default(0),
     owner: text('owner'),

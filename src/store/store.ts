@@ -46,6 +46,8 @@ export interface Bot {
   readonly enabled: boolean
   readonly useWebSocket: boolean
   readonly isolation: Isolation
+  /** The name of its handler. */
+  readonly handler: string
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -55,6 +57,8 @@ export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'doma
   readonly verificationToken?: Secret | null
   /** Default `thread`. */
   readonly isolation?: Isolation
+  /** Default `default`. */
+  readonly handler?: string
   /** Default `admin`. */
   readonly owner?: string
 }
@@ -114,6 +118,8 @@ export interface ClaimedEvent {
   readonly ageMs: number
   /** Milliseconds since Feishu's own time of the event, or since an operator resubmitted it. */
   readonly staleMs: number
+  /** Milliseconds since it reached this process; not of one that an operator resubmitted. */
+  readonly sinceArrivalMs?: number
 }
 
 /** A lane whose last event is complete but whose replies are not all out (after a retry or a crash). */
@@ -133,6 +139,8 @@ export interface StoredReply extends OutgoingReply {
   readonly unknownAttempts: number
   /** Milliseconds since the reply was stored, a moment before its first attempt. */
   readonly ageMs: number
+  /** As of its event. */
+  readonly sinceArrivalMs?: number
 }
 
 export type Claimed = ClaimedEvent | ClaimedReplies
@@ -149,8 +157,8 @@ export type EventResult =
   | { readonly kind: 'completed'; readonly replies: readonly NewReply[] }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord }
-  /** Gives a claim back as if it had not been made: its attempt is not counted. */
-  | { readonly kind: 'released' }
+  /** Gives a claim back as if it had not been made: its attempt is not counted. `afterMs`: not before then. Default 0. */
+  | { readonly kind: 'released'; readonly afterMs?: number }
 
 /** A reply as it enters the outbox, already claimed by the instance that completed the event (attempt 1). */
 export type NewReply = OutgoingReply
@@ -168,6 +176,8 @@ export interface FinishedEvent {
   readonly id: number
   readonly fence: Fence
   readonly result: EventResult
+  /** When its acknowledgement was let go, milliseconds since the epoch. */
+  readonly ackedAt?: number
 }
 
 export interface SettledReply {

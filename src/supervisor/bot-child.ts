@@ -1,6 +1,7 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
+import type { Pulse } from '../core/heartbeat.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotControl } from '../protocol/control.ts'
@@ -62,7 +63,8 @@ export class BotChild {
   /** Of the last spawn; settled once its thread is gone. */
   #ended: Deferred<void> | undefined
   #stopCount = 0
-  #memoryMb: number | undefined
+  /** At the last look. */
+  #load: Pick<Pulse, 'memoryMb' | 'utilization'> | undefined
   #connection: ConnectionStatus
   #connects = false
   #unschedule: () => void = () => {}
@@ -88,7 +90,7 @@ export class BotChild {
       name: this.#spec.name,
       child: childStatus(this.#child, policy, clock.now()),
       connection: this.#connection,
-      ...(this.#memoryMb === undefined ? {} : { memoryMb: this.#memoryMb }),
+      ...this.#load,
     }
   }
 
@@ -203,7 +205,7 @@ export class BotChild {
     this.#ended = ended
     const exited = (exit: ObservedExit): void => {
       this.#unwatch()
-      this.#memoryMb = undefined
+      this.#load = undefined
       this.#thread = undefined
       this.#connection = idleConnection(clock.now())
       gone(incarnation)
@@ -274,7 +276,7 @@ export class BotChild {
     this.#unwatch = watchForHang(
       () => {
         const pulse = thread.pulse()
-        this.#memoryMb = pulse.memoryMb
+        this.#load = { memoryMb: pulse.memoryMb, utilization: pulse.utilization }
         return pulse
       },
       policy,

@@ -48,8 +48,8 @@ export function judge(history: readonly HistoryEntry[], deadLetters: readonly De
   let lost = 0
   for (const messageId of accepted) {
     const text = texts.get(messageId) ?? ''
-    const wanted = text.includes('silent') ? 0 : text.includes('double') ? 2 : 1
     const seen = visible.get(messageId) ?? 0
+    const wanted = wantedReplies(text, seen)
     if (dead.has(messageId)) {
       deadLettered += 1
       if (!text.includes('poison')) complaints.push(`"${text}" is a dead letter but was not planted as one`)
@@ -69,4 +69,11 @@ export function judge(history: readonly HistoryEntry[], deadLetters: readonly De
     complaints.push(`"${texts.get(second)}" was answered before "${texts.get(first)}"`)
   }
   return { accepted: accepted.size, replied, noReply, deadLettered, lost, duplicated, reordered, complaints }
+}
+
+function wantedReplies(text: string, seen: number): number {
+  if (text.includes('silent')) return 0
+  if (text.includes('double')) return 2
+  // Its first run says nothing, a later one answers; either may be the one that counts.
+  return text.includes('undecided') ? Math.min(seen, 1) : 1
 }

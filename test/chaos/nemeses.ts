@@ -1,6 +1,7 @@
 import type { SimulatorClient } from '../../src/simulator/client.ts'
 import type { HostProcess } from '../drill/host-process.ts'
 import type { FaultProxy } from './fault-proxy.ts'
+import { oneOf } from './seeded-random.ts'
 
 /** What a nemesis may lay hands on. */
 export interface Arena {
@@ -12,23 +13,35 @@ export interface Arena {
   restartHost(): Promise<void>
   /** Starts a second process on the same database; the first one goes on, and is no longer `host`. */
   secondHost(): Promise<HostProcess>
-  /** Sends one message whose text tells the handler what to do. */
-  say(behaviour: string): Promise<void>
+  /** Sends one message whose text tells the handler what to do, to a chat at random or to this one. */
+  say(behaviour: string, chat?: Chat): Promise<Said>
   /** Ends by itself when the run ends. */
   pause(ms: number): Promise<void>
   readonly proxy?: FaultProxy
   readonly database?: { stop(how: 'crash'): Promise<void>; start(): Promise<void> }
+  /** Which supervisor thread runs the handler of this message now, as the database has it; past all faults. */
+  executingOwner?(messageId: string): Promise<string | undefined>
+}
+
+export interface Chat {
+  readonly appId: string
+  readonly chatId: string
+}
+
+export interface Said {
+  readonly messageId: string
+  readonly chat: Chat
 }
 
 interface Nemesis {
   readonly name: string
   readonly kind: 'kill' | 'fault'
   readonly stores: readonly ('pglite' | 'postgres')[]
-  strike(arena: Arena): Promise<void>
+  strike(arena: Arena): Promise<unknown>
 }
 
-/** Of the chat pool; as many slow messages keep it busy. */
-export const THREADS = 2
+/** A process has started and the lease of another has run out by then. */
+const EXECUTING_WITHIN_MS = 15_000
 
 const BOTH = ['pglite', 'postgres'] as const
 const POSTGRES = ['postgres'] as const
@@ -108,19 +121,26 @@ export const NEMESES = [
     },
   },
   {
-    // The first process sleeps longer than its lease, and wakes up while a second one does its work over again.
+    // The first process sleeps longer than its lease, and wakes up while a second one does its work over again. What
+    // it has to say of that work would let the next message of the chat overtake, if it counted.
     name: 'takeover',
     kind: 'kill',
     stores: POSTGRES,
     async strike(arena) {
-      for (let thread = 0; thread < THREADS; thread += 1) await arena.say('slow')
-      await arena.pause(150)
       const first = arena.host
-      await first.kill('SIGSTOP')
-      await untilBusy(await arena.secondHost(), arena)
-      await first.kill('SIGCONT')
-      await arena.pause(1_500)
-      await first.kill()
+      try {
+        const { messageId, chat } = await arena.say('undecided')
+        const owner = await executing(arena, messageId)
+        await arena.say('next', chat)
+        await first.kill('SIGSTOP')
+        await arena.secondHost()
+        await executing(arena, messageId, owner)
+        await first.kill('SIGCONT')
+        await arena.pause(1_500)
+      } finally {
+        if (arena.host !== first) await first.kill()
+        else await first.kill('SIGCONT')
+      }
     },
   },
   { name: 'database-reset', kind: 'fault', stores: POSTGRES, strike: async ({ proxy }) => proxy?.reset() },
@@ -145,20 +165,17 @@ export const NEMESES = [
   },
 ] as const satisfies readonly Nemesis[]
 
-/** Busy at several looks in a row: with slow work, not with one of the fast messages that flow all the time. */
-async function untilBusy(host: HostProcess, { pause }: Arena): Promise<void> {
-  let looks = 0
-  for (const until = Date.now() + 6_000; looks < 4 && Date.now() < until; ) {
-    await pause(50)
-    const { busy } = (await host.order('status')).pool
-    looks = busy > 0 ? looks + 1 : 0
+/** The supervisor thread that runs the handler of this message, once there is one other than this. */
+async function executing({ executingOwner, pause }: Arena, messageId: string, otherThan?: string): Promise<string> {
+  for (const until = Date.now() + EXECUTING_WITHIN_MS; Date.now() < until; await pause(25)) {
+    const owner = await executingOwner?.(messageId)
+    if (owner !== undefined && owner !== otherThan) return owner
   }
+  throw new Error('the message that was to be handled twice was not')
 }
 
 export type NemesisName = (typeof NEMESES)[number]['name']
 
 function any({ apps, random }: Arena): Arena['apps'][number] {
-  const app = apps[Math.floor(random() * apps.length)]
-  if (app === undefined) throw new TypeError('there are no apps')
-  return app
+  return oneOf(apps, random)
 }

@@ -10,9 +10,9 @@ import { HostProcess } from '../drill/host-process.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { FaultProxy } from './fault-proxy.ts'
 import { judge, openMessages } from './judge.ts'
-import { type Arena, NEMESES, THREADS } from './nemeses.ts'
+import { type Arena, type Chat, NEMESES, type Said } from './nemeses.ts'
 import type { ChaosOptions } from './options.ts'
-import { seededRandom } from './seeded-random.ts'
+import { oneOf, seededRandom } from './seeded-random.ts'
 
 interface Surroundings {
   readonly root: string
@@ -22,6 +22,7 @@ interface Surroundings {
 
 const BOTS = 4
 const CHATS_PER_BOT = 6
+const THREADS = 2
 const PER_SECOND = 24
 /** Every nemesis has to strike this often after the traffic began. */
 const STRIKES = 3
@@ -70,13 +71,13 @@ export async function runChaos(options: ChaosOptions, { root, folder, say }: Sur
       const { id } = await host.order('addBot', { ...app, domain: simulator.url })
       bots.push({ appId: app.appId, botId: id })
     }
-    const chats = apps.flatMap(({ appId }, bot) =>
+    const chats: readonly Chat[] = apps.flatMap(({ appId }, bot) =>
       Array.from({ length: CHATS_PER_BOT }, (_, chat) => ({ appId, chatId: `oc_${bot}_${chat}` })),
     )
     let sentCount = 0
-    const speak = async (behaviour: string): Promise<void> => {
-      const chat = chats[Math.floor(random() * chats.length)]
-      if (chat !== undefined) await client.sendText({ ...chat, text: `special ${sentCount++} ${behaviour}` })
+    const speak = async (behaviour: string, chat = oneOf(chats, random)): Promise<Said> => {
+      const { messageId } = await client.sendText({ ...chat, text: `special ${sentCount++} ${behaviour}` })
+      return { messageId, chat }
     }
     const arena: Arena = {
       client,
@@ -95,7 +96,7 @@ export async function runChaos(options: ChaosOptions, { root, folder, say }: Sur
         host = await startHost()
         return host
       },
-      ...(database === undefined ? {} : { proxy: database.proxy }),
+      ...(database === undefined ? {} : { proxy: database.proxy, executingOwner: database.executingOwner }),
       ...(database?.server === undefined ? {} : { database: database.server }),
     }
 
@@ -145,7 +146,7 @@ async function torment(
   arena: Arena,
   { seconds, nemeses }: ChaosOptions,
   random: () => number,
-  speak: (behaviour: string) => Promise<void>,
+  speak: Arena['say'],
   say: (line: string) => void,
 ): Promise<Map<string, number>> {
   const strikes = new Map<string, number>()
@@ -206,9 +207,13 @@ async function allDeadLetters(host: HostProcess): Promise<DeadLetter[]> {
   }
 }
 
-async function openPostgres(
-  cleanups: (() => Promise<unknown>)[],
-): Promise<{ url: string; proxy: FaultProxy; server: Arena['database']; dump(folder: string): Promise<void> }> {
+async function openPostgres(cleanups: (() => Promise<unknown>)[]): Promise<{
+  url: string
+  proxy: FaultProxy
+  server: Arena['database']
+  executingOwner: NonNullable<Arena['executingOwner']>
+  dump(folder: string): Promise<void>
+}> {
   const postgres = await providePostgres()
   if ('skip' in postgres) throw new Error(postgres.skip)
   cleanups.push(() => postgres.drop())
@@ -216,17 +221,38 @@ async function openPostgres(
   const proxy = new FaultProxy({ host: url.hostname, port: Number(url.port) })
   url.port = String(await proxy.start())
   cleanups.push(() => proxy.stop())
-  return { url: url.href, proxy, server: postgres.server, dump: (folder) => dumpTables(postgres.url, folder) }
+  return {
+    url: url.href,
+    proxy,
+    server: postgres.server,
+    executingOwner: (messageId) => executingOwner(postgres.url, messageId),
+    dump: (folder) => dumpTables(postgres.url, folder),
+  }
+}
+
+async function executingOwner(url: string, messageId: string): Promise<string | undefined> {
+  const text = `select owner from feishu_inbox where state = 'executing' and dedupe_key = $1`
+  const [row] = await withClient(
+    url,
+    async (client) => (await client.query<{ owner: string }>(text, [`m:${messageId}`])).rows,
+  )
+  return row?.owner
 }
 
 async function dumpTables(url: string, folder: string): Promise<void> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
+  await withClient(url, async (client) => {
     for (const table of ['feishu_inbox', 'feishu_outbox', 'feishu_lanes']) {
       const { rows } = await client.query<object>(`select * from ${table}`)
       await writeFile(join(folder, `${table}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
     }
+  })
+}
+
+async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await use(client)
   } finally {
     await client.end()
   }

@@ -5,6 +5,10 @@ export default {
     if (text.includes('silent')) return
     if (text.includes('poison')) throw new Error('poisoned')
     if (text.includes('exit-once') && ctx.attempt === 1) process.exit(3)
+    if (text.includes('undecided')) {
+      await new Promise((resolve) => setTimeout(resolve, 1_200))
+      if (ctx.attempt === 1) return
+    }
     if (text.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 1_200))
     if (text.includes('hang-once') && ctx.attempt === 1) await new Promise(() => {})
     await ctx.reply(text.includes('upload') ? { file: Buffer.from(text), name: 'text.txt' } : `re: ${text}`)

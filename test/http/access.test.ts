@@ -22,7 +22,15 @@ interface Operation {
 }
 
 /** Routes that ask nobody who they are: they tell nothing of bots, or have a check of their own. */
-const PUBLIC = ['GET /api/feishu/openapi.json', 'GET /healthz', 'GET /readyz', 'POST /api/feishu/webhook/{appId}']
+const PUBLIC = [
+  'GET /',
+  'GET /api/feishu/openapi.json',
+  'GET /api/feishu/page',
+  'GET /api/feishu/page/{file}',
+  'GET /healthz',
+  'GET /readyz',
+  'POST /api/feishu/webhook/{appId}',
+]
 
 let operations: readonly Operation[]
 

@@ -54,12 +54,17 @@ describe('messages over HTTP', () => {
     const { body } = await api.call('GET', `/api/feishu/messages/${items[0]?.eventId}`)
     expect(body).toMatchObject({
       createdAt: expect.stringMatching(/Z$/),
+      receivedAt: expect.stringMatching(/Z$/),
       persistedAt: expect.stringMatching(/Z$/),
+      ackedAt: expect.stringMatching(/Z$/),
       claimedAt: expect.stringMatching(/Z$/),
       finishedAt: expect.stringMatching(/Z$/),
       payload: expect.stringContaining('hello'),
       replies: [{ part: 0, state: 'sent', attempt: 1, messageId: expect.stringMatching(/^om_/) }],
     })
+    const way = body as Record<string, string>
+    const instants = ['receivedAt', 'persistedAt', 'ackedAt', 'finishedAt'].map((name) => Date.parse(way[name] ?? ''))
+    expect(instants).toEqual(instants.toSorted((a, b) => a - b))
     expect(await api.call('GET', '/api/feishu/messages/999999')).toMatchObject({ status: 404 })
     expect(await api.call('GET', '/api/feishu/messages/x')).toMatchObject({ status: 400 })
     expect(await list('/api/feishu/messages?botId=bot_none')).toMatchObject({ items: [], total: 0 })

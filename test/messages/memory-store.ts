@@ -342,6 +342,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
       case 'released':
         row.state = 'available'
         row.attempt -= 1
+        row.availableAt = now + (result.afterMs ?? 0)
         break
     }
     lane.owner = null

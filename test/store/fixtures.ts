@@ -130,7 +130,7 @@ export class StoreDriver {
   /** Lets `ms` pass for everything stored, without waiting. */
   async age(ms: number): Promise<void> {
     const columns = {
-      feishu_inbox: ['created_at', 'received_at', 'available_at', 'finished_at', 'resubmitted_at'],
+      feishu_inbox: ['created_at', 'received_at', 'available_at', 'finished_at', 'resubmitted_at', 'arrived_at'],
       feishu_outbox: ['created_at', 'sent_at', 'died_at'],
       feishu_lanes: ['ready_at'],
     }

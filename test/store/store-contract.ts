@@ -307,7 +307,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await db.passTime()
         const { replies } = await db.claimReplies('other')
         const { messageId, receiver, msgType, content } = reply({ messageId: 'om_q' })
-        const counts = { attempt: 2, unknownAttempts: 0, ageMs: expect.any(Number) }
+        const counts = { attempt: 2, unknownAttempts: 0, ageMs: expect.any(Number), sinceArrivalMs: expect.any(Number) }
         const shared = { eventId: id, messageId, receiver, msgType, content, ...counts }
         expect(replies).toEqual([
           { ...shared, part: 1, uuid: 'uuid_1' },
@@ -582,6 +582,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         domain: 'https://open.feishu.cn',
         useWebSocket: true,
         isolation: 'process',
+        handler: 'sales',
       } as const
 
       it('adds and lists bots in order of creation, secrets sealed', async () => {
@@ -596,6 +597,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
           enabled: true,
           useWebSocket: true,
           isolation: 'process',
+          handler: 'sales',
         })
         expect(listed[0]?.appSecret.reveal()).toBe('hush-canary')
         expect(JSON.stringify(await db.rows('select * from feishu_bots'))).not.toContain('hush')
@@ -604,8 +606,18 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       it('changes what is given, and takes keys away with null', async () => {
         const keys = { encryptKey: new Secret('key-canary'), verificationToken: new Secret('token-canary') }
         const { id } = await db.store.bots.add({ ...bot, ...keys, owner: 'ann' })
-        const changed = await db.store.bots.update(id, { useWebSocket: false, appSecret: new Secret('new-canary') })
-        expect(changed).toMatchObject({ name: 'Echo', owner: 'ann', useWebSocket: false, enabled: true })
+        const changed = await db.store.bots.update(id, {
+          useWebSocket: false,
+          handler: 'default',
+          appSecret: new Secret('new-canary'),
+        })
+        expect(changed).toMatchObject({
+          name: 'Echo',
+          owner: 'ann',
+          useWebSocket: false,
+          enabled: true,
+          handler: 'default',
+        })
         const [listed] = await db.store.bots.list()
         expect(listed).toEqual(changed)
         expect(listed?.appSecret.reveal()).toBe('new-canary')
@@ -672,6 +684,38 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         )
         await expect(db.store.bots.list()).rejects.toMatchObject({ code: 'MASTER_KEY_WRONG' })
       })
+    })
+
+    it('writes down when an event arrived and was acknowledged, over retries and replies', async () => {
+      const now = Date.now()
+      const [accepted] = await db.accept({ receivedAt: now - 60_000 })
+      const { id, sinceArrivalMs, attempt } = await db.claimEvent()
+      expect(sinceArrivalMs).toBeGreaterThanOrEqual(60_000)
+      expect(sinceArrivalMs).toBeLessThan(70_000)
+      const error = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
+      const result = { kind: 'retry', afterMs: 0, error } as const
+      const ackedAt = now - 30_000
+      await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result, ackedAt }])
+      // It is not known any more where a later attempt ends.
+      await db.complete(await db.claimEvent(), [reply(), reply()])
+      const way = await db.store.log.get(accepted?.id ?? 0)
+      const { receivedAt = 0, persistedAt = 0, ackedAt: storedAck = 0 } = way ?? {}
+      expect(persistedAt - receivedAt).toBeGreaterThanOrEqual(60_000)
+      expect(storedAck - receivedAt).toBeGreaterThan(29_000)
+      expect(storedAck - receivedAt).toBeLessThan(31_000)
+      await db.retryReply(id, 0, { owner: 'me', attempt: 1 }, 0)
+      const { replies } = await db.claimReplies()
+      expect(replies.map(({ sinceArrivalMs: ms = 0 }) => ms >= 60_000 && ms < 70_000)).toEqual([true, true])
+    })
+
+    it('says nothing of the arrival of an event that was put back', async () => {
+      const [accepted] = await db.accept({ receivedAt: Date.now() - 60_000 })
+      const { id, attempt } = await db.claimEvent()
+      const error = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
+      const result = { kind: 'dead', reason: 'expired', error } as const
+      await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result }])
+      await db.store.inbox.resubmit({ eventId: accepted?.id ?? 0 })
+      expect(await db.claimEvent()).not.toHaveProperty('sinceArrivalMs')
     })
 
     it('answers a ping', async () => {

@@ -17,6 +17,7 @@ describe('a message', () => {
     expect(toFeishuEvent(envelope, RECEIVED)).toEqual({
       dedupeKey: 'm:om_1',
       eventId: 'e1',
+      receivedAt: RECEIVED,
       type: 'im.message.receive_v1',
       lane: 'oc_1',
       createdAt: 1_700_000_000_000,

@@ -15,6 +15,8 @@ export interface InletOptions {
   readonly maxPayloadBytes: number
   readonly cardFailedText: string
   deliver(id: number, event: FeishuEvent): void
+  /** The acknowledgement of a delivered event is on its way. */
+  acknowledged?(id: number): void
   readonly logger: Logger
   readonly clock?: Clock
 }
@@ -73,6 +75,7 @@ export class Inlet extends EventDispatcher {
     try {
       if (isPlanted('early-ack')) answer.catch(() => {})
       const response = isPlanted('early-ack') ? undefined : await answer
+      this.#options.acknowledged?.(id)
       const effect = event.type === CARD_ACTION_TYPE ? 'answer' : 'ack'
       crashPoint(`${effect}.before`)
       // The SDK writes the acknowledgement in the turn in which this resolves.

@@ -6,7 +6,7 @@ import { createLogger } from '../../src/core/logger.ts'
 import { watchMemory } from '../../src/core/memory-watch.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
-import type { DataDown, DataUp } from '../../src/protocol/data.ts'
+import type { Ack, DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
 import { ApiCalls } from './api-calls.ts'
 import { checkBoot } from './check-boot.ts'
@@ -27,7 +27,11 @@ startBeating(boot.heartbeat)
 watchMemory(boot)
 
 const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
-const post = (frame: DataUp): void => dataPort.postMessage(frame)
+let acks: Ack[] = []
+const post = (frame: DataUp): void => {
+  dataPort.postMessage(acks.length === 0 ? frame : { ...frame, acks })
+  acks = []
+}
 
 const logger = createLogger(`bot/${boot.botId}`, (record) => signal({ kind: 'log', incarnation, record }))
 const routes = new Routes(boot.connection)
@@ -38,6 +42,7 @@ const inlet = new Inlet({
   maxPayloadBytes: boot.connection.maxPayloadBytes,
   cardFailedText: boot.connection.cardFailedText,
   deliver: (id, event) => post({ kind: 'deliver', incarnation, id, event }),
+  acknowledged: (id) => acks.push({ id, at: systemClock.now() }),
   logger,
 })
 const credentials = { appId: boot.appId, appSecret: boot.appSecret }

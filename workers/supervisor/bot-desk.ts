@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts'
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
@@ -15,12 +16,15 @@ export interface BotDeskDependencies {
   store(): BotStore
   readonly connection: ConnectionOptions
   readonly maxConnections: number
+  /** Names of the handlers that bots may have. */
+  readonly handlers: readonly string[]
   readonly clock: Clock
   readonly random: () => number
   /** False for administration: bots are stored, nothing is started. */
   readonly startsBots: boolean
   /** What was ordered of a bot, or what became of it, has changed. */
   changed(report: BotReport): void
+  removed(botId: string): void
 }
 
 /**
@@ -35,6 +39,7 @@ export class BotDesk {
   /** What is shown of bots without a worker. */
   readonly #resting = new Map<string, BotStatus>()
   readonly #turns = new Turns()
+  #isOpen = false
 
   constructor(deps: BotDeskDependencies) {
     this.#deps = deps
@@ -54,6 +59,11 @@ export class BotDesk {
     })
   }
 
+  /** The stored bots are known. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
   get reports(): BotReport[] {
     return [...this.#bots.values()].map((bot) => this.#report(bot, this.#statusOf(bot)))
   }
@@ -63,16 +73,38 @@ export class BotDesk {
     return [...this.#bots.values()].find((bot) => bot.appId === appId)
   }
 
+  /** The name of its handler; undefined for a bot of which nothing is known here. */
+  handlerOf(botId: string): string | undefined {
+    return this.#bots.get(botId)?.handler
+  }
+
+  botIds(): readonly string[] {
+    return [...this.#bots.keys()]
+  }
+
   /** Starts what is stored. */
   async open(): Promise<void> {
-    for (const bot of await this.#deps.store().list()) this.#start(bot)
+    const bots = await this.#deps.store().list()
+    for (const bot of bots) this.#bots.set(bot.id, bot)
+    this.#isOpen = true
+    for (const bot of bots) this.#start(bot)
   }
 
   async list(): Promise<BotRecord[]> {
     return (await this.#deps.store().list()).map(record)
   }
 
-  async add({ appSecret, encryptKey, verificationToken, owner, isolation, ...input }: BotInput): Promise<BotRecord> {
+  /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
+  async add({
+    appSecret,
+    encryptKey,
+    verificationToken,
+    owner,
+    isolation,
+    handler,
+    ...input
+  }: BotInput): Promise<BotRecord> {
+    this.#checkHandler(handler)
     const bot = await this.#deps.store().add({
       ...input,
       appSecret: new Secret(appSecret),
@@ -80,6 +112,7 @@ export class BotDesk {
       verificationToken: secretOrNull(verificationToken),
       ...(owner === undefined ? {} : { owner }),
       ...(isolation === undefined ? {} : { isolation }),
+      ...(handler === undefined ? {} : { handler }),
     })
     if (this.#deps.startsBots) this.#start(bot)
     return record(bot)
@@ -87,6 +120,7 @@ export class BotDesk {
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
   async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
+    this.#checkHandler(input.handler)
     const change = toChange(input)
     return await this.#turns.take(id, async () => {
       const old = this.#bots.get(id)
@@ -110,6 +144,7 @@ export class BotDesk {
       this.#fleet.leave(id)
       this.#bots.delete(id)
       this.#resting.delete(id)
+      this.#deps.removed(id)
       return true
     })
   }
@@ -187,8 +222,24 @@ export class BotDesk {
     return { ...status, name: bot.name, bot: record(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
   }
 
+  #checkHandler(name: string | undefined): void {
+    const { handlers } = this.#deps
+    if (name === undefined || handlers.includes(name)) return
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `handler: there is no handler "${name}", only ${handlers.join(', ')}: the options (FS_HANDLERS) name them`,
+    )
+  }
+
   #obstacle(bot: Bot): string | undefined {
+    const { handlers } = this.#deps
     if (!bot.enabled) return 'the bot is disabled'
+    if (!handlers.includes(bot.handler)) {
+      return (
+        `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
+        'wait: start again with that handler, or give the bot another'
+      )
+    }
     if (bot.useWebSocket) return this.#resting.get(bot.id)?.child.nextStep
     return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
   }
@@ -209,8 +260,8 @@ function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
 }
 
 function record(bot: Bot): BotRecord {
-  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, createdAt } = bot
-  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, createdAt }
+  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
+  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
   return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
 }
 

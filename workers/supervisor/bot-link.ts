@@ -20,12 +20,16 @@ export interface BotLinkDependencies {
   readonly clock: Clock
   /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
   accept(event: FeishuEvent): Promise<unknown>
+  /** An acknowledgement left so long after its event was accepted. */
+  acked(ms: number): void
 }
 
 /** The supervisor thread's end of one bot worker's data wire, for one incarnation. */
 export class BotLink {
   readonly #deps: BotLinkDependencies
   readonly #sends: Pending<SendOutcome>
+  /** When each event was accepted whose acknowledgement is not known yet. */
+  readonly #acceptedAt = new Map<number, number>()
 
   constructor(deps: BotLinkDependencies) {
     this.#deps = deps
@@ -60,6 +64,10 @@ export class BotLink {
 
   #onFrame(frame: DataUp): void {
     if (frame.incarnation !== this.#deps.incarnation) return
+    for (const { id, at } of frame.acks ?? []) {
+      const acceptedAt = this.#acceptedAt.get(id)
+      if (this.#acceptedAt.delete(id) && acceptedAt !== undefined) this.#deps.acked(Math.max(0, at - acceptedAt))
+    }
     switch (frame.kind) {
       case 'deliver':
         void this.#accept(frame.id, frame.event)
@@ -77,11 +85,12 @@ export class BotLink {
 
   /** Posting to a worker that died meanwhile is silent and harmless: Feishu pushes the event again, and it is a duplicate then. */
   async #accept(id: number, event: FeishuEvent): Promise<void> {
-    const { incarnation, port, accept } = this.#deps
+    const { incarnation, port, accept, clock } = this.#deps
     const frame: DataDown = await accept(event).then(
       (response) => ({ kind: 'accepted', incarnation, id, ...(response === undefined ? {} : { response }) }),
       (thrown: unknown) => ({ kind: 'refused', incarnation, id, error: toErrorRecord(thrown) }),
     )
+    if (frame.kind === 'accepted') this.#acceptedAt.set(id, clock.now())
     port.postMessage(frame)
   }
 }

@@ -3,6 +3,7 @@ import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
+import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
@@ -15,6 +16,7 @@ import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
 import { lateStore } from './late-store.ts'
 import { logIncident } from './log-incident.ts'
+import { Metrics } from './metrics.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
 import { result } from './result.ts'
@@ -28,6 +30,8 @@ export interface ComposeDependencies {
   readonly clock: Clock
   readonly random: () => number
   emit(event: NamedEvent): void
+  /** Hands a run to the host's thread. */
+  runOnHost(run: HostRun): void
 }
 
 /** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
@@ -40,8 +44,13 @@ const BOTS_STOP_MS = 300
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
+  const metrics = new Metrics()
+  const emit = (named: NamedEvent): void => {
+    metrics.see(named)
+    tell(named)
+  }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const links = new Map<string, BotLink>()
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
@@ -68,6 +77,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
           sendDeadlineMs: 5 * options.connection.sendTimeoutMs + 1_000,
           clock,
           accept: (event) => messages.accept(botId, event),
+          acked: (ms) => metrics.acked(ms),
         }),
       )
     },
@@ -91,6 +101,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     store: () => openedStore().bots,
     connection: options.connection,
     maxConnections: options.maxConnections,
+    handlers: Object.keys(options.handlers),
     startsBots: boot.startsBots,
     clock,
     random,
@@ -99,6 +110,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       states.record(event)
       emit({ kind: 'bot', event })
     },
+    removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
   const states = new StateRecorder({
     store: () => openedStore().bots,
@@ -108,9 +120,12 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
   const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
-    ...lateStore(() => keeper.store, log),
+    // Without the bots it would not be known who handles what.
+    ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
-    handler: options.handler,
+    handlers: options.handlers,
+    assignments: bots,
+    runOnHost,
     chatWorker: paths.chatWorker,
     sendReply: async (botId, reply) =>
       (await links.get(botId)?.send(reply)) ?? {
@@ -185,6 +200,8 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       }
     },
 
+    metrics: () => metrics.text(),
+
     takeWebhook: (appId, request) => webhooks.take(appId, request),
     ...botOrders(bots, audited),
     rotateKeys: (by) =>
@@ -210,6 +227,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
       )
     },
 
+    hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 
@@ -223,6 +241,7 @@ export function composeSupervisor({ boot, clock, random, emit }: ComposeDependen
     await supervisor.stop(BOTS_STOP_MS)
     await states.flush()
     await keeper.close()
+    metrics.close()
   }
 
   function openedStore(): NonNullable<typeof keeper.store> {

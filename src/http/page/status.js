@@ -1,0 +1,147 @@
+// The server renders what is seen, escaped; this fetches it anew whenever the stream of events says something.
+// The token is kept for this tab and sent as a header, so no other page can make the browser send it.
+
+const KEY = 'feishu-supervisor-token'
+const REDRAW_MS = 500
+const RETRY_MS = 3000
+
+const find = (id) => document.getElementById(id)
+const [view, live, notice, signIn, signOut] = ['view', 'live', 'notice', 'sign-in', 'sign-out'].map(find)
+
+let lettersPage = 1
+let shown
+/** Of whoever is signed in. */
+let session = new AbortController()
+let isRedrawAsked = false
+
+async function call(path, init) {
+  const token = sessionStorage.getItem(KEY)
+  const headers = { ...init?.headers, ...(token && { authorization: `Bearer ${token}` }) }
+  const answer = await fetch(path, { ...init, headers })
+  if (answer.ok) return answer
+  const { error } = await answer.json().catch(() => ({}))
+  throw Object.assign(new Error(error ?? `HTTP status ${answer.status}`), { status: answer.status })
+}
+
+async function draw() {
+  const { signal } = session
+  const answer = await call(`/api/feishu/page/view?letters=${lettersPage}`, { signal })
+  const html = await answer.text()
+  if (html === shown || signal.aborted) return
+  shown = html
+  const open = [...view.querySelectorAll('details[open]')].map(({ id }) => id)
+  const focused = document.activeElement?.id
+  view.replaceChildren(...new DOMParser().parseFromString(html, 'text/html').body.childNodes)
+  for (const id of open) find(id)?.setAttribute('open', '')
+  if (focused) find(focused)?.focus({ preventScroll: true })
+  showTimes()
+}
+
+function drawSoon() {
+  if (isRedrawAsked) return
+  isRedrawAsked = true
+  setTimeout(() => {
+    isRedrawAsked = false
+    // What is wrong ends the stream too, and is said there.
+    draw().catch(() => {})
+  }, REDRAW_MS)
+}
+
+async function follow() {
+  signOut.hidden = sessionStorage.getItem(KEY) === null
+  signIn.hidden = true
+  session = new AbortController()
+  const { signal } = session
+  while (!signal.aborted) {
+    try {
+      await draw()
+      const { body } = await call('/api/feishu/events', { signal })
+      live.textContent = 'live'
+      const reader = body.getReader()
+      // Whatever it says, events and pulses alike: look again.
+      while (!(await reader.read()).done) drawSoon()
+      live.textContent = 'connecting…'
+    } catch (thrown) {
+      if (signal.aborted) return
+      if (thrown.status === 401) {
+        if (sessionStorage.getItem(KEY) !== null) tell('This token is not valid, or not any more.')
+        return askForToken()
+      }
+      live.textContent = `not live: ${thrown.message}`
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+  }
+}
+
+function askForToken() {
+  session.abort()
+  sessionStorage.removeItem(KEY)
+  shown = undefined
+  view.replaceChildren()
+  live.textContent = ''
+  signOut.hidden = true
+  signIn.hidden = false
+  find('token').focus()
+}
+
+function showTimes() {
+  for (const time of view.querySelectorAll('time')) {
+    const at = new Date(time.dateTime)
+    time.textContent = distance(at - Date.now())
+    time.title = at.toLocaleString()
+  }
+}
+
+function distance(ms) {
+  const seconds = Math.round(Math.abs(ms) / 1000)
+  const [count, unit] =
+    seconds < 100
+      ? [seconds, 's']
+      : seconds < 6000
+        ? [Math.round(seconds / 60), 'min']
+        : seconds < 172_800
+          ? [Math.round(seconds / 3600), 'h']
+          : [Math.round(seconds / 86_400), 'days']
+  return ms > 0 ? `in ${count} ${unit}` : `${count} ${unit} ago`
+}
+
+let forget
+function tell(line) {
+  notice.textContent = line
+  clearTimeout(forget)
+  forget = setTimeout(() => notice.replaceChildren(), 8000)
+}
+
+signIn.addEventListener('submit', (event) => {
+  event.preventDefault()
+  sessionStorage.setItem(KEY, find('token').value.trim())
+  find('token').value = ''
+  void follow()
+})
+
+signOut.addEventListener('click', askForToken)
+
+async function press(button) {
+  const { order, body, letters } = button.dataset
+  button.disabled = true
+  try {
+    if (letters !== undefined) lettersPage = Number(letters)
+    else {
+      await call(order, { method: 'POST', ...(body && { body, headers: { 'content-type': 'application/json' } }) })
+      tell(button.title)
+    }
+    await draw()
+  } catch (thrown) {
+    tell(thrown.message)
+  } finally {
+    button.disabled = false
+  }
+}
+
+view.addEventListener('click', ({ target }) => {
+  const button = target.closest('button')
+  if (button !== null) void press(button)
+})
+
+setInterval(showTimes, 1000)
+void follow()

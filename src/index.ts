@@ -11,6 +11,7 @@ export {
 } from './handlers/define-handler.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
 export type { Authorize, Principal } from './protocol/access.ts'
+export type { BotSource, BotWriter, SourceBot, SourceRecord } from './protocol/bot-source.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
 export type {
   CardResponse,

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../src/core/clock.ts'
-import { Secret } from '../../src/core/secret.ts'
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import { revealed, Secret, secretOrNull } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.ts'
@@ -13,6 +15,8 @@ export interface BotDeskDependencies {
   readonly supervisor: Supervisor
   /** Throws `STORE_UNAVAILABLE` while there is none. */
   store(): BotStore
+  /** A bot was written there by us. */
+  written(botId: string): void
   readonly connection: ConnectionOptions
   readonly maxConnections: number
   readonly clock: Clock
@@ -64,9 +68,31 @@ export class BotDesk {
     return [...this.#bots.values()].find((bot) => bot.appId === appId)
   }
 
+  get ids(): string[] {
+    return [...this.#bots.keys()]
+  }
+
   /** Starts what is stored. */
   async open(): Promise<void> {
     for (const bot of await this.#deps.store().list()) this.#start(bot)
+  }
+
+  /** A bot is so now, whoever changed it. Rejects with `BOT_EXISTS` while another one has its app. */
+  async put(bot: Bot): Promise<void> {
+    await this.#turns.take(bot.id, async () => {
+      const other = this.botOfApp(bot.appId)
+      if (other !== undefined && other.id !== bot.id) {
+        throw new FeishuSupervisorError('BOT_EXISTS', `bot ${other.id} has the app id ${bot.appId} too`)
+      }
+      const old = this.#bots.get(bot.id)
+      if (old === undefined) this.#start(bot)
+      else if (!isDeepStrictEqual(revealed(old), revealed(bot))) await this.#apply(old, bot)
+    })
+  }
+
+  /** A bot is gone, whoever removed it. */
+  async drop(id: string): Promise<void> {
+    await this.#turns.take(id, () => this.#forget(id))
   }
 
   async list(): Promise<BotRecord[]> {
@@ -83,6 +109,7 @@ export class BotDesk {
       ...(isolation === undefined ? {} : { isolation }),
     })
     if (this.#deps.startsBots) this.#start(bot)
+    this.#deps.written(bot.id)
     return record(bot)
   }
 
@@ -96,6 +123,7 @@ export class BotDesk {
         const bot = await this.#deps.store().update(id, change)
         if (bot === null) return null
         if (old !== undefined) await this.#apply(old, bot)
+        this.#deps.written(id)
         return record(bot)
       } catch (thrown) {
         if (reserved) this.#fleet.leave(id)
@@ -107,11 +135,7 @@ export class BotDesk {
   async remove(id: string): Promise<boolean> {
     return await this.#turns.take(id, async () => {
       if (!(await this.#deps.store().remove(id))) return false
-      await this.#deps.supervisor.remove(id, this.#deps.connection.acceptTimeoutMs)
-      this.#fleet.leave(id)
-      this.#bots.delete(id)
-      this.#resting.delete(id)
-      this.#deps.removed(id)
+      await this.#forget(id)
       return true
     })
   }
@@ -135,6 +159,13 @@ export class BotDesk {
     this.#fleet.close()
   }
 
+  async #forget(id: string): Promise<void> {
+    await this.#deps.supervisor.remove(id, this.#deps.connection.acceptTimeoutMs)
+    this.#fleet.leave(id)
+    this.#resting.delete(id)
+    if (this.#bots.delete(id)) this.#deps.removed(id)
+  }
+
   /** Takes the place that a change needs, at once, so that parallel orders cannot take it too. */
   #reserve(old: Bot, change: BotChange): boolean {
     const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
@@ -144,8 +175,8 @@ export class BotDesk {
   async #apply(old: Bot, bot: Bot): Promise<void> {
     const { supervisor, connection } = this.#deps
     this.#bots.set(bot.id, bot)
-    // Where a worker runs and connects to stays with it.
-    const needsAnother = old.domain !== bot.domain || old.isolation !== bot.isolation
+    // Which app it speaks for, where it runs and what it connects to stay with a worker.
+    const needsAnother = old.appId !== bot.appId || old.domain !== bot.domain || old.isolation !== bot.isolation
     if (!bot.enabled || needsAnother) await supervisor.remove(bot.id, connection.acceptTimeoutMs)
     else if (!wantsConnection(bot)) await supervisor.disconnect(bot.id, connection.acceptTimeoutMs)
     if (!wantsConnection(bot)) this.#fleet.leave(bot.id)
@@ -224,8 +255,4 @@ function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChan
     verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
   }
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
-}
-
-function secretOrNull(value: string | null | undefined): Secret | null {
-  return value === null || value === undefined ? null : new Secret(value)
 }

@@ -3,8 +3,11 @@ import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
+import { ControlClient } from '../../src/protocol/control-client.ts'
+import type { SourceControl } from '../../src/protocol/bot-source.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
+import type { BotStore } from '../../src/store/store.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
@@ -18,8 +21,10 @@ import { logIncident } from './log-incident.ts'
 import { Metrics } from './metrics.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
-import { result } from './result.ts'
+import { result } from '../../src/protocol/result.ts'
 import { rotateKeys } from './rotate-keys.ts'
+import { SourceBots } from './source-bots.ts'
+import { SourceSync } from './source-sync.ts'
 import { StateRecorder } from './state-recorder.ts'
 import { StoreKeeper } from './store-keeper.ts'
 import { WebhookDesk } from './webhook-desk.ts'
@@ -50,6 +55,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const links = new Map<string, BotLink>()
+  const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
+  const botStore = (): BotStore => source ?? openedStore().bots
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
   const supervisor = new Supervisor({
@@ -95,7 +102,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
 
   const bots = new BotDesk({
     supervisor,
-    store: () => openedStore().bots,
+    store: botStore,
+    written: (botId) => void sync?.look(botId),
     connection: options.connection,
     maxConnections: options.maxConnections,
     startsBots: boot.startsBots,
@@ -109,9 +117,24 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
   const states = new StateRecorder({
-    store: () => openedStore().bots,
+    store: botStore,
     fastAttempts: options.connection.fastAttempts,
   })
+
+  const sync =
+    source &&
+    new SourceSync({
+      source,
+      put: (bot) => bots.put(bot),
+      drop: (botId) => bots.drop(botId),
+      botIds: () => bots.ids,
+      changed: (error) => {
+        alerts.seeSource(error, clock.now())
+        if (error === undefined) states.retry()
+      },
+      clock,
+      random,
+    })
 
   const audited = createAudited(() => openedStore().access, log)
 
@@ -150,7 +173,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     open: () => openStore(options, paths),
     opened: async () => {
       if (!boot.startsBots) return
-      await bots.open()
+      await (sync === undefined ? bots.open() : sync.look())
       messages.wake()
     },
     changed: (ready, error) => {
@@ -190,6 +213,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
         pool: messages.stats(),
         inbox: inboxFigures,
         store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
+        ...(sync === undefined ? {} : { botSource: sync.status }),
       }
     },
 
@@ -220,12 +244,14 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
       )
     },
 
+    lookAtSource: async (botId) => void sync?.look(botId),
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
+    sync?.close()
     bots.close()
     // A bot that hangs must not use up the time of the messages in flight.
     await supervisor.drain(graceMs / 2)

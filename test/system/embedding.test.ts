@@ -1,0 +1,50 @@
+import { readdirSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import { afterAll, expect, it } from 'vitest'
+import { APPS, addConnected, Cleanups, eventOf } from './support.ts'
+
+const cleanups = new Cleanups()
+afterAll(cleanups.run)
+
+/** What a host would find left in its process. */
+async function leftovers(): Promise<Record<string, unknown>> {
+  // A closed port counts until the loop has turned.
+  await setImmediate()
+  return {
+    threads: readdirSync('/proc/self/task').length,
+    files: readdirSync('/proc/self/fd').length,
+    handles: process.getActiveResourcesInfo().toSorted(),
+    listeners: listeners(),
+  }
+}
+
+function listeners(): string[] {
+  return process
+    .eventNames()
+    .map((name) => `${String(name)}: ${process.listenerCount(name)}`)
+    .toSorted()
+}
+
+it.skipIf(process.platform !== 'linux')(
+  'several in one process start and stop over and over and leave nothing',
+  async () => {
+    const simulator = await cleanups.simulator()
+    const before = listeners()
+    const hosted = await Promise.all(
+      APPS.map(async (app) => ({ app, handle: cleanups.supervisor({ dataDir: await cleanups.folder() }) })),
+    )
+    const rounds: Record<string, unknown>[] = []
+    for (let round = 0; round < 4; round += 1) {
+      for (const { app, handle } of hosted) {
+        const connected = eventOf(handle, 'bot', ({ connection }) => connection.state === 'connected')
+        await handle.start()
+        if (round === 0) await addConnected(handle, app, simulator.url)
+        else await connected
+      }
+      for (const { handle } of hosted) await (round % 2 === 0 ? handle.stop() : handle[Symbol.asyncDispose]())
+      rounds.push(await leftovers())
+    }
+    expect(rounds.at(-1)).toEqual(rounds[1])
+    expect(listeners()).toEqual(before)
+  },
+)

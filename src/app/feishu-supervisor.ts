@@ -11,13 +11,14 @@ import type { Alert, EventMap } from '../protocol/events.ts'
 import type {
   AlertOptions,
   HostControl,
-  HostSignal,
   PackagePaths,
   ResolvedOptions,
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
 import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import type { HandlerTable } from '../handlers/handler-table.ts'
+import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
 import { Orders } from './orders.ts'
 import { packagePaths } from './package-paths.ts'
@@ -51,6 +52,8 @@ export function openForAdministration(options: FeishuSupervisorOptions = {}): Fe
 /** What differs between a host's handle, administration and drills. */
 export interface HandleSetup {
   readonly apiToken?: string | undefined
+  /** Handlers that are functions, by name. Default: none. */
+  readonly handlerTables?: ReadonlyMap<string, HandlerTable>
   /** Default: alerts are only told to listeners. */
   readonly alerts?: AlertOptions | undefined
   readonly authorize?: Authorize | undefined
@@ -87,6 +90,7 @@ export class FeishuSupervisor extends Orders {
     const {
       apiToken,
       alerts,
+      handlerTables = new Map(),
       authorize,
       botSource,
       allowedHosts,
@@ -101,6 +105,7 @@ export class FeishuSupervisor extends Orders {
     const logger = createLogger('host', (record) => this.#events.emit('log', record))
     // A listener that throws is the host's own bug: it must not end the host from inside our callback.
     this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
+    const handlers = new HostHandlers(handlerTables, paths.handlerRunner, clock)
     this.#thread = new SupervisorThread({
       options,
       paths,
@@ -108,7 +113,8 @@ export class FeishuSupervisor extends Orders {
       startsBots,
       clock,
       random: Math.random,
-      signal: (signal) => this.#onSignal(signal),
+      signal: ({ kind, event }) => this.#events.emit(kind, event),
+      run: (run, gone) => handlers.run(run, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
           logger.info('the supervisor is running')
@@ -241,10 +247,6 @@ export class FeishuSupervisor extends Orders {
   #tellDown(state: Alert['state'], why: string, nextStep: string): void {
     const cause = `the supervisor thread: ${why}`
     this.#events.emit('alert', { at: this.#clock.now(), kind: 'supervisor_down', state, cause, nextStep })
-  }
-
-  #onSignal({ kind, event }: HostSignal): void {
-    this.#events.emit(kind, event)
   }
 }
 

@@ -3,6 +3,7 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { validated } from '../core/validated.ts'
 import { botFields } from '../http/bot-schema.ts'
 import type { BotSource, SourceBot, SourceControl, SourceRow } from '../protocol/bot-source.ts'
+import { DEFAULT_HANDLER } from '../protocol/chat.ts'
 import { result } from '../protocol/result.ts'
 
 const schema = z.object({
@@ -10,6 +11,7 @@ const schema = z.object({
   id: z.union([z.string().min(1).max(128), z.number()]).transform(String),
   isolation: botFields.isolation.default('thread'),
   owner: botFields.owner.default('admin'),
+  handler: botFields.handler.default(DEFAULT_HANDLER),
   enabled: z.boolean().default(true),
   useWebSocket: z.boolean().default(false),
   createdAt: z

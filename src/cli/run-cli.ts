@@ -40,6 +40,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .requiredOption('--app-secret <secret>', 'or - to read it from standard input, out of sight of the process list')
     .option('--name <name>', 'how the bot is called; default: the app id')
     .option('--domain <origin>', 'https://open.feishu.cn (default) or https://open.larksuite.com')
+    .option('--handler <name>', 'one of FS_HANDLERS; default: FS_HANDLER')
     .option('--isolation <kind>', 'thread (default) or process: where its worker runs')
     .action((options: Record<string, string>) => addBot(readEnvironment(process.env), options))
   bots

@@ -23,6 +23,8 @@ export interface SourceBot {
   readonly useWebSocket?: boolean | null | undefined
   /** Default `thread`. */
   readonly isolation?: Isolation | null | undefined
+  /** Which of the handlers in the options answers for it, by name. Default `default`. */
+  readonly handler?: string | null | undefined
   /** Default: when it was first seen. */
   readonly createdAt?: Date | number | null | undefined
 }
@@ -65,10 +67,11 @@ export interface BotWriter {
 }
 
 /** A bot of a source, checked and with its defaults. Instants are milliseconds since the epoch. */
-export interface SourceRow extends Omit<BotInput, 'isolation' | 'owner'> {
+export interface SourceRow extends Omit<BotInput, 'isolation' | 'owner' | 'handler'> {
   readonly id: string
   readonly isolation: Isolation
   readonly owner: string
+  readonly handler: string
   readonly enabled: boolean
   readonly createdAt: number
 }

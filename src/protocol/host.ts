@@ -7,7 +7,7 @@ import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
 import type { ConnectionOptions, Isolation } from './boot.ts'
-import type { HandlerRef } from './chat.ts'
+import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './events.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './message-log.ts'
@@ -20,6 +20,8 @@ export interface PackagePaths {
   readonly chatWorker: string
   readonly pgliteWorker: string
   readonly supervisorWorker: string
+  /** Not a thread: what runs the host's own functions on its thread. */
+  readonly handlerRunner: string
   readonly migrations: string
 }
 
@@ -29,6 +31,7 @@ export interface HandlingOptions {
   readonly threadMemoryMb: number
   readonly threadMaxTasks: number
   readonly handlerTimeoutMs: number
+  readonly hostRuns: number
   readonly maxAttempts: number
   readonly backoff: BackoffPolicy
   readonly maxReplyAttempts: number
@@ -51,7 +54,8 @@ export interface ResolvedOptions {
   readonly databaseUrl?: string | undefined
   readonly dataDir: string
   readonly masterKey?: string | undefined
-  readonly handler: HandlerRef
+  /** By name; `default` is what a bot has that names none. */
+  readonly handlers: Readonly<Record<string, HandlerRef>>
   readonly maxConnections: number
   readonly shutdownGraceMs: number
   readonly supervision: SupervisionOptions
@@ -92,6 +96,8 @@ export interface BotInput {
   readonly verificationToken?: string | null | undefined
   readonly domain: string
   readonly useWebSocket: boolean
+  /** Name of its handler. Default: `default`. */
+  readonly handler?: string | undefined
   /** Where its worker runs. Default `thread`. */
   readonly isolation?: Isolation | undefined
   /** Whose it is. Default `admin`. */
@@ -159,6 +165,8 @@ export interface HostControl {
   /** Seals all secrets with a new master key; answers how many bots had to be sealed anew. */
   rotateKeys(by: string): Promise<Result<number>>
   auditLog(query: { limit: number; offset: number }): Promise<Result<Page<AuditEntry>>>
+  /** The answer to a `run` of this thread; changes nothing if nobody waits for it any more. */
+  hostRunEnded(id: number, outcome: ChatOutcome): Promise<void>
   /** A new worker for a bot now, a failed bot is released by it; false when it has none. */
   restartBot(botId: string, by: string): Promise<Result<boolean>>
   /** That bot of the host's own, or any of them, may have changed. */
@@ -167,5 +175,5 @@ export interface HostControl {
   killBot(botId: string): Promise<boolean>
 }
 
-/** One-way notices of the supervisor thread over parentPort. */
-export type HostSignal = NamedEvent
+/** One-way notices of the supervisor thread over parentPort; a `run` is answered with `hostRunEnded`. */
+export type HostSignal = NamedEvent | { readonly kind: 'run'; readonly run: HostRun }

@@ -64,6 +64,8 @@ export interface BotRecord {
   readonly enabled: boolean
   /** Long connection (true) or webhook mode (false). */
   readonly useWebSocket: boolean
+  /** Name of the handler that answers for it. */
+  readonly handler: string
   /** Where its worker runs: in a thread, or walled off in a process of its own. */
   readonly isolation: Isolation
   /** It has an Encrypt Key and a Verification Token, so it takes webhooks too. */

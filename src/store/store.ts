@@ -39,6 +39,8 @@ export interface Bot {
   readonly enabled: boolean
   readonly useWebSocket: boolean
   readonly isolation: Isolation
+  /** The name of its handler. */
+  readonly handler: string
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -48,6 +50,8 @@ export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'doma
   readonly verificationToken?: Secret | null
   /** Default `thread`. */
   readonly isolation?: Isolation
+  /** Default `default`. */
+  readonly handler?: string
   /** Default `admin`. */
   readonly owner?: string
 }
@@ -146,8 +150,8 @@ export type EventResult =
   | { readonly kind: 'completed'; readonly replies: readonly NewReply[] }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord }
-  /** Gives a claim back as if it had not been made: its attempt is not counted. */
-  | { readonly kind: 'released' }
+  /** Gives a claim back as if it had not been made: its attempt is not counted. `afterMs`: not before then. Default 0. */
+  | { readonly kind: 'released'; readonly afterMs?: number }
 
 /** A reply as it enters the outbox, already claimed by the instance that completed the event (attempt 1). */
 export type NewReply = OutgoingReply

@@ -42,6 +42,7 @@ describe('a bot over HTTP', () => {
       enabled: true,
       useWebSocket: false,
       isolation: 'thread',
+      handler: 'default',
       hasWebhookKeys: false,
       wsConnectionState: 'disconnected',
       error: expect.stringContaining('verificationToken'),

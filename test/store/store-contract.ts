@@ -579,6 +579,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         domain: 'https://open.feishu.cn',
         useWebSocket: true,
         isolation: 'process',
+        handler: 'sales',
       } as const
 
       it('adds and lists bots in order of creation, secrets sealed', async () => {
@@ -593,6 +594,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
           enabled: true,
           useWebSocket: true,
           isolation: 'process',
+          handler: 'sales',
         })
         expect(listed[0]?.appSecret.reveal()).toBe('hush-canary')
         expect(JSON.stringify(await db.rows('select * from feishu_bots'))).not.toContain('hush')
@@ -601,8 +603,18 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       it('changes what is given, and takes keys away with null', async () => {
         const keys = { encryptKey: new Secret('key-canary'), verificationToken: new Secret('token-canary') }
         const { id } = await db.store.bots.add({ ...bot, ...keys, owner: 'ann' })
-        const changed = await db.store.bots.update(id, { useWebSocket: false, appSecret: new Secret('new-canary') })
-        expect(changed).toMatchObject({ name: 'Echo', owner: 'ann', useWebSocket: false, enabled: true })
+        const changed = await db.store.bots.update(id, {
+          useWebSocket: false,
+          handler: 'default',
+          appSecret: new Secret('new-canary'),
+        })
+        expect(changed).toMatchObject({
+          name: 'Echo',
+          owner: 'ann',
+          useWebSocket: false,
+          enabled: true,
+          handler: 'default',
+        })
         const [listed] = await db.store.bots.list()
         expect(listed).toEqual(changed)
         expect(listed?.appSecret.reveal()).toBe('new-canary')

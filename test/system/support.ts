@@ -130,7 +130,7 @@ export function eventOf<K extends keyof EventMap>(
 
 export async function addConnected(
   supervisor: FeishuSupervisor,
-  app: { appId: string; appSecret: string; name: string; isolation?: 'thread' | 'process' },
+  app: Omit<Parameters<FeishuSupervisor['addBot']>[0], 'domain'>,
   domain: string,
 ): Promise<string> {
   const connected = eventOf(

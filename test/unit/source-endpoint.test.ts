@@ -25,6 +25,7 @@ describe("the host's own bots", () => {
       enabled: true,
       useWebSocket: false,
       isolation: 'thread',
+      handler: 'default',
       createdAt: 5,
     }
     expect(await endpoint.list()).toEqual({ ok: true, value: { rows: [row], unusable: [] } })

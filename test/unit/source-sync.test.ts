@@ -7,7 +7,7 @@ import { FakeClock, settle } from '../messages/fake-clock.ts'
 
 function bot(id: string): Bot {
   const keys = { appSecret: new Secret('none'), encryptKey: null, verificationToken: null }
-  const modes = { enabled: true, useWebSocket: true, isolation: 'thread' } as const
+  const modes = { enabled: true, useWebSocket: true, isolation: 'thread', handler: 'default' } as const
   return { id, name: id, appId: `app-${id}`, ...keys, domain: 'd', owner: 'admin', ...modes, createdAt: 0 }
 }
 
@@ -36,6 +36,7 @@ function syncOf(rows: Map<string, Bot>) {
       running.set(one.id, one)
     },
     drop: async (id) => void running.delete(id),
+    read: () => reads.push('done'),
     botIds: () => [...running.keys()],
     changed: (error) => errors.push(error),
     clock,
@@ -56,7 +57,7 @@ describe('a source of bots', () => {
     void sync.look('a')
     await sync.look('a')
     expect(ids()).toEqual(['b', 'c'])
-    expect(reads).toEqual(['all', 'c', 'a'])
+    expect(reads).toEqual(['all', 'done', 'c', 'a'])
     expect(errors).toEqual([])
     expect(sync.status).toEqual({ ready: true })
   })
@@ -70,9 +71,9 @@ describe('a source of bots', () => {
     expect(sync.status).toMatchObject({ ready: false, error: { message: 'no table' } })
     await clock.advance(1_000)
     await clock.advance(1_999)
-    expect(reads).toEqual(['all', 'a', 'all'])
+    expect(reads).toEqual(['all', 'done', 'a', 'all'])
     await clock.advance(1)
-    expect(reads).toEqual(['all', 'a', 'all', 'all'])
+    expect(reads).toEqual(['all', 'done', 'a', 'all', 'all'])
     expect(errors).toHaveLength(1)
     expect(ids()).toEqual(['a'])
     trouble.fails = false

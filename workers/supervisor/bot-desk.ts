@@ -8,6 +8,7 @@ import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
+import { hasWebhookKeys, toChange, toRecord, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
 import { Turns } from './turns.ts'
 
@@ -19,6 +20,8 @@ export interface BotDeskDependencies {
   written(botId: string): void
   readonly connection: ConnectionOptions
   readonly maxConnections: number
+  /** Names of the handlers that bots may have. */
+  readonly handlers: readonly string[]
   readonly clock: Clock
   readonly random: () => number
   /** False for administration: bots are stored, nothing is started. */
@@ -40,6 +43,7 @@ export class BotDesk {
   /** What is shown of bots without a worker. */
   readonly #resting = new Map<string, BotStatus>()
   readonly #turns = new Turns()
+  #isOpen = false
 
   constructor(deps: BotDeskDependencies) {
     this.#deps = deps
@@ -59,6 +63,11 @@ export class BotDesk {
     })
   }
 
+  /** The stored bots are known. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
   get reports(): BotReport[] {
     return [...this.#bots.values()].map((bot) => this.#report(bot, this.#statusOf(bot)))
   }
@@ -68,13 +77,26 @@ export class BotDesk {
     return [...this.#bots.values()].find((bot) => bot.appId === appId)
   }
 
-  get ids(): string[] {
+  /** The name of its handler; undefined for a bot of which nothing is known here. */
+  handlerOf(botId: string): string | undefined {
+    return this.#bots.get(botId)?.handler
+  }
+
+  botIds(): readonly string[] {
     return [...this.#bots.keys()]
   }
 
   /** Starts what is stored. */
   async open(): Promise<void> {
-    for (const bot of await this.#deps.store().list()) this.#start(bot)
+    const bots = await this.#deps.store().list()
+    for (const bot of bots) this.#bots.set(bot.id, bot)
+    this.known()
+    for (const bot of bots) this.#start(bot)
+  }
+
+  /** Every bot there is has been heard of. */
+  known(): void {
+    this.#isOpen = true
   }
 
   /** A bot is so now, whoever changed it. Rejects with `BOT_EXISTS` while another one has its app. */
@@ -96,10 +118,20 @@ export class BotDesk {
   }
 
   async list(): Promise<BotRecord[]> {
-    return (await this.#deps.store().list()).map(record)
+    return (await this.#deps.store().list()).map(toRecord)
   }
 
-  async add({ appSecret, encryptKey, verificationToken, owner, isolation, ...input }: BotInput): Promise<BotRecord> {
+  /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
+  async add({
+    appSecret,
+    encryptKey,
+    verificationToken,
+    owner,
+    isolation,
+    handler,
+    ...input
+  }: BotInput): Promise<BotRecord> {
+    this.#checkHandler(handler)
     const bot = await this.#deps.store().add({
       ...input,
       appSecret: new Secret(appSecret),
@@ -107,14 +139,16 @@ export class BotDesk {
       verificationToken: secretOrNull(verificationToken),
       ...(owner === undefined ? {} : { owner }),
       ...(isolation === undefined ? {} : { isolation }),
+      ...(handler === undefined ? {} : { handler }),
     })
     if (this.#deps.startsBots) this.#start(bot)
     this.#deps.written(bot.id)
-    return record(bot)
+    return toRecord(bot)
   }
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
   async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
+    this.#checkHandler(input.handler)
     const change = toChange(input)
     return await this.#turns.take(id, async () => {
       const old = this.#bots.get(id)
@@ -124,7 +158,7 @@ export class BotDesk {
         if (bot === null) return null
         if (old !== undefined) await this.#apply(old, bot)
         this.#deps.written(id)
-        return record(bot)
+        return toRecord(bot)
       } catch (thrown) {
         if (reserved) this.#fleet.leave(id)
         throw thrown
@@ -217,11 +251,27 @@ export class BotDesk {
   #report(bot: Bot, status: BotStatus): BotReport {
     const connects = wantsConnection(bot) && this.#fleet.has(bot.id)
     const obstacle = this.#obstacle(bot)
-    return { ...status, name: bot.name, bot: record(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
+    return { ...status, name: bot.name, bot: toRecord(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
+  }
+
+  #checkHandler(name: string | undefined): void {
+    const { handlers } = this.#deps
+    if (name === undefined || handlers.includes(name)) return
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `handler: there is no handler "${name}", only ${handlers.join(', ')}: the options (FS_HANDLERS) name them`,
+    )
   }
 
   #obstacle(bot: Bot): string | undefined {
+    const { handlers } = this.#deps
     if (!bot.enabled) return 'the bot is disabled'
+    if (!handlers.includes(bot.handler)) {
+      return (
+        `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
+        'wait: start again with that handler, or give the bot another'
+      )
+    }
     if (bot.useWebSocket) return this.#resting.get(bot.id)?.child.nextStep
     return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
   }
@@ -230,29 +280,4 @@ export class BotDesk {
 /** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
 function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ConnectionOptions): number {
   return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
-}
-
-/** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
-export function hasWebhookKeys(bot: Bot): boolean {
-  return bot.encryptKey !== null && bot.verificationToken !== null
-}
-
-function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
-  return enabled && useWebSocket
-}
-
-function record(bot: Bot): BotRecord {
-  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, createdAt } = bot
-  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, createdAt }
-  return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
-}
-
-function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
-  const change = {
-    ...rest,
-    appSecret: appSecret === undefined ? undefined : new Secret(appSecret),
-    encryptKey: encryptKey === undefined ? undefined : secretOrNull(encryptKey),
-    verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
-  }
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
 }

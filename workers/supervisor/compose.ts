@@ -5,6 +5,7 @@ import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/bot-source.ts'
+import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
 import type { BotStore } from '../../src/store/store.ts'
@@ -34,6 +35,8 @@ export interface ComposeDependencies {
   readonly clock: Clock
   readonly random: () => number
   emit(event: NamedEvent): void
+  /** Hands a run to the host's thread. */
+  runOnHost(run: HostRun): void
 }
 
 /** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
@@ -46,7 +49,7 @@ const BOTS_STOP_MS = 300
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
   const metrics = new Metrics()
   const emit = (named: NamedEvent): void => {
@@ -106,6 +109,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     written: (botId) => void sync?.look(botId),
     connection: options.connection,
     maxConnections: options.maxConnections,
+    handlers: Object.keys(options.handlers),
     startsBots: boot.startsBots,
     clock,
     random,
@@ -125,9 +129,16 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     source &&
     new SourceSync({
       source,
-      put: (bot) => bots.put(bot),
+      put: async (bot) => {
+        await bots.put(bot)
+        if (bots.isOpen) messages.wake()
+      },
       drop: (botId) => bots.drop(botId),
-      botIds: () => bots.ids,
+      read: () => {
+        bots.known()
+        messages.wake()
+      },
+      botIds: () => bots.botIds(),
       changed: (error) => {
         alerts.seeSource(error, clock.now())
         if (error === undefined) states.retry()
@@ -139,9 +150,12 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
   const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
-    inbox: lateInbox(() => keeper.store, log),
+    // Without the bots it would not be known who handles what.
+    inbox: lateInbox(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
-    handler: options.handler,
+    handlers: options.handlers,
+    assignments: bots,
+    runOnHost,
     chatWorker: paths.chatWorker,
     sendReply: async (botId, reply) =>
       (await links.get(botId)?.send(reply)) ?? {
@@ -245,6 +259,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     },
 
     lookAtSource: async (botId) => void sync?.look(botId),
+    hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 

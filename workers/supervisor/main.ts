@@ -13,7 +13,12 @@ const control = composeSupervisor({
   boot,
   clock: systemClock,
   random: Math.random,
-  emit: (signal: HostSignal) => parentPort?.postMessage(signal),
+  emit: notify,
+  runOnHost: (run) => notify({ kind: 'run', run }),
 })
+
+function notify(signal: HostSignal): void {
+  parentPort?.postMessage(signal)
+}
 
 serveControl(controlPort, control)

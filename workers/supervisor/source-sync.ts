@@ -9,6 +9,8 @@ export interface SourceSyncDependencies {
   /** Brings what runs to what the source says. Rejects, leaving the bot as it was, where that cannot be done. */
   put(bot: Bot): Promise<void>
   drop(botId: string): Promise<void>
+  /** All of it was read. */
+  read(): void
   /** The bots that are known now. */
   botIds(): readonly string[]
   /** What keeps the source, or a row of it, from being used; undefined: nothing. */
@@ -73,7 +75,7 @@ export class SourceSync {
   }
 
   async #readEverything(): Promise<void> {
-    const { source, put, drop, botIds } = this.#deps
+    const { source, put, drop, read, botIds } = this.#deps
     const { bots, unusable } = await source.read()
     const known = new Set([...bots.map(({ id }) => id), ...unusable.map(({ botId }) => botId)])
     const wrong = unusable.map(({ botId, why }) => `bot ${botId}: ${why}`)
@@ -83,6 +85,7 @@ export class SourceSync {
       if (this.#isClosed) return
       await put(bot).catch((thrown: unknown) => wrong.push(`bot ${bot.id}: ${errorText(thrown)}`))
     }
+    read()
     if (wrong.length > 0) throw new FeishuSupervisorError('BOT_SOURCE_FAILED', wrong.join('\n'))
   }
 

@@ -31,13 +31,16 @@ function syncOf(rows: Map<string, Bot>) {
         return rows.get(id) ?? null
       },
     },
-    put: async (one) => {
-      if (trouble.refuses === one.id) throw new Error('its app is taken')
-      running.set(one.id, one)
+    desk: {
+      put: async (one) => {
+        if (trouble.refuses === one.id) throw new Error('its app is taken')
+        running.set(one.id, one)
+      },
+      drop: async (id) => void running.delete(id),
+      known: () => reads.push('done'),
+      botIds: () => [...running.keys()],
     },
-    drop: async (id) => void running.delete(id),
-    read: () => reads.push('done'),
-    botIds: () => [...running.keys()],
+    wake: () => {},
     changed: (error) => errors.push(error),
     clock,
     random: () => 0.5,

@@ -129,16 +129,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     source &&
     new SourceSync({
       source,
-      put: async (bot) => {
-        await bots.put(bot)
-        if (bots.isOpen) messages.wake()
-      },
-      drop: (botId) => bots.drop(botId),
-      read: () => {
-        bots.known()
-        messages.wake()
-      },
-      botIds: () => bots.botIds(),
+      desk: bots,
+      wake: () => messages.wake(),
       changed: (error) => {
         alerts.seeSource(error, clock.now())
         if (error === undefined) states.retry()

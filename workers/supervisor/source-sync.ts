@@ -1,18 +1,15 @@
 import { type BackoffPolicy, backoffDelayMs } from '../../src/core/backoff.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { type ErrorRecord, errorText, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
-import type { Bot } from '../../src/store/store.ts'
+import type { BotDesk } from './bot-desk.ts'
 import type { SourceBots } from './source-bots.ts'
 
 export interface SourceSyncDependencies {
   readonly source: Pick<SourceBots, 'read' | 'get'>
-  /** Brings what runs to what the source says. Rejects, leaving the bot as it was, where that cannot be done. */
-  put(bot: Bot): Promise<void>
-  drop(botId: string): Promise<void>
-  /** All of it was read. */
-  read(): void
-  /** The bots that are known now. */
-  botIds(): readonly string[]
+  /** What it puts as the source says; rejects, leaving a bot as it was, where that cannot be done. */
+  readonly desk: Pick<BotDesk, 'put' | 'drop' | 'known' | 'botIds'>
+  /** There may be something to handle for a bot that came. */
+  wake(): void
   /** What keeps the source, or a row of it, from being used; undefined: nothing. */
   changed(error: ErrorRecord | undefined): void
   readonly clock: Clock
@@ -75,24 +72,26 @@ export class SourceSync {
   }
 
   async #readEverything(): Promise<void> {
-    const { source, put, drop, read, botIds } = this.#deps
+    const { source, desk, wake } = this.#deps
     const { bots, unusable } = await source.read()
     const known = new Set([...bots.map(({ id }) => id), ...unusable.map(({ botId }) => botId)])
     const wrong = unusable.map(({ botId, why }) => `bot ${botId}: ${why}`)
     // First what goes: an app may have moved from one row to another.
-    for (const botId of botIds()) if (!known.has(botId)) await drop(botId)
+    for (const botId of desk.botIds()) if (!known.has(botId)) await desk.drop(botId)
     for (const bot of bots) {
       if (this.#isClosed) return
-      await put(bot).catch((thrown: unknown) => wrong.push(`bot ${bot.id}: ${errorText(thrown)}`))
+      await desk.put(bot).catch((thrown: unknown) => wrong.push(`bot ${bot.id}: ${errorText(thrown)}`))
     }
-    read()
+    desk.known()
+    wake()
     if (wrong.length > 0) throw new FeishuSupervisorError('BOT_SOURCE_FAILED', wrong.join('\n'))
   }
 
   async #readOne(botId: string): Promise<void> {
-    const { source, put, drop } = this.#deps
+    const { source, desk, wake } = this.#deps
     const bot = await source.get(botId)
-    await (bot === null ? drop(botId) : put(bot))
+    await (bot === null ? desk.drop(botId) : desk.put(bot))
+    wake()
   }
 
   #set(error: ErrorRecord | undefined): void {

@@ -9,6 +9,7 @@ import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
 import type { ConnectionOptions, Isolation } from './boot.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './events.ts'
+import type { Finding } from './finding.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './message-log.ts'
 import type { BotRecord, SupervisorReport } from './status.ts'
@@ -171,6 +172,8 @@ export interface HostControl {
   restartBot(botId: string, by: string): Promise<Result<boolean>>
   /** That bot of the host's own, or any of them, may have changed. */
   lookAtSource(botId?: string): Promise<void>
+  /** What stands between these bots and their apps; null: all of them, database and master key too. Takes up to a minute for each few bots. */
+  diagnose(botIds: readonly string[] | null): Promise<readonly Finding[]>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }

@@ -5,6 +5,7 @@ import type { Pulse } from '../core/heartbeat.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotControl } from '../protocol/control.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
@@ -18,6 +19,7 @@ import {
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
 import { RateGuard } from './rate-guard.ts'
+import { LOGS_PER_SECOND, PRINTS_PER_SECOND, SIGNALS_PER_SECOND } from './worker-quotas.ts'
 import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
 export interface BotSpec extends IsolatedBot {
@@ -42,17 +44,10 @@ export interface BotChildDependencies {
 /** Time for a control call that only starts something. */
 const CONTROL_DEADLINE_MS = 5_000
 
+const CHECK_DEADLINE_MS = 60_000
+
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
-
-/** What a worker may print, characters; the rest is dropped. */
-const PRINTS_PER_SECOND = 65_536
-
-/** What a worker may log, lines; the rest is dropped. Thousands of refused events are not its fault. */
-const LOGS_PER_SECOND = 1_000
-
-/** What a worker may tell in all; one that exceeds it would keep the supervisor from everything else. */
-const SIGNALS_PER_SECOND = 50_000
 
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
@@ -152,6 +147,11 @@ export class BotChild {
     } catch {
       // It did not answer or is gone: the worker is terminated next in any case.
     }
+  }
+
+  /** What the worker finds out about its app; undefined if there is none. Rejects when it ends before. */
+  async check(useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
+    return await this.#thread?.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
   }
 
   /** Ends the worker for good. */

@@ -8,6 +8,7 @@ import type { BotControl } from '../../src/protocol/control.ts'
 import { serveControl } from '../../src/protocol/control-server.ts'
 import type { Ack, DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
+import { checkApp } from './check-app.ts'
 import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
@@ -75,6 +76,11 @@ const control: BotControl = {
   reconfigure: (change) => session.reconfigure(change),
   rotate: (mayOverlap) => session.rotate(mayOverlap),
   drain: (graceMs) => session.drain(graceMs),
+  check: (useWebSocket) =>
+    checkApp(
+      { credentials, domain: boot.domain, http, proxyTo: (url) => routes.proxyTo(url), now: systemClock.now },
+      useWebSocket,
+    ),
 }
 serveControl(controlPort, control)
 

@@ -1,14 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../src/core/clock.ts'
-import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { revealed, Secret, secretOrNull } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
+import type { Finding } from '../../src/protocol/finding.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.ts'
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
-import { hasWebhookKeys, toChange, toRecord, wantsConnection } from './bot-record.ts'
+import { obstacleOf, toChange, toRecord, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
 import { Turns } from './turns.ts'
 
@@ -179,6 +180,22 @@ export class BotDesk {
     return await this.#turns.take(id, () => this.#deps.supervisor.restart(id))
   }
 
+  /** Those that are started; for administration those that are stored. */
+  async all(): Promise<readonly Bot[]> {
+    return this.#deps.startsBots ? [...this.#bots.values()] : await this.#deps.store().list()
+  }
+
+  /** What its worker finds out about the app of a bot; for administration it is started for that, without a connection. */
+  async check(bot: Bot): Promise<readonly Finding[]> {
+    const { supervisor, startsBots } = this.#deps
+    if (!startsBots) supervisor.start(this.#specOf(bot), false)
+    const findings = await supervisor.check(bot.id, bot.useWebSocket).catch(errorText)
+    if (typeof findings === 'object') return findings
+    const { state, nextStep } = this.#statusOf(bot).child
+    const mend = nextStep ?? `restart the bot (POST /api/feishu/bots/${bot.id}/restart) and see its log`
+    return [{ check: 'worker', level: 'error', message: findings ?? `its worker is ${state}`, mend }]
+  }
+
   /** A worker or its connection changed. */
   statusChanged(status: BotStatus): void {
     const bot = this.#bots.get(status.botId)
@@ -250,7 +267,7 @@ export class BotDesk {
 
   #report(bot: Bot, status: BotStatus): BotReport {
     const connects = wantsConnection(bot) && this.#fleet.has(bot.id)
-    const obstacle = this.#obstacle(bot)
+    const obstacle = obstacleOf(bot, this.#deps.handlers, this.#resting.get(bot.id)?.child.nextStep)
     return { ...status, name: bot.name, bot: toRecord(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
   }
 
@@ -261,19 +278,6 @@ export class BotDesk {
       'CONFIG_INVALID',
       `handler: there is no handler "${name}", only ${handlers.join(', ')}: the options (FS_HANDLERS) name them`,
     )
-  }
-
-  #obstacle(bot: Bot): string | undefined {
-    const { handlers } = this.#deps
-    if (!bot.enabled) return 'the bot is disabled'
-    if (!handlers.includes(bot.handler)) {
-      return (
-        `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
-        'wait: start again with that handler, or give the bot another'
-      )
-    }
-    if (bot.useWebSocket) return this.#resting.get(bot.id)?.child.nextStep
-    return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
   }
 }
 

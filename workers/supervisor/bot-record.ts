@@ -29,3 +29,16 @@ export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: 
   }
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
 }
+
+/** What keeps a bot from taking events, if it is not its worker or connection; `nextStep` is that of a bot without a worker. */
+export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: string | undefined): string | undefined {
+  if (!bot.enabled) return 'the bot is disabled'
+  if (!handlers.includes(bot.handler)) {
+    return (
+      `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
+      'wait: start again with that handler, or give the bot another'
+    )
+  }
+  if (bot.useWebSocket) return nextStep
+  return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
+}

@@ -67,7 +67,7 @@ describe('bots that the host keeps itself', () => {
   beforeAll(async () => {
     cleanups.add(() => feishu.stop())
     domain = (await feishu.start()).url
-    dataDir = await cleanups.folder()
+    dataDir = await cleanups.dataDir()
     table.set({ ...ada, id: 'host-1', domain, owner: 'ann', useWebSocket: true })
     supervisor = cleanups.supervisor({ dataDir, botSource: table.source })
     client = new Client(supervisor)

@@ -1,6 +1,7 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Isolation } from '../protocol/boot.ts'
+import type { ConnectionWord } from '../protocol/connection-word.ts'
 import type { MessageLog } from '../protocol/message-log.ts'
 import type {
   DeadLetter,
@@ -78,7 +79,7 @@ export interface BotStore {
   /** False when there was none. Its events and dead letters stay. */
   remove(id: string): Promise<boolean>
   /** Writes the last known connection state of bots, for other readers of the table. */
-  recordStates(states: readonly { readonly id: string; readonly state: string }[]): Promise<void>
+  recordStates(states: readonly { readonly id: string; readonly state: ConnectionWord }[]): Promise<void>
 }
 
 /**

@@ -2,7 +2,7 @@ import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { Claimed, InboxStore, NewEvent } from '../store/store.ts'
+import type { Claimed, InboxStore, NewEvent, ReplyStore } from '../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
@@ -17,6 +17,7 @@ import { UrgentClaims } from './urgent-claims.ts'
 
 export interface DispatcherDeps {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
+  readonly replies: ReplyStore
   /** Where handlers run. */
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers

@@ -1,8 +1,9 @@
 import { AckTimes } from './ack-times.ts'
 import type { DispatcherDeps, Phase } from './dispatcher.ts'
 import { FencedWriter } from './fenced-writer.ts'
-import type { LaneRunDeps } from './lane-run.ts'
+import type { KeptUpload, LaneRunDeps } from './lane-run.ts'
 import { OutboundLimits } from './outbound-limits.ts'
+import { ReplySender } from './reply-sender.ts'
 import { SendTries } from './send-tries.ts'
 import type { Sleeper } from './sleeper.ts'
 
@@ -16,9 +17,10 @@ export interface LaneWorld extends Pick<LaneRunDeps, 'onThreadFree'> {
 
 /** What all lanes of one dispatcher share. */
 export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFree }: LaneWorld): LaneRunDeps {
-  const { inbox, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = deps
+  const { inbox, replies, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = deps
   const { acks = new AckTimes() } = deps
   const isAborting = (): boolean => phase() === 'aborting' || phase() === 'stopped'
+  const sender = new ReplySender({ sendReply, replies })
   const writing = {
     maxBatch: options.maxBatch,
     backoff: options.storeBackoff,
@@ -40,7 +42,8 @@ export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFr
       isAborting,
     },
     delivery: {
-      sendReply,
+      sendStored: (botId, reply) => sender.send(botId, reply),
+      dropUploads: (eventId) => replies.dropUploads(eventId).catch(() => {}),
       settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
       owner,
       policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
@@ -57,6 +60,14 @@ export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFr
       isAborting,
       emit,
     },
+    keep: new FencedWriter<KeptUpload>({
+      ...writing,
+      maxBatch: 1,
+      write: async (kept) => {
+        for (const { eventId, upload, bytes } of kept) await replies.putUpload(eventId, upload, bytes)
+        return kept.map(() => true)
+      },
+    }),
     finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
     acks,
     isStopping: () => phase() !== 'running',

@@ -39,7 +39,7 @@ function tell(): void {
 
 serveControl(controlPort, {
   ...control,
-  async stop(graceMs) {
+  async stop(graceMs: number) {
     await control.stop(graceMs)
     tell()
   },

@@ -14,6 +14,10 @@ export interface BotLinkDependencies {
   readonly clock: Clock
   /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
   accept(event: FeishuEvent): Promise<unknown>
+  /** A frame with a longer payload is none of our worker's. */
+  readonly maxPayloadBytes: number
+  /** The worker does what none of ours does: it has to be ended. */
+  misbehaved(cause: string): void
   /** An acknowledgement left so long after its event was accepted. */
   acked(ms: number): void
 }
@@ -22,12 +26,14 @@ export interface BotLinkDependencies {
 export class BotLink {
   readonly #deps: BotLinkDependencies
   readonly #sends: Pending<SendOutcome>
+  readonly #frames: RateGuard
   /** When each event was accepted whose acknowledgement is not known yet. */
   readonly #acceptedAt = new Map<number, number>()
 
   constructor(deps: BotLinkDependencies) {
     this.#deps = deps
     this.#sends = new Pending(deps.clock)
+    this.#frames = new RateGuard(MOST_TOLD, deps.clock)
     deps.port.on('message', (frame: DataUp) => this.#onFrame(frame))
   }
 
@@ -55,6 +61,9 @@ export class BotLink {
   }
 
   #onFrame(frame: DataUp): void {
+    const room = this.#frames.take(1)
+    if (room === 'exceeded') this.#deps.misbehaved(`its worker sent more than ${MOST_TOLD} frames within a second`)
+    if (room !== 'taken') return
     if (frame.incarnation !== this.#deps.incarnation) return
     for (const { id, at } of frame.acks ?? []) {
       const acceptedAt = this.#acceptedAt.get(id)

@@ -10,6 +10,7 @@ export {
   defineHandlers,
 } from './handlers/define-handler.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
+export type { Authorize, Principal } from './protocol/access.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
 export type {
   CardResponse,

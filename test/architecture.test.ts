@@ -15,6 +15,7 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
   'src/options': { thread: 'host', imports: ['src/core', 'src/protocol'] },
   'src/app': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/http'] },
   'src/http': { thread: 'host', imports: ['src/core', 'src/protocol'] },
+  'src/nest': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/http'] },
   'src/index': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/handlers'] },
   'src/cli': {
     thread: 'host',
@@ -51,7 +52,9 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   comlink: ['src/protocol/control-client.ts', 'workers/bot/main.ts', 'workers/supervisor/main.ts'],
   hono: ['src/http', 'src/simulator'],
   '@hono/zod-openapi': ['src/http'],
-  '@hono/node-server': ['src/cli', 'src/simulator'],
+  '@hono/node-server': ['src/cli', 'src/nest', 'src/simulator'],
+  '@nestjs/common': ['src/nest'],
+  '@nestjs/core': ['src/nest'],
   commander: ['src/cli'],
   zod: ['src/options.ts', 'src/app', 'src/cli'],
   ws: ['src/simulator', 'workers/bot/guarded-client.ts'],

@@ -3,6 +3,7 @@ import { Emitter } from '../core/emitter.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
 import { createRoutes } from '../http/routes.ts'
+import { type ConnectionView, connectionView } from '../http/status-view.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
 import type { Authorize } from '../protocol/access.ts'
 import type { Alert, EventMap } from '../protocol/events.ts'
@@ -71,7 +72,7 @@ export class FeishuSupervisor extends Orders {
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
   readonly #notifier: Notifier | undefined
-  readonly #routes: (request: Request) => Response | Promise<Response>
+  readonly #routes: FeishuSupervisor['fetch']
   #report: SupervisorReport
   #startedAt: number | undefined
 
@@ -130,7 +131,7 @@ export class FeishuSupervisor extends Orders {
       allowedHosts,
       report: (thrown) => logger.error(`a request failed: ${errorText(thrown)}`),
     })
-    this.#routes = (request) => routes.fetch(request)
+    this.#routes = (request, context) => routes.fetch(request, Object(context))
   }
 
   /**
@@ -177,8 +178,16 @@ export class FeishuSupervisor extends Orders {
     return this.#events.on(name, listener)
   }
 
-  /** The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. */
-  readonly fetch = (request: Request): Response | Promise<Response> => this.#routes(request)
+  /**
+   * The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. `context`, if
+   * any, is handed to `authorize`: an object of the host's own, such as its request with its user.
+   */
+  readonly fetch = (request: Request, context?: object): Response | Promise<Response> => this.#routes(request, context)
+
+  /** @internal What a bot's report means for its connection, in the words of the HTTP API. */
+  connectionOf(report: BotReport): ConnectionView {
+    return connectionView(report, this.#options.connection.fastAttempts)
+  }
 
   /** @internal Figures of the supervisor thread in the text format of Prometheus; none while it is down. */
   async metrics(): Promise<string> {

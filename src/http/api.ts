@@ -72,7 +72,7 @@ const PER_BOT = { perSecond: 2, burst: 60 }
 
 function requires(role: Principal['role'], scope: Scope): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const principal = await c.get('authenticate')(c.req.raw)
+    const principal = await c.get('authenticate')(c.req.raw, c.env)
     if (principal === null) throw new RequestRefused(401, 'Unauthorized', { 'www-authenticate': 'Bearer' })
     c.set('principal', principal)
     const { perToken, perBot } = c.get('limits')

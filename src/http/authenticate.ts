@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { type ApiTokenRecord, type Authorize, parseApiToken, type Principal } from '../protocol/access.ts'
 
-/** Null for a stranger. Rejects when it cannot be found out now. */
-export type Authenticate = (request: Request) => Promise<Principal | null>
+/** Null for a stranger. Rejects when it cannot be found out now. `context` is what the host gave to `fetch`. */
+export type Authenticate = (request: Request, context?: unknown) => Promise<Principal | null>
 
 export interface AuthenticateDeps {
   /** The token of the configuration: an admin's. */
@@ -46,8 +46,8 @@ export function createAuthenticate({ apiToken, authorize, lookUp }: Authenticate
     }
   }
 
-  return async (request) => {
-    if (authorize !== undefined) return await authorize(request)
+  return async (request, context) => {
+    if (authorize !== undefined) return await authorize(request, context)
     const [, text] = /^bearer ([\w.~+/=-]{1,512})$/i.exec(request.headers.get('authorization') ?? '') ?? []
     return text === undefined ? null : await byToken(text)
   }

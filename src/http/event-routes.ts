@@ -41,7 +41,7 @@ export function addEventRoutes(api: Api, { view, authenticate, fastAttempts }: R
         while (!stream.aborted) {
           // A token that is revoked or expires ends its streams too.
           if (Date.now() - checkedAt >= PULSE_MS) {
-            if ((await authenticate(c.req.raw)) === null) return
+            if ((await authenticate(c.req.raw, c.env)) === null) return
             checkedAt = Date.now()
           }
           const next = hub.after(place)

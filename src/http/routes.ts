@@ -15,7 +15,7 @@ import { addTokenRoutes } from './token-routes.ts'
 import { addWebhookRoute } from './webhook-routes.ts'
 import { addWsRoutes } from './ws-routes.ts'
 
-const PREFIX = '/api/feishu'
+export const API_PREFIX = '/api/feishu'
 
 export interface RoutesOptions
   extends Omit<RouteDeps, 'authenticate'>,
@@ -36,8 +36,8 @@ export function createRoutes({ apiToken, authorize, allowedHosts, report, ...res
   api.onError((thrown, c) => answerProblem(c, thrown, report))
   api.use(securityHeaders)
   // Probes of a platform come by address.
-  for (const path of ['/', `${PREFIX}/*`, '/metrics']) api.use(path, knownHosts(allowedHosts))
-  api.use(`${PREFIX}/*`, except(`${PREFIX}/webhook/*`, smallBodies))
+  for (const path of ['/', `${API_PREFIX}/*`, '/metrics']) api.use(path, knownHosts(allowedHosts))
+  api.use(`${API_PREFIX}/*`, except(`${API_PREFIX}/webhook/*`, smallBodies))
   addSupervisorRoutes(api, deps)
   addWsRoutes(api, deps)
   addBotRoutes(api, deps)

@@ -13,8 +13,8 @@ export interface Principal {
   readonly scopes: readonly Scope[]
 }
 
-/** A host's own check instead of API tokens: who asks, or null for a stranger. */
-export type Authorize = (request: Request) => Principal | null | Promise<Principal | null>
+/** A host's own check instead of API tokens: who asks, or null for a stranger. `context` is what it gave to `fetch` beside the request. */
+export type Authorize = (request: Request, context: unknown) => Principal | null | Promise<Principal | null>
 
 export interface NewApiToken {
   readonly owner: string

@@ -73,6 +73,8 @@ export interface Alert {
 export interface EventMap {
   /** A bot's worker or connection changed its state. */
   readonly bot: BotReport
+  /** A bot was removed; nothing is told of it any more. */
+  readonly removed: { readonly botId: string }
   readonly restart: RestartEvent
   readonly alert: Alert
   readonly message: MessageEvent

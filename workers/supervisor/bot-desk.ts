@@ -21,6 +21,7 @@ export interface BotDeskDependencies {
   readonly startsBots: boolean
   /** What was ordered of a bot, or what became of it, has changed. */
   changed(report: BotReport): void
+  removed(botId: string): void
 }
 
 /**
@@ -110,6 +111,7 @@ export class BotDesk {
       this.#fleet.leave(id)
       this.#bots.delete(id)
       this.#resting.delete(id)
+      this.#deps.removed(id)
       return true
     })
   }

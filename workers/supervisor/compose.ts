@@ -106,6 +106,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
       states.record(event)
       emit({ kind: 'bot', event })
     },
+    removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
   const states = new StateRecorder({
     store: () => openedStore().bots,

@@ -1,0 +1,59 @@
+import { ConfigurableModuleBuilder, type Provider } from '@nestjs/common'
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core'
+import { createFeishuSupervisor, FeishuSupervisor } from '../app/feishu-supervisor.ts'
+import { FeishuSupervisorError } from '../core/errors.ts'
+import { bridgedAuthorize } from './bridged-authorize.ts'
+import { FeishuConnections } from './feishu-connections.ts'
+import type { FeishuSupervisorModuleOptions } from './module-options.ts'
+import { NestHost } from './nest-host.ts'
+
+const OPTIONS = Symbol('options of feishu-supervisor')
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<FeishuSupervisorModuleOptions>({
+  optionsInjectionToken: OPTIONS,
+})
+  .setExtras({ isGlobal: false }, (definition, { isGlobal }) => ({
+    ...definition,
+    global: isGlobal,
+    providers: [...(definition.providers ?? []), ...PROVIDERS],
+    exports: [FeishuSupervisor, FeishuConnections],
+  }))
+  .build()
+
+/** By factories: what is injected is named here, so no metadata of decorators is needed. */
+const PROVIDERS: readonly Provider[] = [
+  {
+    provide: FeishuSupervisor,
+    inject: [OPTIONS],
+    useFactory: ({ path: _path, authorize, ...options }: FeishuSupervisorModuleOptions) =>
+      createFeishuSupervisor({ ...options, ...(authorize && { authorize: bridgedAuthorize(authorize) }) }),
+  },
+  {
+    provide: FeishuConnections,
+    inject: [FeishuSupervisor],
+    useFactory: (supervisor: FeishuSupervisor) => new FeishuConnections(supervisor),
+  },
+  {
+    provide: NestHost,
+    inject: [FeishuSupervisor, HttpAdapterHost, ModuleRef, OPTIONS],
+    useFactory: (
+      supervisor: FeishuSupervisor,
+      adapterHost: HttpAdapterHost,
+      moduleRef: ModuleRef,
+      { path }: FeishuSupervisorModuleOptions,
+    ) => new NestHost({ supervisor, adapterHost, moduleRef, path: checkedPath(path) }),
+  },
+]
+
+/**
+ * Runs a supervisor inside a NestJS application: it starts when the application has started and stops before the
+ * host's own services do, and its HTTP API is part of the host's. `register` takes the options, `registerAsync` a
+ * factory that may inject services of the host. Provides `FeishuConnections` and `FeishuSupervisor`; with
+ * `isGlobal: true` to every module.
+ */
+export class FeishuSupervisorModule extends ConfigurableModuleClass {}
+
+function checkedPath(path: string | undefined): string | undefined {
+  if (path === undefined || /^(\/[\w.~-]+)+$/.test(path)) return path
+  throw new FeishuSupervisorError('CONFIG_INVALID', `path: expected a path such as /api/feishu, not "${path}"`)
+}

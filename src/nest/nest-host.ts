@@ -1,0 +1,86 @@
+import { Logger } from '@nestjs/common'
+import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common'
+import type { HttpAdapterHost, ModuleRef } from '@nestjs/core'
+import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
+import { errorText } from '../core/errors.ts'
+import type { LogRecord } from '../core/logger.ts'
+import { API_PREFIX } from '../http/routes.ts'
+import { type MountedRoutes, mountRoutes } from './mount-routes.ts'
+
+export interface NestHostDependencies {
+  readonly supervisor: FeishuSupervisor
+  readonly adapterHost: HttpAdapterHost
+  readonly moduleRef: ModuleRef
+  /** Default: under the host's global prefix. */
+  readonly path: string | undefined
+}
+
+const LEVELS = { debug: 'debug', info: 'log', warn: 'warn', error: 'error' } as const
+
+/** The life of a supervisor inside a NestJS application: its routes, its start and stop, its log. */
+export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
+  readonly #deps: NestHostDependencies
+  readonly #log = new Logger('FeishuSupervisor')
+  #mountedOn: unknown
+  #routes: MountedRoutes | undefined
+
+  constructor(deps: NestHostDependencies) {
+    this.#deps = deps
+    deps.supervisor.on('log', this.#tell)
+    this.#mount()
+  }
+
+  /** Testing modules get their HTTP adapter only now; their body parsers come first then. */
+  onModuleInit(): void {
+    this.#mount()
+  }
+
+  /** A failed start ends `app.listen()` and `app.init()` with its error. */
+  async onApplicationBootstrap(): Promise<void> {
+    try {
+      await this.#deps.supervisor.start()
+    } catch (thrown) {
+      this.#log.error(`Feishu bots were not started: ${errorText(thrown)}`)
+      throw thrown
+    }
+  }
+
+  /** Before the host's own services go, which handlers of messages in flight may need. */
+  async onModuleDestroy(): Promise<void> {
+    await this.#deps.supervisor.stop()
+  }
+
+  beforeApplicationShutdown(): void {
+    this.#routes?.close()
+  }
+
+  #mount(): void {
+    const { supervisor, adapterHost } = this.#deps
+    // Absent in applications without HTTP.
+    const adapter: typeof adapterHost.httpAdapter | undefined = adapterHost.httpAdapter
+    if (adapter === undefined || adapter === this.#mountedOn) return
+    this.#mountedOn = adapter
+    this.#routes = mountRoutes(adapter, supervisor, () => this.#path())
+  }
+
+  #path(): string {
+    const { path, moduleRef } = this.#deps
+    if (path !== undefined) return path
+    const prefix = globalPrefixOf(moduleRef).replaceAll(/^\/+|\/+$/g, '')
+    return prefix === '' ? API_PREFIX : `/${prefix}/feishu`
+  }
+
+  readonly #tell = ({ level, scope, message }: LogRecord): void => {
+    this.#log[LEVELS[level]](`${scope}: ${message}`)
+  }
+}
+
+/** Hosts set it after their modules are created, and Nest tells it in no public place. */
+function globalPrefixOf(moduleRef: ModuleRef): string {
+  const { container } = moduleRef as unknown as WithApplicationConfig
+  return container?.applicationConfig?.getGlobalPrefix() ?? ''
+}
+
+interface WithApplicationConfig {
+  readonly container?: { readonly applicationConfig?: { getGlobalPrefix(): string } }
+}

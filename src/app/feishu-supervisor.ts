@@ -17,6 +17,7 @@ import type {
   WebhookRequest,
 } from '../protocol/host.ts'
 import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import { OpenAlerts } from './open-alerts.ts'
 import { Notifier } from './notifier.ts'
 import { Orders } from './orders.ts'
 import { packagePaths } from './package-paths.ts'
@@ -72,6 +73,7 @@ export class FeishuSupervisor extends Orders {
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
   readonly #notifier: Notifier | undefined
+  readonly #openAlerts = new OpenAlerts()
   readonly #routes: FeishuSupervisor['fetch']
   #report: SupervisorReport
   #startedAt: number | undefined
@@ -109,6 +111,7 @@ export class FeishuSupervisor extends Orders {
         }
         if (state === 'restarting') {
           this.#report = withoutThread(this.#report, clock.now())
+          for (const alert of this.#openAlerts.end(clock.now())) this.#events.emit('alert', alert)
           logger.error(`the supervisor thread ended (${lastExit?.reason}); it is started again`, { lastExit })
           this.#tellDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'it ended', 'it is started again')
         }
@@ -225,6 +228,7 @@ export class FeishuSupervisor extends Orders {
   }
 
   #onSignal({ kind, event }: HostSignal): void {
+    if (kind === 'alert') this.#openAlerts.see(event)
     this.#events.emit(kind, event)
   }
 }

@@ -24,6 +24,7 @@ const schema = z.strictObject({
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
   FS_ALERT_URL: z.string().min(1).optional(),
   FS_ALERT_SECRET: z.string().min(1).optional(),
+  FS_MEMORY_ALERT_MB: integer('expected megabytes, or 0 for no limit', 0, 999_999).optional(),
   FS_CA_FILE: z.string().min(1).optional(),
 })
 
@@ -63,6 +64,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     apiToken: rest.FS_API_TOKEN,
     handler: rest.FS_HANDLER,
     maxConnections: rest.FS_MAX_CONNECTIONS,
+    watch: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
     connection: connectionOf(env, rest.FS_CA_FILE),
     alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
     allowedHosts: allowedHosts(host, rest.FS_ALLOWED_HOSTS),

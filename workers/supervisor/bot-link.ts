@@ -4,6 +4,8 @@ import type { Clock } from '../../src/core/clock.ts'
 import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import { Pending } from '../../src/core/pending.ts'
 import type { DataDown, DataUp, ReplyToSend, SendOutcome } from '../../src/protocol/data.ts'
+import { MOST_TOLD } from '../../src/supervisor/flood-guard.ts'
+import { RateGuard } from '../../src/supervisor/rate-guard.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 
 export interface BotLinkDependencies {
@@ -22,11 +24,21 @@ export interface BotLinkDependencies {
   acked(ms: number): void
 }
 
+const KINDS: ReadonlySet<string> = new Set<DataUp['kind']>(['deliver', 'sent', 'failed'])
+
+/** Events of one bot that may wait for storage here: more than a worker keeps to, fewer than all bots share. */
+const MOST_ACCEPTING = 2_048
+
+function tooMuch(): FeishuSupervisorError {
+  return new FeishuSupervisorError('INTAKE_FULL', `${MOST_ACCEPTING} events of this bot wait for storage already`)
+}
+
 /** The supervisor thread's end of one bot worker's data wire, for one incarnation. */
 export class BotLink {
   readonly #deps: BotLinkDependencies
   readonly #sends: Pending<SendOutcome>
   readonly #frames: RateGuard
+  #acceptingCount = 0
   /** When each event was accepted whose acknowledgement is not known yet. */
   readonly #acceptedAt = new Map<number, number>()
 
@@ -61,17 +73,20 @@ export class BotLink {
   }
 
   #onFrame(frame: DataUp): void {
+    const { misbehaved, incarnation, maxPayloadBytes } = this.#deps
     const room = this.#frames.take(1)
-    if (room === 'exceeded') this.#deps.misbehaved(`its worker sent more than ${MOST_TOLD} frames within a second`)
+    if (room === 'exceeded') misbehaved(`its worker sent more than ${MOST_TOLD} frames within a second`)
     if (room !== 'taken') return
-    if (frame.incarnation !== this.#deps.incarnation) return
+    if (!KINDS.has((frame as DataUp | null)?.kind ?? '')) return misbehaved('its worker sent what no worker sends')
+    if (frame.incarnation !== incarnation) return
     for (const { id, at } of frame.acks ?? []) {
       const acceptedAt = this.#acceptedAt.get(id)
       if (this.#acceptedAt.delete(id) && acceptedAt !== undefined) this.#deps.acked(Math.max(0, at - acceptedAt))
     }
     switch (frame.kind) {
       case 'deliver':
-        void this.#accept(frame.id, frame.event)
+        if (frame.event.payload.length > maxPayloadBytes) misbehaved('its worker sent an event that it should have cut')
+        else void this.#accept(frame.id, frame.event)
         break
       case 'sent':
         this.#sends.resolve(frame.id, { kind: 'sent', messageId: frame.messageId })
@@ -87,10 +102,13 @@ export class BotLink {
   /** Posting to a worker that died meanwhile is silent and harmless: Feishu pushes the event again, and it is a duplicate then. */
   async #accept(id: number, event: FeishuEvent): Promise<void> {
     const { incarnation, port, accept, clock } = this.#deps
-    const frame: DataDown = await accept(event).then(
+    this.#acceptingCount += 1
+    const isTooMuch = this.#acceptingCount > MOST_ACCEPTING
+    const frame: DataDown = await (isTooMuch ? Promise.reject(tooMuch()) : accept(event)).then(
       (response) => ({ kind: 'accepted', incarnation, id, ...(response === undefined ? {} : { response }) }),
       (thrown: unknown) => ({ kind: 'refused', incarnation, id, error: toErrorRecord(thrown) }),
     )
+    this.#acceptingCount -= 1
     if (frame.kind === 'accepted') this.#acceptedAt.set(id, clock.now())
     port.postMessage(frame)
   }

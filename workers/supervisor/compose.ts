@@ -16,6 +16,7 @@ import { BotLink } from './bot-link.ts'
 import { lateInbox } from './late-inbox.ts'
 import { logIncident } from './log-incident.ts'
 import { Metrics } from './metrics.ts'
+import { InstanceWatch } from './instance-watch.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
 import { result } from './result.ts'
@@ -44,8 +45,11 @@ const BOTS_STOP_MS = 300
 export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDependencies): HostControl {
   const { options, paths } = boot
   const metrics = new Metrics()
+  const instance = new InstanceWatch(options.watch, options.messages.threads)
+  let cancelLook = (): void => {}
   const emit = (named: NamedEvent): void => {
     metrics.see(named)
+    if (named.kind === 'message' && named.event.stage === 'dead') instance.died(clock.now())
     tell(named)
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
@@ -75,6 +79,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
           clock,
           accept: (event) => messages.accept(botId, event),
           acked: (ms) => metrics.acked(ms),
+          maxPayloadBytes: options.connection.maxPayloadBytes,
+          misbehaved: (cause) => supervisor.misbehaved(botId, incarnation, cause),
         }),
       )
     },
@@ -132,8 +138,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     random,
     emit: (event) => emit({ kind: 'message', event }),
     onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
-    onStuck: (stuck) =>
-      log.error(`a chat thread does not end, its handler sits in native code; ${stuck} such threads`, { stuck }),
+    onStuck: () => void lookAtInstance(),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
@@ -173,6 +178,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
         try {
           if (boot.startsBots) await messages.start()
           await keeper.start()
+          if (boot.startsBots) lookLater()
         } catch (thrown) {
           await stop(0)
           throw thrown
@@ -226,6 +232,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
+    cancelLook()
     bots.close()
     // A bot that hangs must not use up the time of the messages in flight.
     await supervisor.drain(graceMs / 2)
@@ -234,6 +241,25 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     await states.flush()
     await keeper.close()
     metrics.close()
+  }
+
+  function lookLater(): void {
+    cancelLook = clock.after(options.watch.everyMs, () => {
+      lookLater()
+      void lookAtInstance()
+    })
+  }
+
+  async function lookAtInstance(): Promise<void> {
+    inboxFigures = await figures()
+    const now = clock.now()
+    const workers = bots.reports
+    // What was too much a while ago may be over, without a change of the bot.
+    for (const worker of workers) alerts.see(worker, now)
+    const { oldestAgeMs } = inboxFigures
+    const residentMb = Math.round(process.memoryUsage.rss() / 1_048_576)
+    const conditions = instance.look({ residentMb, workers, pool: messages.stats(), oldestAgeMs }, now)
+    for (const [part, condition] of Object.entries(conditions)) alerts.seeInstance(part, condition, now)
   }
 
   function openedStore(): NonNullable<typeof keeper.store> {

@@ -4,6 +4,7 @@ import { type Deferred, deferred } from '../core/deferred.ts'
 import type { Pulse } from '../core/heartbeat.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
+import { redactText } from '../core/redact.ts'
 import type { BotControl } from '../protocol/control.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
@@ -211,6 +212,7 @@ export class BotChild {
       thread = spawn(identity, incarnation, {
         signal: (signal) => this.#onSignal(signal),
         printed: (text) => this.#onPrinted(text),
+        misbehaved: (cause) => this.misbehaved(incarnation, cause),
         exited,
       })
     } catch (value) {
@@ -225,7 +227,13 @@ export class BotChild {
   #onPrinted(message: string): void {
     const { clock, log } = this.#deps
     if (!this.#guard.admitsPrint(message)) return
-    log({ at: clock.now(), level: 'info', scope: `bot/${this.#spec.botId}`, message, fields: { printed: true } })
+    const record = {
+      at: clock.now(),
+      level: 'info',
+      scope: `bot/${this.#spec.botId}`,
+      fields: { printed: true },
+    } as const
+    log({ ...record, message: redactText(message) })
   }
 
   #onFlood(cause: string, isFatal: boolean): void {

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotSignal } from '../protocol/signal.ts'
-import { RateGuard } from './rate-guard.ts'
+import { RateGuard } from '../core/rate-guard.ts'
 
 /** What a worker may print within a second, characters; the rest is dropped. */
 const PRINTS = 65_536
@@ -9,11 +9,11 @@ const PRINTS = 65_536
 /** One that prints so much is ended: even what is dropped has to be read. */
 const MOST_PRINTS = 4_194_304
 
-/** What a worker may log within a second, lines; the rest is dropped. Thousands of refused events are not its fault. */
+/** What a worker may log within a second, lines; the rest is dropped. */
 const LOGS = 1_000
 
-/** What a worker may tell within a second; one that exceeds it would keep the supervisor from everything else. */
-export const MOST_TOLD = 50_000
+/** What a worker may tell within a second; ours keeps its log far below. Node reads all that waits in one turn, so it must be few. */
+const MOST_TOLD = 5_000
 
 /** Longest line of a log, characters; the worker itself cuts them far shorter. */
 const MOST_TEXT = 1_048_576

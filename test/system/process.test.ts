@@ -72,7 +72,23 @@ it('finishes the message in flight on SIGTERM and exits with 0', async () => {
   started.child.kill('SIGTERM')
   await firstEntry(simulator.client, ({ kind }) => kind === 'connection_closed')
   answer.end('done')
-  expect(await started.ended).toMatchObject({ code: 0 })
+  const { code, stderr } = await started.ended
+  expect(code).toBe(0)
+  const lines = stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  for (const line of lines)
+    expect(line).toMatchObject({ level: expect.any(Number), time: expect.any(Number), msg: expect.any(String) })
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      event: 'connection',
+      state: 'connected',
+      msg: 'Ada: connected',
+      botId: expect.stringMatching(/^bot_/),
+    }),
+  )
+  expect(stderr).not.toContain('finish this')
   expect(checkHistory(await simulator.client.history())).toMatchObject({ sent: 1, replied: 1, duplicated: 0 })
 })
 

@@ -41,7 +41,7 @@ function carry(
     systemClock,
   )
   const bot = { botId: 'a', appId: 'cli_00000000000000a1', appSecret, domain, connection, isolation }
-  const thread = spawnBot(bot, 7, { signal: signals.add, printed: prints.add, exited: exits.add })
+  const thread = spawnBot(bot, 7, { signal: signals.add, printed: prints.add, exited: exits.add, misbehaved: () => {} })
   closeLater(async () => {
     thread.terminate()
     await exits.until(() => exits.items.length > 0)

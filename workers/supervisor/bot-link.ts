@@ -1,11 +1,10 @@
 import type { MessagePort } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
+import { type ErrorRecord, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import { Pending } from '../../src/core/pending.ts'
 import type { DataDown, DataUp, ReplyToSend, SendOutcome } from '../../src/protocol/data.ts'
-import { MOST_TOLD } from '../../src/supervisor/flood-guard.ts'
-import { RateGuard } from '../../src/supervisor/rate-guard.ts'
+import { RateGuard } from '../../src/core/rate-guard.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 
 export interface BotLinkDependencies {
@@ -29,15 +28,21 @@ const KINDS: ReadonlySet<string> = new Set<DataUp['kind']>(['deliver', 'sent', '
 /** Events of one bot that may wait for storage here: more than a worker keeps to, fewer than all bots share. */
 const MOST_ACCEPTING = 2_048
 
-function tooMuch(): FeishuSupervisorError {
-  return new FeishuSupervisorError('INTAKE_FULL', `${MOST_ACCEPTING} events of this bot wait for storage already`)
+/** Above that, within a second: ours waits for its credit, and gives up what it waited for too long. */
+const MOST_EXCESS = 1_000
+
+const TOO_MUCH: ErrorRecord = {
+  code: 'INTAKE_FULL',
+  message: `${MOST_ACCEPTING} events of this bot wait for storage already`,
+  retryable: true,
 }
 
 /** The supervisor thread's end of one bot worker's data wire, for one incarnation. */
 export class BotLink {
   readonly #deps: BotLinkDependencies
   readonly #sends: Pending<SendOutcome>
-  readonly #frames: RateGuard
+  readonly #excess: RateGuard
+  #isOver = false
   #acceptingCount = 0
   /** When each event was accepted whose acknowledgement is not known yet. */
   readonly #acceptedAt = new Map<number, number>()
@@ -45,7 +50,7 @@ export class BotLink {
   constructor(deps: BotLinkDependencies) {
     this.#deps = deps
     this.#sends = new Pending(deps.clock)
-    this.#frames = new RateGuard(MOST_TOLD, deps.clock)
+    this.#excess = new RateGuard(MOST_EXCESS, deps.clock)
     deps.port.on('message', (frame: DataUp) => this.#onFrame(frame))
   }
 
@@ -72,12 +77,25 @@ export class BotLink {
     )
   }
 
+  /** An answer may come after it was given up, but not a thousand of them. */
+  #settle(id: number, outcome: SendOutcome): void {
+    if (!this.#sends.resolve(id, outcome)) this.#exceed()
+  }
+
+  #exceed(): void {
+    if (this.#excess.take(1) === 'exceeded') this.#end('its worker sends without end')
+  }
+
+  /** Whatever still comes of this worker is not looked at. */
+  #end(cause: string): void {
+    this.#isOver = true
+    this.#deps.misbehaved(cause)
+  }
+
   #onFrame(frame: DataUp): void {
-    const { misbehaved, incarnation, maxPayloadBytes } = this.#deps
-    const room = this.#frames.take(1)
-    if (room === 'exceeded') misbehaved(`its worker sent more than ${MOST_TOLD} frames within a second`)
-    if (room !== 'taken') return
-    if (!KINDS.has((frame as DataUp | null)?.kind ?? '')) return misbehaved('its worker sent what no worker sends')
+    const { incarnation, maxPayloadBytes } = this.#deps
+    if (this.#isOver) return
+    if (!KINDS.has((frame as DataUp | null)?.kind ?? '')) return this.#end('its worker sent what no worker sends')
     if (frame.incarnation !== incarnation) return
     for (const { id, at } of frame.acks ?? []) {
       const acceptedAt = this.#acceptedAt.get(id)
@@ -85,14 +103,14 @@ export class BotLink {
     }
     switch (frame.kind) {
       case 'deliver':
-        if (frame.event.payload.length > maxPayloadBytes) misbehaved('its worker sent an event that it should have cut')
+        if (frame.event.payload.length > maxPayloadBytes) this.#end('its worker sent an event that it should have cut')
         else void this.#accept(frame.id, frame.event)
         break
       case 'sent':
-        this.#sends.resolve(frame.id, { kind: 'sent', messageId: frame.messageId })
+        this.#settle(frame.id, { kind: 'sent', messageId: frame.messageId })
         break
       case 'failed':
-        this.#sends.resolve(frame.id, { kind: 'failed', failure: frame.failure })
+        this.#settle(frame.id, { kind: 'failed', failure: frame.failure })
         break
       default:
         assertNever(frame)
@@ -102,9 +120,13 @@ export class BotLink {
   /** Posting to a worker that died meanwhile is silent and harmless: Feishu pushes the event again, and it is a duplicate then. */
   async #accept(id: number, event: FeishuEvent): Promise<void> {
     const { incarnation, port, accept, clock } = this.#deps
+    if (this.#acceptingCount >= MOST_ACCEPTING) {
+      this.#exceed()
+      port.postMessage({ kind: 'refused', incarnation, id, error: TOO_MUCH } satisfies DataDown)
+      return
+    }
     this.#acceptingCount += 1
-    const isTooMuch = this.#acceptingCount > MOST_ACCEPTING
-    const frame: DataDown = await (isTooMuch ? Promise.reject(tooMuch()) : accept(event)).then(
+    const frame: DataDown = await accept(event).then(
       (response) => ({ kind: 'accepted', incarnation, id, ...(response === undefined ? {} : { response }) }),
       (thrown: unknown) => ({ kind: 'refused', incarnation, id, error: toErrorRecord(thrown) }),
     )

@@ -14,8 +14,8 @@ import { createAudited } from './audited.ts'
 import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
 import { lateInbox } from './late-inbox.ts'
-import { logIncident } from './log-incident.ts'
 import { Metrics } from './metrics.ts'
+import { EventLog } from './event-log.ts'
 import { InstanceWatch } from './instance-watch.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
@@ -50,9 +50,11 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
   const emit = (named: NamedEvent): void => {
     metrics.see(named)
     if (named.kind === 'message' && named.event.stage === 'dead') instance.died(clock.now())
+    eventLog.see(named)
     tell(named)
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
+  const eventLog = new EventLog(log)
   const links = new Map<string, BotLink>()
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
@@ -94,10 +96,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     log: (event) => emit({ kind: 'log', event }),
   })
 
-  const alerts = new AlertWatch(options.connection.fastAttempts, (named) => {
-    emit(named)
-    logIncident(log, named)
-  })
+  const alerts = new AlertWatch(options.connection.fastAttempts, emit)
 
   const bots = new BotDesk({
     supervisor,

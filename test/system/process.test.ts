@@ -23,7 +23,7 @@ async function folderWithAda(url: string): Promise<string> {
   return folder
 }
 
-it('loses nothing when the process is killed, and answers at the next start', async () => {
+it('loses nothing when the process is killed, or told to end under load (S1), and answers at the next start', async () => {
   // Redeliveries after 0.06, 1.2 and 14 s: a start that takes long misses no more than two of them.
   const simulator = await cleanups.simulator(0.004)
   const folder = await folderWithAda(simulator.url)
@@ -38,15 +38,20 @@ it('loses nothing when the process is killed, and answers at the next start', as
   const second = cleanups.cli(['start'], env)
   await second.printed('feishu-supervisor is running')
   await simulator.client.waitForReplies({ count: 60, timeoutMs: 60_000 })
-  expect(checkHistory(await simulator.client.history())).toMatchObject({
-    sent: 60,
-    replied: 60,
-    lost: 0,
-    duplicated: 0,
-    reordered: 0,
-  })
+  await simulator.client.startTraffic({ chats: [{ appId: ADA.appId, chatId: 'oc_2' }], count: 60, perSecond: 60 })
+  await simulator.client.waitForReplies({ count: 75, timeoutMs: 20_000 })
+  const signalledAt = Date.now()
   second.child.kill('SIGTERM')
   expect(await second.ended).toMatchObject({ code: 0 })
+  expect(Date.now() - signalledAt).toBeLessThan(12_000)
+
+  const third = cleanups.cli(['start'], env)
+  await third.printed('feishu-supervisor is running')
+  await simulator.client.waitForReplies({ count: 120, timeoutMs: 60_000 })
+  const clean = { sent: 120, replied: 120, lost: 0, duplicated: 0, reordered: 0 }
+  expect(checkHistory(await simulator.client.history())).toMatchObject(clean)
+  third.child.kill('SIGTERM')
+  expect(await third.ended).toMatchObject({ code: 0 })
 })
 
 it('finishes the message in flight on SIGTERM and exits with 0', async () => {

@@ -15,24 +15,32 @@ import { closeLater } from '../simulator/support.ts'
 const ENTRY = resolve('test/fixtures/bots/ready.cjs')
 const { connection, supervision } = resolveOptions({ supervision: { backoff: { firstMs: 60_000 } } }).thread
 
-/** What the supervisor's own thread felt meanwhile. */
+/** What the thread of the supervisor feels: the longest time in which it could do nothing else. */
 function feel() {
   const before = process.memoryUsage.rss()
-  let [last, gapMs, rss] = [performance.now(), 0, before]
+  let [last, gapMs, most] = [performance.now(), 0, before]
   const timer = setInterval(() => {
     const now = performance.now()
     gapMs = Math.max(gapMs, now - last)
-    rss = Math.max(rss, process.memoryUsage.rss())
+    most = Math.max(most, process.memoryUsage.rss())
     last = now
   }, 5)
-  closeLater(async () => clearInterval(timer))
-  return () => ({ gapMs: Math.round(gapMs), grownMb: Math.round((rss - before) / 1_048_576) })
+  return {
+    /** After the look that is due. */
+    async felt(): Promise<{ gapMs: number; grownMb: number }> {
+      await new Promise((done) => {
+        setTimeout(done, 10)
+      })
+      clearInterval(timer)
+      return { gapMs: Math.round(gapMs), grownMb: Math.round((most - before) / 1_048_576) }
+    },
+  }
 }
 
-/** Two bots of a supervisor in this thread: one that is well, and one that gets an order. */
-async function besides(order: string, isolation: Isolation) {
+/** A supervisor in this thread with a bot that is well and one that does what the order says, until `isOver`. */
+async function beside(order: string, isolation: Isolation, isOver: (status: BotStatus) => boolean) {
   const statuses = new Recorder<BotStatus>()
-  let acceptedCount = 0
+  const printed: string[] = []
   const supervisor: Supervisor = new Supervisor({
     spawn: botSpawner(
       {
@@ -51,10 +59,7 @@ async function besides(order: string, isolation: Isolation) {
         port,
         sendDeadlineMs: 1_000,
         clock: systemClock,
-        accept: () => {
-          acceptedCount += 1
-          return new Promise(() => {})
-        },
+        accept: () => new Promise(() => {}),
         acked: () => {},
         maxPayloadBytes: 1_048_576,
         misbehaved: (cause) => supervisor.misbehaved(botId, incarnation, cause),
@@ -62,38 +67,55 @@ async function besides(order: string, isolation: Isolation) {
     },
     gone: () => {},
     changed: statuses.add,
-    log: () => {},
+    log: ({ message, fields }) => {
+      if (fields['printed'] === true) printed.push(message)
+    },
   })
   closeLater(() => supervisor.stop(5_000))
-  const start = (botId: string, appSecret: string, more: { isolation: Isolation }) =>
-    supervisor.start({ botId, name: botId, appId: 'x', appSecret, domain: 'http://127.0.0.1:1', connection, ...more })
-  start('well', 'none', { isolation: 'thread' })
+  const common = { appId: 'x', domain: 'http://127.0.0.1:1', connection }
+  supervisor.start({ ...common, botId: 'well', name: 'well', appSecret: 'none', isolation: 'thread' })
   await statuses.next(({ botId, child }) => botId === 'well' && child.state === 'running')
-  const felt = feel()
-  start('ill', order, { isolation })
-  const ended = await statuses.next(({ botId, child }) => botId === 'ill' && child.lastExit !== undefined, 30_000)
-  const { gapMs, grownMb } = felt()
-  process.stdout.write(`${isolation} ${order}: gap ${gapMs} ms, +${grownMb} MB\n`)
-  return { ended, gapMs, grownMb, acceptedCount, well: supervisor.status('well') }
+  const { felt } = feel()
+  supervisor.start({ ...common, botId: 'ill', name: 'ill', appSecret: order, isolation })
+  const ill = await statuses.next((status) => status.botId === 'ill' && isOver(status), 30_000)
+  const { gapMs, grownMb } = await felt()
+  process.stdout.write(`${isolation}, ${order}: gap ${gapMs} ms, ${grownMb} MB more\n`)
+  expect(supervisor.status('well')?.child).toMatchObject({ state: 'running', incarnation: 1 })
+  return { ill, gapMs, grownMb, printed: printed.join('') }
 }
 
-it.each(['thread', 'process'] as const)(
-  'a worker in a %s that floods its wires is ended, and the others are not',
-  async (isolation) => {
-    for (const order of [
-      'tell nothing',
-      'send nothing',
-      'print 200 MB',
-      'tell 500 000 things',
-      'answer 500 000 times',
-      'confirm 500 000 times',
-      'send 500 000 frames',
-      'tell 200 MB',
-      'send 200 MB',
-    ]) {
-      const { ended, well } = await besides(order, isolation)
-      process.stdout.write(JSON.stringify([ended.child.lastExit?.reason, ended.flood?.cause]))
-      expect(well?.child).toMatchObject({ state: 'running', incarnation: 1 })
-    }
-  },
-)
+const hasEnded = ({ child }: BotStatus): boolean => child.lastExit !== undefined
+
+/** On a machine that is busy with other tests; alone it is below 250 ms wherever README says so. */
+const MOST_GAP_MS = 1_000
+
+it.each<[string, string, number]>([
+  ['tell nothing', 'what no worker tells', 200],
+  ['send nothing', 'what no worker sends', 200],
+  ['tell 500 000 things', 'told more than', 400],
+  ['send 500 000 frames', 'without end', 400],
+  ['confirm 500 000 times', 'without end', 400],
+  ['answer 500 000 times', 'without end', 400],
+  ['print 200 MB', 'printed more than', 800],
+  ['tell 200 MB', 'a line of 200000000', 1_000],
+  ['send 200 MB', 'should have cut', 1_000],
+])('a worker in a thread that does this is ended, the other bot goes on: %s (W6)', async (order, cause, mostMb) => {
+  const { ill, gapMs, grownMb } = await beside(order, 'thread', hasEnded)
+  expect(ill.child.lastExit?.reason).toBe('killed')
+  expect(ill.flood).toMatchObject({ cause: expect.stringContaining(cause), isFatal: true })
+  expect(gapMs).toBeLessThan(MOST_GAP_MS)
+  expect(grownMb).toBeLessThan(mostMb)
+})
+
+it('a worker in a process of its own floods only that (W6)', async () => {
+  for (const order of ['tell 500 000 things', 'print 200 MB', 'send 200 MB']) {
+    const { gapMs, grownMb } = await beside(order, 'process', hasEnded)
+    expect({ order, gapMs: gapMs < MOST_GAP_MS, grownMb: grownMb < 600 }).toEqual({ order, gapMs: true, grownMb: true })
+  }
+})
+
+it('a worker that prints too much is held down', async () => {
+  const { ill, printed } = await beside('print 1 MB', 'thread', ({ flood }) => flood !== undefined)
+  expect(ill.flood).toMatchObject({ cause: 'its worker prints too much', isFatal: false })
+  expect(printed.length).toBeLessThan(200_000)
+})

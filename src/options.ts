@@ -1,13 +1,14 @@
 import { X509Certificate } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
 import { errorText, FeishuSupervisorError } from './core/errors.ts'
 import { validated } from './core/validated.ts'
+import type { HandlerTable } from './handlers/handler-table.ts'
+import { handlerOption, handlersOption, resolveHandlers } from './options/handlers.ts'
 import type { Authorize } from './protocol/access.ts'
-import type { HandlerRef } from './protocol/chat.ts'
 import type { AlertOptions, ResolvedOptions } from './protocol/host.ts'
 
 const ms = z.int().min(0).max(2_147_483_647)
@@ -41,8 +42,13 @@ const schema = z.strictObject({
   dataDir: z.string().min(1).default('./data'),
   /** 32 bytes in base64 that seal the app secrets. Without it a key file is made in `dataDir`. */
   masterKey: z.string().optional(),
-  /** Who answers: the built-in `echo`, or the path of a module whose default export is a chat handler. Default `echo`. */
-  handler: z.string().min(1).default('echo'),
+  /**
+   * Who answers: the built-in `echo`; the path of a module whose default export is a handler, which runs in the chat
+   * pool; or a function, or an object of functions, which runs on your own thread and is not isolated. Default `echo`.
+   */
+  handler: handlerOption.default('echo'),
+  /** More of them by name, for bots that name one (`addBot({ handler })`). */
+  handlers: handlersOption.default({}),
   /** Most long connections of this instance; further bots wait, visibly. Default 10. */
   maxConnections: count.max(1000).default(10),
   /** Time for the messages in flight when stopping; then they are given back and answered after the next start. Default 10 000. */
@@ -171,8 +177,10 @@ const schema = z.strictObject({
       threadMemoryMb: count.min(32).max(16_384).default(256),
       /** A thread of the pool is replaced after so many runs. Default 10 000. */
       threadMaxTasks: count.default(10_000),
-      /** Limit of one run of a handler; then its thread is replaced and the message retried. Default 60 000. */
+      /** Limit of one run of a handler, from the moment it is handed over; then its thread is replaced and the message retried. Default 60 000. */
       handlerTimeoutMs: ms.min(1).default(60_000),
+      /** Runs of handlers on your own thread at a time; one bot uses all but one of them, several half each. Default 32. */
+      hostRuns: count.max(1_000).default(32),
       /** Runs of the handler before a message becomes a dead letter. Default 5. */
       maxAttempts: count.default(5),
       /** Waits between them. Default 1 s x2 to 5 min. */
@@ -210,6 +218,8 @@ export type FeishuSupervisorOptions = z.input<typeof schema>
 /** The host keeps the API token and the webhook of alerts to itself; the rest crosses into the supervisor thread. */
 export interface HostOptions {
   readonly thread: ResolvedOptions
+  /** Handlers that are functions, by name. */
+  readonly handlerTables: ReadonlyMap<string, HandlerTable>
   readonly apiToken: string | undefined
   readonly alerts: AlertOptions | undefined
   readonly authorize: Authorize | undefined
@@ -219,19 +229,21 @@ export interface HostOptions {
 
 /** Throws `CONFIG_INVALID` with one line per mistake: the field, what is wrong with it, what is expected. */
 export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
-  const { apiToken, authorize, allowedHosts, allowedDomains, alerts, dataDir, handler, connection, ...rest } =
+  const { apiToken, authorize, allowedHosts, allowedDomains, alerts, dataDir, handler, handlers, connection, ...rest } =
     validated(schema.safeParse(options))
   const { caFile, ...connects } = connection
+  const { refs, tables } = resolveHandlers(handler, handlers)
   return {
     apiToken,
     authorize,
     allowedHosts,
     allowedDomains,
     alerts,
+    handlerTables: tables,
     thread: {
       ...rest,
       dataDir: resolve(dataDir),
-      handler: resolveHandler(handler),
+      handlers: refs,
       connection: { ...connects, ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }) },
     },
   }
@@ -241,18 +253,6 @@ function memoryWatermarkMb(): number {
   // 0, or more than there is, where no container sets a limit.
   const bytes = Math.min(process.constrainedMemory() || Infinity, totalmem())
   return Math.round((0.8 * bytes) / 1_048_576)
-}
-
-function resolveHandler(handler: string): HandlerRef {
-  if (handler === 'echo') return { kind: 'builtin', name: 'echo' }
-  const path = resolve(handler)
-  if (!existsSync(path)) {
-    throw new FeishuSupervisorError(
-      'CONFIG_INVALID',
-      `handler: there is no file ${path}; give the path of a module whose default export is a chat handler, or "echo"`,
-    )
-  }
-  return { kind: 'module', path }
 }
 
 function isWebhookSecret(secret: string): boolean {

@@ -12,8 +12,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly imports: readonly string[] }>> = {
   'src/core': { thread: 'any', imports: [] },
   'src/protocol': { thread: 'any', imports: ['src/core'] },
-  'src/options': { thread: 'host', imports: ['src/core', 'src/protocol'] },
-  'src/app': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/http'] },
+  'src/options': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/handlers'] },
+  'src/app': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/http', 'src/handlers'] },
   'src/http': { thread: 'host', imports: ['src/core', 'src/protocol'] },
   'src/nest': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/http'] },
   'src/index': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/handlers'] },
@@ -25,7 +25,7 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
   'src/messages': { thread: 'supervisor', imports: ['src/core', 'src/protocol', 'src/store/store.ts'] },
   'src/webhook': { thread: 'supervisor', imports: ['src/core', 'src/protocol'] },
   'src/store': { thread: 'supervisor', imports: ['src/core', 'src/protocol'] },
-  'src/handlers': { thread: 'chat', imports: ['src/core', 'src/protocol'] },
+  'src/handlers': { thread: 'chat, and the host for its own functions', imports: ['src/core', 'src/protocol'] },
   'src/simulator': { thread: 'simulator', imports: ['src/core'] },
   'workers/supervisor': {
     thread: 'supervisor',
@@ -57,7 +57,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@nestjs/common': ['src/nest'],
   '@nestjs/core': ['src/nest'],
   commander: ['src/cli'],
-  zod: ['src/options.ts', 'src/app', 'src/cli'],
+  zod: ['src/options', 'src/app', 'src/cli'],
   ws: ['src/simulator', 'workers/bot/guarded-client.ts'],
   'https-proxy-agent': ['workers/bot/tunnel-agent.ts'],
   protobufjs: ['src/simulator'],

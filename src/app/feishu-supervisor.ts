@@ -7,17 +7,19 @@ import { type ConnectionView, connectionView } from '../http/status-view.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
 import type { Authorize } from '../protocol/access.ts'
 import type { Alert, EventMap } from '../protocol/events.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type {
   AlertOptions,
   HostControl,
-  HostSignal,
   PackagePaths,
   ResolvedOptions,
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
-import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import { type BotReport, idleConnection, type SupervisorReport, type SupervisorStatus } from '../protocol/status.ts'
 import { OpenAlerts } from './open-alerts.ts'
+import type { HandlerTable } from '../handlers/handler-table.ts'
+import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
 import { Orders } from './orders.ts'
 import { packagePaths } from './package-paths.ts'
@@ -28,6 +30,9 @@ const REPORT_DEADLINE_MS = 1_000
 
 /** Above the time the supervisor thread allows itself to store an event. */
 const WEBHOOK_MARGIN_MS = 300
+
+/** Each bot is asked for a minute at most, several at a time. */
+const DIAGNOSE_DEADLINE_MS = 150_000
 
 /** Longest wait for an order to the thread. */
 const ORDER_DEADLINE_MS = 5_000
@@ -49,6 +54,8 @@ export function openForAdministration(options: FeishuSupervisorOptions = {}): Fe
 /** What differs between a host's handle, administration and drills. */
 export interface HandleSetup {
   readonly apiToken?: string | undefined
+  /** Handlers that are functions, by name. Default: none. */
+  readonly handlerTables?: ReadonlyMap<string, HandlerTable>
   /** Default: alerts are only told to listeners. */
   readonly alerts?: AlertOptions | undefined
   readonly authorize?: Authorize | undefined
@@ -84,6 +91,7 @@ export class FeishuSupervisor extends Orders {
     const {
       apiToken,
       alerts,
+      handlerTables = new Map(),
       authorize,
       allowedHosts,
       allowedDomains = [],
@@ -97,13 +105,18 @@ export class FeishuSupervisor extends Orders {
     const logger = createLogger('host', (record) => this.#events.emit('log', record))
     // A listener that throws is the host's own bug: it must not end the host from inside our callback.
     this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
+    const handlers = new HostHandlers(handlerTables, paths.handlerRunner, clock)
     this.#thread = new SupervisorThread({
       options,
       paths,
       startsBots,
       clock,
       random: Math.random,
-      signal: (signal) => this.#onSignal(signal),
+      signal: ({ kind, event }) => {
+        if (kind === 'alert') this.#openAlerts.see(event)
+        this.#events.emit(kind, event)
+      },
+      run: (run, gone) => handlers.run(run, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
           logger.info('the supervisor is running')
@@ -203,6 +216,15 @@ export class FeishuSupervisor extends Orders {
     return await this.#thread.call('takeWebhook', deadlineMs, (remote) => remote.takeWebhook(appId, request))
   }
 
+  /**
+   * Looks for what stands between these bots (default: all) and Feishu: egress, proxy, clock, credentials, scopes,
+   * subscription mode; for all of them also at the database and the master key. Opens no connection. Findings of level
+   * `error` need somebody. Rejects with `SUPERVISOR_DOWN` or `DEADLINE_EXCEEDED`.
+   */
+  async diagnose(botIds: readonly string[] | null = null): Promise<readonly Finding[]> {
+    return await this.#thread.call('diagnose', DIAGNOSE_DEADLINE_MS, (remote) => remote.diagnose(botIds))
+  }
+
   /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
   async killBot(botId: string): Promise<void> {
     const isKnown = await this.#thread.call('killBot', ORDER_DEADLINE_MS, (remote) => remote.killBot(botId))
@@ -226,11 +248,6 @@ export class FeishuSupervisor extends Orders {
     const cause = `the supervisor thread: ${why}`
     this.#events.emit('alert', { at: this.#clock.now(), kind: 'supervisor_down', state, cause, nextStep })
   }
-
-  #onSignal({ kind, event }: HostSignal): void {
-    if (kind === 'alert') this.#openAlerts.see(event)
-    this.#events.emit(kind, event)
-  }
 }
 
 function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorReport {
@@ -249,7 +266,7 @@ function withoutThread(report: SupervisorReport, now: number): SupervisorReport 
     return {
       ...bot,
       child: { ...child, state: 'stopped', since: now },
-      connection: { state: 'idle', since: now, attempt: 0 },
+      connection: idleConnection(now),
     }
   })
   return { ...report, bots, pool: { ...report.pool, busy: 0 }, store: { ...report.store, ready: false } }

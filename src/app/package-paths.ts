@@ -16,6 +16,7 @@ export function packagePaths(): PackagePaths {
     chatWorker: require.resolve('#workers/chat'),
     pgliteWorker: require.resolve('#workers/pglite'),
     supervisorWorker: require.resolve('#workers/supervisor'),
+    handlerRunner: require.resolve('#workers/handler-runner'),
     migrations: join(dirname(botWorker), '..', '..', 'drizzle'),
   }
 }

@@ -17,6 +17,8 @@ import { watchForHang } from '../core/hang-watch.ts'
 import { newHeartbeat, type Pulse, pulseOf } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import { ControlClient } from '../protocol/control-client.ts'
+import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
+import type { NamedEvent } from '../protocol/events.ts'
 import type { HostControl, HostSignal, PackagePaths, ResolvedOptions, SupervisorBoot } from '../protocol/host.ts'
 
 export interface SupervisorThreadDependencies {
@@ -26,7 +28,9 @@ export interface SupervisorThreadDependencies {
   readonly startsBots: boolean
   readonly clock: Clock
   readonly random: () => number
-  signal(signal: HostSignal): void
+  signal(event: NamedEvent): void
+  /** Runs a handler of the host; never rejects. `gone` aborts when the thread that asked has ended. */
+  run(run: HostRun, gone: AbortSignal): Promise<ChatOutcome>
   /** The thread's own state changed. */
   changed(status: ChildStatus): void
   /** A restart that could not be completed, or output of the thread. */
@@ -37,6 +41,7 @@ interface Thread {
   readonly worker: Worker
   readonly control: ControlClient<HostControl>
   readonly pulse: () => Pulse
+  readonly gone: AbortController
 }
 
 /** Opening the database may run migrations or create an embedded database on a slow disk. */
@@ -44,6 +49,9 @@ const START_DEADLINE_MS = 120_000
 
 /** Time after the grace for closing sockets, threads and the database; then the thread is ended as it is. */
 const STOP_MARGIN_MS = 1_500
+
+/** Longest wait until the thread has taken the outcome of a run. */
+const ANSWER_DEADLINE_MS = 5_000
 
 /** Time for that end: together with the margin above below the 2 s that `stop` promises. */
 const END_DEADLINE_MS = 400
@@ -164,7 +172,7 @@ export class SupervisorThread {
   }
 
   #spawn(): void {
-    const { options, paths, startsBots, clock, signal, report } = this.#deps
+    const { options, paths, startsBots, clock, report } = this.#deps
     const channel = new MessageChannel()
     const heartbeat = newHeartbeat(options.supervision.heartbeatMs)
     const supersedes = this.#instanceId
@@ -195,10 +203,10 @@ export class SupervisorThread {
       return
     }
     const control = new ControlClient<HostControl>(channel.port1, clock)
-    const thread: Thread = { worker, control, pulse: pulseOf(worker, heartbeat) }
+    const thread: Thread = { worker, control, pulse: pulseOf(worker, heartbeat), gone: new AbortController() }
     this.#thread = thread
     let thrown: { value: unknown } | undefined
-    worker.on('message', signal)
+    worker.on('message', (signal: HostSignal) => this.#onSignal(signal, thread))
     worker.on('error', (value: unknown) => {
       thrown = { value }
     })
@@ -209,11 +217,23 @@ export class SupervisorThread {
     worker.once('exit', (exitCode) => {
       this.#unwatch()
       this.#thread = undefined
+      thread.gone.abort()
       control.lost(new FeishuSupervisorError('SUPERVISOR_DOWN', 'the supervisor thread ended'))
       channel.port1.close()
       this.#step({ kind: 'exited', exit: { exitCode, ...(thrown === undefined ? {} : { thrown }) } })
     })
     void this.#finishStart(thread)
+  }
+
+  #onSignal(signal: HostSignal, { control, gone }: Thread): void {
+    if (signal.kind !== 'run') return this.#deps.signal(signal)
+    const { id } = signal.run
+    void this.#deps
+      .run(signal.run, gone.signal)
+      .then((outcome) => control.call('hostRunEnded', ANSWER_DEADLINE_MS, (remote) => remote.hostRunEnded(id, outcome)))
+      .catch(() => {
+        // The thread that asked is gone, or will see its own deadline pass: the event is run again.
+      })
   }
 
   #onSpawnFailed(value: unknown): void {

@@ -4,7 +4,7 @@ import { withStore } from './with-store.ts'
 
 /** `bots add`: stores one bot and prints it. */
 export async function addBot({ options }: CliConfig, flags: Readonly<Record<string, string>>): Promise<void> {
-  const { appId = '', appSecret = '', name, domain, isolation } = flags
+  const { appId = '', appSecret = '', name, domain, isolation, handler } = flags
   const secret = appSecret === '-' ? (await text(process.stdin)).trim() : appSecret
   await withStore(options, async (supervisor) => {
     const bot = await supervisor.addBot({
@@ -12,6 +12,7 @@ export async function addBot({ options }: CliConfig, flags: Readonly<Record<stri
       appSecret: secret,
       ...(name === undefined ? {} : { name }),
       ...(domain === undefined ? {} : { domain }),
+      ...(handler === undefined ? {} : { handler }),
       // Checked like every field of a bot.
       ...(isolation === undefined ? {} : { isolation: isolation as 'thread' | 'process' }),
     })

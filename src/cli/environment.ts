@@ -20,6 +20,7 @@ const schema = z.strictObject({
   FS_MASTER_KEY: z.string().min(1).optional(),
   FS_API_TOKEN: z.string().min(32, 'expected at least 32 characters').optional(),
   FS_HANDLER: z.string().min(1).optional(),
+  FS_HANDLERS: z.string().min(1).optional(),
   FS_ALLOWED_HOSTS: z.string().min(1).optional(),
   FS_ALLOWED_DOMAINS: z.string().min(1).optional(),
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
@@ -67,6 +68,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     masterKey: rest.FS_MASTER_KEY,
     apiToken: rest.FS_API_TOKEN,
     handler: rest.FS_HANDLER,
+    handlers: handlersOf(rest.FS_HANDLERS),
     maxConnections: rest.FS_MAX_CONNECTIONS,
     watch: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
     connection: connectionOf(env, rest.FS_CA_FILE),
@@ -113,6 +115,16 @@ function alertsOf(url: string | undefined, secret: string | undefined): FeishuSu
     'CONFIG_INVALID',
     `${missing}: is missing; alerts need FS_ALERT_URL and FS_ALERT_SECRET`,
   )
+}
+
+/** `sales=./sales.mjs,echo=echo`; what a name and a handler may be is the options' to say. */
+function handlersOf(given: string | undefined): FeishuSupervisorOptions['handlers'] {
+  const pairs = list(given)?.map((pair) => /^([^=]+)=(.+)$/.exec(pair))
+  if (pairs === undefined) return undefined
+  if (pairs.includes(null)) {
+    throw new FeishuSupervisorError('CONFIG_INVALID', 'FS_HANDLERS: expected name=path, more of them after a comma')
+  }
+  return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
 }
 
 function list(text: string | undefined): string[] | undefined {

@@ -3,6 +3,7 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { addBot, listBots } from './bots.ts'
 import { listDeadLetters, resubmitDeadLetter } from './dead-letters.ts'
 import { demo } from './demo/demo.ts'
+import { doctor } from './doctor.ts'
 import { readEnvironment } from './environment.ts'
 import { simulate, type SimulateFlags } from './simulate.ts'
 import { rotateKeys } from './keys.ts'
@@ -32,6 +33,12 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .option('--time-scale <factor>', 'multiplies the waits before redeliveries, e.g. 0.01', '1')
     .action((options: SimulateFlags) => simulate(options))
 
+  program
+    .command('doctor')
+    .description('look for what stands between the bots and Feishu; exit code 1 if something has to be mended')
+    .option('--json', 'print the findings as one JSON array')
+    .action((options: { json?: boolean }) => doctor(readEnvironment(process.env), options))
+
   const bots = program.command('bots').description('the bots of the database')
   bots
     .command('add')
@@ -40,6 +47,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .requiredOption('--app-secret <secret>', 'or - to read it from standard input, out of sight of the process list')
     .option('--name <name>', 'how the bot is called; default: the app id')
     .option('--domain <origin>', 'https://open.feishu.cn (default) or https://open.larksuite.com')
+    .option('--handler <name>', 'one of FS_HANDLERS; default: FS_HANDLER')
     .option('--isolation <kind>', 'thread (default) or process: where its worker runs')
     .action((options: Record<string, string>) => addBot(readEnvironment(process.env), options))
   bots

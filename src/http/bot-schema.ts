@@ -1,6 +1,9 @@
 import { z } from '@hono/zod-openapi'
+import { HANDLER_NAME } from '../protocol/chat.ts'
 
 const secret = z.string().min(1, 'must not be empty').max(256)
+
+const handlerName = z.string().regex(HANDLER_NAME, 'expected the name of a handler: 1 to 64 letters, digits, _ or -')
 
 /** The fields of a bot as users give them, in the API and on the handle. */
 export const botFields = {
@@ -27,6 +30,8 @@ export const botFields = {
     .default('https://open.feishu.cn'),
   /** Where its worker runs: in a thread, or walled off in a process of its own, which costs about 50 MB more. Default `thread`. */
   isolation: z.enum(['thread', 'process']).optional(),
+  /** Which of the handlers in the options answers for it, by name. Default `default`. */
+  handler: handlerName.optional(),
   /** Whose bot it is: the user of the API tokens that may see and change it. Default `admin`. */
   owner: z
     .string()
@@ -42,6 +47,7 @@ export const changeFields = {
   verificationToken: botFields.verificationToken,
   domain: botFields.domain.unwrap().optional(),
   owner: botFields.owner,
+  handler: botFields.handler,
   /** A bot that is not has no worker and takes no events. */
   enabled: z.boolean().optional(),
   /** Long connection (true) or webhook mode (false). */

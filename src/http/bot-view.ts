@@ -26,6 +26,7 @@ export const botSchema = z
     enabled: z.boolean(),
     useWebSocket: z.boolean().openapi({ description: 'Long connection (true) or webhook mode (false).' }),
     isolation: z.enum(['thread', 'process']),
+    handler: z.string().openapi({ description: 'The name of the handler that answers for it.' }),
     hasWebhookKeys: z.boolean(),
     wsConnectionState: z.enum(['disconnected', 'connecting', 'connected', 'error']),
     error: z.string().optional().openapi({ description: 'What keeps it from taking events.' }),

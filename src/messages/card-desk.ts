@@ -11,8 +11,9 @@ export interface CardDeskDeps {
   /** Resolves once the event is committed. */
   readonly accept: (botId: string, event: FeishuEvent) => Promise<Accepted>
   /** Runs the event ahead of all others; false if nothing runs now. */
-  readonly runNow: (eventId: number) => boolean
-  readonly handlesCards: () => boolean
+  readonly runNow: (botId: string, eventId: number) => boolean
+  /** False where it is known that nothing will come of a press. */
+  readonly handlesCards: (botId: string) => boolean
   readonly clock: Clock
   readonly acks: AckTimes
   /** Time from arrival to the answer. */
@@ -48,8 +49,8 @@ export class CardDesk {
     const answer = deferred<CardResponse>()
     this.#waiting.set(id, answer)
     const cancel = clock.after(Math.max(0, answerAt - clock.now()), () => this.#answer(id, this.#pending()))
-    if (!handlesCards()) this.#answer(id, {})
-    else if (!runNow(id)) this.#answer(id, this.#pending())
+    if (!handlesCards(botId)) this.#answer(id, {})
+    else if (!runNow(botId, id)) this.#answer(id, this.#pending())
     try {
       return await answer.promise
     } finally {

@@ -74,6 +74,10 @@ export class ChatPool {
     return Math.min(threads, Math.max(0, 2 * threads - this.#ending.size))
   }
 
+  get busy(): number {
+    return this.#runs.size
+  }
+
   get stats(): PoolStats {
     return {
       threads: this.#idle.length + this.#runs.size,

@@ -1,13 +1,12 @@
 import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
-import type { HandlerRef } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { Claimed, InboxStore } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
-import { demand } from './demand.ts'
+import { type BotHandlers, placeOf } from './bot-handlers.ts'
+import { demand, type Place } from './demand.ts'
 import { FencedWriter } from './fenced-writer.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
@@ -19,10 +18,11 @@ import { UrgentClaims } from './urgent-claims.ts'
 
 export interface DispatcherDeps {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
-  readonly pool: HandlerPool
+  /** Where handlers run. */
+  readonly places: Readonly<Record<Place, HandlerPool>>
+  readonly handlers: BotHandlers
   /** Names this supervisor thread in every claim. */
   readonly owner: string
-  readonly handler: HandlerRef
   readonly sendReply: SendReply
   readonly options: MessagesOptions
   readonly clock: Clock
@@ -44,7 +44,7 @@ const GIVE_BACK_MS = 1_000
 /** Lanes of bots that have their share may be due all the time; without a pause the loop would spin on them. */
 const MIN_PAUSE_MS = 100
 
-const MESSAGES: ReadonlySet<InboundEventKind> = new Set(['message'])
+const PLACES: readonly Place[] = ['pool', 'host']
 
 /**
  * Claims due lanes as far as there are free threads, and sees each through to its end.
@@ -59,10 +59,9 @@ export class Dispatcher {
   readonly #waits: Sleeper
   readonly #sends: Sleeper
   readonly #lanes = new Map<LaneRun, Promise<void>>()
-  readonly #urgent: UrgentClaims
+  readonly #urgent: Readonly<Record<Place, UrgentClaims>>
   /** Threads that a claim on its way may fill. */
   #claimLimit = 0
-  #kinds: ReadonlySet<InboundEventKind> = new Set()
   #phase: Phase = 'idle'
   #loop: Promise<void> = Promise.resolve()
   #failedClaims = 0
@@ -75,11 +74,7 @@ export class Dispatcher {
     this.#waits = new Sleeper(deps.clock)
     this.#sends = new Sleeper(deps.clock)
     this.#laneDeps = this.#makeLaneDeps()
-    const { inbox, owner } = deps
-    this.#urgent = new UrgentClaims(
-      (eventId) => inbox.claimEvent({ owner, eventId }),
-      (event) => (event === null ? this.wake() : this.#begin(event)),
-    )
+    this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
   }
 
   /** Lanes claimed and not given back yet. */
@@ -87,10 +82,8 @@ export class Dispatcher {
     return this.#lanes.size
   }
 
-  /** `kinds`: what the handler has functions for. Default: messages. */
-  start(kinds: ReadonlySet<InboundEventKind> = MESSAGES): void {
+  start(): void {
     if (this.#phase !== 'idle') return
-    this.#kinds = kinds
     this.#phase = 'running'
     this.#loop = this.#claimLoop()
   }
@@ -99,9 +92,9 @@ export class Dispatcher {
    * Runs a stored event before all others, in a thread that other events do not get. False if nothing
    * runs now; the event is then an ordinary one, as it is when its claim fails.
    */
-  runNow(eventId: number): boolean {
+  runNow(botId: string, eventId: number): boolean {
     if (this.#phase !== 'running') return false
-    this.#urgent.add(eventId)
+    this.#urgent[placeOf(this.#deps.handlers.of(botId))].add(eventId)
     this.#claimUrgent()
     return true
   }
@@ -137,15 +130,15 @@ export class Dispatcher {
     await this.#waits.within(graceMs, this.#allDone())
     this.#phase = 'aborting'
     this.#sends.close()
-    const closed = this.#deps.pool.close(0)
-    await this.#waits.within(GIVE_BACK_MS, Promise.all([this.#allDone(), closed]))
+    const closed = PLACES.map((place) => this.#deps.places[place].close(0))
+    await this.#waits.within(GIVE_BACK_MS, Promise.all([this.#allDone(), ...closed]))
     this.#phase = 'stopped'
     this.#waits.close()
   }
 
   async #allDone(): Promise<void> {
     await this.#loop
-    await this.#urgent.idle()
+    await Promise.all(PLACES.map((place) => this.#urgent[place].idle()))
     await Promise.all(this.#lanes.values())
   }
 
@@ -159,12 +152,16 @@ export class Dispatcher {
 
   /** Answers how long to wait before the next claim, unless woken. */
   async #claim(): Promise<number> {
-    const { inbox, owner, options, random } = this.#deps
+    const { inbox, owner, options, random, handlers } = this.#deps
     const { limit, excludeBotIds } = demand(this.#lanes.keys(), {
-      threads: this.#deps.pool.threads,
       lanesPerBot: options.lanesPerBot,
-      reserved: this.#reserved,
-      promised: this.#urgent.count,
+      places: PLACES.map((place) => ({
+        place,
+        threads: this.#deps.places[place].threads,
+        reserved: this.#reservedIn(place),
+        promised: this.#urgent[place].count,
+        botIds: handlers.botIdsOf(place),
+      })).filter(({ place, botIds }) => place === 'pool' || botIds.length > 0),
     })
     if (limit === 0) return options.pollMs
     this.#claimLimit = limit
@@ -187,14 +184,26 @@ export class Dispatcher {
   }
 
   /** Only a card has somebody waiting at the screen; with a single thread nothing can be set aside. */
-  get #reserved(): number {
-    return this.#kinds.has('card_action') && this.#deps.pool.threads > 1 ? 1 : 0
+  #reservedIn(place: Place): number {
+    const { handlers, places } = this.#deps
+    return handlers.handlesCards(place) && places[place].threads > 1 ? 1 : 0
   }
 
   #claimUrgent(): void {
     if (this.#phase !== 'running') return
-    const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling').length
-    this.#urgent.fill(this.#deps.pool.threads - handling - this.#claimLimit)
+    const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling')
+    for (const place of PLACES) {
+      const busy = handling.filter((lane) => lane.place === place).length
+      this.#urgent[place].fill(this.#deps.places[place].threads - busy - this.#claimLimit)
+    }
+  }
+
+  #makeUrgent(): UrgentClaims {
+    const { inbox, owner } = this.#deps
+    return new UrgentClaims(
+      (eventId) => inbox.claimEvent({ owner, eventId }),
+      (event) => (event === null ? this.wake() : this.#begin(event)),
+    )
   }
 
   async #pauseFor(ms: number, canWake: boolean): Promise<void> {
@@ -215,7 +224,7 @@ export class Dispatcher {
   }
 
   #makeLaneDeps(): LaneRunDeps {
-    const { inbox, pool, owner, handler, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { inbox, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
     const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
     const writing = {
@@ -228,9 +237,8 @@ export class Dispatcher {
     return {
       owner,
       handling: {
-        pool,
-        handler,
-        handles: (kind) => this.#kinds.has(kind),
+        places,
+        handlers,
         onDecided,
         handlerTimeoutMs: options.handlerTimeoutMs,
         policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },

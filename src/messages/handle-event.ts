@@ -1,27 +1,30 @@
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
-import type { HandlerRef, ChatOutcome, ChatTask } from '../protocol/chat.ts'
-import type { CardResponse, InboundEventKind } from '../protocol/inbound-event.ts'
+import type { ChatOutcome, ChatTask } from '../protocol/chat.ts'
+import type { CardResponse } from '../protocol/inbound-event.ts'
 import type { ClaimedEvent, EventResult } from '../store/store.ts'
+import { type BotHandlers, placeOf } from './bot-handlers.ts'
+import type { Place } from './demand.ts'
 import { replyUuid } from './reply-uuid.ts'
 import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
 import { replyTarget } from './reply-target.ts'
 import { kindOf, toInboundEvent } from './to-inbound-event.ts'
 
-/** What the dispatcher needs of the chat pool. */
+/** What the dispatcher needs of a place where handlers run. */
 export interface HandlerPool {
+  /** Runs at a time. */
   readonly threads: number
+  /** Runs under way. */
+  readonly busy: number
   /** Never rejects. */
   run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome>
   close(graceMs: number): Promise<void>
 }
 
 export interface HandleEventDeps {
-  readonly pool: HandlerPool
-  readonly handler: HandlerRef
-  /** Whether the handler has a function for such events; others complete without a run. */
-  readonly handles: (kind: InboundEventKind) => boolean
+  readonly places: Readonly<Record<Place, HandlerPool>>
+  readonly handlers: BotHandlers
   /** Told of every decision before it is written, with what a card handler returned. */
   readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
   readonly handlerTimeoutMs: number
@@ -39,6 +42,12 @@ export interface Decision {
   readonly response?: CardResponse | undefined
 }
 
+/** How long an event waits whose bot is not known here, or has a handler that is not. */
+const HANDLER_MISSING_MS = 15_000
+
+/** How long it waits if its place is full after all, because its bot has just got another handler. */
+const PLACE_FULL_MS = 100
+
 /** The handler's signal fires a little before its thread is stopped. */
 const SIGNAL_SHARE = 0.9
 
@@ -51,7 +60,11 @@ export async function handleEvent(event: ClaimedEvent, deps: HandleEventDeps): P
 
 async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decision> {
   const { policy, random } = deps
-  if (!deps.handles(kindOf(event.type))) return { result: { kind: 'completed', replies: [] } }
+  const handler = deps.handlers.of(event.botId)
+  // Only the right handler may answer, so the event waits for it, however long; the bot's status says why.
+  if (handler === undefined) return { result: { kind: 'released', afterMs: HANDLER_MISSING_MS } }
+  // Events that it has no function for complete without a run.
+  if (!handler.kinds.has(kindOf(event.type))) return { result: { kind: 'completed', replies: [] } }
   const ended = beforeRun(event.attempt, policy) ?? whenExpired(event, deps.maxAgeMs)
   if (ended !== undefined) return { result: ended }
   try {
@@ -59,16 +72,18 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     if (parsed.kind === 'bad') {
       return { result: { kind: 'dead', reason: 'bad_payload', error: internalError(parsed.reason) } }
     }
+    const place = deps.places[placeOf(handler)]
+    if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
     const target = replyTarget(parsed.event)
     const task: ChatTask = {
       kind: 'event',
-      handler: deps.handler,
+      handler: handler.ref,
       event: parsed.event,
       canReply: target !== undefined,
       attempt: event.attempt,
       timeoutMs: Math.ceil(deps.handlerTimeoutMs * SIGNAL_SHARE),
     }
-    const outcome = await deps.pool.run(task, deps.handlerTimeoutMs)
+    const outcome = await place.run(task, deps.handlerTimeoutMs)
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap(({ msgType, content }, index) =>

@@ -3,7 +3,8 @@ import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
-import type { BusyLane } from './demand.ts'
+import { placeOf } from './bot-handlers.ts'
+import type { BusyLane, Place } from './demand.ts'
 import { type DeliverRepliesDeps, deliverReplies, giveBack } from './deliver-replies.ts'
 import type { FencedWriter } from './fenced-writer.ts'
 import { type HandleEventDeps, handleEvent } from './handle-event.ts'
@@ -24,12 +25,14 @@ export interface LaneRunDeps {
 /** One claimed lane, from its claim until the store has it back. */
 export class LaneRun implements BusyLane {
   readonly botId: string
+  readonly place: Place
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
   #stage: BusyLane['stage']
 
   constructor(item: Claimed, deps: LaneRunDeps) {
     this.botId = item.botId
+    this.place = placeOf(deps.handling.handlers.of(item.botId))
     this.#item = item
     this.#deps = deps
     this.#stage = item.kind === 'event' ? 'handling' : 'delivering'

@@ -1,15 +1,17 @@
 import type { Clock } from '../core/clock.ts'
-import type { HandlerRef } from '../protocol/chat.ts'
+import type { ChatOutcome, HandlerRef, HostRun } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import { CARD_ACTION_TYPE, type CardResponse, type InboundEventKind } from '../protocol/inbound-event.ts'
+import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
 import type { Store } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
+import { type Assignments, LoadedHandlers } from './bot-handlers.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { HostRuns } from './host-runs.ts'
 import { InboundLimit } from './inbound-limit.ts'
 import { Intake } from './intake.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
@@ -19,10 +21,14 @@ export interface MessagesDeps {
   readonly inbox: Store['inbox']
   /** Names this supervisor thread in every claim; its lease is the caller's business. */
   readonly owner: string
-  readonly handler: HandlerRef
+  /** By the names that bots are assigned to. */
+  readonly handlers: Readonly<Record<string, HandlerRef>>
+  readonly assignments: Assignments
   /** The built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
+  /** Hands a run to the host's thread; its answer comes with `hostRunEnded`. Must not throw. */
+  readonly runOnHost: (run: HostRun) => void
   readonly clock: Clock
   /** In [0, 1). */
   readonly random: () => number
@@ -41,7 +47,9 @@ export interface Messages {
    * there is an answer to it (see CardDesk).
    */
   accept(botId: string, event: FeishuEvent): Promise<CardResponse | undefined>
-  /** Rejects with `HANDLER_UNLOADABLE` and stays idle when the handler cannot be loaded. */
+  /** The host's answer to a run. */
+  hostRunEnded(id: number, outcome: ChatOutcome): void
+  /** Rejects with `HANDLER_UNLOADABLE` and stays idle when a handler cannot be loaded. */
   start(): Promise<void>
   /** Always resolves, at the latest about a second after `graceMs`. */
   stop(graceMs: number): Promise<void>
@@ -55,7 +63,7 @@ export interface Messages {
  * as an interface and bots as a port to send through; knows neither connections nor workers of bots.
  */
 export function createMessages(deps: MessagesDeps): Messages {
-  const { inbox, owner, handler, sendReply, clock, random, emit } = deps
+  const { inbox, owner, sendReply, clock, random, emit } = deps
   const options = { ...FIXED_OPTIONS, ...deps.options }
   const pool = new ChatPool({
     filename: deps.chatWorker,
@@ -67,13 +75,14 @@ export function createMessages(deps: MessagesDeps): Messages {
     onStuck: deps.onStuck,
     onFreed: () => dispatcher.wake(),
   })
+  const host = new HostRuns({ threads: options.hostRuns, send: deps.runOnHost, clock })
+  const handlers = new LoadedHandlers(deps.assignments)
   const acks = new AckTimes()
-  let kinds: ReadonlySet<InboundEventKind> = new Set()
   const dispatcher = new Dispatcher({
     inbox,
-    pool,
+    places: { pool, host },
+    handlers,
     owner,
-    handler,
     sendReply,
     options,
     clock,
@@ -94,8 +103,8 @@ export function createMessages(deps: MessagesDeps): Messages {
   })
   const cards = new CardDesk({
     accept: (botId, event) => intake.accept(botId, event),
-    runNow: (eventId) => dispatcher.runNow(eventId),
-    handlesCards: () => kinds.has('card_action'),
+    runNow: (botId, eventId) => dispatcher.runNow(botId, eventId),
+    handlesCards: (botId) => handlers.of(botId)?.kinds.has('card_action') ?? true,
     clock,
     acks,
     answerMs: options.cardAnswerMs,
@@ -111,14 +120,18 @@ export function createMessages(deps: MessagesDeps): Messages {
       return undefined
     },
     async start() {
-      kinds = await pool.probe(handler, options.probeTimeoutMs)
-      dispatcher.start(kinds)
+      for (const [name, ref] of Object.entries(deps.handlers)) {
+        const kinds = ref.kind === 'host' ? new Set(ref.kinds) : await pool.probe(ref, options.probeTimeoutMs)
+        handlers.add(name, { ref, kinds })
+      }
+      dispatcher.start()
       retention.start()
     },
     async stop(graceMs) {
       retention.stop()
       await dispatcher.stop(graceMs)
     },
+    hostRunEnded: (id, outcome) => host.ended(id, outcome),
     wake: () => dispatcher.resume(),
     stats: () => pool.stats,
   }

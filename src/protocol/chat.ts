@@ -17,10 +17,27 @@ export type ChatTask =
       readonly timeoutMs: number
     }
 
-/** A handler as the pool finds it: one of ours by name, or a module by absolute path. */
+export type EventTask = Extract<ChatTask, { kind: 'event' }>
+
+/** A handler as a thread finds it: one of ours, a module by absolute path, or a function of the host by its name in the options. */
 export type HandlerRef =
   | { readonly kind: 'builtin'; readonly name: 'echo' }
   | { readonly kind: 'module'; readonly path: string }
+  | { readonly kind: 'host'; readonly name: string; readonly kinds: readonly InboundEventKind[] }
+
+/** How a handler may be called; no path is a name. */
+export const HANDLER_NAME = /^[\w-]{1,64}$/
+
+/** What a bot has that names no other handler. */
+export const DEFAULT_HANDLER = 'default'
+
+/** One run on the host's thread. */
+export interface HostRun {
+  readonly id: number
+  readonly task: EventTask
+  /** From then on nobody waits for it, milliseconds since the epoch. */
+  readonly deadlineAt: number
+}
 
 /** What a pool thread answers to a task. */
 export interface PoolAnswer {

@@ -7,8 +7,9 @@ import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
 import type { ConnectionOptions, Isolation } from './boot.ts'
-import type { HandlerRef } from './chat.ts'
+import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './events.ts'
+import type { Finding } from './finding.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './message-log.ts'
 import type { BotRecord, SupervisorReport } from './status.ts'
@@ -20,6 +21,8 @@ export interface PackagePaths {
   readonly chatWorker: string
   readonly pgliteWorker: string
   readonly supervisorWorker: string
+  /** Not a thread: what runs the host's own functions on its thread. */
+  readonly handlerRunner: string
   readonly migrations: string
 }
 
@@ -29,6 +32,7 @@ export interface HandlingOptions {
   readonly threadMemoryMb: number
   readonly threadMaxTasks: number
   readonly handlerTimeoutMs: number
+  readonly hostRuns: number
   readonly maxAttempts: number
   readonly backoff: BackoffPolicy
   readonly maxReplyAttempts: number
@@ -63,7 +67,8 @@ export interface ResolvedOptions {
   readonly databaseUrl?: string | undefined
   readonly dataDir: string
   readonly masterKey?: string | undefined
-  readonly handler: HandlerRef
+  /** By name; `default` is what a bot has that names none. */
+  readonly handlers: Readonly<Record<string, HandlerRef>>
   readonly maxConnections: number
   readonly shutdownGraceMs: number
   readonly supervision: SupervisionOptions
@@ -103,6 +108,8 @@ export interface BotInput {
   readonly verificationToken?: string | null | undefined
   readonly domain: string
   readonly useWebSocket: boolean
+  /** Name of its handler. Default: `default`. */
+  readonly handler?: string | undefined
   /** Where its worker runs. Default `thread`. */
   readonly isolation?: Isolation | undefined
   /** Whose it is. Default `admin`. */
@@ -170,11 +177,15 @@ export interface HostControl {
   /** Seals all secrets with a new master key; answers how many bots had to be sealed anew. */
   rotateKeys(by: string): Promise<Result<number>>
   auditLog(query: { limit: number; offset: number }): Promise<Result<Page<AuditEntry>>>
+  /** The answer to a `run` of this thread; changes nothing if nobody waits for it any more. */
+  hostRunEnded(id: number, outcome: ChatOutcome): Promise<void>
   /** A new worker for a bot now, a failed bot is released by it; false when it has none. */
   restartBot(botId: string, by: string): Promise<Result<boolean>>
+  /** What stands between these bots and their apps; null: all of them, database and master key too. Takes up to a minute for each few bots. */
+  diagnose(botIds: readonly string[] | null): Promise<readonly Finding[]>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }
 
-/** One-way notices of the supervisor thread over parentPort. */
-export type HostSignal = NamedEvent
+/** One-way notices of the supervisor thread over parentPort; a `run` is answered with `hostRunEnded`. */
+export type HostSignal = NamedEvent | { readonly kind: 'run'; readonly run: HostRun }

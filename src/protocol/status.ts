@@ -33,6 +33,11 @@ export interface ConnectionStatus {
   readonly foreignConnections?: number
 }
 
+/** Of a worker that is not there, or has not been told to connect. */
+export function idleConnection(since: number): ConnectionStatus {
+  return { state: 'idle', since, attempt: 0 }
+}
+
 /** A worker told or printed more than is good for the others. */
 export interface Flood {
   /** When it was last seen, milliseconds since the epoch. */
@@ -75,6 +80,8 @@ export interface BotRecord {
   readonly enabled: boolean
   /** Long connection (true) or webhook mode (false). */
   readonly useWebSocket: boolean
+  /** Name of the handler that answers for it. */
+  readonly handler: string
   /** Where its worker runs: in a thread, or walled off in a process of its own. */
   readonly isolation: Isolation
   /** It has an Encrypt Key and a Verification Token, so it takes webhooks too. */

@@ -16,6 +16,7 @@ import {
 } from 'drizzle-orm/pg-core'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from '../protocol/boot.ts'
+import { DEFAULT_HANDLER } from '../protocol/chat.ts'
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
 
@@ -34,6 +35,8 @@ export const bots = pgTable('feishu_bots', {
   enabled: boolean('enabled').notNull().default(true),
   useWebSocket: boolean('use_websocket').notNull().default(false),
   isolation: text('isolation').$type<Isolation>().notNull().default('thread'),
+  /** A name that the options of the process give a meaning; never a path. */
+  handler: text('handler').notNull().default(DEFAULT_HANDLER),
   /** The last known state, for other readers of the table; nothing here decides by it. */
   wsConnectionState: text('ws_connection_state'),
   createdAt: instant('created_at').notNull().defaultNow(),

@@ -21,6 +21,8 @@ export interface Store {
   readonly keys: KeyStore
   /** Rejects unless a statement goes through. */
   ping(): Promise<void>
+  /** How the server was set up, as far as it decides what survives a crash of it. */
+  settings(): Promise<{ readonly version: string; readonly fsync: boolean; readonly synchronousCommit: boolean }>
   close(): Promise<void>
 }
 
@@ -38,6 +40,8 @@ export interface Bot {
   readonly enabled: boolean
   readonly useWebSocket: boolean
   readonly isolation: Isolation
+  /** The name of its handler. */
+  readonly handler: string
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -47,6 +51,8 @@ export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'doma
   readonly verificationToken?: Secret | null
   /** Default `thread`. */
   readonly isolation?: Isolation
+  /** Default `default`. */
+  readonly handler?: string
   /** Default `admin`. */
   readonly owner?: string
 }
@@ -145,8 +151,8 @@ export type EventResult =
   | { readonly kind: 'completed'; readonly replies: readonly NewReply[] }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord }
-  /** Gives a claim back as if it had not been made: its attempt is not counted. */
-  | { readonly kind: 'released' }
+  /** Gives a claim back as if it had not been made: its attempt is not counted. `afterMs`: not before then. Default 0. */
+  | { readonly kind: 'released'; readonly afterMs?: number }
 
 /** A reply as it enters the outbox, already claimed by the instance that completed the event (attempt 1). */
 export type NewReply = OutgoingReply

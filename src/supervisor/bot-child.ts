@@ -6,9 +6,10 @@ import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
 import { redactText } from '../core/redact.ts'
 import type { BotControl } from '../protocol/control.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
-import type { BotStatus, ConnectionStatus, Flood } from '../protocol/status.ts'
+import { type BotStatus, type ConnectionStatus, type Flood, idleConnection } from '../protocol/status.ts'
 import {
   type Child,
   type ChildEffect,
@@ -42,6 +43,8 @@ export interface BotChildDependencies {
 
 /** Time for a control call that only starts something. */
 const CONTROL_DEADLINE_MS = 5_000
+
+const CHECK_DEADLINE_MS = 60_000
 
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
@@ -147,6 +150,11 @@ export class BotChild {
     } catch {
       // It did not answer or is gone: the worker is terminated next in any case.
     }
+  }
+
+  /** What the worker finds out about its app; undefined if there is none. Rejects when it ends before. */
+  async check(useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
+    return await this.#thread?.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
   }
 
   /** Ends the worker for good. */
@@ -286,8 +294,4 @@ export class BotChild {
       if (this.#thread === thread) this.kill()
     })
   }
-}
-
-function idleConnection(now: number): ConnectionStatus {
-  return { state: 'idle', since: now, attempt: 0 }
 }

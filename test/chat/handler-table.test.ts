@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { HANDLER_NAMES } from '../../src/handlers/define-handler.ts'
 import { toCardResponse } from '../../workers/chat/card-response.ts'
-import { toHandlerTable } from '../../workers/chat/handler-table.ts'
+import { toHandlerTable } from '../../src/handlers/handler-table.ts'
 
 const handler = (): void => {}
 

@@ -15,6 +15,7 @@ const bot: BotReport['bot'] = {
   enabled: true,
   useWebSocket: true,
   isolation: 'thread',
+  handler: 'default',
   hasWebhookKeys: false,
   createdAt: NOW,
 }

@@ -6,7 +6,7 @@ import { Intake } from '../../src/messages/intake.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { CardResponse, InboundEventKind } from '../../src/protocol/inbound-event.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
-import { FakePool, failed, handled, messageEvent, SENT } from './dispatcher-bench.ts'
+import { FakePool, oneHandler, failed, handled, messageEvent, SENT } from './dispatcher-bench.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
@@ -44,9 +44,9 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
   const sent: string[] = []
   const dispatcher = new Dispatcher({
     inbox: store,
-    pool,
+    places: { pool, host: new FakePool(0) },
+    handlers: oneHandler(...kinds),
     owner: 'me',
-    handler: { kind: 'builtin', name: 'echo' },
     sendReply: async (_botId, { content }) => {
       sent.push(content)
       return SENT
@@ -66,14 +66,14 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
   })
   const desk = new CardDesk({
     accept: (botId, event) => intake.accept(botId, event),
-    runNow: (eventId) => dispatcher.runNow(eventId),
+    runNow: (botId, eventId) => dispatcher.runNow(botId, eventId),
     handlesCards: () => kinds.includes('card_action'),
     clock,
     acks: new AckTimes(),
     answerMs: 2_300,
     pendingText: 'wait',
   })
-  if (isStarted) dispatcher.start(new Set(kinds))
+  if (isStarted) dispatcher.start()
   return {
     clock,
     store,

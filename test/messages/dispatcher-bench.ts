@@ -2,11 +2,13 @@ import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import type { BotHandlers } from '../../src/messages/bot-handlers.ts'
 import type { HandlerPool } from '../../src/messages/handle-event.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
+import type { InboundEventKind } from '../../src/protocol/inbound-event.ts'
 import type { FeishuEvent, OutgoingReply } from '../../src/protocol/message.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -56,6 +58,16 @@ export function sendFailed(
 
 export const SENT: SendOutcome = { kind: 'sent', messageId: 'om_sent' }
 
+/** Every bot has the same handler, which runs in the pool. */
+export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
+  const handler = { ref: { kind: 'builtin', name: 'echo' }, kinds: new Set(kinds) } as const
+  return {
+    of: () => handler,
+    botIdsOf: () => [],
+    handlesCards: (place) => place === 'pool' && handler.kinds.has('card_action'),
+  }
+}
+
 export interface Run extends Deferred<ChatOutcome> {
   readonly botId: string
   readonly chatId: string
@@ -74,6 +86,10 @@ export class FakePool implements HandlerPool {
 
   constructor(threads: number) {
     this.threads = threads
+  }
+
+  get busy(): number {
+    return this.running.size
   }
 
   async run(task: ChatTask): Promise<ChatOutcome> {
@@ -97,6 +113,7 @@ export interface Bench {
   readonly clock: FakeClock
   readonly store: MemoryStore
   readonly pool: FakePool
+  readonly host: FakePool
   readonly dispatcher: Dispatcher
   readonly events: MessageEvent[]
   /** Every call of the send port. */
@@ -107,21 +124,28 @@ export interface Bench {
 
 export interface BenchOptions {
   readonly threads?: number
+  readonly handlers?: BotHandlers
   readonly options?: Partial<MessagesOptions>
   readonly send?: (reply: OutgoingReply, botId: string) => Promise<SendOutcome>
 }
 
-export function bench({ threads = 4, options = {}, send = () => Promise.resolve(SENT) }: BenchOptions = {}): Bench {
+export function bench({
+  threads = 4,
+  handlers = oneHandler('message'),
+  options = {},
+  send = () => Promise.resolve(SENT),
+}: BenchOptions = {}): Bench {
   const clock = new FakeClock()
   const store = new MemoryStore(clock)
   const pool = new FakePool(threads)
+  const host = new FakePool(threads)
   const events: MessageEvent[] = []
   const sends: { botId: string; reply: OutgoingReply }[] = []
   const dispatcher = new Dispatcher({
     inbox: store,
-    pool,
+    places: { pool, host },
+    handlers,
     owner: 'instance-1',
-    handler: { kind: 'builtin', name: 'echo' },
     sendReply: (botId, reply) => {
       sends.push({ botId, reply })
       return send(reply, botId)
@@ -135,6 +159,7 @@ export function bench({ threads = 4, options = {}, send = () => Promise.resolve(
     clock,
     store,
     pool,
+    host,
     dispatcher,
     events,
     sends,

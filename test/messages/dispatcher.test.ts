@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { deferred } from '../../src/core/deferred.ts'
+import { type BotHandler, type BotHandlers, placeOf } from '../../src/messages/bot-handlers.ts'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import { bench, failed, handled, messageEvent, SENT, sendFailed } from './dispatcher-bench.ts'
 import { settle } from './fake-clock.ts'
@@ -53,6 +54,48 @@ describe('order', () => {
     expect(store.rows[0]!.state).toBe('completed')
     expect(pool.runs).toEqual([])
     expect(sends).toEqual([])
+  })
+})
+
+describe('handlers of bots', () => {
+  const echo: BotHandler = { ref: { kind: 'builtin', name: 'echo' }, kinds: new Set(['message']) }
+  const hosted: BotHandler = { ...echo, ref: { kind: 'host', name: 'f', kinds: ['message'] } }
+  const handlersOf = (of: (botId: string) => BotHandler | undefined): BotHandlers => ({
+    of,
+    botIdsOf: (place) => ['a', 'h'].filter((botId) => placeOf(of(botId)) === place),
+    handlesCards: () => false,
+  })
+
+  it("functions of the host run beside the pool: when the host is full, the pool's bots go on, and the other way round", async () => {
+    const { dispatcher, pool, host, put } = bench({
+      threads: 2,
+      handlers: handlersOf((id) => (id === 'h' ? hosted : echo)),
+    })
+    dispatcher.start()
+    await put('h', ...['1', '2', '3'].map((n) => messageEvent(`c${n}`, `h${n}`)))
+    await put('a', ...['1', '2', '3'].map((n) => messageEvent(`c${n}`, `a${n}`)))
+    expect(host.runs.map(({ botId }) => botId)).toEqual(['h'])
+    expect(pool.runs.map(({ botId }) => botId)).toEqual(['a'])
+    pool.runs[0]!.resolve(handled())
+    await settle()
+    expect([host.runs.length, pool.runs.map(({ messageId }) => messageId)]).toEqual([1, ['a1', 'a2']])
+    host.runs[0]!.resolve(handled())
+    await settle()
+    expect(host.runs.map(({ messageId }) => messageId)).toEqual(['h1', 'h2'])
+  })
+
+  it('a message waits, uncounted, for a handler that is not there, and others do not wait for it', async () => {
+    let shout: BotHandler | undefined
+    const { dispatcher, pool, put, clock, store } = bench({ handlers: handlersOf((id) => (id === 'a' ? shout : echo)) })
+    dispatcher.start()
+    await put('a', messageEvent('c', 'm1'))
+    await put('b', messageEvent('c', 'm2'))
+    expect(pool.runs.map(({ messageId }) => messageId)).toEqual(['m2'])
+    await clock.advance(600_000)
+    expect(store.rows[0]).toMatchObject({ state: 'available', attempt: 0 })
+    shout = echo
+    await clock.advance(20_000)
+    expect(pool.runs.at(-1)).toMatchObject({ messageId: 'm1', attempt: 1 })
   })
 })
 

@@ -8,7 +8,7 @@ import type { MessagesOptions } from '../../src/messages/options.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
-import { failed, handled } from './dispatcher-bench.ts'
+import { failed, handled, oneHandler } from './dispatcher-bench.ts'
 import { MAX_ATTEMPTS, type RunPlan } from './lifecycle-history.ts'
 import type { Leases } from './lifecycle-leases.ts'
 import { Link, type Network, type SharedInbox } from './lifecycle-link.ts'
@@ -73,9 +73,9 @@ export class Instance implements Port, HandlerPool {
     const common = { inbox: { ...inbox, claimEvent }, clock: this.process, random, emit: () => {} }
     const dispatcher = new Dispatcher({
       ...common,
-      pool: this,
+      places: { pool: this, host: this },
+      handlers: oneHandler('message'),
       owner,
-      handler: { kind: 'builtin', name: 'echo' },
       sendReply: send,
       options: OPTIONS,
     })
@@ -88,6 +88,10 @@ export class Instance implements Port, HandlerPool {
         if (!plant.isDeaf) dispatcher.wake()
       },
     })
+  }
+
+  get busy(): number {
+    return this.#running.size
   }
 
   get isOpen(): boolean {

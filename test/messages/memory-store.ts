@@ -327,6 +327,7 @@ export class MemoryStore implements InboxStore {
       case 'released':
         row.state = 'available'
         row.attempt -= 1
+        row.availableAt = now + (result.afterMs ?? 0)
         break
     }
     lane.owner = null

@@ -20,7 +20,9 @@ function create(handler: HandlerRef) {
   messages = createMessages({
     inbox,
     owner: 'instance-1',
-    handler,
+    handlers: { default: handler },
+    assignments: { handlerOf: () => 'default', botIds: () => [] },
+    runOnHost: () => {},
     chatWorker: resolve('dist/workers/chat.cjs'),
     sendReply: async (_botId, reply) => ({ kind: 'sent', messageId: `sent-${reply.messageId}` }),
     clock: systemClock,

@@ -134,13 +134,26 @@ describe('the options', () => {
     expect(apiToken).toBeUndefined()
     expect(thread).toMatchObject({
       dataDir: join(process.cwd(), 'data'),
-      handler: { kind: 'builtin', name: 'echo' },
+      handlers: { default: { kind: 'builtin', name: 'echo' } },
       maxConnections: 10,
       shutdownGraceMs: 10_000,
       supervision: { limit: { intensity: 5, periodMs: 60_000 }, stableAfterMs: 60_000, startTimeoutMs: 15_000 },
       connection: { fastAttempts: 5, acceptTimeoutMs: 2_500, backoff: { firstMs: 1_000, maxMs: 60_000, factor: 2 } },
       messages: { maxAttempts: 5, handlerTimeoutMs: 60_000 },
     })
+  })
+
+  it('keep functions on the host: into the thread goes only what they handle', () => {
+    const message = (): void => {}
+    const { thread, handlerTables } = resolveOptions({ handler: message, handlers: { cards: { cardAction: message } } })
+    expect(thread.handlers).toEqual({
+      default: { kind: 'host', name: 'default', kinds: ['message'] },
+      cards: { kind: 'host', name: 'cards', kinds: ['card_action'] },
+    })
+    expect([...handlerTables].map(([name, table]) => [name, [...table]])).toEqual([
+      ['default', [['message', message]]],
+      ['cards', [['card_action', message]]],
+    ])
   })
 
   it('keep the defaults beside a field that is set', () => {
@@ -158,6 +171,10 @@ describe('the options', () => {
     ['databaseUrl', { databaseUrl: 'mysql://x' }],
     ['dataDir', { dataDir: '' }],
     ['handler', { handler: './no-such-file.mjs' }],
+    ['handler', { handler: { mesage() {} } }],
+    ['handlers.sales', { handlers: { sales: './no-such-file.mjs' } }],
+    ['handlers.default', { handlers: { default: 'echo' } }],
+    ['handlers../x.mjs', { handlers: { './x.mjs': 'echo' } }],
     ['maxConnections', { maxConnections: 0 }],
     ['shutdownGraceMs', { shutdownGraceMs: -1 }],
     ['apiToken', { apiToken: 'short' }],
@@ -216,6 +233,7 @@ describe('a new bot', () => {
     ['isolation', { isolation: 'container' }],
     ['encryptKey', { encryptKey: '' }],
     ['owner', { owner: 'two words' }],
+    ['handler', { handler: './answer.mjs' }],
     ['encryptionKey', { encryptionKey: 'x' }],
   ])('with a bad %s is refused by name: %j', (field, more) => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))

@@ -17,6 +17,7 @@ function report(botId: string, state: ConnectionStateName): BotReport {
       enabled: true,
       useWebSocket: true,
       isolation: 'thread',
+      handler: 'default',
       hasWebhookKeys: false,
       createdAt: 0,
     },

@@ -19,6 +19,7 @@ function bot(child: Partial<ChildStatus>, connection: Partial<ConnectionStatus> 
       enabled: true,
       useWebSocket: true,
       isolation: 'thread',
+      handler: 'default',
       hasWebhookKeys: false,
       createdAt: AT,
     },

@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { asObject } from '../../src/core/as-object.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { echo } from '../../src/handlers/echo.ts'
+import { type HandlerTable, toHandlerTable } from '../../src/handlers/handler-table.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
-import { type HandlerTable, toHandlerTable } from './handler-table.ts'
 
 const BUILT_IN = { echo: toHandlerTable(echo) } as const satisfies Record<string, HandlerTable>
 
@@ -14,6 +14,7 @@ let failedImports = 0
 /** Rejects with `HANDLER_UNLOADABLE`, naming the file and the reason. A handler is loaded once per thread. */
 export async function loadHandler(ref: HandlerRef): Promise<HandlerTable> {
   if (ref.kind === 'builtin') return BUILT_IN[ref.name]
+  if (ref.kind === 'host') throw unloadable(ref.name, "it is a function of the host's thread")
   const known = loaded.get(ref.path)
   if (known !== undefined) return known
   const handler = await importHandler(ref.path)
@@ -42,7 +43,7 @@ async function importHandler(path: string): Promise<HandlerTable> {
     return toHandlerTable(inner ?? exported)
   } catch (thrown) {
     failedImports += 1
-    throw unloadable(path, errorText(thrown))
+    throw unloadable(path, `of its default export, ${errorText(thrown)}`)
   }
 }
 

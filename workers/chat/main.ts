@@ -1,16 +1,10 @@
 import { workerData } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
-import { type ErrorCode, ERROR_CODES, errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
+import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { type MemoryBudget, usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
 import type { ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
-import { toCardResponse } from './card-response.ts'
-import type { HandlerTable } from './handler-table.ts'
 import { loadHandler } from './load-handler.ts'
-import { normalizeMessage } from './normalize.ts'
-import { ReplyBuffer } from './reply-buffer.ts'
-
-/** Errors are stored and shown; a handler may throw the whole page it was served. */
-const MAX_ERROR_CHARS = 2_000
+import { failed, runHandler } from './run-handler.ts'
 
 watchMemory(workerData as MemoryBudget)
 
@@ -38,37 +32,4 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
   } catch (error) {
     return failed(error instanceof FeishuSupervisorError ? error.code : 'INTERNAL', error)
   }
-}
-
-async function runHandler(handlers: HandlerTable, task: Extract<ChatTask, { kind: 'event' }>): Promise<ChatOutcome> {
-  const handler = handlers.get(task.event.kind)
-  if (handler === undefined) return { kind: 'handled', replies: [] }
-  const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
-  const replies = new ReplyBuffer(task.canReply)
-  const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(), task.timeoutMs)
-  try {
-    const returned = await handler(event, {
-      reply: async (text) => replies.add(text),
-      attempt: task.attempt,
-      signal: abort.signal,
-    })
-    const response = event.kind === 'card_action' ? toCardResponse(returned) : undefined
-    return { kind: 'handled', replies: replies.close(), ...(response === undefined ? {} : { response }) }
-  } catch (thrown) {
-    return failed(abort.signal.aborted ? 'HANDLER_TIMEOUT' : 'HANDLER_FAILED', thrown)
-  } finally {
-    clearTimeout(timer)
-    replies.close()
-  }
-}
-
-function failed(code: ErrorCode, thrown: unknown): ChatOutcome {
-  return { kind: 'failed', error: { code, message: describe(thrown), retryable: ERROR_CODES[code].retryable } }
-}
-
-/** Users throw anything, also errors whose message is no text; a NUL could not be stored. */
-function describe(thrown: unknown): string {
-  const text: unknown = errorText(thrown)
-  return typeof text === 'string' ? text.replaceAll('\0', '').slice(0, MAX_ERROR_CHARS) : 'an error without a text'
 }

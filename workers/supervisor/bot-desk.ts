@@ -1,6 +1,8 @@
 import type { Clock } from '../../src/core/clock.ts'
+import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
+import type { Finding } from '../../src/protocol/finding.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.ts'
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
@@ -15,6 +17,8 @@ export interface BotDeskDependencies {
   store(): BotStore
   readonly connection: ConnectionOptions
   readonly maxConnections: number
+  /** Names of the handlers that bots may have. */
+  readonly handlers: readonly string[]
   readonly clock: Clock
   readonly random: () => number
   /** False for administration: bots are stored, nothing is started. */
@@ -36,6 +40,7 @@ export class BotDesk {
   /** What is shown of bots without a worker. */
   readonly #resting = new Map<string, BotStatus>()
   readonly #turns = new Turns()
+  #isOpen = false
 
   constructor(deps: BotDeskDependencies) {
     this.#deps = deps
@@ -55,6 +60,11 @@ export class BotDesk {
     })
   }
 
+  /** The stored bots are known. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
   get reports(): BotReport[] {
     return [...this.#bots.values()].map((bot) => this.#report(bot, this.#statusOf(bot)))
   }
@@ -64,16 +74,38 @@ export class BotDesk {
     return [...this.#bots.values()].find((bot) => bot.appId === appId)
   }
 
+  /** The name of its handler; undefined for a bot of which nothing is known here. */
+  handlerOf(botId: string): string | undefined {
+    return this.#bots.get(botId)?.handler
+  }
+
+  botIds(): readonly string[] {
+    return [...this.#bots.keys()]
+  }
+
   /** Starts what is stored. */
   async open(): Promise<void> {
-    for (const bot of await this.#deps.store().list()) this.#start(bot)
+    const bots = await this.#deps.store().list()
+    for (const bot of bots) this.#bots.set(bot.id, bot)
+    this.#isOpen = true
+    for (const bot of bots) this.#start(bot)
   }
 
   async list(): Promise<BotRecord[]> {
     return (await this.#deps.store().list()).map(record)
   }
 
-  async add({ appSecret, encryptKey, verificationToken, owner, isolation, ...input }: BotInput): Promise<BotRecord> {
+  /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
+  async add({
+    appSecret,
+    encryptKey,
+    verificationToken,
+    owner,
+    isolation,
+    handler,
+    ...input
+  }: BotInput): Promise<BotRecord> {
+    this.#checkHandler(handler)
     const bot = await this.#deps.store().add({
       ...input,
       appSecret: new Secret(appSecret),
@@ -81,6 +113,7 @@ export class BotDesk {
       verificationToken: secretOrNull(verificationToken),
       ...(owner === undefined ? {} : { owner }),
       ...(isolation === undefined ? {} : { isolation }),
+      ...(handler === undefined ? {} : { handler }),
     })
     if (this.#deps.startsBots) this.#start(bot)
     return record(bot)
@@ -88,6 +121,7 @@ export class BotDesk {
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
   async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
+    this.#checkHandler(input.handler)
     const change = toChange(input)
     return await this.#turns.take(id, async () => {
       const old = this.#bots.get(id)
@@ -119,6 +153,22 @@ export class BotDesk {
   /** A new worker for a bot now; false when it has none. */
   async restart(id: string): Promise<boolean> {
     return await this.#turns.take(id, () => this.#deps.supervisor.restart(id))
+  }
+
+  /** Those that are started; for administration those that are stored. */
+  async all(): Promise<readonly Bot[]> {
+    return this.#deps.startsBots ? [...this.#bots.values()] : await this.#deps.store().list()
+  }
+
+  /** What its worker finds out about the app of a bot; for administration it is started for that, without a connection. */
+  async check(bot: Bot): Promise<readonly Finding[]> {
+    const { supervisor, startsBots } = this.#deps
+    if (!startsBots) supervisor.start(this.#specOf(bot), false)
+    const findings = await supervisor.check(bot.id, bot.useWebSocket).catch(errorText)
+    if (typeof findings === 'object') return findings
+    const { state, nextStep } = this.#statusOf(bot).child
+    const mend = nextStep ?? `restart the bot (POST /api/feishu/bots/${bot.id}/restart) and see its log`
+    return [{ check: 'worker', level: 'error', message: findings ?? `its worker is ${state}`, mend }]
   }
 
   /** A worker or its connection changed. */
@@ -189,8 +239,24 @@ export class BotDesk {
     return { ...status, name: bot.name, bot: record(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
   }
 
+  #checkHandler(name: string | undefined): void {
+    const { handlers } = this.#deps
+    if (name === undefined || handlers.includes(name)) return
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `handler: there is no handler "${name}", only ${handlers.join(', ')}: the options (FS_HANDLERS) name them`,
+    )
+  }
+
   #obstacle(bot: Bot): string | undefined {
+    const { handlers } = this.#deps
     if (!bot.enabled) return 'the bot is disabled'
+    if (!handlers.includes(bot.handler)) {
+      return (
+        `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
+        'wait: start again with that handler, or give the bot another'
+      )
+    }
     if (bot.useWebSocket) return this.#resting.get(bot.id)?.child.nextStep
     return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
   }
@@ -211,8 +277,8 @@ function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
 }
 
 function record(bot: Bot): BotRecord {
-  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, createdAt } = bot
-  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, createdAt }
+  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
+  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
   return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
 }
 

@@ -3,6 +3,7 @@ import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
+import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
@@ -14,6 +15,7 @@ import { createAudited } from './audited.ts'
 import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
 import { lateInbox } from './late-inbox.ts'
+import { diagnose } from './diagnose.ts'
 import { Metrics } from './metrics.ts'
 import { EventLog } from './event-log.ts'
 import { InstanceWatch } from './instance-watch.ts'
@@ -30,6 +32,8 @@ export interface ComposeDependencies {
   readonly clock: Clock
   readonly random: () => number
   emit(event: NamedEvent): void
+  /** Hands a run to the host's thread. */
+  runOnHost(run: HostRun): void
 }
 
 /** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
@@ -42,7 +46,7 @@ const BOTS_STOP_MS = 300
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
   const metrics = new Metrics()
   const instance = new InstanceWatch(options.watch, options.messages.threads)
@@ -103,6 +107,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
     store: () => openedStore().bots,
     connection: options.connection,
     maxConnections: options.maxConnections,
+    handlers: Object.keys(options.handlers),
     startsBots: boot.startsBots,
     clock,
     random,
@@ -121,9 +126,12 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
   const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
-    inbox: lateInbox(() => keeper.store, log),
+    // Without the bots it would not be known who handles what.
+    inbox: lateInbox(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
-    handler: options.handler,
+    handlers: options.handlers,
+    assignments: bots,
+    runOnHost,
     chatWorker: paths.chatWorker,
     sendReply: async (botId, reply) =>
       (await links.get(botId)?.send(reply)) ?? {
@@ -225,6 +233,13 @@ export function composeSupervisor({ boot, clock, random, emit: tell }: ComposeDe
       )
     },
 
+    diagnose: (botIds) =>
+      diagnose(
+        { store: keeper.store, error: keeper.status.error, bots: () => bots.all(), check: (bot) => bots.check(bot) },
+        botIds,
+      ),
+
+    hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 

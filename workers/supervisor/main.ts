@@ -13,8 +13,13 @@ const control = composeSupervisor({
   boot,
   clock: systemClock,
   random: Math.random,
-  emit: (signal: HostSignal) => parentPort?.postMessage(signal),
+  emit: notify,
+  runOnHost: (run) => notify({ kind: 'run', run }),
 })
+
+function notify(signal: HostSignal): void {
+  parentPort?.postMessage(signal)
+}
 
 // Frozen and without a prototype: comlink lets the other side read and overwrite what it exposes.
 expose(Object.freeze(Object.assign<object, HostControl>(Object.create(null) as object, control)), controlPort)

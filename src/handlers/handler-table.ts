@@ -1,16 +1,17 @@
-import { type AnyHandler, HANDLER_NAMES } from '../../src/handlers/define-handler.ts'
-import type { InboundEventKind } from '../../src/protocol/inbound-event.ts'
+import type { InboundEventKind } from '../protocol/inbound-event.ts'
+import { type AnyHandler, HANDLER_NAMES } from './define-handler.ts'
 
 export type HandlerTable = ReadonlyMap<InboundEventKind, AnyHandler>
 
 /**
- * Reads a default export: a function for messages, or an object of functions. Throws what the author
- * should read; a name that means nothing is a mistake, since its events would be ignored in silence.
+ * Reads a handler, as a module exports it by default or a host gives it: a function for messages, or an object of
+ * functions. Throws what the author should read; a name that means nothing is a mistake, since its events would be
+ * ignored in silence.
  */
 export function toHandlerTable(exported: unknown): HandlerTable {
   if (typeof exported === 'function') return new Map([['message', exported as AnyHandler]])
   if (typeof exported !== 'object' || exported === null) {
-    throw new TypeError('its default export is not a function, and not an object of functions')
+    throw new TypeError('it is not a function, and not an object of functions')
   }
   const kinds = new Map(Object.entries(HANDLER_NAMES).map(([kind, name]) => [name, kind as InboundEventKind]))
   const table = new Map<InboundEventKind, AnyHandler>()
@@ -21,6 +22,6 @@ export function toHandlerTable(exported: unknown): HandlerTable {
     if (typeof handler !== 'function') throw new TypeError(`"${name}" is not a function`)
     table.set(kind, handler as AnyHandler)
   }
-  if (table.size === 0) throw new TypeError(`its default export has none of ${[...kinds.keys()].join(', ')}`)
+  if (table.size === 0) throw new TypeError(`it has none of ${[...kinds.keys()].join(', ')}`)
   return table
 }

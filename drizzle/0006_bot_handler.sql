@@ -1,0 +1,1 @@
+ALTER TABLE "feishu_bots" ADD COLUMN "handler" text DEFAULT 'default' NOT NULL;

@@ -1,0 +1,59 @@
+import type { HandlerRef } from '../protocol/chat.ts'
+import type { InboundEventKind } from '../protocol/inbound-event.ts'
+import type { Place } from './demand.ts'
+
+/** A handler that is loaded. */
+export interface BotHandler {
+  readonly ref: HandlerRef
+  /** The kinds of events it has functions for. */
+  readonly kinds: ReadonlySet<InboundEventKind>
+}
+
+/** Which bot has which handler now. */
+export interface BotHandlers {
+  /** Undefined for a bot that is not known here, or whose handler is not. */
+  of(botId: string): BotHandler | undefined
+  /** Known bots whose handler runs there. */
+  botIdsOf(place: Place): readonly string[]
+  /** Whether a handler that runs there has a function for cards. */
+  handlesCards(place: Place): boolean
+}
+
+/** What the bots are assigned to, by the names of the options. */
+export interface Assignments {
+  /** Undefined for a bot that is not known here. */
+  handlerOf(botId: string): string | undefined
+  botIds(): readonly string[]
+}
+
+export class LoadedHandlers implements BotHandlers {
+  readonly #assignments: Assignments
+  readonly #handlers = new Map<string, BotHandler>()
+
+  constructor(assignments: Assignments) {
+    this.#assignments = assignments
+  }
+
+  add(name: string, handler: BotHandler): void {
+    this.#handlers.set(name, handler)
+  }
+
+  of(botId: string): BotHandler | undefined {
+    return this.#handlers.get(this.#assignments.handlerOf(botId) ?? '')
+  }
+
+  botIdsOf(place: Place): readonly string[] {
+    return this.#assignments.botIds().filter((botId) => placeOf(this.of(botId)) === place)
+  }
+
+  handlesCards(place: Place): boolean {
+    return [...this.#handlers.values()].some(
+      (handler) => placeOf(handler) === place && handler.kinds.has('card_action'),
+    )
+  }
+}
+
+/** What has no handler waits in neither place; it counts where most are. */
+export function placeOf(handler: BotHandler | undefined): Place {
+  return handler?.ref.kind === 'host' ? 'host' : 'pool'
+}

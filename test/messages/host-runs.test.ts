@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest'
+import { HostHandlers } from '../../src/app/host-handlers.ts'
+import { packagePaths } from '../../src/app/package-paths.ts'
+import { toHandlerTable } from '../../src/handlers/handler-table.ts'
+import { HostRuns } from '../../src/messages/host-runs.ts'
+import type { EventTask, HostRun } from '../../src/protocol/chat.ts'
+import { FakeClock } from './fake-clock.ts'
+
+const task: EventTask = {
+  kind: 'event',
+  handler: { kind: 'host', name: 'default', kinds: ['menu'] },
+  event: {
+    botId: 'a',
+    eventId: 'e',
+    createdAt: 1,
+    raw: {},
+    kind: 'menu',
+    eventKey: 'k',
+    operatorOpenId: 'o',
+    operatorName: '',
+  },
+  canReply: true,
+  attempt: 1,
+  timeoutMs: 900,
+}
+
+describe('a run on the host, seen from the supervisor thread', () => {
+  function runs() {
+    const clock = new FakeClock()
+    const sent: HostRun[] = []
+    return { clock, sent, runs: new HostRuns({ threads: 2, send: (run) => sent.push(run), clock }) }
+  }
+
+  it('ends with the answer of the host', async () => {
+    const { runs: subject, sent, clock } = runs()
+    const outcome = subject.run(task, 1_000)
+    expect(subject.busy).toBe(1)
+    expect(sent).toEqual([{ id: sent[0]!.id, task, deadlineAt: clock.now() + 1_000 }])
+    subject.ended(sent[0]!.id, { kind: 'handled', replies: [] })
+    expect(await outcome).toEqual({ kind: 'handled', replies: [] })
+    expect(subject.busy).toBe(0)
+  })
+
+  it('has failed at its deadline, and what comes later changes nothing', async () => {
+    const { runs: subject, sent, clock } = runs()
+    const outcome = subject.run(task, 1_000)
+    await clock.advance(1_000)
+    expect(await outcome).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_TIMEOUT', retryable: true } })
+    const second = subject.run(task, 1_000)
+    subject.ended(sent[0]!.id, { kind: 'handled', replies: [{ msgType: 'text', content: 'late' }] })
+    subject.ended(sent[1]!.id, { kind: 'handled', replies: [] })
+    expect(await second).toEqual({ kind: 'handled', replies: [] })
+  })
+
+  it('is cut short when the supervisor stops', async () => {
+    const { runs: subject } = runs()
+    const outcome = subject.run(task, 1_000)
+    await subject.close()
+    expect(await outcome).toMatchObject({ kind: 'failed', error: { code: 'SUPERVISOR_DOWN', retryable: true } })
+  })
+})
+
+describe("a run on the host's thread", () => {
+  const gone = new AbortController().signal
+
+  function handlers(run: (event: unknown, ctx: { signal: AbortSignal }) => unknown) {
+    const clock = new FakeClock()
+    const table = toHandlerTable({ menu: run })
+    const { handlerRunner } = packagePaths()
+    return { clock, handlers: new HostHandlers(new Map([['default', table]]), handlerRunner, clock) }
+  }
+
+  it('is not begun after its deadline: it may be under way again', async () => {
+    let count = 0
+    const { clock, handlers: subject } = handlers(() => (count += 1))
+    expect(await subject.run({ id: 1, task, deadlineAt: clock.now() }, gone)).toMatchObject({
+      kind: 'failed',
+      error: { code: 'HANDLER_TIMEOUT' },
+    })
+    expect(count).toBe(0)
+  })
+
+  it('learns through its signal that the supervisor thread is gone', async () => {
+    const abort = new AbortController()
+    const { clock, handlers: subject } = handlers((_event, { signal }) => {
+      abort.abort()
+      if (signal.aborted) throw new Error('gave up')
+    })
+    const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, abort.signal)
+    expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_FAILED', message: 'gave up' } })
+  })
+})

@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, expect, it } from 'vitest'
+import { deferred } from '../../src/core/deferred.ts'
+import type { FeishuSupervisorOptions } from '../../src/index.ts'
+import { checkHistory } from '../../src/simulator/check-history.ts'
+import { ADA, addConnected, API_TOKEN, BEN, Cleanups, eventOf, getJson } from './support.ts'
+
+const cleanups = new Cleanups()
+afterEach(cleanups.run)
+
+it('each bot is answered by the handler it names: a function on this thread, a module in the pool', {
+  timeout: 60_000,
+}, async () => {
+  const { client, url } = await cleanups.simulator()
+  const dataDir = await cleanups.folder()
+  const shout = join(dataDir, 'shout.mjs')
+  await writeFile(shout, 'export default (message, ctx) => ctx.reply(message.text.toUpperCase())')
+  let runs = 0
+  const options: FeishuSupervisorOptions = {
+    dataDir,
+    handler: async (message, ctx) => {
+      runs += 1
+      if (ctx.attempt === 1) throw new Error('the chat service is away')
+      await ctx.reply(`host ${ctx.attempt}: ${message.text}`)
+    },
+  }
+  const supervisor = cleanups.supervisor({ ...options, handlers: { shout } })
+  await supervisor.start()
+  const ada = await addConnected(supervisor, ADA, url)
+  const ben = await addConnected(supervisor, { ...BEN, handler: 'shout' }, url)
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_ada', text: 'hello' })
+  await client.sendText({ appId: BEN.appId, chatId: 'oc_ben', text: 'hello' })
+  await client.waitForReplies({ count: 2, timeoutMs: 20_000 })
+  const said = (await client.history()).flatMap((entry) => (entry.kind === 'message_created' ? [entry.content] : []))
+  expect(said.toSorted()).toEqual(['{"text":"HELLO"}', '{"text":"host 2: hello"}'])
+  expect(runs).toBe(2)
+
+  const unknown = { code: 'CONFIG_INVALID', message: expect.stringContaining('only default, shout') }
+  await expect(supervisor.updateBot(ada, { handler: 'other' })).rejects.toMatchObject(unknown)
+  const refused = await supervisor.fetch(
+    new Request(`http://localhost/api/feishu/bots/${ada}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${API_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ handler: shout }),
+    }),
+  )
+  expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('the name of a handler')])
+
+  // Started again without that handler, the bot takes messages and says why they wait.
+  await supervisor.stop(1_000)
+  const second = cleanups.supervisor(options)
+  const connected = eventOf(second, 'bot', ({ botId, connection }) => botId === ben && connection.state === 'connected')
+  await second.start()
+  await connected
+  expect((await getJson(second, `/api/feishu/bots/${ben}`)).body).toMatchObject({
+    handler: 'shout',
+    error: expect.stringContaining('its handler "shout" is not among the options (default)'),
+  })
+  const kept = eventOf(second, 'message', ({ stage, botId }) => stage === 'received' && botId === ben)
+  await client.sendText({ appId: BEN.appId, chatId: 'oc_ben', text: 'again' })
+  await kept
+  expect((await second.status()).inbox).toMatchObject({ depth: 1, dead: 0 })
+  expect((await second.updateBot(ben, { handler: 'default' })).handler).toBe('default')
+})
+
+it('a function of the host that outlives the supervisor thread answers nobody; its successor asks again', {
+  timeout: 60_000,
+}, async () => {
+  const { client, url } = await cleanups.simulator()
+  const began = deferred()
+  const aborted = deferred()
+  const late = deferred()
+  const supervisor = cleanups.supervisor({
+    dataDir: await cleanups.folder(),
+    async handler(_message, ctx) {
+      if (ctx.attempt > 1) return await ctx.reply(`attempt ${ctx.attempt}`)
+      ctx.signal.addEventListener('abort', () => aborted.resolve())
+      began.resolve()
+      await late.promise
+      await ctx.reply('too late')
+    },
+  })
+  await supervisor.start()
+  await addConnected(supervisor, ADA, url)
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
+  await began.promise
+  supervisor.killSupervisor()
+  await aborted.promise
+  await client.waitForReplies({ count: 1, timeoutMs: 20_000 })
+  late.resolve()
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'next' })
+  await client.waitForReplies({ count: 2, timeoutMs: 20_000 })
+  expect(checkHistory(await client.history())).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 })
+})

@@ -1,0 +1,47 @@
+import { type ErrorCode, ERROR_CODES, errorText } from '../../src/core/errors.ts'
+import type { HandlerTable } from '../../src/handlers/handler-table.ts'
+import type { ChatOutcome, EventTask } from '../../src/protocol/chat.ts'
+import { toCardResponse } from './card-response.ts'
+import { normalizeMessage } from './normalize.ts'
+import { ReplyBuffer } from './reply-buffer.ts'
+
+/** Errors are stored and shown; a handler may throw the whole page it was served. */
+const MAX_ERROR_CHARS = 2_000
+
+/**
+ * One run of a handler: in a pool thread, or on the host's thread for a function of the host, which loads this
+ * file as dist/workers/handler-runner.cjs. Never rejects and answers plain data only. `gone` aborts when
+ * nobody waits for the run any more.
+ */
+export async function runHandler(handlers: HandlerTable, task: EventTask, gone?: AbortSignal): Promise<ChatOutcome> {
+  const handler = handlers.get(task.event.kind)
+  if (handler === undefined) return { kind: 'handled', replies: [] }
+  const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
+  const replies = new ReplyBuffer(task.canReply)
+  const abort = new AbortController()
+  const timer = setTimeout(() => abort.abort(), task.timeoutMs)
+  try {
+    const returned = await handler(event, {
+      reply: async (text) => replies.add(text),
+      attempt: task.attempt,
+      signal: gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone]),
+    })
+    const response = event.kind === 'card_action' ? toCardResponse(returned) : undefined
+    return { kind: 'handled', replies: replies.close(), ...(response === undefined ? {} : { response }) }
+  } catch (thrown) {
+    return failed(abort.signal.aborted ? 'HANDLER_TIMEOUT' : 'HANDLER_FAILED', thrown)
+  } finally {
+    clearTimeout(timer)
+    replies.close()
+  }
+}
+
+export function failed(code: ErrorCode, thrown: unknown): ChatOutcome {
+  return { kind: 'failed', error: { code, message: describe(thrown), retryable: ERROR_CODES[code].retryable } }
+}
+
+/** Users throw anything, also errors whose message is no text; a NUL could not be stored. */
+function describe(thrown: unknown): string {
+  const text: unknown = errorText(thrown)
+  return typeof text === 'string' ? text.replaceAll('\0', '').slice(0, MAX_ERROR_CHARS) : 'an error without a text'
+}

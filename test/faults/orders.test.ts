@@ -2,19 +2,25 @@ import { afterEach, expect, it } from 'vitest'
 import { Recorder } from '../bot/recorder.ts'
 import { oneOf, seededRandom } from '../chaos/seeded-random.ts'
 import { Client, startedSupervisor } from '../http/support.ts'
-import { APPS, Cleanups } from '../system/support.ts'
+import { Cleanups } from '../system/support.ts'
 import { openSimulator } from './support.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
+/** Orders about one bot are carried out one after the other. */
+const BOTS = ['Ada', 'Ben', 'Cleo', 'Dan'].map((name, index) => ({
+  appId: `cli_00000000000000${index}0`,
+  appSecret: `fake-secret-${index}`,
+  name,
+}))
 const ORDERS = 200
 const PARALLEL = 8
 const SEED = Number(process.env['ORDERS_SEED'] ?? Math.floor(Math.random() * 1e9))
 
 const VERBS = ['connect', 'disconnect', 'restart', 'remove', 'add'] as const
 type Verb = (typeof VERBS)[number]
-type App = (typeof APPS)[number]
+type App = (typeof BOTS)[number]
 
 /** What was accepted of one app last, and which of its bots it was about. */
 interface Fate {
@@ -24,7 +30,7 @@ interface Fate {
 
 it(`200 orders at random, 8 at a time, by HTTP and by the handle: the last one accepted counts, and no app has two connections (C6, ORDERS_SEED=${SEED})`, async () => {
   const random = seededRandom(SEED)
-  const simulator = await openSimulator(cleanups)
+  const simulator = await openSimulator(cleanups, { apps: BOTS })
   for (const [delayMs, probability] of [
     [500, 0.2],
     [250, 0.3],
@@ -32,7 +38,7 @@ it(`200 orders at random, 8 at a time, by HTTP and by the handle: the last one a
   ] as const) {
     await simulator.client.inject({ kind: 'fail_next', call: 'discovery', delayMs, probability, seed: SEED })
   }
-  const open = new Map<string, Set<string>>(APPS.map(({ appId }) => [appId, new Set()]))
+  const open = new Map<string, Set<string>>(BOTS.map(({ appId }) => [appId, new Set()]))
   let most = 0
   const seen = new Recorder<string>()
   const unfollow = simulator.client.follow((entry) => {
@@ -49,7 +55,7 @@ it(`200 orders at random, 8 at a time, by HTTP and by the handle: the last one a
   const supervisor = await startedSupervisor(cleanups)
   const client = new Client(supervisor)
   const fates = new Map<string, Fate>()
-  for (const app of APPS)
+  for (const app of BOTS)
     fates.set(app.appId, { botId: '', isConnected: false, ...(await obey('add', '', app, false)) })
 
   let left = ORDERS
@@ -57,7 +63,7 @@ it(`200 orders at random, 8 at a time, by HTTP and by the handle: the last one a
   const giveOrders = async (): Promise<void> => {
     while (left > 0) {
       left -= 1
-      const app = oneOf(APPS, random)
+      const app = oneOf(BOTS, random)
       const { appId } = app
       const verb = oneOf(VERBS, random)
       const change = await obey(verb, (fates.get(appId) as Fate).botId, app, random() < 0.5)
@@ -100,7 +106,7 @@ it(`200 orders at random, 8 at a time, by HTTP and by the handle: the last one a
   for (const verb of VERBS) expect(accepted.get(verb) ?? 0).toBeGreaterThan(3)
 
   const isSettled = (): boolean =>
-    APPS.every(({ appId }) => (open.get(appId)?.size ?? 0) === (fates.get(appId)?.isConnected ? 1 : 0))
+    BOTS.every(({ appId }) => (open.get(appId)?.size ?? 0) === (fates.get(appId)?.isConnected ? 1 : 0))
   await seen.until(isSettled, 30_000)
   const { bots } = await supervisor.status()
   for (const { bot, connection } of bots) {

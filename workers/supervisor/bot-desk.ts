@@ -1,6 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
-import { Secret } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { Finding } from '../../src/protocol/finding.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
@@ -9,6 +8,7 @@ import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { Fleet, restingStatus } from './fleet.ts'
+import { toChange, toNewBot } from './to-stored.ts'
 import { Turns } from './turns.ts'
 
 export interface BotDeskDependencies {
@@ -96,34 +96,21 @@ export class BotDesk {
   }
 
   /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
-  async add({
-    appSecret,
-    encryptKey,
-    verificationToken,
-    owner,
-    isolation,
-    handler,
-    ...input
-  }: BotInput): Promise<BotRecord> {
-    this.#checkHandler(handler)
-    const bot = await this.#deps.store().add({
-      ...input,
-      appSecret: new Secret(appSecret),
-      encryptKey: secretOrNull(encryptKey),
-      verificationToken: secretOrNull(verificationToken),
-      ...(owner === undefined ? {} : { owner }),
-      ...(isolation === undefined ? {} : { isolation }),
-      ...(handler === undefined ? {} : { handler }),
+  async add(input: BotInput): Promise<BotRecord> {
+    this.#checkHandler(input.handler)
+    // Another bot of the same app may still be on its way out.
+    return await this.#turns.take(input.appId, async () => {
+      const bot = await this.#deps.store().add(toNewBot(input))
+      if (this.#deps.startsBots) this.#start(bot)
+      return record(bot)
     })
-    if (this.#deps.startsBots) this.#start(bot)
-    return record(bot)
   }
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
   async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
     this.#checkHandler(input.handler)
     const change = toChange(input)
-    return await this.#turns.take(id, async () => {
+    return await this.#inTurn(id, async () => {
       const old = this.#bots.get(id)
       const reserved = old !== undefined && this.#reserve(old, change)
       try {
@@ -139,7 +126,7 @@ export class BotDesk {
   }
 
   async remove(id: string): Promise<boolean> {
-    return await this.#turns.take(id, async () => {
+    return await this.#inTurn(id, async () => {
       if (!(await this.#deps.store().remove(id))) return false
       await this.#deps.supervisor.remove(id, this.#deps.connection.acceptTimeoutMs)
       this.#fleet.leave(id)
@@ -152,7 +139,7 @@ export class BotDesk {
 
   /** A new worker for a bot now; false when it has none. */
   async restart(id: string): Promise<boolean> {
-    return await this.#turns.take(id, () => this.#deps.supervisor.restart(id))
+    return await this.#inTurn(id, () => this.#deps.supervisor.restart(id))
   }
 
   /** Those that are started; for administration those that are stored. */
@@ -169,6 +156,11 @@ export class BotDesk {
     const { state, nextStep } = this.#statusOf(bot).child
     const mend = nextStep ?? `restart the bot (POST /api/feishu/bots/${bot.id}/restart) and see its log`
     return [{ check: 'worker', level: 'error', message: findings ?? `its worker is ${state}`, mend }]
+  }
+
+  /** One after the other for each app, because an app has one connection whatever bot it belongs to. */
+  #inTurn<T>(id: string, run: () => Promise<T>): Promise<T> {
+    return this.#turns.take(this.#bots.get(id)?.appId ?? id, run)
   }
 
   /** A worker or its connection changed. */
@@ -280,18 +272,4 @@ function record(bot: Bot): BotRecord {
   const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
   const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
   return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
-}
-
-function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
-  const change = {
-    ...rest,
-    appSecret: appSecret === undefined ? undefined : new Secret(appSecret),
-    encryptKey: encryptKey === undefined ? undefined : secretOrNull(encryptKey),
-    verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
-  }
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
-}
-
-function secretOrNull(value: string | null | undefined): Secret | null {
-  return value === null || value === undefined ? null : new Secret(value)
 }

@@ -41,7 +41,8 @@ export interface RestartEvent {
  * `worker_failed`: it crashed too often and waits for an operator. `connection_failing`: `fastAttempts`
  * attempts failed. `credentials_rejected` and `connection_limit`: as Feishu says. `foreign_client`: another
  * client takes part of the bot's events. `store_unavailable`: the database cannot be used; events are refused
- * meanwhile and come again. `supervisor_down`: the supervisor thread ended and is started again.
+ * meanwhile and come again. `bot_source_failing`: the bots of a host that keeps them itself cannot be read, or not all
+ * of them; what runs goes on. `supervisor_down`: the supervisor thread ended and is started again.
  * `worker_flooding`: a worker told or printed more than is good for the others, and was ended or is held down.
  * `frames_dropped`: masses of frames of a bot could not be read. `handler_stuck`: threads of the chat pool do not
  * end; `pool_shrunk`: so many that it has fewer than it should. `memory_high`, `inbox_ageing`, `dead_letters`: a
@@ -54,6 +55,7 @@ export type AlertKind =
   | 'connection_limit'
   | 'foreign_client'
   | 'store_unavailable'
+  | 'bot_source_failing'
   | 'supervisor_down'
   | 'worker_flooding'
   | 'frames_dropped'

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/check-history.ts'
 import { firstEntry } from '../support/first-entry.ts'
+import { listeningAddresses } from '../support/listening.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
 
@@ -38,6 +39,9 @@ it('loses nothing when the process is killed, or told to end under load (S1), an
   const second = cleanups.cli(['start'], env)
   await second.printed('feishu-supervisor is running')
   await simulator.client.waitForReplies({ count: 60, timeoutMs: 60_000 })
+  // Of a long connection nobody has to reach this process: its only port is that of the HTTP API.
+  const reachedAt = process.platform === 'linux' ? await listeningAddresses(second.child.pid ?? 0) : ['127.0.0.1']
+  expect(reachedAt).toEqual(['127.0.0.1'])
   await simulator.client.startTraffic({ chats: [{ appId: ADA.appId, chatId: 'oc_2' }], count: 60, perSecond: 60 })
   await simulator.client.waitForReplies({ count: 75, timeoutMs: 20_000 })
   const signalledAt = Date.now()

@@ -3,9 +3,11 @@ import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
+import { ControlClient } from '../../src/protocol/control-client.ts'
+import type { SourceControl } from '../../src/protocol/bot-source.ts'
 import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
-import type { SupervisorReport } from '../../src/protocol/status.ts'
+import type { BotStore } from '../../src/store/store.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
@@ -14,15 +16,19 @@ import { AlertWatch } from './alert-watch.ts'
 import { createAudited } from './audited.ts'
 import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
-import { lateInbox } from './late-inbox.ts'
+import { lateStore } from './late-store.ts'
 import { diagnose } from './diagnose.ts'
 import { Metrics } from './metrics.ts'
 import { EventLog } from './event-log.ts'
+import { InboxFigures } from './inbox-figures.ts'
+import { InstancePatrol } from './instance-patrol.ts'
 import { InstanceWatch } from './instance-watch.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
-import { result } from './result.ts'
+import { result } from '../../src/protocol/result.ts'
 import { rotateKeys } from './rotate-keys.ts'
+import { SourceBots } from './source-bots.ts'
+import { SourceSync } from './source-sync.ts'
 import { StateRecorder } from './state-recorder.ts'
 import { StoreKeeper } from './store-keeper.ts'
 import { WebhookDesk } from './webhook-desk.ts'
@@ -36,9 +42,6 @@ export interface ComposeDependencies {
   runOnHost(run: HostRun): void
 }
 
-/** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
-const SUMMARY_DEADLINE_MS = 300
-
 /** Longest wait for the bots' threads to end, part of what the handle adds to the grace. */
 const BOTS_STOP_MS = 300
 
@@ -49,18 +52,18 @@ const BOTS_STOP_MS = 300
 export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
   const metrics = new Metrics()
-  const instance = new InstanceWatch(options.watch, options.messages.threads)
-  let cancelLook = (): void => {}
   const emit = (named: NamedEvent): void => {
     metrics.see(named)
-    if (named.kind === 'message' && named.event.stage === 'dead') instance.died(clock.now())
+    patrol.see(named)
     eventLog.see(named)
     tell(named)
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const eventLog = new EventLog(log)
   const links = new Map<string, BotLink>()
-  let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
+  const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
+  const botStore = (): BotStore => source ?? openedStore().bots
+  const inboxFigures = new InboxFigures(() => keeper.store?.inbox, clock)
 
   const supervisor = new Supervisor({
     spawn: botSpawner(
@@ -102,9 +105,20 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
 
   const alerts = new AlertWatch(options.connection.fastAttempts, emit)
 
+  const patrol = new InstancePatrol({
+    watch: new InstanceWatch(options.watch, options.messages.threads),
+    alerts,
+    everyMs: options.watch.everyMs,
+    bots: () => bots.reports,
+    pool: () => messages.stats(),
+    inbox: inboxFigures,
+    clock,
+  })
+
   const bots = new BotDesk({
     supervisor,
-    store: () => openedStore().bots,
+    store: botStore,
+    written: (botId) => void sync?.look(botId),
     connection: options.connection,
     maxConnections: options.maxConnections,
     handlers: Object.keys(options.handlers),
@@ -119,15 +133,29 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
   const states = new StateRecorder({
-    store: () => openedStore().bots,
+    store: botStore,
     fastAttempts: options.connection.fastAttempts,
   })
+
+  const sync =
+    source &&
+    new SourceSync({
+      source,
+      desk: bots,
+      wake: () => messages.wake(),
+      changed: (error) => {
+        alerts.seeSource(error, clock.now())
+        if (error === undefined) states.retry()
+      },
+      clock,
+      random,
+    })
 
   const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
     // Without the bots it would not be known who handles what.
-    inbox: lateInbox(() => (bots.isOpen ? keeper.store : undefined), log),
+    ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
     assignments: bots,
@@ -145,7 +173,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     random,
     emit: (event) => emit({ kind: 'message', event }),
     onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
-    onStuck: () => void lookAtInstance(),
+    onStuck: () => void patrol.look(),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
@@ -162,7 +190,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     open: () => openStore(options, paths),
     opened: async () => {
       if (!boot.startsBots) return
-      await bots.open()
+      await (sync === undefined ? bots.open() : sync.look())
       messages.wake()
     },
     changed: (ready, error) => {
@@ -185,7 +213,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
         try {
           if (boot.startsBots) await messages.start()
           await keeper.start()
-          if (boot.startsBots) lookLater()
+          if (boot.startsBots) patrol.start()
         } catch (thrown) {
           await stop(0)
           throw thrown
@@ -197,12 +225,13 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     stop: (graceMs) => stop(graceMs),
 
     async report() {
-      inboxFigures = await figures()
+      const inbox = await inboxFigures.read()
       return {
         bots: bots.reports,
         pool: messages.stats(),
-        inbox: inboxFigures,
+        inbox,
         store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
+        ...(sync === undefined ? {} : { botSource: sync.status }),
       }
     },
 
@@ -233,6 +262,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       )
     },
 
+    lookAtSource: async (botId) => void sync?.look(botId),
     diagnose: (botIds) =>
       diagnose(
         { store: keeper.store, error: keeper.status.error, bots: () => bots.all(), check: (bot) => bots.check(bot) },
@@ -246,7 +276,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
-    cancelLook()
+    patrol.close()
+    sync?.close()
     bots.close()
     // A bot that hangs must not use up the time of the messages in flight.
     await supervisor.drain(graceMs / 2)
@@ -257,40 +288,9 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     metrics.close()
   }
 
-  function lookLater(): void {
-    cancelLook = clock.after(options.watch.everyMs, () => {
-      lookLater()
-      void lookAtInstance()
-    })
-  }
-
-  async function lookAtInstance(): Promise<void> {
-    inboxFigures = await figures()
-    const now = clock.now()
-    const workers = bots.reports
-    // What was too much a while ago may be over, without a change of the bot.
-    for (const worker of workers) alerts.see(worker, now)
-    const { oldestAgeMs } = inboxFigures
-    const residentMb = Math.round(process.memoryUsage.rss() / 1_048_576)
-    const conditions = instance.look({ residentMb, workers, pool: messages.stats(), oldestAgeMs }, now)
-    for (const [part, condition] of Object.entries(conditions)) alerts.seeInstance(part, condition, now)
-  }
-
   function openedStore(): NonNullable<typeof keeper.store> {
     const { store } = keeper
     if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database cannot be reached now')
     return store
-  }
-
-  async function figures(): Promise<SupervisorReport['inbox']> {
-    const { store } = keeper
-    if (store === undefined) return inboxFigures
-    return await new Promise((resolve) => {
-      const cancel = clock.after(SUMMARY_DEADLINE_MS, () => resolve(inboxFigures))
-      store.inbox
-        .summary()
-        .then(resolve, () => resolve(inboxFigures))
-        .finally(cancel)
-    })
   }
 }

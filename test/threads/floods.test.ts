@@ -108,7 +108,7 @@ it.each<[string, string, number]>([
 })
 
 it('a worker in a process of its own floods only that (W6)', async () => {
-  for (const order of ['tell 500 000 things', 'print 200 MB', 'send 200 MB']) {
+  for (const order of ['print 200 MB', 'send 200 MB']) {
     const { gapMs, grownMb } = await beside(order, 'process', hasEnded)
     expect({ order, gapMs: gapMs < MOST_GAP_MS, grownMb: grownMb < 600 }).toEqual({ order, gapMs: true, grownMb: true })
   }

@@ -1,3 +1,4 @@
+import { asObject } from '../core/as-object.ts'
 import type { Clock } from '../core/clock.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotSignal } from '../protocol/signal.ts'
@@ -59,10 +60,16 @@ export class FloodGuard {
     const room = this.#signals.take(1)
     if (room === 'exceeded') this.#flooded(`its worker told more than ${MOST_TOLD} things within a second`, true)
     if (room !== 'taken') return false
-    const isSignal = KINDS.has((signal as BotSignal | null)?.kind ?? '')
+    const isSignal = hasShape(signal)
     if (!isSignal) this.#flooded('its worker told what no worker tells', true)
     return isSignal
   }
 }
 
-const KINDS: ReadonlySet<string> = new Set<BotSignal['kind']>(['ready', 'connection', 'log'])
+/** What others rely on. */
+function hasShape(signal: unknown): boolean {
+  const { kind, status, record } = asObject(signal)
+  if (kind === 'connection') return typeof asObject(status)['state'] === 'string'
+  if (kind === 'log') return typeof asObject(record)['message'] === 'string'
+  return kind === 'ready'
+}

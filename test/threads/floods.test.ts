@@ -61,6 +61,7 @@ async function beside(order: string, isolation: Isolation, isOver: (status: BotS
         clock: systemClock,
         accept: () => new Promise(() => {}),
         acked: () => {},
+        creditWindow: 512,
         maxPayloadBytes: 1_048_576,
         misbehaved: (cause) => supervisor.misbehaved(botId, incarnation, cause),
       })
@@ -91,7 +92,9 @@ const MOST_GAP_MS = 1_000
 
 it.each<[string, string, number]>([
   ['tell nothing', 'what no worker tells', 200],
+  ['tell half a thing', 'what no worker tells', 200],
   ['send nothing', 'what no worker sends', 200],
+  ['send half a frame', 'what no worker sends', 200],
   ['tell 500 000 things', 'told more than', 400],
   ['send 500 000 frames', 'without end', 400],
   ['confirm 500 000 times', 'without end', 400],

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { type ErrorRecord, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
+import { type ErrorRecord, errorText, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import { Pending } from '../../src/core/pending.ts'
 import { RateGuard } from '../../src/core/rate-guard.ts'
 import {
@@ -21,6 +21,8 @@ export interface BotLinkDependencies {
   readonly clock: Clock
   /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
   accept(event: FeishuEvent): Promise<unknown>
+  /** Events that the worker lets wait for storage at a time. */
+  readonly creditWindow: number
   /** A frame with a longer payload is none of our worker's. */
   readonly maxPayloadBytes: number
   /** The worker does what none of ours does: it has to be ended. */
@@ -29,17 +31,15 @@ export interface BotLinkDependencies {
   acked(ms: number): void
 }
 
-const KINDS: ReadonlySet<string> = new Set<DataUp['kind']>(['deliver', 'sent', 'failed'])
+/** Events that may wait for storage here, in credit windows: a worker gives up what waits too long, and has credit again. */
+const MOST_WINDOWS = 4
 
-/** Events of one bot that may wait for storage here: more than a worker keeps to, fewer than all bots share. */
-const MOST_ACCEPTING = 2_048
-
-/** Above that, within a second: ours waits for its credit, and gives up what it waited for too long. */
+/** Frames above that, or that answer nothing, within a second; ours waits for its credit. */
 const MOST_EXCESS = 1_000
 
 const TOO_MUCH: ErrorRecord = {
   code: 'INTAKE_FULL',
-  message: `${MOST_ACCEPTING} events of this bot wait for storage already`,
+  message: 'too many events of this bot wait for storage already',
   retryable: true,
 }
 
@@ -101,17 +101,24 @@ export class BotLink {
   }
 
   #onFrame(frame: DataUp): void {
-    const { incarnation, maxPayloadBytes } = this.#deps
     if (this.#isOver) return
-    if (!KINDS.has((frame as DataUp | null)?.kind ?? '')) return this.#end('its worker sent what no worker sends')
-    if (frame.incarnation !== incarnation) return
+    try {
+      this.#read(frame)
+    } catch (thrown) {
+      this.#end(`its worker sent what no worker sends: ${errorText(thrown)}`)
+    }
+  }
+
+  #read(frame: DataUp): void {
+    if (frame.incarnation !== this.#deps.incarnation) return this.#exceed()
     for (const { id, at } of frame.acks ?? []) {
       const acceptedAt = this.#acceptedAt.get(id)
       if (this.#acceptedAt.delete(id) && acceptedAt !== undefined) this.#deps.acked(Math.max(0, at - acceptedAt))
     }
     switch (frame.kind) {
       case 'deliver':
-        if (frame.event.payload.length > maxPayloadBytes) this.#end('its worker sent an event that it should have cut')
+        if (frame.event.payload.length > this.#deps.maxPayloadBytes)
+          this.#end('its worker sent an event that it should have cut')
         else void this.#accept(frame.id, frame.event)
         break
       case 'sent':
@@ -127,8 +134,8 @@ export class BotLink {
 
   /** Posting to a worker that died meanwhile is silent and harmless: Feishu pushes the event again, and it is a duplicate then. */
   async #accept(id: number, event: FeishuEvent): Promise<void> {
-    const { incarnation, port, accept, clock } = this.#deps
-    if (this.#acceptingCount >= MOST_ACCEPTING) {
+    const { incarnation, port, accept, clock, creditWindow } = this.#deps
+    if (this.#acceptingCount >= MOST_WINDOWS * creditWindow) {
       this.#exceed()
       port.postMessage({ kind: 'refused', incarnation, id, error: TOO_MUCH } satisfies DataDown)
       return

@@ -88,6 +88,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
           clock,
           accept: (event) => messages.accept(botId, event),
           acked: (ms) => metrics.acked(ms),
+          creditWindow: options.connection.creditWindow,
           maxPayloadBytes: options.connection.maxPayloadBytes,
           misbehaved: (cause) => supervisor.misbehaved(botId, incarnation, cause),
         }),

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
@@ -102,6 +102,21 @@ const schema = z.strictObject({
     .refine(({ heartbeatMs, hangAfterMs }) => hangAfterMs >= 2 * heartbeatMs, {
       path: ['hangAfterMs'],
       error: 'must be at least twice heartbeatMs',
+    })
+    .prefault({}),
+  /** When the whole instance is in trouble, which is an `alert`; 0 turns a limit off. */
+  watch: z
+    .strictObject({
+      /** The instance is looked at this often. Default 10 000. */
+      everyMs: ms.min(10).default(10_000),
+      /** Memory of the whole process, the host's own included, megabytes. Default 80 % of what the machine or its container has. */
+      memoryMb: z.int().min(0).default(memoryWatermarkMb),
+      /** Age of the oldest event that is not answered. Default 600 000. */
+      oldestAgeMs: ms.default(600_000),
+      /** So many events and replies given up within a period. Default 10 in 600 000 ms. */
+      deadLetters: z
+        .strictObject({ count: z.int().min(0).default(10), periodMs: ms.min(1_000).default(600_000) })
+        .prefault({}),
     })
     .prefault({}),
   /** How bots connect, acknowledge and send. */
@@ -248,6 +263,12 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
       connection: { ...connects, ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }) },
     },
   }
+}
+
+function memoryWatermarkMb(): number {
+  // 0, or more than there is, where no container sets a limit.
+  const bytes = Math.min(process.constrainedMemory() || Infinity, totalmem())
+  return Math.round((0.8 * bytes) / 1_048_576)
 }
 
 function isBotSource(value: unknown): boolean {

@@ -17,7 +17,8 @@ import type {
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
-import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import { type BotReport, idleConnection, type SupervisorReport, type SupervisorStatus } from '../protocol/status.ts'
+import { OpenAlerts } from './open-alerts.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
@@ -83,6 +84,7 @@ export class FeishuSupervisor extends Orders {
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
   readonly #notifier: Notifier | undefined
+  readonly #openAlerts = new OpenAlerts()
   readonly #sourceWatch: SourceWatch | undefined
   readonly #routes: FeishuSupervisor['fetch']
   #report: SupervisorReport
@@ -117,7 +119,10 @@ export class FeishuSupervisor extends Orders {
       startsBots,
       clock,
       random: Math.random,
-      signal: ({ kind, event }) => this.#events.emit(kind, event),
+      signal: ({ kind, event }) => {
+        if (kind === 'alert') this.#openAlerts.see(event)
+        this.#events.emit(kind, event)
+      },
       run: (run, gone) => handlers.run(run, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
@@ -127,6 +132,7 @@ export class FeishuSupervisor extends Orders {
         }
         if (state === 'restarting') {
           this.#report = withoutThread(this.#report, clock.now())
+          for (const alert of this.#openAlerts.end(clock.now())) this.#events.emit('alert', alert)
           logger.error(`the supervisor thread ended (${lastExit?.reason}); it is started again`, { lastExit })
           this.#tellDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'it ended', 'it is started again')
         }
@@ -279,7 +285,7 @@ function withoutThread(report: SupervisorReport, now: number): SupervisorReport 
     return {
       ...bot,
       child: { ...child, state: 'stopped', since: now },
-      connection: { state: 'idle', since: now, attempt: 0 },
+      connection: idleConnection(now),
     }
   })
   return { ...report, bots, pool: { ...report.pool, busy: 0 }, store: { ...report.store, ready: false } }

@@ -11,9 +11,13 @@ const SECRET_FIELD =
 const SECRET_IN_TEXT =
   /((?:secret|token|password|ticket|access_key|assertion|encrypt_?key|master_?key)[\w-]{0,64}\\*["']?\s*[:=]\s*\\*["']?)([^\s"'&,}\\]+)|(bearer\s+)([\w.~+/=-]+)|(:\/\/[^\s:/@]*:)([^\s/@]+)(?=@)/gi
 
+/** Longer texts are cut: what is not our own may be of any length. */
+const MOST_CHARACTERS = 16_384
+
 /** Hides credentials inside a text, e.g. a URL with a ticket or a printed request. */
 export function redactText(text: string): string {
-  return text.replace(
+  const cut = text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}… (${text.length} characters)` : text
+  return cut.replace(
     SECRET_IN_TEXT,
     (_all, field: string | undefined, _value, bearer: string | undefined, _token, url: string | undefined) =>
       `${field ?? bearer ?? url}${HIDDEN}`,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
-import { revealed, Secret, secretOrNull } from '../../src/core/secret.ts'
+import { revealed } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { Finding } from '../../src/protocol/finding.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
@@ -9,7 +9,7 @@ import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
-import { obstacleOf, toChange, toRecord, wantsConnection } from './bot-record.ts'
+import { obstacleOf, toChange, toNewBot, toRecord, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
 import { Turns } from '../../src/core/turns.ts'
 
@@ -102,7 +102,7 @@ export class BotDesk {
 
   /** A bot is so now, whoever changed it. Rejects with `BOT_EXISTS` while another one has its app. */
   async put(bot: Bot): Promise<void> {
-    await this.#turns.take(bot.id, async () => {
+    await this.#inTurn(bot.id, bot.appId, async () => {
       const other = this.botOfApp(bot.appId)
       if (other !== undefined && other.id !== bot.id) {
         throw new FeishuSupervisorError('BOT_EXISTS', `bot ${other.id} has the app id ${bot.appId} too`)
@@ -115,7 +115,7 @@ export class BotDesk {
 
   /** A bot is gone, whoever removed it. */
   async drop(id: string): Promise<void> {
-    await this.#turns.take(id, () => this.#forget(id))
+    await this.#inTurn(id, id, () => this.#forget(id))
   }
 
   async list(): Promise<BotRecord[]> {
@@ -123,35 +123,21 @@ export class BotDesk {
   }
 
   /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
-  async add({
-    appSecret,
-    encryptKey,
-    verificationToken,
-    owner,
-    isolation,
-    handler,
-    ...input
-  }: BotInput): Promise<BotRecord> {
-    this.#checkHandler(handler)
-    const bot = await this.#deps.store().add({
-      ...input,
-      appSecret: new Secret(appSecret),
-      encryptKey: secretOrNull(encryptKey),
-      verificationToken: secretOrNull(verificationToken),
-      ...(owner === undefined ? {} : { owner }),
-      ...(isolation === undefined ? {} : { isolation }),
-      ...(handler === undefined ? {} : { handler }),
+  async add(input: BotInput): Promise<BotRecord> {
+    this.#checkHandler(input.handler)
+    return await this.#inTurn('', input.appId, async () => {
+      const bot = await this.#deps.store().add(toNewBot(input))
+      if (this.#deps.startsBots) this.#start(bot)
+      this.#deps.written(bot.id)
+      return toRecord(bot)
     })
-    if (this.#deps.startsBots) this.#start(bot)
-    this.#deps.written(bot.id)
-    return toRecord(bot)
   }
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
   async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
     this.#checkHandler(input.handler)
     const change = toChange(input)
-    return await this.#turns.take(id, async () => {
+    return await this.#inTurn(id, id, async () => {
       const old = this.#bots.get(id)
       const reserved = old !== undefined && this.#reserve(old, change)
       try {
@@ -168,7 +154,7 @@ export class BotDesk {
   }
 
   async remove(id: string): Promise<boolean> {
-    return await this.#turns.take(id, async () => {
+    return await this.#inTurn(id, id, async () => {
       if (!(await this.#deps.store().remove(id))) return false
       await this.#forget(id)
       return true
@@ -177,7 +163,7 @@ export class BotDesk {
 
   /** A new worker for a bot now; false when it has none. */
   async restart(id: string): Promise<boolean> {
-    return await this.#turns.take(id, () => this.#deps.supervisor.restart(id))
+    return await this.#inTurn(id, id, () => this.#deps.supervisor.restart(id))
   }
 
   /** Those that are started; for administration those that are stored. */
@@ -194,6 +180,11 @@ export class BotDesk {
     const { state, nextStep } = this.#statusOf(bot).child
     const mend = nextStep ?? `restart the bot (POST /api/feishu/bots/${bot.id}/restart) and see its log`
     return [{ check: 'worker', level: 'error', message: findings ?? `its worker is ${state}`, mend }]
+  }
+
+  /** In turns by app: another bot of the app may still be on its way out. Without a bot that is known its app is the key. */
+  #inTurn<T>(id: string, appId: string, run: () => Promise<T>): Promise<T> {
+    return this.#turns.take(this.#bots.get(id)?.appId ?? appId, run)
   }
 
   /** A worker or its connection changed. */

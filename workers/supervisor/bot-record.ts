@@ -1,7 +1,7 @@
 import { Secret, secretOrNull } from '../../src/core/secret.ts'
-import type { BotChangeInput } from '../../src/protocol/host.ts'
+import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord } from '../../src/protocol/status.ts'
-import type { Bot, BotChange } from '../../src/store/store.ts'
+import type { Bot, BotChange, NewBot } from '../../src/store/store.ts'
 
 /** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
 export function hasWebhookKeys(bot: Bot): boolean {
@@ -17,6 +17,27 @@ export function toRecord(bot: Bot): BotRecord {
   const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
   const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
   return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
+}
+
+/** Secrets as secrets, as in `toChange`. */
+export function toNewBot({
+  appSecret,
+  encryptKey,
+  verificationToken,
+  owner,
+  isolation,
+  handler,
+  ...rest
+}: BotInput): NewBot {
+  return {
+    ...rest,
+    appSecret: new Secret(appSecret),
+    encryptKey: secretOrNull(encryptKey),
+    verificationToken: secretOrNull(verificationToken),
+    ...(owner === undefined ? {} : { owner }),
+    ...(isolation === undefined ? {} : { isolation }),
+    ...(handler === undefined ? {} : { handler }),
+  }
 }
 
 /** Secrets as secrets, and nothing that was not given. */

@@ -2,12 +2,12 @@ import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { Claimed, InboxStore, NewEvent, ReplyStore } from '../store/store.ts'
+import type { Claimed, ClaimedEvent, ClaimOrder, InboxStore, NewEvent, ReplyStore } from '../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import { ClaimAhead } from './claim-ahead.ts'
-import { demand, nextTurns, type Place, type PlaceLimits } from './demand.ts'
+import { type Demand, demand, nextTurns, type Place, type PlaceLimits } from './demand.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { laneDeps } from './lane-deps.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
@@ -63,6 +63,8 @@ export class Dispatcher {
   readonly #ahead = new ClaimAhead()
   /** Threads that a claim on its way may fill. */
   #claimLimit = 0
+  /** Threads that an offer may fill. */
+  #offered = 0
   #phase: Phase = 'idle'
   #loop: Promise<void> = Promise.resolve()
   #failedClaims = 0
@@ -108,15 +110,24 @@ export class Dispatcher {
     return true
   }
 
-  /** Events were stored; without them: perhaps. What came into a busy lane is claimed after what is there. */
-  arrived(events?: readonly NewEvent[]): void {
+  /** What may be claimed as it is stored: nothing while others wait longer. `arrived` follows. */
+  offer(): ClaimOrder | undefined {
+    if (this.#phase !== 'running' || this.#isHungry) return undefined
+    const order = this.#demand()
+    this.#offered = order.limit
+    return order.limit === 0 ? undefined : { owner: this.#deps.owner, ...order }
+  }
+
+  /** These were stored; without them: some, perhaps. What came into a busy lane is claimed after what is there. */
+  arrived(events?: readonly NewEvent[], claimed: readonly ClaimedEvent[] = []): void {
+    this.#offered = 0
+    if (claimed.length > 0) crashPoint('claim.after')
+    for (const event of claimed) this.#begin(event)
+    this.#fillThreads()
     const busy = new Map([...this.#lanes.keys()].map((lane) => [keyOf(lane.botId, lane.lane), lane]))
-    const waiting = events?.filter(({ botId, event }) => {
-      const lane = busy.get(keyOf(botId, event.lane))
-      lane?.expectMore()
-      return lane === undefined
-    })
-    if (waiting === undefined || waiting.length > 0) this.wake()
+    const lanes = events?.map(({ botId, event }) => busy.get(keyOf(botId, event.lane)))
+    for (const lane of lanes ?? []) lane?.expectMore()
+    if (lanes === undefined || lanes.includes(undefined)) this.wake()
   }
 
   /** There may be something to claim. */
@@ -174,12 +185,7 @@ export class Dispatcher {
   /** Answers how long to wait before the next claim, unless woken. */
   async #claim(): Promise<number> {
     const { inbox, owner, options, random } = this.#deps
-    const { limit, perBot, rooms } = demand(this.#lanes.keys(), {
-      lanesPerBot: options.lanesPerBot,
-      places: PLACES.map((place) => this.#limitsOf(place)).filter(
-        ({ place, botIds }) => place === 'pool' || botIds.length > 0,
-      ),
-    })
+    const { limit, perBot, rooms } = this.#demand()
     this.#isHungry = true
     if (limit === 0) return options.pollMs
     this.#claimLimit = limit
@@ -208,13 +214,22 @@ export class Dispatcher {
     return handlers.handlesCards(place) && places[place].threads > 1 ? 1 : 0
   }
 
-  #limitsOf(place: Place): PlaceLimits {
+  #demand(): Demand {
+    return demand(this.#lanes.keys(), {
+      lanesPerBot: this.#deps.options.lanesPerBot,
+      places: PLACES.map((place) => this.#limitsOf(place, this.#offered)).filter(
+        ({ place, botIds }) => place === 'pool' || botIds.length > 0,
+      ),
+    })
+  }
+
+  #limitsOf(place: Place, offered = 0): PlaceLimits {
     const { threads } = this.#deps.places[place]
     return {
       place,
       threads,
       reserved: this.#reservedIn(place),
-      promised: this.#urgent[place].count,
+      promised: this.#urgent[place].count + offered,
       // Runs on the host's thread are not in our hands.
       ahead: place === 'pool' ? this.#ahead.limit(threads) : 0,
       botIds: this.#deps.handlers.botIdsOf(place),

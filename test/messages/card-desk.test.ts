@@ -63,7 +63,8 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     maxBatch: 10,
     maxWaiting: 100,
     emit: () => {},
-    onCommitted: () => dispatcher.wake(),
+    offer: () => dispatcher.offer(),
+    onCommitted: (events, claimed) => dispatcher.arrived(events, claimed),
   })
   const desk = new CardDesk({
     accept: (botId, event) => intake.accept(botId, event),

@@ -4,6 +4,7 @@ import { createBotStore } from '../../src/store/bots.ts'
 import { Inbox } from '../../src/store/inbox.ts'
 import { SecretBox } from '../../src/store/secrets.ts'
 import type { EventResult, Fence, ReplyResult } from '../../src/store/store.ts'
+import { describeClaimedArrivals } from './claimed-arrivals.ts'
 import { describeInbox } from './inbox-contract.ts'
 import { describeReplyStore } from './reply-store-contract.ts'
 import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from './fixtures.ts'
@@ -34,6 +35,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     }))
 
     describeReplyStore(() => db)
+    describeClaimedArrivals(() => db)
 
     describe('accept', () => {
       it('stores events in the given order', async () => {
@@ -525,6 +527,19 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         loseNext()
         await expect(inbox.accept(events)).rejects.toThrow('terminated')
         expect(await inbox.accept(events)).toMatchObject([{ duplicate: true }])
+      })
+
+      it('of accept with a claim: the lanes are given back, uncounted', async () => {
+        const { inbox, loseNext } = losing()
+        await db.accept({ lane: 'a' })
+        await db.complete(await db.claimEvent())
+        const claim = { owner: 'me', limit: 1 }
+        loseNext()
+        await expect(inbox.accept([{ botId: 'bot_a', event: event({ lane: 'a' }) }], claim)).rejects.toThrow(
+          'terminated',
+        )
+        expect(await db.claim('other')).toEqual([])
+        expect(await inbox.claim(claim)).toMatchObject({ items: [{ kind: 'event', attempt: 1 }] })
       })
 
       it('of claim: the lanes are given back, uncounted', async () => {

@@ -9,6 +9,19 @@ export {
   defineHandler,
   defineHandlers,
 } from './handlers/define-handler.ts'
+export type {
+  CardReply,
+  FileReply,
+  ImageReply,
+  MarkdownReply,
+  PostBody,
+  PostElement,
+  PostReply,
+  Reply,
+  StreamOptions,
+  TextReply,
+  Upload,
+} from './handlers/reply.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
 export type { Authorize, Principal } from './protocol/access.ts'
 export type { BotSource, BotWriter, SourceBot, SourceRecord } from './protocol/bot-source.ts'

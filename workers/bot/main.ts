@@ -8,6 +8,7 @@ import type { BotControl } from '../../src/protocol/control.ts'
 import { serveControl } from '../../src/protocol/control-server.ts'
 import type { Ack, DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
+import { ApiCalls } from './api-calls.ts'
 import { checkApp } from './check-app.ts'
 import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
@@ -47,7 +48,7 @@ const inlet = new Inlet({
 })
 const credentials = { appId: boot.appId, appSecret: boot.appSecret }
 const api = createFeishuApi({ credentials, domain: boot.domain, http, logger })
-const sender = new Sender(api)
+const sender = new Sender(new ApiCalls(api))
 const session = new Session({
   boot,
   credentials,

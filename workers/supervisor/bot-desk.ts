@@ -11,7 +11,7 @@ import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { obstacleOf, toChange, toRecord, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../../src/core/turns.ts'
 
 export interface BotDeskDependencies {
   readonly supervisor: Supervisor

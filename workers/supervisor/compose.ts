@@ -17,7 +17,7 @@ import { AlertWatch } from './alert-watch.ts'
 import { createAudited } from './audited.ts'
 import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
-import { lateInbox } from './late-inbox.ts'
+import { lateStore } from './late-store.ts'
 import { logIncident } from './log-incident.ts'
 import { diagnose } from './diagnose.ts'
 import { Metrics } from './metrics.ts'
@@ -144,7 +144,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
 
   const messages: Messages = createMessages({
     // Without the bots it would not be known who handles what.
-    inbox: lateInbox(() => (bots.isOpen ? keeper.store : undefined), log),
+    ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
     assignments: bots,

@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from './boot.ts'
 import type { ConnectionWord } from './connection-word.ts'
 import type { BotChangeInput, BotInput, Result } from './host.ts'
@@ -80,6 +81,8 @@ export interface SourceRow extends Omit<BotInput, 'isolation' | 'owner' | 'handl
 export interface SourceReading {
   readonly rows: readonly SourceRow[]
   readonly unusable: readonly { readonly botId: string; readonly why: string }[]
+  /** It cannot be read now: this is what it had when it last could. */
+  readonly failure?: ErrorRecord
 }
 
 /** The source wire: the supervisor thread calls, the host answers. */

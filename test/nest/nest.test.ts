@@ -86,6 +86,15 @@ describe.each([
     expect(await call('GET', `${path}/healthz`)).toEqual({ status: 200, body: { status: 'ok' } })
   })
 
+  it('has the status page under its prefix, with what belongs to it', async () => {
+    for (const page of [`${url}${path}/page`, `${url}${path}/page/`]) {
+      const html = await (await fetch(page)).text()
+      const links = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, link = '']) => new URL(link, page))
+      expect(links.map(({ pathname }) => pathname)).toEqual([`${path}/page/status.css`, `${path}/page/status.js`])
+      for (const link of links) expect((await fetch(link)).status).toBe(200)
+    }
+  })
+
   it('asks its guards who may do what', async () => {
     const added = JSON.stringify({ appId: simulated.appId, appSecret: simulated.appSecret, domain, ...KEYS })
     expect(await call('POST', `${path}/bots`, { body: added })).toMatchObject({ status: 401 })

@@ -143,11 +143,14 @@ describe('bots that the host keeps itself', () => {
     expect((await supervisor.status()).bots.map(({ botId }) => botId)).toEqual(['host-1', '3'])
   })
 
-  it('come back with a new supervisor thread', async () => {
+  it('come back with a new supervisor thread, as they were if their table is away just then', async () => {
     const connected = isConnected('host-1')
+    table.isDown = true
     supervisor.killSupervisor()
     await connected
     expect(await answers(ada, 'again')).toBe('again')
+    table.isDown = false
+    table.changed()
   })
 
   it('are not stored here', async () => {

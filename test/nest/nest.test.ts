@@ -175,6 +175,23 @@ describe.each([
   })
 })
 
+it('lives several times in one application', async () => {
+  const modules = await Promise.all(
+    ['/one', '/two'].map(async (path) =>
+      FeishuSupervisorModule.register({ ...FAST, path, dataDir: await cleanups.dataDir(), shutdownGraceMs: 0 }),
+    ),
+  )
+  const app = await NestFactory.create(rootModule(...modules), { logger: false, abortOnError: false })
+  cleanups.add(() => app.close())
+  await app.listen(0, '127.0.0.1')
+  for (const path of ['/one', '/two']) {
+    const ready = await fetch(`${await app.getUrl()}${path}/readyz`)
+    expect(ready.status).toBe(200)
+  }
+  const supervisors = app.get(FeishuSupervisor, { strict: false, each: true })
+  expect(new Set(supervisors).size).toBe(2)
+})
+
 it.each(['feishu', '/api/', '/a b', ''])('refuses the path "%s" by name', async (path) => {
   const root = rootModule(FeishuSupervisorModule.register({ path }))
   await expect(NestFactory.create(root, { logger: false, abortOnError: false })).rejects.toMatchObject({

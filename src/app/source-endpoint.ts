@@ -48,7 +48,10 @@ export function sourceEndpoint(source: BotSource, clock: Clock): SourceControl {
     })
   const writer = () => {
     if (source.writer !== undefined) return source.writer
-    throw ownedByHost('add, change and remove them there')
+    throw new FeishuSupervisorError(
+      'BOTS_OWNED_BY_HOST',
+      'the bots here belong to the application this runs in: add, change and remove them there',
+    )
   }
 
   const readAll = async (): Promise<SourceReading> => {
@@ -73,13 +76,14 @@ export function sourceEndpoint(source: BotSource, clock: Clock): SourceControl {
     },
     get: (botId) =>
       ask('get', async () => {
-        const bot = await source.get(botId)
+        const bot = (await source.get(botId)) ?? null
         return bot === null ? null : toRow(bot)
       }),
     record: (botId, record) =>
       ask('record', async () => {
+        const { useWebSocket } = record
         if (source.record !== undefined) await source.record(botId, record)
-        else if (record.useWebSocket !== undefined) throw ownedByHost('change useWebSocket there')
+        else if (useWebSocket !== undefined) await writer().update(botId, { useWebSocket })
         return undefined
       }),
     add: (bot) => ask('writer.add', async () => String(await writer().add(bot))),
@@ -100,11 +104,4 @@ async function within<T>(timeoutMs: number, work: Promise<T>, clock: Clock): Pro
   const late = deferred<never>()
   const cancel = clock.after(timeoutMs, () => late.reject(new Error(`no answer within ${timeoutMs} ms`)))
   return await Promise.race([work, late.promise]).finally(cancel)
-}
-
-function ownedByHost(mend: string): FeishuSupervisorError {
-  return new FeishuSupervisorError(
-    'BOTS_OWNED_BY_HOST',
-    `the bots here belong to the application this runs in: ${mend}`,
-  )
 }

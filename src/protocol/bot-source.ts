@@ -47,7 +47,7 @@ export interface BotSource {
   /** All bots, disabled ones too. */
   list(): readonly SourceBot[] | Promise<readonly SourceBot[]>
   /** One bot as it is now; null when there is none. */
-  get(botId: string): SourceBot | null | Promise<SourceBot | null>
+  get(botId: string): SourceBot | null | undefined | Promise<SourceBot | null | undefined>
   /**
    * Called once at every start: from then on `changed` is to be called after a bot was added, changed or removed,
    * with its id, or without one to have all of them read. Returns what ends that.

@@ -100,9 +100,13 @@ export class SourceSync {
 
   async #readOne(botId: string): Promise<void> {
     const { source, desk, wake } = this.#deps
-    const bot = await source.get(botId)
-    await (bot === null ? desk.drop(botId) : desk.put(bot))
-    wake()
+    try {
+      const bot = await source.get(botId)
+      await (bot === null ? desk.drop(botId) : desk.put(bot))
+      wake()
+    } catch (thrown) {
+      throw new FeishuSupervisorError('BOT_SOURCE_FAILED', `bot ${botId}: ${errorText(thrown)}`)
+    }
   }
 
   #set(error: ErrorRecord | undefined): void {

@@ -192,6 +192,16 @@ it('lives several times in one application', async () => {
   expect(new Set(supervisors).size).toBe(2)
 })
 
+it('runs in an application without HTTP', async () => {
+  const dataDir = await cleanups.dataDir()
+  const root = rootModule(FeishuSupervisorModule.register({ ...FAST, dataDir, shutdownGraceMs: 0 }))
+  const context = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false })
+  const supervisor = context.get(FeishuSupervisor, { strict: false })
+  expect((await supervisor.status()).state).toBe('running')
+  await context.close()
+  expect((await supervisor.status()).state).toBe('stopped')
+})
+
 it.each(['feishu', '/api/', '/a b', ''])('refuses the path "%s" by name', async (path) => {
   const root = rootModule(FeishuSupervisorModule.register({ path }))
   await expect(NestFactory.create(root, { logger: false, abortOnError: false })).rejects.toMatchObject({

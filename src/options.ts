@@ -9,6 +9,7 @@ import { validated } from './core/validated.ts'
 import type { HandlerTable } from './handlers/handler-table.ts'
 import { handlerOption, handlersOption, resolveHandlers } from './options/handlers.ts'
 import type { Authorize } from './protocol/access.ts'
+import { HANDLER_NAME } from './protocol/chat.ts'
 import type { AlertOptions, ResolvedOptions } from './protocol/host.ts'
 
 const ms = z.int().min(0).max(2_147_483_647)
@@ -49,6 +50,13 @@ const schema = z.strictObject({
   handler: handlerOption.default('echo'),
   /** More of them by name, for bots that name one (`addBot({ handler })`). */
   handlers: handlersOption.default({}),
+  /** Credentials of handlers (`ctx.secret(name)`), at least 8 characters each. They reach every thread that runs handlers, and no log. */
+  secrets: z
+    .record(
+      z.string().regex(HANDLER_NAME, 'a name is 1 to 64 letters, digits, _ or -'),
+      z.string().min(8, 'expected at least 8 characters'),
+    )
+    .default({}),
   /** Most long connections of this instance; further bots wait, visibly. Default 10. */
   maxConnections: count.max(1000).default(10),
   /** Time for the messages in flight when stopping; then they are given back and answered after the next start. Default 10 000. */

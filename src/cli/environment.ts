@@ -37,6 +37,9 @@ export interface CliConfig {
   readonly options: FeishuSupervisorOptions
 }
 
+/** Every secret of handlers has a variable of its own. */
+const SECRET_PREFIX = 'FS_SECRET_'
+
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
 
 /**
@@ -44,11 +47,15 @@ const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
  * line per mistake, unknown FS_ names among them, so that a typo is not silently a default.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): CliConfig {
-  const own = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('FS_')))
+  const named = Object.entries(env).filter(([name]) => name.startsWith('FS_'))
+  const own = Object.fromEntries(named.filter(([name]) => !name.startsWith(SECRET_PREFIX)))
   const parsed = schema.safeParse(own)
   if (!parsed.success) {
     const known = Object.keys(schema.shape).join(', ')
-    throw new FeishuSupervisorError('CONFIG_INVALID', `${describeIssues(parsed.error)}\nKnown variables: ${known}`)
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `${describeIssues(parsed.error)}\nKnown variables: ${known}, ${SECRET_PREFIX}<name>`,
+    )
   }
   const { FS_HOST: host, FS_PORT: port, ...rest } = parsed.data
   if (!LOOPBACK.test(host) && rest.FS_API_TOKEN === undefined) {
@@ -64,6 +71,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     apiToken: rest.FS_API_TOKEN,
     handler: rest.FS_HANDLER,
     handlers: handlersOf(rest.FS_HANDLERS),
+    secrets: secretsOf(named),
     maxConnections: rest.FS_MAX_CONNECTIONS,
     connection: connectionOf(env, rest.FS_CA_FILE),
     alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
@@ -108,6 +116,13 @@ function alertsOf(url: string | undefined, secret: string | undefined): FeishuSu
     'CONFIG_INVALID',
     `${missing}: is missing; alerts need FS_ALERT_URL and FS_ALERT_SECRET`,
   )
+}
+
+function secretsOf(named: readonly (readonly [string, string | undefined])[]): Record<string, string> | undefined {
+  const secrets = named.flatMap(([name, value = '']) =>
+    name.startsWith(SECRET_PREFIX) ? [[name.slice(SECRET_PREFIX.length), value] as const] : [],
+  )
+  return secrets.length === 0 ? undefined : Object.fromEntries(secrets)
 }
 
 /** `sales=./sales.mjs,echo=echo`; what a name and a handler may be is the options' to say. */

@@ -21,6 +21,7 @@ export interface DispatcherDeps {
   /** Where handlers run. */
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
+  readonly desk: HandleEventDeps['desk']
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   readonly sendReply: SendReply
@@ -224,7 +225,7 @@ export class Dispatcher {
   }
 
   #makeLaneDeps(): LaneRunDeps {
-    const { inbox, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { inbox, places, handlers, desk, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
     const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
     const writing = {
@@ -239,6 +240,7 @@ export class Dispatcher {
       handling: {
         places,
         handlers,
+        desk,
         onDecided,
         handlerTimeoutMs: options.handlerTimeoutMs,
         policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },

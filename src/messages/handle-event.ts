@@ -9,6 +9,7 @@ import type { Place } from './demand.ts'
 import { replyUuid } from './reply-uuid.ts'
 import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
 import { replyTarget } from './reply-target.ts'
+import type { RunDesk } from './run-desk.ts'
 import { kindOf, toInboundEvent } from './to-inbound-event.ts'
 
 /** What the dispatcher needs of a place where handlers run. */
@@ -25,6 +26,8 @@ export interface HandlerPool {
 export interface HandleEventDeps {
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
+  /** The lines of runs. */
+  readonly desk: Pick<RunDesk, 'open'>
   /** Told of every decision before it is written, with what a card handler returned. */
   readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
   readonly handlerTimeoutMs: number
@@ -75,6 +78,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     const place = deps.places[placeOf(handler)]
     if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
     const target = replyTarget(parsed.event)
+    const line = deps.desk.open({ botId: event.botId, eventId: event.id, target })
     const task: ChatTask = {
       kind: 'event',
       handler: handler.ref,
@@ -82,8 +86,9 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       canReply: target !== undefined,
       attempt: event.attempt,
       timeoutMs: Math.ceil(deps.handlerTimeoutMs * SIGNAL_SHARE),
+      port: line.port,
     }
-    const outcome = await place.run(task, deps.handlerTimeoutMs)
+    const outcome = await place.run(task, deps.handlerTimeoutMs).finally(line.close)
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap(({ msgType, content }, index) =>

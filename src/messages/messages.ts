@@ -16,6 +16,7 @@ import { InboundLimit } from './inbound-limit.ts'
 import { Intake } from './intake.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
+import type { RunDesk } from './run-desk.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
@@ -24,6 +25,9 @@ export interface MessagesDeps {
   /** By the names that bots are assigned to. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
   readonly assignments: Assignments
+  /** What handlers may ask for by name. */
+  readonly secrets: Readonly<Record<string, string>>
+  readonly desk: RunDesk
   /** The built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
@@ -69,6 +73,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     filename: deps.chatWorker,
     threads: options.threads,
     threadMemoryMb: options.threadMemoryMb,
+    secrets: deps.secrets,
     clock,
     threadMaxTasks: options.threadMaxTasks,
     onIdleDeath: deps.onIdleDeath,
@@ -82,6 +87,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     inbox,
     places: { pool, host },
     handlers,
+    desk: deps.desk,
     owner,
     sendReply,
     options,

@@ -56,6 +56,8 @@ export interface ResolvedOptions {
   readonly masterKey?: string | undefined
   /** By name; `default` is what a bot has that names none. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
+  /** For handlers, by name. */
+  readonly secrets: Readonly<Record<string, string>>
   readonly maxConnections: number
   readonly shutdownGraceMs: number
   readonly supervision: SupervisionOptions

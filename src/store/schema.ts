@@ -114,6 +114,7 @@ export const inbox = pgTable(
     index('feishu_inbox_open').on(table.botId, table.lane, table.id).where(sql`state in ('available', 'executing')`),
     index('feishu_inbox_dead').on(table.id).where(sql`state = 'dead'`),
     index('feishu_inbox_completed').on(table.finishedAt).where(sql`state = 'completed'`),
+    index('feishu_inbox_chat').on(table.botId, table.lane, table.id).where(sql`type = 'im.message.receive_v1'`),
     check('feishu_inbox_state', sql`state in ('available', 'executing', 'completed', 'dead')`),
   ],
 )

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads'
 import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
@@ -5,6 +6,7 @@ import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import type { BotHandlers } from '../../src/messages/bot-handlers.ts'
 import type { HandlerPool } from '../../src/messages/handle-event.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
+import type { RunDesk } from '../../src/messages/run-desk.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
@@ -67,6 +69,9 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
     handlesCards: (place) => place === 'pool' && handler.kinds.has('card_action'),
   }
 }
+
+/** For handlers that ask for nothing. */
+export const noLines: Pick<RunDesk, 'open'> = { open: () => ({ port: {} as MessagePort, close() {} }) }
 
 export interface Run extends Deferred<ChatOutcome> {
   readonly botId: string
@@ -145,6 +150,7 @@ export function bench({
     inbox: store,
     places: { pool, host },
     handlers,
+    desk: noLines,
     owner: 'instance-1',
     sendReply: (botId, reply) => {
       sends.push({ botId, reply })

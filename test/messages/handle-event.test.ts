@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { handleEvent } from '../../src/messages/handle-event.ts'
 import type { ClaimedEvent } from '../../src/store/store.ts'
-import { FakePool, oneHandler, handled, messageEvent } from './dispatcher-bench.ts'
+import { FakePool, noLines, oneHandler, handled, messageEvent } from './dispatcher-bench.ts'
 import { FakeClock } from './fake-clock.ts'
 
 const HOUR_MS = 3_600_000
@@ -26,6 +26,7 @@ async function run(more: Partial<ClaimedEvent>, maxAgeMs = 12 * HOUR_MS) {
   const result = await handleEvent(event, {
     places: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
+    desk: noLines,
     handlerTimeoutMs: 1_000,
     policy: { maxAttempts: 5, backoff: { firstMs: 1, maxMs: 1, factor: 1, jitter: 0 } },
     maxAgeMs,

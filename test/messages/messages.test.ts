@@ -1,8 +1,10 @@
 import { resolve } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
+import { createLogger } from '../../src/core/logger.ts'
 import { deferred } from '../../src/core/deferred.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import { RunDesk } from '../../src/messages/run-desk.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
@@ -23,6 +25,8 @@ function create(handler: HandlerRef) {
     handlers: { default: handler },
     assignments: { handlerOf: () => 'default', botIds: () => [] },
     runOnHost: () => {},
+    secrets: {},
+    desk: new RunDesk({ history: () => Promise.resolve([]), log: createLogger('handler', () => {}) }),
     chatWorker: resolve('dist/workers/chat.cjs'),
     sendReply: async (_botId, reply) => ({ kind: 'sent', messageId: `sent-${reply.messageId}` }),
     clock: systemClock,

@@ -78,18 +78,25 @@ it('a function of the host that outlives the supervisor thread answers nobody; i
       ctx.signal.addEventListener('abort', () => aborted.resolve())
       began.resolve()
       await late.promise
-      await ctx.reply('too late')
+      const past = await ctx.history(5)
+      ctx.log('info', 'looked back')
+      await ctx.reply(past.map(({ isOwn, text }) => `${isOwn ? 'bot' : 'user'}: ${text}`).join(', '))
     },
   })
   await supervisor.start()
-  await addConnected(supervisor, ADA, url)
+  const ada = await addConnected(supervisor, ADA, url)
   await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
   await began.promise
   supervisor.killSupervisor()
   await aborted.promise
   await client.waitForReplies({ count: 1, timeoutMs: 20_000 })
   late.resolve()
+  const logged = eventOf(supervisor, 'log', ({ scope, fields }) => scope === 'handler' && fields['botId'] === ada)
   await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'next' })
   await client.waitForReplies({ count: 2, timeoutMs: 20_000 })
-  expect(checkHistory(await client.history())).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 })
+  await logged
+  const history = await client.history()
+  const said = history.flatMap((entry) => (entry.kind === 'message_created' ? [entry.content] : []))
+  expect(said).toEqual(['{"text":"attempt 2"}', '{"text":"user: hello, bot: attempt 2"}'])
+  expect(checkHistory(history)).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 })
 })

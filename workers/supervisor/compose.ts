@@ -1,7 +1,9 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
+import { hideValues } from '../../src/core/redact.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import { RunDesk } from '../../src/messages/run-desk.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
@@ -46,6 +48,7 @@ const BOTS_STOP_MS = 300
  */
 export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
+  hideValues(Object.values(options.secrets))
   const metrics = new Metrics()
   const emit = (named: NamedEvent): void => {
     metrics.see(named)
@@ -125,6 +128,11 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     owner: boot.instanceId,
     handlers: options.handlers,
     assignments: bots,
+    secrets: options.secrets,
+    desk: new RunDesk({
+      history: (query) => openedStore().log.history(query),
+      log: createLogger('handler', (event) => emit({ kind: 'log', event })),
+    }),
     runOnHost,
     chatWorker: paths.chatWorker,
     sendReply: async (botId, reply) =>

@@ -1,0 +1,1 @@
+CREATE INDEX "feishu_inbox_chat" ON "feishu_inbox" USING btree ("bot_id","lane","id") WHERE type = 'im.message.receive_v1';

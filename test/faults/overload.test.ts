@@ -37,7 +37,7 @@ describe.skipIf('skip' in provided)('O1: more events than can be stored', { time
     const { client } = simulator
     const host = await startHost(cleanups, {
       databaseUrl: url,
-      dataDir: await cleanups.folder(),
+      dataDir: await cleanups.dataDir(),
       connection: { creditWindow, acceptTimeoutMs: 2_900 },
     })
     await host.order('addBot', { ...ADA, domain: simulator.url })

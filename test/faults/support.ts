@@ -85,7 +85,7 @@ export class Stage {
   ): Promise<Stage> {
     const simulator = await openSimulator(cleanups, config)
     const supervisor = cleanups.supervisor({
-      dataDir: await cleanups.folder(),
+      dataDir: await cleanups.dataDir(),
       handler: HANDLER,
       ...options,
       messages: { ...FAST_REPLIES, ...options.messages },

@@ -13,7 +13,7 @@ afterEach(cleanups.run)
 
 it('C1: events in flight when the connection breaks, ten times over, are each answered once and in order', async () => {
   const { client, url } = await cleanups.simulator(0.001)
-  const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder() })
+  const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir() })
   await supervisor.start()
   await addConnected(supervisor, ADA, url)
   const reconnected = new Recorder<string>()
@@ -48,7 +48,7 @@ it('O4: of 40 bots added at once no more than the allowed number connect, the re
   const { client, url } = await cleanups.simulator()
   for (const app of apps) await client.addApp(app)
   const supervisor = cleanups.supervisor({
-    dataDir: await cleanups.folder(),
+    dataDir: await cleanups.dataDir(),
     maxConnections: 10,
     supervision: { limit: { intensity: 1 }, backoff: { firstMs: 10, maxMs: 20 } },
   })
@@ -102,7 +102,7 @@ it('refused credentials are told to listeners and to the webhook, and a new secr
     }),
   )
   const secret = `whsec_${Buffer.from('a key of thirty-two bytes, fake!').toString('base64')}`
-  const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), alerts: { url: hook.url, secret } })
+  const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), alerts: { url: hook.url, secret } })
   const alerts = new Recorder<Alert>()
   supervisor.on('alert', alerts.add)
   const logs: string[] = []

@@ -33,7 +33,7 @@ describe('a host that embeds the library', () => {
     const before = counts()
     const simulator = await cleanups.simulator()
     const supervisor = cleanups.supervisor({
-      dataDir: await cleanups.folder(),
+      dataDir: await cleanups.dataDir(),
       handler: resolve('test/fixtures/handlers/spins.mjs'),
     })
     await supervisor.start()
@@ -53,7 +53,7 @@ describe('a host that embeds the library', () => {
 describe('the command line', () => {
   it('ends in time although a handler sits in native code, where nothing ends its thread (S2)', async () => {
     const simulator = await cleanups.simulator()
-    const folder = await cleanups.folder()
+    const folder = await cleanups.dataDir()
     const backend = createServer().listen(0, '127.0.0.1')
     cleanups.add(() => new Promise((done) => backend.close(done)))
     await once(backend, 'listening')

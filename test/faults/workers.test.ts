@@ -18,7 +18,7 @@ describe.each(['thread', 'process'] as const)('a bot worker in a %s', { timeout:
   it('that computes for ever is replaced, the other bot does not notice, nothing is lost (W2)', async () => {
     const simulator = await openSimulator(cleanups)
     const options = resolveOptions({
-      dataDir: await cleanups.folder(),
+      dataDir: await cleanups.dataDir(),
       ...FAST,
       messages: FAST_REPLIES,
       supervision: { ...FAST.supervision, heartbeatMs: 100, hangAfterMs: 1_000 },
@@ -72,7 +72,7 @@ describe('a handler', { timeout: 60_000 }, () => {
 describe('a bot that has a process of its own', { timeout: 60_000 }, () => {
   it('gets a new one when the supervisor thread dies, and the old one leaves', async () => {
     const simulator = await openSimulator(cleanups)
-    const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), messages: FAST_REPLIES })
+    const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), messages: FAST_REPLIES })
     await supervisor.start()
     await addConnected(supervisor, { ...ADA, isolation: 'process' }, simulator.url)
     supervisor.killSupervisor()

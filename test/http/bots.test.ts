@@ -231,7 +231,7 @@ describe('a bot over HTTP', () => {
 })
 
 it('stays disconnected over a restart when somebody disconnected it, and connected otherwise', async () => {
-  const options = { dataDir: await file.folder(), allowedDomains: [simulator.url] }
+  const options = { dataDir: await file.dataDir(), allowedDomains: [simulator.url] }
   const before = await startedSupervisor(file, options)
   const ids = []
   for (const app of [ADA, BEN]) ids.push(await addConnected(before, app, simulator.url))

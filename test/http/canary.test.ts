@@ -14,7 +14,7 @@ const canary = (what: string): string => `canary-${what}-${randomBytes(12).toStr
 
 it('no secret appears in a log, an event, an answer or a file of the database', async () => {
   const simulator = await test.simulator()
-  const dataDir = await test.folder()
+  const dataDir = await test.dataDir()
   const apiToken = canary('api-token')
   const keys = { encryptKey: canary('encrypt-key'), verificationToken: canary('verification-token') }
   const appSecret = canary('app-secret')

@@ -13,7 +13,7 @@ let api: Client
 
 /** Never started: what is refused here is refused before anybody is asked. */
 beforeAll(async () => {
-  supervisor = file.supervisor({ dataDir: await file.folder(), allowedHosts: ['localhost', 'bots.example'] })
+  supervisor = file.supervisor({ dataDir: await file.dataDir(), allowedHosts: ['localhost', 'bots.example'] })
   api = new Client(supervisor)
 })
 
@@ -62,7 +62,7 @@ describe('a request', () => {
   it('too many of one token are told to come later, those of another are not', async () => {
     const owner = (request: Request): string => request.headers.get('x-user') ?? ''
     const many = test.supervisor({
-      dataDir: await test.folder(),
+      dataDir: await test.dataDir(),
       authorize: (request) => ({ id: owner(request), owner: owner(request), role: 'user', scopes: ['read'] }),
     })
     const client = new Client(many)

@@ -46,7 +46,7 @@ export async function startedSupervisor(
   cleanups: Cleanups,
   options: FeishuSupervisorOptions = {},
 ): Promise<FeishuSupervisor> {
-  const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), ...options })
+  const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), ...options })
   await supervisor.start()
   return supervisor
 }

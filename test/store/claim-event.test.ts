@@ -1,3 +1,4 @@
+import { copyEmptyDatabase } from '../support/empty-database.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createStore } from '../../src/store/create-store.ts'
 import { Database } from '../../src/store/database.ts'
@@ -122,6 +123,7 @@ const REPLY = {
 
 describeClaimEvent('PGlite', async () => {
   const folder = await temporaryFolder()
+  await copyEmptyDatabase(folder.path)
   const { database, thread } = await openPgliteDatabase({ dataDir: folder.path, workerPath, migrationsDir })
   const store = createStore('pglite', database, new SecretBox(newMasterKey()), () => thread.close())
   return {

@@ -1,9 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
-import { chmod, cp, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createStore } from '../../src/store/create-store.ts'
 import { keepVacuumed } from '../../src/store/keep-vacuumed.ts'
 import { openPglite, openPgliteDatabase } from '../../src/store/open-pglite.ts'
@@ -11,6 +11,7 @@ import { PortStream } from '../../src/store/port-stream.ts'
 import { SecretBox } from '../../src/store/secrets.ts'
 import type { Store } from '../../src/store/store.ts'
 import { lockDataDir } from '../../workers/pglite/data-dir-lock.ts'
+import { copyEmptyDatabase } from '../support/empty-database.ts'
 import { StoreDriver, event, migrationsDir, newMasterKey, temporaryFolder, workerPath } from './fixtures.ts'
 import { describeStore } from './store-contract.ts'
 
@@ -25,6 +26,7 @@ const thrownBy = (promise: Promise<unknown>) =>
 
 describeStore('PGlite', async () => {
   const folder = await temporaryFolder()
+  await copyEmptyDatabase(folder.path)
   const { database, thread } = await openPgliteDatabase({ dataDir: folder.path, workerPath, migrationsDir })
   const store = createStore('pglite', database, new SecretBox(newMasterKey()), () => thread.close())
   return {
@@ -42,14 +44,7 @@ describe('the embedded database', () => {
   let dataDir: string
   const undo: (() => Promise<unknown>)[] = []
   const masterKey = newMasterKey()
-  let template: Awaited<ReturnType<typeof temporaryFolder>>
 
-  beforeAll(async () => {
-    template = await temporaryFolder()
-    const store = await openPglite({ dataDir: template.path, workerPath, migrationsDir, masterKey })
-    await store.close()
-  })
-  afterAll(() => template.remove())
   beforeEach(async () => {
     folder = await temporaryFolder()
     dataDir = join(folder.path, 'data')
@@ -72,12 +67,6 @@ describe('the embedded database', () => {
       () => opened.database.close(),
     )
     return opened
-  }
-
-  /** Starts from a finished database: making one takes seconds. */
-  async function useTemplate(): Promise<void> {
-    await cp(template.path, dataDir, { recursive: true })
-    await chmod(dataDir, 0o700)
   }
 
   async function holdInChild(task: 'hold' | 'write'): Promise<ChildProcess> {
@@ -107,7 +96,7 @@ describe('the embedded database', () => {
   })
 
   it('refuses a folder this process has open, by any name, and names the holder', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     await open()
     await symlink(dataDir, join(folder.path, 'link'))
     const mend = `${join(folder.path, 'link')} is in use by this process: stop that one, or choose another folder`
@@ -118,7 +107,7 @@ describe('the embedded database', () => {
   })
 
   it('refuses a folder another process has open, until that is killed', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     const child = await holdInChild('hold')
     const message = expect.stringContaining(`${dataDir} is in use by process ${child.pid}`)
     await expect(open()).rejects.toMatchObject({ ...IN_USE, message })
@@ -127,7 +116,7 @@ describe('the embedded database', () => {
   })
 
   it('has everything it acknowledged after a kill -9', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     const child = await holdInChild('write')
     const stored: string[] = []
     for await (const [message] of on(child, 'message')) {
@@ -146,7 +135,7 @@ describe('the embedded database', () => {
   })
 
   it('comes back by itself when its thread dies, with what was committed', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     const { database, thread } = await openDatabase()
     const driver = new StoreDriver({ database, store: createStore('pglite', database, new SecretBox(masterKey), noop) })
     await driver.accept({})
@@ -161,7 +150,7 @@ describe('the embedded database', () => {
   })
 
   it('is vacuumed at intervals', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     const { database } = await openDatabase()
     const driver = new StoreDriver({ database, store: createStore('pglite', database, new SecretBox(masterKey), noop) })
     await driver.accept({}, {}, {})
@@ -175,7 +164,7 @@ describe('the embedded database', () => {
   })
 
   it('replaces a thread that does not answer', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     const { database, thread } = await openDatabase(100)
     const worker = await thread.start()
     const exited = once(worker, 'exit')
@@ -194,7 +183,7 @@ describe('the embedded database', () => {
   })
 
   it('is free when the thread that held it was terminated', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     const worker = new Worker(workerPath, { workerData: { dataDir } })
     await once(worker, 'message')
     void worker.terminate()
@@ -202,14 +191,14 @@ describe('the embedded database', () => {
   })
 
   it('rejects with STORE_UNAVAILABLE after close', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     const store = await open()
     await store.close()
     await expect(store.ping()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true })
   })
 
   it('gives each connection a clean session', async () => {
-    await useTemplate()
+    await copyEmptyDatabase(dataDir)
     const { database } = await openDatabase(100)
     const run = (text: string) => database.query({ name: 'same', text }, [], 'testing')
     await run('begin')

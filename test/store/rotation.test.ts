@@ -1,3 +1,4 @@
+import { copyEmptyDatabase } from '../support/empty-database.ts'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -21,6 +22,7 @@ let source: MasterKeySource
 
 beforeAll(async () => {
   folder = await temporaryFolder()
+  await copyEmptyDatabase(join(folder.path, 'db'))
   opened = await openPgliteDatabase({ dataDir: join(folder.path, 'db'), workerPath, migrationsDir })
   database = opened.database
 })

@@ -24,7 +24,7 @@ async function brokenHandler(folder: string): Promise<string> {
 /** A folder whose bot has given up a message for each of the texts. */
 async function givenUp(...texts: string[]) {
   const simulator = await cleanups.simulator()
-  const folder = await cleanups.folder()
+  const folder = await cleanups.dataDir()
   const options = { dataDir: folder, handler: await brokenHandler(folder), messages: { maxAttempts: 1 } }
   const supervisor = cleanups.supervisor(options)
   await supervisor.start()

@@ -18,7 +18,7 @@ const handler = resolve('test/fixtures/handlers/events.mjs')
 async function connected(options: { readonly handler?: string } = {}) {
   const simulator = await cleanups.simulator()
   const supervisor = cleanups.supervisor({
-    dataDir: await cleanups.folder(),
+    dataDir: await cleanups.dataDir(),
     handler,
     ...options,
     messages: { threads: 2 },

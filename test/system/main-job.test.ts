@@ -27,7 +27,7 @@ describe.each([
   { store: 'postgres', isThere: 'url' in postgres },
 ])('on $store', ({ store, isThere }) => {
   const options = async (): Promise<FeishuSupervisorOptions> => ({
-    dataDir: await cleanups.folder(),
+    dataDir: await cleanups.dataDir(),
     ...(store === 'postgres' && 'url' in postgres ? { databaseUrl: postgres.url } : {}),
   })
 
@@ -108,7 +108,7 @@ function fresh(app: typeof ADA | typeof BEN, digit: string): { appId: string; ap
 
 it('goes on acknowledging and answering while the host thread is blocked', async () => {
   const simulator = await cleanups.simulator()
-  const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder() })
+  const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir() })
   await supervisor.start()
   await addConnected(supervisor, ADA, simulator.url)
 
@@ -127,7 +127,7 @@ it('goes on acknowledging and answering while the host thread is blocked', async
 
 it('shows a wrong secret with its code and the mend, and leaves the other bot alone', async () => {
   const simulator = await cleanups.simulator()
-  const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder() })
+  const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir() })
   await supervisor.start()
   const refused = eventOf(supervisor, 'bot', ({ connection }) => connection.state === 'failed')
   const { id } = await supervisor.addBot({ ...ADA, appSecret: 'fake-but-wrong', domain: simulator.url })
@@ -145,7 +145,7 @@ it('shows a wrong secret with its code and the mend, and leaves the other bot al
 
 it('keeps bots beyond the connection cap visibly waiting', async () => {
   const simulator = await cleanups.simulator()
-  const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), maxConnections: 1 })
+  const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), maxConnections: 1 })
   await supervisor.start()
   await addConnected(supervisor, ADA, simulator.url)
   const { id } = await supervisor.addBot({ ...BEN, domain: simulator.url })
@@ -155,7 +155,7 @@ it('keeps bots beyond the connection cap visibly waiting', async () => {
 
 it('asks for the API token, but not for the health routes', async () => {
   const apiToken = 'fake-token-fake-token-fake-token-fake'
-  const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), apiToken })
+  const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), apiToken })
   const get = (path: string, token?: string): Response | Promise<Response> =>
     supervisor.fetch(
       new Request(

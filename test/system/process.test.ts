@@ -16,7 +16,7 @@ const ADD_ADA = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', '-', '--n
 
 /** A data folder that knows bot Ada at this simulator. */
 async function folderWithAda(url: string): Promise<string> {
-  const folder = await cleanups.folder()
+  const folder = await cleanups.dataDir()
   const added = cleanups.cli([...ADD_ADA, '--domain', url], { FS_DATA_DIR: folder })
   added.child.stdin?.end(`${ADA.appSecret}\n`)
   expect(await added.ended).toMatchObject({ code: 0, stderr: '' })
@@ -24,8 +24,8 @@ async function folderWithAda(url: string): Promise<string> {
 }
 
 it('loses nothing when the process is killed, and answers at the next start', async () => {
-  // Redeliveries after 0.06, 1.2 and 14 s: a start that takes long misses no more than two of them.
-  const simulator = await cleanups.simulator(0.004)
+  // Redeliveries after 0.03, 0.6, 7 and 43 s: a start that takes long misses no more than three of them.
+  const simulator = await cleanups.simulator(0.002)
   const folder = await folderWithAda(simulator.url)
   const env = { FS_DATA_DIR: folder, FS_PORT: '0' }
   const first = cleanups.cli(['start'], env)
@@ -98,7 +98,7 @@ it('ends at once at a second signal, and answers after the next start', async ()
 })
 
 it('names the process that uses the data folder', async () => {
-  const folder = await cleanups.folder()
+  const folder = await cleanups.dataDir()
   const env = { FS_DATA_DIR: folder, FS_PORT: '0' }
   const first = cleanups.cli(['start'], env)
   await first.printed('feishu-supervisor is running')
@@ -153,7 +153,7 @@ it('refuses a data folder that cannot be written', async () => {
 })
 
 it('refuses a malformed app id and a second bot of the same app', async () => {
-  const env = { FS_DATA_DIR: await cleanups.folder() }
+  const env = { FS_DATA_DIR: await cleanups.dataDir() }
   const malformed = await cleanups.cli(['bots', 'add', '--app-id', 'cli_xyz', '--app-secret', 'fake'], env).ended
   expect(malformed).toMatchObject({ code: 1, stderr: expect.stringMatching(/appId: expected cli_/) })
   const twice = async (): Promise<{ code: number | null; stderr: string }> =>

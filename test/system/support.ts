@@ -12,6 +12,7 @@ import {
   type FeishuSupervisorOptions,
 } from '../../src/index.ts'
 import { type LaunchedSimulator, launchSimulator } from '../../src/simulator/launch.ts'
+import { copyEmptyDatabase } from '../support/empty-database.ts'
 
 export const APPS = [
   { appId: 'cli_00000000000000a1', appSecret: 'fake-secret-a', name: 'Ada' },
@@ -47,6 +48,13 @@ export class Cleanups {
   async folder(): Promise<string> {
     const path = await mkdtemp(join(tmpdir(), 'feishu-supervisor-test-'))
     this.add(() => rm(path, { recursive: true, force: true }))
+    return path
+  }
+
+  /** A data folder whose embedded database is there already. */
+  async dataDir(): Promise<string> {
+    const path = await this.folder()
+    await copyEmptyDatabase(path)
     return path
   }
 

@@ -7,6 +7,7 @@ import type { BackoffPolicy } from './core/backoff.ts'
 import { errorText, FeishuSupervisorError } from './core/errors.ts'
 import { validated } from './core/validated.ts'
 import type { HandlerTable } from './handlers/handler-table.ts'
+import { answersOption } from './options/answers.ts'
 import { handlerOption, handlersOption, resolveHandlers } from './options/handlers.ts'
 import type { Authorize } from './protocol/access.ts'
 import { HANDLER_NAME } from './protocol/chat.ts'
@@ -195,6 +196,8 @@ const schema = z.strictObject({
       inboundPerSecond: count.default(50),
       /** Events above that which begin at once. Default 200. */
       inboundBurst: count.default(200),
+      /** Which messages are answered, by bots that set nothing else (`addBot({ policy })`). */
+      answers: answersOption,
       /** How long finished events are kept; dead letters stay. Default and least 24 h: Feishu redelivers for about 7 h, and a redelivery must be known as one. */
       retentionMs: z.int().min(86_400_000).max(MAX_RETENTION_MS).default(86_400_000),
       /** What a press on a card shows when the handler takes longer than Feishu waits. Default `Working on it…`. */

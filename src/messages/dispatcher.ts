@@ -22,6 +22,7 @@ export interface DispatcherDeps {
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
   readonly desk: HandleEventDeps['desk']
+  readonly bots: HandleEventDeps['bots']
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   readonly sendReply: SendReply
@@ -225,7 +226,8 @@ export class Dispatcher {
   }
 
   #makeLaneDeps(): LaneRunDeps {
-    const { inbox, places, handlers, desk, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { inbox, places, handlers, desk, bots, owner, sendReply, options, clock, random, emit, onDecided } =
+      this.#deps
     const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
     const writing = {
@@ -241,6 +243,8 @@ export class Dispatcher {
         places,
         handlers,
         desk,
+        bots,
+        answers: options.answers,
         onDecided,
         handlerTimeoutMs: options.handlerTimeoutMs,
         policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
@@ -257,6 +261,7 @@ export class Dispatcher {
         limits: new OutboundLimits({
           perChatPerSecond: options.repliesPerChatPerSecond,
           perBotPerSecond: options.repliesPerBotPerSecond,
+          ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
           clock,
         }),
         tries: new SendTries(),

@@ -6,7 +6,7 @@ import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
 import type { Store } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
-import { type Assignments, LoadedHandlers } from './bot-handlers.ts'
+import { type BotBook, LoadedHandlers } from './bot-handlers.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
 import type { SendReply } from './deliver-replies.ts'
@@ -24,7 +24,7 @@ export interface MessagesDeps {
   readonly owner: string
   /** By the names that bots are assigned to. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
-  readonly assignments: Assignments
+  readonly bots: BotBook
   /** What handlers may ask for by name. */
   readonly secrets: Readonly<Record<string, string>>
   readonly desk: RunDesk
@@ -81,13 +81,14 @@ export function createMessages(deps: MessagesDeps): Messages {
     onFreed: () => dispatcher.wake(),
   })
   const host = new HostRuns({ threads: options.hostRuns, send: deps.runOnHost, clock })
-  const handlers = new LoadedHandlers(deps.assignments)
+  const handlers = new LoadedHandlers(deps.bots)
   const acks = new AckTimes()
   const dispatcher = new Dispatcher({
     inbox,
     places: { pool, host },
     handlers,
     desk: deps.desk,
+    bots: deps.bots,
     owner,
     sendReply,
     options,
@@ -101,7 +102,10 @@ export function createMessages(deps: MessagesDeps): Messages {
     inbox,
     maxBatch: options.maxBatch,
     maxWaiting: options.maxWaiting,
-    limit: new InboundLimit({ perSecond: options.inboundPerSecond, burst: options.inboundBurst }),
+    limit: new InboundLimit({ perSecond: options.inboundPerSecond, burst: options.inboundBurst }, (botId) => {
+      const { inboundPerSecond: perSecond, inboundBurst: burst } = deps.bots.settingsOf(botId)?.limits ?? {}
+      return { ...(perSecond === undefined ? {} : { perSecond }), ...(burst === undefined ? {} : { burst }) }
+    }),
     maxPayloadBytes: options.maxPayloadBytes,
     clock,
     emit,

@@ -1,7 +1,8 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { assertNever } from '../core/assert-never.ts'
 import { toErrorRecord } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { InboundMessage } from '../protocol/inbound-message.ts'
 import type { HistoryQuery, PastEvent, PastReply } from '../protocol/message-log.ts'
 import type { PastMessage, RunAnswer, RunCall } from '../protocol/run-line.ts'
 import type { ReplyTarget } from './reply-target.ts'
@@ -35,7 +36,22 @@ export class RunDesk {
   open(run: RunOf): { readonly port: MessagePort; readonly close: () => void } {
     const { port1, port2 } = new MessageChannel()
     port1.on('message', (call: RunCall) => this.#take(call, run, port1))
-    return { port: port2, close: () => port1.close() }
+    const close = (): void => {
+      // The outcome of the run comes another way and may overtake its last lines.
+      for (let left = receiveMessageOnPort(port1); left !== undefined; left = receiveMessageOnPort(port1)) {
+        this.#take(left.message as RunCall, run, port1)
+      }
+      port1.close()
+    }
+    return { port: port2, close }
+  }
+
+  /** The last messages to the bot in a chat before an event, at most `count` of them, oldest first. */
+  async messagesBefore(botId: string, chatId: string, beforeId: number, count: number): Promise<InboundMessage[]> {
+    // Each may have been answered.
+    const rows = await this.#deps.history({ botId, chatId, beforeId, limit: 2 * count + 1 })
+    const messages = rows.filter(({ kind }) => kind === 'event').toReversed()
+    return messages.flatMap((row) => toPastMessage(botId, chatId, row).map(({ message }) => message)).slice(-count)
   }
 
   #take(call: RunCall, run: RunOf, port: MessagePort): void {

@@ -7,6 +7,7 @@ import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
 import type { ConnectionOptions, Isolation } from './boot.ts'
+import type { AnswerPolicy, BotLimits, BotPolicy, SettingChange } from './bot-settings.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './events.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
@@ -32,6 +33,7 @@ export interface HandlingOptions {
   readonly threadMaxTasks: number
   readonly handlerTimeoutMs: number
   readonly hostRuns: number
+  readonly answers: AnswerPolicy
   readonly maxAttempts: number
   readonly backoff: BackoffPolicy
   readonly maxReplyAttempts: number
@@ -98,6 +100,8 @@ export interface BotInput {
   readonly useWebSocket: boolean
   /** Name of its handler. Default: `default`. */
   readonly handler?: string | undefined
+  readonly limits?: SettingChange<BotLimits> | undefined
+  readonly policy?: SettingChange<BotPolicy> | undefined
   /** Where its worker runs. Default `thread`. */
   readonly isolation?: Isolation | undefined
   /** Whose it is. Default `admin`. */

@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import type { BotLimits, BotPolicy, BotSettings, SettingChange } from '../protocol/bot-settings.ts'
 import type { Isolation } from '../protocol/boot.ts'
 import type { MessageLog } from '../protocol/message-log.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, OutgoingReply } from '../protocol/message.ts'
@@ -24,7 +25,7 @@ export interface Store {
   close(): Promise<void>
 }
 
-export interface Bot {
+export interface Bot extends BotSettings {
   readonly id: string
   readonly name: string
   readonly appId: string
@@ -38,8 +39,6 @@ export interface Bot {
   readonly enabled: boolean
   readonly useWebSocket: boolean
   readonly isolation: Isolation
-  /** The name of its handler. */
-  readonly handler: string
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -51,12 +50,15 @@ export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'doma
   readonly isolation?: Isolation
   /** Default `default`. */
   readonly handler?: string
+  readonly limits?: SettingChange<BotLimits>
+  readonly policy?: SettingChange<BotPolicy>
   /** Default `admin`. */
   readonly owner?: string
 }
 
-/** What is not given stays. */
-export type BotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt'>>
+/** What is not given stays, in limits and policy too. */
+export type BotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt' | 'limits' | 'policy'>> &
+  Pick<NewBot, 'limits' | 'policy'>
 
 export interface BotStore {
   /** Rejects with `BOT_EXISTS` when the app id is taken. The secret is sealed before it is stored. */
@@ -146,7 +148,8 @@ export interface ClaimResult {
 
 export type EventResult =
   /** With no replies the lane is freed; with replies it stays owned until the last one is settled. */
-  | { readonly kind: 'completed'; readonly replies: readonly NewReply[] }
+  /** `reason`: why it was left alone. */
+  | { readonly kind: 'completed'; readonly replies: readonly NewReply[]; readonly reason?: string }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord }
   /** Gives a claim back as if it had not been made: its attempt is not counted. `afterMs`: not before then. Default 0. */

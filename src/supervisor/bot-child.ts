@@ -17,7 +17,7 @@ import {
   stepChild,
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
-import { RateGuard } from './rate-guard.ts'
+import { LOGS_PER_SECOND, PRINTS_PER_SECOND, RateGuard, SIGNALS_PER_SECOND } from './rate-guard.ts'
 import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
 export interface BotSpec extends IsolatedBot {
@@ -36,6 +36,8 @@ export interface BotChildDependencies {
   gone(incarnation: number): void
   /** The child's or the connection's state changed. */
   changed(status: BotStatus): void
+  /** The bot has learnt its own open id. */
+  identified(openId: string): void
   log(record: LogRecord): void
 }
 
@@ -44,15 +46,6 @@ const CONTROL_DEADLINE_MS = 5_000
 
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
-
-/** What a worker may print, characters; the rest is dropped. */
-const PRINTS_PER_SECOND = 65_536
-
-/** What a worker may log, lines; the rest is dropped. Thousands of refused events are not its fault. */
-const LOGS_PER_SECOND = 1_000
-
-/** What a worker may tell in all; one that exceeds it would keep the supervisor from everything else. */
-const SIGNALS_PER_SECOND = 50_000
 
 /** Drives one bot worker: feeds events to the child table and performs its effects. */
 export class BotChild {
@@ -256,6 +249,9 @@ export class BotChild {
       case 'connection':
         this.#connection = signal.status
         this.#deps.changed(this.status)
+        break
+      case 'identified':
+        this.#deps.identified(signal.openId)
         break
       case 'log': {
         const logs = this.#logs.take(1)

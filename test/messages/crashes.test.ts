@@ -13,6 +13,7 @@ import {
   messageEvent,
   noLines,
   oneHandler,
+  plainBots,
   type Run,
   sendFailed,
 } from './dispatcher-bench.ts'
@@ -67,6 +68,7 @@ class Life {
       places: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
       desk: noLines,
+      bots: plainBots,
       owner,
       sendReply: guard((botId: string, reply: OutgoingReply) => send(botId, reply, clock, feishu, choices)),
       options: { ...DEFAULT_OPTIONS, threads: 3, maxAttempts: 50, maxReplyAttempts: 50 },

@@ -3,7 +3,7 @@ import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import type { BotHandlers } from '../../src/messages/bot-handlers.ts'
+import type { BotBook, BotHandlers } from '../../src/messages/bot-handlers.ts'
 import type { HandlerPool } from '../../src/messages/handle-event.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
 import type { RunDesk } from '../../src/messages/run-desk.ts'
@@ -71,7 +71,16 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
 }
 
 /** For handlers that ask for nothing. */
-export const noLines: Pick<RunDesk, 'open'> = { open: () => ({ port: {} as MessagePort, close() {} }) }
+export const noLines: Pick<RunDesk, 'open' | 'messagesBefore'> = {
+  open: () => ({ port: {} as MessagePort, close() {} }),
+  messagesBefore: () => Promise.resolve([]),
+}
+
+/** Every bot is set as the options say. */
+export const plainBots: BotBook = {
+  settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null }),
+  botIds: () => [],
+}
 
 export interface Run extends Deferred<ChatOutcome> {
   readonly botId: string
@@ -151,6 +160,7 @@ export function bench({
     places: { pool, host },
     handlers,
     desk: noLines,
+    bots: plainBots,
     owner: 'instance-1',
     sendReply: (botId, reply) => {
       sends.push({ botId, reply })

@@ -8,7 +8,7 @@ import { RunDesk } from '../../src/messages/run-desk.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
-import { messageEvent } from './dispatcher-bench.ts'
+import { messageEvent, plainBots } from './dispatcher-bench.ts'
 import { MemoryStore } from './memory-store.ts'
 
 let messages: Messages | undefined
@@ -23,7 +23,7 @@ function create(handler: HandlerRef) {
     inbox,
     owner: 'instance-1',
     handlers: { default: handler },
-    assignments: { handlerOf: () => 'default', botIds: () => [] },
+    bots: plainBots,
     runOnHost: () => {},
     secrets: {},
     desk: new RunDesk({ history: () => Promise.resolve([]), log: createLogger('handler', () => {}) }),

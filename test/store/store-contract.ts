@@ -602,6 +602,21 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(JSON.stringify(await db.rows('select * from feishu_bots'))).not.toContain('hush')
       })
 
+      it('changes limits and policy field by field, and takes one back with null', async () => {
+        const given = {
+          limits: { inboundBurst: 5, maxAgeMs: null },
+          policy: { users: ['ou_1'], groups: 'all' },
+        } as const
+        const { id, limits } = await db.store.bots.add({ ...bot, ...given })
+        expect(limits).toEqual({ inboundBurst: 5 })
+        await db.store.bots.update(id, { limits: { maxAgeMs: 0 }, policy: { groups: null } })
+        await db.store.bots.update(id, { openId: 'ou_me' })
+        expect(await db.store.bots.list()).toMatchObject([
+          { limits: { inboundBurst: 5, maxAgeMs: 0 }, policy: { users: ['ou_1'] }, openId: 'ou_me' },
+        ])
+        expect((await db.store.bots.list())[0]?.policy).not.toHaveProperty('groups')
+      })
+
       it('changes what is given, and takes keys away with null', async () => {
         const keys = { encryptKey: new Secret('key-canary'), verificationToken: new Secret('token-canary') }
         const { id } = await db.store.bots.add({ ...bot, ...keys, owner: 'ann' })

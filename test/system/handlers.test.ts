@@ -36,6 +36,23 @@ it('each bot is answered by the handler it names: a function on this thread, a m
   expect(said.toSorted()).toEqual(['{"text":"HELLO"}', '{"text":"host 2: hello"}'])
   expect(runs).toBe(2)
 
+  // In a group it answers where it is mentioned itself, and the timeline says why it did not.
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_room', chatType: 'group', text: 'anybody?' })
+  await eventOf(supervisor, 'message', (event) => event.stage === 'handled' && event.reason === 'not_mentioned')
+  expect((await supervisor.listMessages({ botIds: [ada], limit: 1, offset: 0 })).items).toMatchObject([
+    { state: 'completed', reason: 'not_mentioned' },
+  ])
+  const [learnt] = await supervisor.listBots()
+  expect(learnt).toMatchObject({ id: ada, openId: expect.stringMatching(/^ou_/) })
+  const limits = { inboundPerSecond: 5, maxAgeMs: 60_000 }
+  await supervisor.updateBot(ada, { limits, policy: { groups: 'all' } })
+  expect(await supervisor.updateBot(ada, { limits: { maxAgeMs: null } })).toMatchObject({
+    limits: { inboundPerSecond: 5 },
+    policy: { groups: 'all' },
+  })
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_room', chatType: 'group', text: 'and now?' })
+  await client.waitForReplies({ count: 3, timeoutMs: 20_000 })
+
   const unknown = { code: 'CONFIG_INVALID', message: expect.stringContaining('only default, shout') }
   await expect(supervisor.updateBot(ada, { handler: 'other' })).rejects.toMatchObject(unknown)
   const refused = await supervisor.fetch(

@@ -27,6 +27,7 @@ const message: InboundMessage = {
   messageType: 'text',
   text: 'you',
   content: { text: 'you' },
+  senderType: 'user',
   senderOpenId: 'ou_1',
   createdAt: 1,
   mentions: [],

@@ -192,6 +192,7 @@ describe('the options', () => {
     ['connection.noProxy', { connection: { noProxy: 'a.example' } }],
     ['connection.caFile', { connection: { caFile: './no-such.pem' } }],
     ['connection.caFile', { connection: { caFile: './package.json' } }],
+    ['messages.answers.groups', { messages: { answers: { groups: 'some' } } }],
     ['messages.threads', { messages: { threads: 65 } }],
     ['messages.leaseMs', { messages: { leaseMs: 1 } }],
   ])('refuse a bad %s by name', (field, options) => {
@@ -234,6 +235,10 @@ describe('a new bot', () => {
     ['encryptKey', { encryptKey: '' }],
     ['owner', { owner: 'two words' }],
     ['handler', { handler: './answer.mjs' }],
+    ['limits.inboundPerSecond', { limits: { inboundPerSecond: 0 } }],
+    ['perSecond', { limits: { perSecond: 1 } }],
+    ['policy.groups', { policy: { groups: 'some' } }],
+    ['policy.users.0', { policy: { users: ['two words'] } }],
     ['encryptionKey', { encryptionKey: 'x' }],
   ])('with a bad %s is refused by name: %j', (field, more) => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))

@@ -11,6 +11,7 @@ import type { BotSignal } from '../../src/protocol/signal.ts'
 import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
+import { Identity } from './identity.ts'
 import { Inlet } from './inlet.ts'
 import { onlineCount } from './online-count.ts'
 import { Routes } from './routes.ts'
@@ -47,6 +48,12 @@ const inlet = new Inlet({
 const credentials = { appId: boot.appId, appSecret: boot.appSecret }
 const api = createFeishuApi({ credentials, domain: boot.domain, http, logger })
 const sender = new Sender(api)
+const identity = new Identity({
+  api,
+  isKnown: boot.isIdentified,
+  clock: systemClock,
+  learned: (openId) => signal({ kind: 'identified', incarnation, openId }),
+})
 const session = new Session({
   boot,
   credentials,
@@ -57,7 +64,10 @@ const session = new Session({
   clock: systemClock,
   random: Math.random,
   onlineCount: () => onlineCount(api),
-  report: (status) => signal({ kind: 'connection', incarnation, status }),
+  report: (status) => {
+    signal({ kind: 'connection', incarnation, status })
+    if (status.state === 'connected') void identity.ask()
+  },
 })
 
 dataPort.on('message', (frame: DataDown) => {
@@ -66,7 +76,11 @@ dataPort.on('message', (frame: DataDown) => {
   if (frame.kind === 'refused') inlet.refused(frame.id, frame.error)
   if (frame.kind === 'send') {
     const { id } = frame
-    void sender.send(frame.reply).then((outcome) => post({ ...outcome, incarnation, id }))
+    void sender.send(frame.reply).then((outcome) => {
+      post({ ...outcome, incarnation, id })
+      // In webhook mode nothing else shows that the credentials work.
+      if (outcome.kind === 'sent') void identity.ask()
+    })
   }
 })
 

@@ -1,12 +1,13 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { Secret } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
+import type { BotSettings } from '../../src/protocol/bot-settings.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.ts'
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
+import { hasWebhookKeys, record, toChange, toNewBot, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
 import { Turns } from './turns.ts'
 
@@ -73,9 +74,9 @@ export class BotDesk {
     return [...this.#bots.values()].find((bot) => bot.appId === appId)
   }
 
-  /** The name of its handler; undefined for a bot of which nothing is known here. */
-  handlerOf(botId: string): string | undefined {
-    return this.#bots.get(botId)?.handler
+  /** Undefined for a bot of which nothing is known here. */
+  settingsOf(botId: string): BotSettings | undefined {
+    return this.#bots.get(botId)
   }
 
   botIds(): readonly string[] {
@@ -95,25 +96,9 @@ export class BotDesk {
   }
 
   /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
-  async add({
-    appSecret,
-    encryptKey,
-    verificationToken,
-    owner,
-    isolation,
-    handler,
-    ...input
-  }: BotInput): Promise<BotRecord> {
-    this.#checkHandler(handler)
-    const bot = await this.#deps.store().add({
-      ...input,
-      appSecret: new Secret(appSecret),
-      encryptKey: secretOrNull(encryptKey),
-      verificationToken: secretOrNull(verificationToken),
-      ...(owner === undefined ? {} : { owner }),
-      ...(isolation === undefined ? {} : { isolation }),
-      ...(handler === undefined ? {} : { handler }),
-    })
+  async add(input: BotInput): Promise<BotRecord> {
+    this.#checkHandler(input.handler)
+    const bot = await this.#deps.store().add(toNewBot(input))
     if (this.#deps.startsBots) this.#start(bot)
     return record(bot)
   }
@@ -163,6 +148,20 @@ export class BotDesk {
     this.#deps.changed(this.#report(bot, status))
   }
 
+  /** A bot has learnt its own open id. What cannot be stored now is learnt again after the next start. */
+  async identified(id: string, openId: string): Promise<void> {
+    const known = this.#bots.get(id)
+    if (known === undefined) return
+    this.#bots.set(id, { ...known, openId })
+    await this.#turns.take(id, async () => {
+      const bot = await this.#deps
+        .store()
+        .update(id, { openId })
+        .catch(() => null)
+      if (bot !== null) this.#bots.set(id, bot)
+    })
+  }
+
   /** Nobody is started or rotated any more. */
   close(): void {
     this.#fleet.close()
@@ -171,7 +170,8 @@ export class BotDesk {
   /** Takes the place that a change needs, at once, so that parallel orders cannot take it too. */
   #reserve(old: Bot, change: BotChange): boolean {
     const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
-    return isAsked && wantsConnection({ ...old, ...change }) && this.#fleet.take(old.id)
+    const { enabled = old.enabled, useWebSocket = old.useWebSocket } = change
+    return isAsked && wantsConnection({ enabled, useWebSocket }) && this.#fleet.take(old.id)
   }
 
   async #apply(old: Bot, bot: Bot): Promise<void> {
@@ -201,9 +201,10 @@ export class BotDesk {
     this.#tell(bot)
   }
 
-  #specOf({ id: botId, name, appId, appSecret, domain, isolation }: Bot): BotSpec {
+  #specOf({ id: botId, name, appId, appSecret, domain, isolation, openId }: Bot): BotSpec {
     const { connection } = this.#deps
-    return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, connection }
+    const isIdentified = openId !== null
+    return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, isIdentified, connection }
   }
 
   #tell(bot: Bot): void {
@@ -248,33 +249,4 @@ export class BotDesk {
 /** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
 function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ConnectionOptions): number {
   return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
-}
-
-/** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
-export function hasWebhookKeys(bot: Bot): boolean {
-  return bot.encryptKey !== null && bot.verificationToken !== null
-}
-
-function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
-  return enabled && useWebSocket
-}
-
-function record(bot: Bot): BotRecord {
-  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
-  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
-  return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
-}
-
-function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
-  const change = {
-    ...rest,
-    appSecret: appSecret === undefined ? undefined : new Secret(appSecret),
-    encryptKey: encryptKey === undefined ? undefined : secretOrNull(encryptKey),
-    verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
-  }
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
-}
-
-function secretOrNull(value: string | null | undefined): Secret | null {
-  return value === null || value === undefined ? null : new Secret(value)
 }

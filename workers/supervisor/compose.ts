@@ -91,6 +91,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       link.lost()
     },
     changed: (status) => bots.statusChanged(status),
+    identified: (botId, openId) => void bots.identified(botId, openId),
     log: (event) => emit({ kind: 'log', event }),
   })
 
@@ -127,7 +128,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     inbox: lateInbox(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
-    assignments: bots,
+    bots,
     secrets: options.secrets,
     desk: new RunDesk({
       history: (query) => openedStore().log.history(query),

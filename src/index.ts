@@ -13,6 +13,7 @@ export {
 export type { FeishuSupervisorOptions } from './options.ts'
 export type { Authorize, Principal } from './protocol/access.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
+export type { Finding } from './protocol/finding.ts'
 export type {
   CardResponse,
   CardToast,

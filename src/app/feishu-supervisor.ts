@@ -8,6 +8,7 @@ import { type ConnectionView, connectionView } from '../http/status-view.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
 import type { Authorize } from '../protocol/access.ts'
 import type { Alert, EventMap } from '../protocol/events.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type {
   AlertOptions,
   HostControl,
@@ -16,7 +17,7 @@ import type {
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
-import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import { type BotReport, idleConnection, type SupervisorReport, type SupervisorStatus } from '../protocol/status.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
@@ -29,6 +30,9 @@ const REPORT_DEADLINE_MS = 1_000
 
 /** Above the time the supervisor thread allows itself to store an event. */
 const WEBHOOK_MARGIN_MS = 300
+
+/** Each bot is asked for a minute at most, several at a time. */
+const DIAGNOSE_DEADLINE_MS = 150_000
 
 /** Longest wait for an order to the thread. */
 const ORDER_DEADLINE_MS = 5_000
@@ -213,6 +217,15 @@ export class FeishuSupervisor extends Orders {
     return await this.#thread.call('takeWebhook', deadlineMs, (remote) => remote.takeWebhook(appId, request))
   }
 
+  /**
+   * Looks for what stands between these bots (default: all) and Feishu: egress, proxy, clock, credentials, scopes,
+   * subscription mode; for all of them also at the database and the master key. Opens no connection. Findings of level
+   * `error` need somebody. Rejects with `SUPERVISOR_DOWN` or `DEADLINE_EXCEEDED`.
+   */
+  async diagnose(botIds: readonly string[] | null = null): Promise<readonly Finding[]> {
+    return await this.#thread.call('diagnose', DIAGNOSE_DEADLINE_MS, (remote) => remote.diagnose(botIds))
+  }
+
   /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
   async killBot(botId: string): Promise<void> {
     const isKnown = await this.#thread.call('killBot', ORDER_DEADLINE_MS, (remote) => remote.killBot(botId))
@@ -254,7 +267,7 @@ function withoutThread(report: SupervisorReport, now: number): SupervisorReport 
     return {
       ...bot,
       child: { ...child, state: 'stopped', since: now },
-      connection: { state: 'idle', since: now, attempt: 0 },
+      connection: idleConnection(now),
     }
   })
   return { ...report, bots, pool: { ...report.pool, busy: 0 }, store: { ...report.store, ready: false } }

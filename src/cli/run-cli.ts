@@ -3,6 +3,7 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { addBot, type AddBotFlags, listBots } from './bots.ts'
 import { listDeadLetters, resubmitDeadLetter } from './dead-letters.ts'
 import { demo } from './demo/demo.ts'
+import { doctor } from './doctor.ts'
 import { readEnvironment } from './environment.ts'
 import { simulate, type SimulateFlags } from './simulate.ts'
 import { rotateKeys } from './keys.ts'
@@ -31,6 +32,12 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .option('--app <id:secret:name>', 'an app with its bot, as often as wanted; default: one is made up', collect, [])
     .option('--time-scale <factor>', 'multiplies the waits before redeliveries, e.g. 0.01', '1')
     .action((options: SimulateFlags) => simulate(options))
+
+  program
+    .command('doctor')
+    .description('look for what stands between the bots and Feishu; exit code 1 if something has to be mended')
+    .option('--json', 'print the findings as one JSON array')
+    .action((options: { json?: boolean }) => doctor(readEnvironment(process.env), options))
 
   const bots = program.command('bots').description('the bots of the database')
   bots

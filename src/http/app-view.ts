@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi'
 import type { ApiTokenRecord, AuditEntry } from '../protocol/access.ts'
 import type { EventMap } from '../protocol/events.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type { BotChangeInput, WebhookAnswer, WebhookRequest } from '../protocol/host.ts'
 import type { DeadLetter, DeadLetterId } from '../protocol/message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from '../protocol/message-log.ts'
@@ -32,6 +33,7 @@ export interface AppView {
   revokeToken(id: string, by: string): Promise<void>
   authenticate(id: string, secret: string): Promise<ApiTokenRecord | null>
   takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer>
+  diagnose(botIds: readonly string[] | null): Promise<readonly Finding[]>
   auditLog(query: { limit: number; offset: number }): Promise<Page<AuditEntry>>
   on<K extends keyof EventMap>(name: K, listener: (event: EventMap[K]) => void): () => void
 }

@@ -3,6 +3,7 @@ import { type Api, createApi } from './api.ts'
 import type { RouteDeps } from './app-view.ts'
 import { type AuthenticateDeps, createAuthenticate } from './authenticate.ts'
 import { addBotRoutes } from './bot-routes.ts'
+import { addDoctorRoute } from './doctor-routes.ts'
 import { addEventRoutes } from './event-routes.ts'
 import { knownHosts, securityHeaders, smallBodies } from './guards.ts'
 import { addMessageRoutes } from './message-routes.ts'
@@ -47,6 +48,7 @@ export function createRoutes({ apiToken, authorize, allowedHosts, report, ...res
   addWebhookRoute(api, deps)
   addMetricsRoute(api, deps)
   addPageRoutes(api, deps)
+  addDoctorRoute(api, deps)
   addOpenApi(api)
   return api
 }

@@ -1,3 +1,5 @@
+import type { Finding } from './finding.ts'
+
 /**
  * The control wire: comlink over its own MessagePort, supervisor calls, bot worker answers.
  * Few, coarse, idempotent verbs with plain data. Comlink never settles a call to a thread that
@@ -13,6 +15,8 @@ export interface BotControl {
    * fresh one. Without an overlap the old one is closed first. Nothing happens to a bot that is not connected.
    */
   rotate(mayOverlap: boolean): Promise<void>
+  /** What stands between the bot and its app; opens no connection. Takes as long as a few calls may take. */
+  check(useWebSocket: boolean): Promise<readonly Finding[]>
   /** Closes the connection after the acknowledgements in flight, at the latest after `graceMs`; replies can still be sent. */
   drain(graceMs: number): Promise<void>
 }

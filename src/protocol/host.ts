@@ -10,6 +10,7 @@ import type { ConnectionOptions, Isolation } from './boot.ts'
 import type { AnswerPolicy, BotLimits, BotPolicy, SettingChange } from './bot-settings.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './events.ts'
+import type { Finding } from './finding.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './message-log.ts'
 import type { BotRecord, SupervisorReport } from './status.ts'
@@ -173,6 +174,8 @@ export interface HostControl {
   hostRunEnded(id: number, outcome: ChatOutcome): Promise<void>
   /** A new worker for a bot now, a failed bot is released by it; false when it has none. */
   restartBot(botId: string, by: string): Promise<Result<boolean>>
+  /** What stands between these bots and their apps; null: all of them, database and master key too. Takes up to a minute for each few bots. */
+  diagnose(botIds: readonly string[] | null): Promise<readonly Finding[]>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }

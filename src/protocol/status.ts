@@ -34,6 +34,11 @@ export interface ConnectionStatus {
   readonly foreignConnections?: number
 }
 
+/** Of a bot without a worker, or one whose worker only sends. */
+export function idleConnection(since: number): ConnectionStatus {
+  return { state: 'idle', since, attempt: 0 }
+}
+
 export interface BotStatus {
   readonly botId: string
   readonly name: string

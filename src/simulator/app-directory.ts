@@ -9,6 +9,10 @@ export interface SimulatedApp {
   readonly name: string
   /** Part of every event; the only check of a webhook without an Encrypt Key. Default empty. [D] */
   readonly verificationToken?: string
+  /** What the tenant has granted it. Default: what a chat bot needs. */
+  readonly scopes?: readonly string[]
+  /** How it takes its events, if it may read that about itself. Default: it may not. */
+  readonly subscription?: 'websocket' | 'webhook'
 }
 
 const APP_ID = /^cli_[0-9a-fA-F]{16}$/

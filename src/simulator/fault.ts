@@ -13,6 +13,8 @@ export type ApiCallName =
   | 'bot_info'
   | 'connections'
   | 'outbound_ip'
+  | 'scopes'
+  | 'application'
   /** Everything below cardkit/v1. */
   | 'card'
   | 'card_update'
@@ -37,6 +39,8 @@ export const FAULTY_CALLS = [
   'bot_info',
   'connections',
   'outbound_ip',
+  'scopes',
+  'application',
   'card',
   'card_update',
 ] as const satisfies readonly FaultyCall[]

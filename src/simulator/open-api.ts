@@ -21,6 +21,12 @@ export interface OpenApiParts extends MessageParts, CardParts {
   readonly callbacks: CardCallbacks
 }
 
+const CHAT_BOT_SCOPES = ['im:message:send_as_bot', 'im:message.p2p_msg:readonly', 'im:message.group_at_msg:readonly']
+
+function grantedScope(scope_name: string): object {
+  return { scope_name, grant_status: 1, scope_type: 'tenant' }
+}
+
 /** The REST calls a bot makes. */
 export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
   const { apps, board, gateway, callbacks } = parts
@@ -71,6 +77,26 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
           name: 'connections',
           run: (appId) => accepted({ online_instance_cnt: gateway.onlineCount(appId) }),
           answer: (data) => ({ msg: '', data }),
+        }),
+      )
+      // What the tenant has granted; 1: granted, 2: not. [R]
+      .get('/application/v6/scopes', (c) =>
+        callApi(c, parts, {
+          name: 'scopes',
+          run: (appId) => accepted({ scopes: (apps.require(appId).scopes ?? CHAT_BOT_SCOPES).map(grantedScope) }),
+        }),
+      )
+      // Needs a scope that few bots have. [D]
+      .get('/application/v6/applications/:id', (c) =>
+        callApi(c, parts, {
+          name: 'application',
+          run(appId) {
+            const { subscription: subscription_type } = apps.require(appId)
+            if (c.req.param('id') !== appId || subscription_type === undefined) {
+              return refused(99991672, 'Access denied. One of the following scopes is required')
+            }
+            return accepted({ app: { app_id: appId, status: 1, event: { subscription_type } } })
+          },
         }),
       )
       .get('/event/v1/outbound_ip', (c) =>

@@ -10,6 +10,12 @@ import type { Store } from './store.ts'
 
 const PING: Statement = { name: 'feishu_ping', text: 'select 1' }
 
+const SETTINGS: Statement = {
+  name: 'feishu_settings',
+  text: `select current_setting('server_version') as version, current_setting('fsync') = 'on' as fsync,
+    current_setting('synchronous_commit') <> 'off' as "synchronousCommit"`,
+}
+
 /** The store over a database that is open and migrated; `close` ends whatever else was opened for it. */
 export function createStore(
   kind: Store['kind'],
@@ -27,6 +33,11 @@ export function createStore(
     keys: createKeyStore(database, secrets),
     async ping() {
       await database.query(PING, [], 'answering a ping')
+    },
+    async settings() {
+      type Settings = Awaited<ReturnType<Store['settings']>>
+      const [settings] = await database.query<Settings>(SETTINGS, [], 'reading its settings')
+      return settings ?? { version: 'unknown', fsync: true, synchronousCommit: true }
     },
     async close() {
       await database.close()

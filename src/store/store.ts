@@ -22,6 +22,8 @@ export interface Store {
   readonly keys: KeyStore
   /** Rejects unless a statement goes through. */
   ping(): Promise<void>
+  /** How the server was set up, as far as it decides what survives a crash of it. */
+  settings(): Promise<{ readonly version: string; readonly fsync: boolean; readonly synchronousCommit: boolean }>
   close(): Promise<void>
 }
 

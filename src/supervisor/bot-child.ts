@@ -5,9 +5,10 @@ import type { Pulse } from '../core/heartbeat.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
 import type { BotControl } from '../protocol/control.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
-import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
+import { type BotStatus, type ConnectionStatus, idleConnection } from '../protocol/status.ts'
 import {
   type Child,
   type ChildEffect,
@@ -17,7 +18,8 @@ import {
   stepChild,
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
-import { LOGS_PER_SECOND, PRINTS_PER_SECOND, RateGuard, SIGNALS_PER_SECOND } from './rate-guard.ts'
+import { RateGuard } from './rate-guard.ts'
+import { LOGS_PER_SECOND, PRINTS_PER_SECOND, SIGNALS_PER_SECOND } from './worker-quotas.ts'
 import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
 export interface BotSpec extends IsolatedBot {
@@ -36,13 +38,14 @@ export interface BotChildDependencies {
   gone(incarnation: number): void
   /** The child's or the connection's state changed. */
   changed(status: BotStatus): void
-  /** The bot has learnt its own open id. */
   identified(openId: string): void
   log(record: LogRecord): void
 }
 
 /** Time for a control call that only starts something. */
 const CONTROL_DEADLINE_MS = 5_000
+
+const CHECK_DEADLINE_MS = 60_000
 
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
@@ -145,6 +148,11 @@ export class BotChild {
     } catch {
       // It did not answer or is gone: the worker is terminated next in any case.
     }
+  }
+
+  /** What the worker finds out about its app; undefined if there is none. Rejects when it ends before. */
+  async check(useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
+    return await this.#thread?.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
   }
 
   /** Ends the worker for good. */
@@ -288,8 +296,4 @@ export class BotChild {
       if (this.#thread === thread) this.kill()
     })
   }
-}
-
-function idleConnection(now: number): ConnectionStatus {
-  return { state: 'idle', since: now, attempt: 0 }
 }

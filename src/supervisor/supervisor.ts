@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { LogRecord } from '../core/logger.ts'
+import type { Finding } from '../protocol/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotStatus } from '../protocol/status.ts'
 import { BotChild, type BotSpec } from './bot-child.ts'
@@ -98,6 +99,11 @@ export class Supervisor {
   /** Replaces a bot's connection by a fresh one. */
   async rotate(botId: string, mayOverlap: boolean, deadlineMs: number): Promise<void> {
     await this.#children.get(botId)?.rotate(mayOverlap, deadlineMs)
+  }
+
+  /** What a bot's worker finds out about its app; undefined if it has none. */
+  async check(botId: string, useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
+    return await this.#children.get(botId)?.check(useWebSocket)
   }
 
   /** Closes every connection so that no new event comes in; replies can still be sent. */

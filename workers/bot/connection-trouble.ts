@@ -29,7 +29,7 @@ const NETWORK: Meaning = {
 }
 
 /** Node's and OpenSSL's names for a certificate that is not accepted. */
-const CERTIFICATE_CODES = /CERT|^UNABLE_TO_VERIFY/
+export const CERTIFICATE_CODES = /CERT|^UNABLE_TO_VERIFY/
 
 /**
  * What Feishu's discovery codes mean for us. The Node SDK stops for ever at every code but

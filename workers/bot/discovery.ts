@@ -71,7 +71,7 @@ function isWebSocketUrl(url: string): boolean {
 }
 
 /** Node aborts a call at its deadline with a code of its own that says nothing about time. */
-function causeCode(cause: unknown): string {
+export function causeCode(cause: unknown): string {
   if (typeof cause !== 'object' || cause === null || !('code' in cause)) return 'ENETWORK'
   return cause.code === 'ABORT_ERR' ? 'ETIMEDOUT' : String(cause.code)
 }

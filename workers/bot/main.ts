@@ -8,6 +8,7 @@ import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import type { Ack, DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
+import { checkApp } from './check-app.ts'
 import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
@@ -91,6 +92,11 @@ const control: BotControl = Object.freeze({
   reconfigure: (change: { readonly appSecret: string }) => session.reconfigure(change),
   rotate: (mayOverlap: boolean) => session.rotate(mayOverlap),
   drain: (graceMs: number) => session.drain(graceMs),
+  check: (useWebSocket: boolean) =>
+    checkApp(
+      { credentials, domain: boot.domain, http, proxyTo: (url) => routes.proxyTo(url), now: systemClock.now },
+      useWebSocket,
+    ),
 })
 Comlink.expose(control, controlPort)
 

@@ -52,6 +52,12 @@ export class Routes {
     }
   }
 
+  /** Host and port of the proxy on the way there; undefined: none. */
+  proxyTo(url: URL): string | undefined {
+    const { proxy, noProxy = [] } = this.#options
+    return proxy === undefined || isDirect(url, noProxy) ? undefined : new URL(proxy).host
+  }
+
   close(): void {
     for (const agent of [this.#http, this.#https, this.#tunnel?.calls, this.#tunnel?.webSockets]) agent?.destroy()
   }
@@ -59,7 +65,7 @@ export class Routes {
   /** A WebSocket never takes over a connection that a call left behind, which may be about to close. */
   #agentFor(url: URL): http.Agent | undefined {
     const isWebSocket = url.protocol === 'ws:' || url.protocol === 'wss:'
-    if (this.#tunnel !== undefined && !isDirect(url, this.#options.noProxy ?? [])) {
+    if (this.#tunnel !== undefined && this.proxyTo(url) !== undefined) {
       return isWebSocket ? this.#tunnel.webSockets : this.#tunnel.calls
     }
     if (isWebSocket) return undefined

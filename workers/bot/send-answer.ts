@@ -21,7 +21,7 @@ export function outcomeOf(answer: HttpAnswer): SendOutcome {
   const isDead = verdict === 'dead' || verdict === 'send_alone'
   const error = new FeishuSupervisorError(
     isDead ? 'REPLY_REFUSED' : 'REPLY_FAILED',
-    `Feishu refused the reply: ${describe(answer)}`,
+    `Feishu refused the reply: ${describeAnswer(answer)}`,
   )
   const limitOf = verdict === 'wait' ? ({ limitOf: code === CHAT_LIMIT ? 'chat' : 'bot' } as const) : {}
   // Its own trouble, or "is being sent", does not say that nothing was shown.
@@ -34,7 +34,7 @@ export function tokenFailure(answer: HttpAnswer): SendFailure {
   const isTheirs =
     answer.status >= 500 || answer.status === 429 || (code !== undefined && judgeAnswer(0, code) === 'wait')
   const errorCode: ErrorCode = isTheirs ? 'REPLY_FAILED' : 'CREDENTIALS_REJECTED'
-  const error = new FeishuSupervisorError(errorCode, `no access token: ${describe(answer)}`, { retryable: true })
+  const error = new FeishuSupervisorError(errorCode, `no access token: ${describeAnswer(answer)}`, { retryable: true })
   return failure(answer, error, true)
 }
 
@@ -50,7 +50,8 @@ function failure(answer: HttpAnswer, error: FeishuSupervisorError, isRefused: bo
   }
 }
 
-function describe(answer: HttpAnswer): string {
+/** What Feishu said, and what it means. */
+export function describeAnswer(answer: HttpAnswer): string {
   const { code, text } = read(answer)
   if (code === undefined) return `the answer is not Feishu's (HTTP ${answer.status})`
   const meaning = FEISHU_CODES.get(code)?.meaning

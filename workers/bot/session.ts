@@ -32,7 +32,7 @@ export interface SessionDependencies {
 const LEAST_FRAME_LIMIT = 16 * 1024 * 1024
 
 /** One bot's connection over time: performs what the connection table decides, and reports every change. */
-export class Session implements BotControl {
+export class Session implements Omit<BotControl, 'check'> {
   readonly #deps: SessionDependencies
   readonly #dropped: DroppedFrames
   readonly #presence: PresenceWatch

@@ -1,7 +1,8 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { FeishuSupervisorError } from '../../src/core/errors.ts'
+import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { BotSettings } from '../../src/protocol/bot-settings.ts'
+import type { Finding } from '../../src/protocol/finding.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.ts'
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
@@ -137,6 +138,22 @@ export class BotDesk {
   /** A new worker for a bot now; false when it has none. */
   async restart(id: string): Promise<boolean> {
     return await this.#turns.take(id, () => this.#deps.supervisor.restart(id))
+  }
+
+  /** Those that are started; for administration those that are stored. */
+  async all(): Promise<readonly Bot[]> {
+    return this.#deps.startsBots ? [...this.#bots.values()] : await this.#deps.store().list()
+  }
+
+  /** What its worker finds out about the app of a bot; for administration it is started for that, without a connection. */
+  async check(bot: Bot): Promise<readonly Finding[]> {
+    const { supervisor, startsBots } = this.#deps
+    if (!startsBots) supervisor.start(this.#specOf(bot), false)
+    const findings = await supervisor.check(bot.id, bot.useWebSocket).catch(errorText)
+    if (typeof findings === 'object') return findings
+    const { state, nextStep } = this.#statusOf(bot).child
+    const mend = nextStep ?? `restart the bot (POST /api/feishu/bots/${bot.id}/restart) and see its log`
+    return [{ check: 'worker', level: 'error', message: findings ?? `its worker is ${state}`, mend }]
   }
 
   /** A worker or its connection changed. */

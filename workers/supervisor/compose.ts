@@ -18,6 +18,7 @@ import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
 import { lateInbox } from './late-inbox.ts'
 import { logIncident } from './log-incident.ts'
+import { diagnose } from './diagnose.ts'
 import { Metrics } from './metrics.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
@@ -235,6 +236,12 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
         }),
       )
     },
+
+    diagnose: (botIds) =>
+      diagnose(
+        { store: keeper.store, error: keeper.status.error, bots: () => bots.all(), check: (bot) => bots.check(bot) },
+        botIds,
+      ),
 
     hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),

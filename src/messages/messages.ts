@@ -4,7 +4,7 @@ import type { MessageEvent } from '../protocol/events.ts'
 import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
-import type { Store } from '../store/store.ts'
+import type { ReplyStore, Store } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
 import { type BotBook, LoadedHandlers } from './bot-handlers.ts'
 import { CardDesk } from './card-desk.ts'
@@ -20,6 +20,7 @@ import type { RunDesk } from './run-desk.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
+  readonly replies: ReplyStore
   /** Names this supervisor thread in every claim; its lease is the caller's business. */
   readonly owner: string
   /** By the names that bots are assigned to. */
@@ -67,7 +68,7 @@ export interface Messages {
  * as an interface and bots as a port to send through; knows neither connections nor workers of bots.
  */
 export function createMessages(deps: MessagesDeps): Messages {
-  const { inbox, owner, sendReply, clock, random, emit } = deps
+  const { inbox, replies, owner, sendReply, clock, random, emit } = deps
   const options = { ...FIXED_OPTIONS, ...deps.options }
   const pool = new ChatPool({
     filename: deps.chatWorker,
@@ -85,6 +86,7 @@ export function createMessages(deps: MessagesDeps): Messages {
   const acks = new AckTimes()
   const dispatcher = new Dispatcher({
     inbox,
+    replies,
     places: { pool, host },
     handlers,
     desk: deps.desk,

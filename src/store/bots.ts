@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { asc, eq } from 'drizzle-orm'
 import { FeishuSupervisorError } from '../core/errors.ts'
+import { merged } from '../core/merged.ts'
 import { Secret } from '../core/secret.ts'
-import type { SettingChange } from '../protocol/bot-settings.ts'
 import type { Database, Statement } from './database.ts'
 import { bots } from './schema.ts'
 import type { SealedPlace, SecretBox } from './secrets.ts'
@@ -77,6 +77,17 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
       return rows.length === 1
     },
 
+    async recordOpenId(id, openId) {
+      await database.build(
+        (db) =>
+          db
+            .update(bots)
+            .set({ openId: storable(openId) })
+            .where(eq(bots.id, id)),
+        'recording an open id',
+      )
+    },
+
     async recordStates(states) {
       const values = [states.map(({ id }) => id), states.map(({ state }) => state)]
       await database.query(RECORD_STATES, values, 'recording connection states')
@@ -109,12 +120,6 @@ export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: BotChange, 
     else values[field] = typeof value === 'string' ? storable(value) : value
   }
   return values
-}
-
-/** What is given is changed, null takes it away. */
-function merged<Settings extends object>(old: Settings, change: SettingChange<Settings> = {}): Settings {
-  const fields = Object.entries({ ...old, ...change }).filter(([, value]) => value !== null && value !== undefined)
-  return Object.fromEntries(fields) as Settings
 }
 
 function onlySecrets(bot: Partial<Bot>): BotChange {

@@ -157,6 +157,7 @@ export function bench({
   const sends: { botId: string; reply: OutgoingReply }[] = []
   const dispatcher = new Dispatcher({
     inbox: store,
+    replies: store,
     places: { pool, host },
     handlers,
     desk: noLines,

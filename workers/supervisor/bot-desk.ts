@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
+import { revealed } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { BotSettings } from '../../src/protocol/bot-settings.ts'
 import type { Finding } from '../../src/protocol/finding.ts'
@@ -8,14 +10,16 @@ import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
-import { hasWebhookKeys, record, toChange, toNewBot, wantsConnection } from './bot-record.ts'
+import { obstacleOf, toChange, toNewBot, toRecord, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../../src/core/turns.ts'
 
 export interface BotDeskDependencies {
   readonly supervisor: Supervisor
   /** Throws `STORE_UNAVAILABLE` while there is none. */
   store(): BotStore
+  /** A bot was written there by us. */
+  written(botId: string): void
   readonly connection: ConnectionOptions
   readonly maxConnections: number
   /** Names of the handlers that bots may have. */
@@ -88,12 +92,36 @@ export class BotDesk {
   async open(): Promise<void> {
     const bots = await this.#deps.store().list()
     for (const bot of bots) this.#bots.set(bot.id, bot)
-    this.#isOpen = true
+    this.known()
     for (const bot of bots) this.#start(bot)
   }
 
+  /** Every bot there is has been heard of. */
+  known(): void {
+    this.#isOpen = true
+  }
+
+  /** A bot is so now, whoever changed it. Rejects with `BOT_EXISTS` while another one has its app. */
+  async put(given: Bot): Promise<void> {
+    await this.#turns.take(given.id, async () => {
+      const bot = this.#withOpenId(given)
+      const other = this.botOfApp(bot.appId)
+      if (other !== undefined && other.id !== bot.id) {
+        throw new FeishuSupervisorError('BOT_EXISTS', `bot ${other.id} has the app id ${bot.appId} too`)
+      }
+      const old = this.#bots.get(bot.id)
+      if (old === undefined) this.#start(bot)
+      else if (!isDeepStrictEqual(revealed(old), revealed(bot))) await this.#apply(old, bot)
+    })
+  }
+
+  /** A bot is gone, whoever removed it. */
+  async drop(id: string): Promise<void> {
+    await this.#turns.take(id, () => this.#forget(id))
+  }
+
   async list(): Promise<BotRecord[]> {
-    return (await this.#deps.store().list()).map(record)
+    return (await this.#deps.store().list()).map(toRecord)
   }
 
   /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
@@ -101,7 +129,8 @@ export class BotDesk {
     this.#checkHandler(input.handler)
     const bot = await this.#deps.store().add(toNewBot(input))
     if (this.#deps.startsBots) this.#start(bot)
-    return record(bot)
+    this.#deps.written(bot.id)
+    return toRecord(bot)
   }
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
@@ -112,10 +141,12 @@ export class BotDesk {
       const old = this.#bots.get(id)
       const reserved = old !== undefined && this.#reserve(old, change)
       try {
-        const bot = await this.#deps.store().update(id, change)
-        if (bot === null) return null
+        const changed = await this.#deps.store().update(id, change)
+        if (changed === null) return null
+        const bot = this.#withOpenId(changed)
         if (old !== undefined) await this.#apply(old, bot)
-        return record(bot)
+        this.#deps.written(id)
+        return toRecord(bot)
       } catch (thrown) {
         if (reserved) this.#fleet.leave(id)
         throw thrown
@@ -126,11 +157,7 @@ export class BotDesk {
   async remove(id: string): Promise<boolean> {
     return await this.#turns.take(id, async () => {
       if (!(await this.#deps.store().remove(id))) return false
-      await this.#deps.supervisor.remove(id, this.#deps.connection.acceptTimeoutMs)
-      this.#fleet.leave(id)
-      this.#bots.delete(id)
-      this.#resting.delete(id)
-      this.#deps.removed(id)
+      await this.#forget(id)
       return true
     })
   }
@@ -167,21 +194,22 @@ export class BotDesk {
 
   /** A bot has learnt its own open id. What cannot be stored now is learnt again after the next start. */
   async identified(id: string, openId: string): Promise<void> {
-    const known = this.#bots.get(id)
-    if (known === undefined) return
-    this.#bots.set(id, { ...known, openId })
-    await this.#turns.take(id, async () => {
-      const bot = await this.#deps
-        .store()
-        .update(id, { openId })
-        .catch(() => null)
-      if (bot !== null) this.#bots.set(id, bot)
-    })
+    const bot = this.#bots.get(id)
+    if (bot === undefined) return
+    this.#bots.set(id, { ...bot, openId })
+    await this.#turns.take(id, () => this.#deps.store().recordOpenId(id, openId)).catch(() => {})
   }
 
   /** Nobody is started or rotated any more. */
   close(): void {
     this.#fleet.close()
+  }
+
+  async #forget(id: string): Promise<void> {
+    await this.#deps.supervisor.remove(id, this.#deps.connection.acceptTimeoutMs)
+    this.#fleet.leave(id)
+    this.#resting.delete(id)
+    if (this.#bots.delete(id)) this.#deps.removed(id)
   }
 
   /** Takes the place that a change needs, at once, so that parallel orders cannot take it too. */
@@ -194,8 +222,8 @@ export class BotDesk {
   async #apply(old: Bot, bot: Bot): Promise<void> {
     const { supervisor, connection } = this.#deps
     this.#bots.set(bot.id, bot)
-    // Where a worker runs and connects to stays with it.
-    const needsAnother = old.domain !== bot.domain || old.isolation !== bot.isolation
+    // Which app it speaks for, where it runs and what it connects to stay with a worker.
+    const needsAnother = old.appId !== bot.appId || old.domain !== bot.domain || old.isolation !== bot.isolation
     if (!bot.enabled || needsAnother) await supervisor.remove(bot.id, connection.acceptTimeoutMs)
     else if (!wantsConnection(bot)) await supervisor.disconnect(bot.id, connection.acceptTimeoutMs)
     if (!wantsConnection(bot)) this.#fleet.leave(bot.id)
@@ -224,6 +252,12 @@ export class BotDesk {
     return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, isIdentified, connection }
   }
 
+  /** What was learnt, and is not stored or not yet. */
+  #withOpenId(bot: Bot): Bot {
+    const known = this.#bots.get(bot.id)
+    return bot.openId === null && known?.appId === bot.appId ? { ...bot, openId: known.openId } : bot
+  }
+
   #tell(bot: Bot): void {
     this.#deps.changed(this.#report(bot, this.#statusOf(bot)))
   }
@@ -236,8 +270,8 @@ export class BotDesk {
 
   #report(bot: Bot, status: BotStatus): BotReport {
     const connects = wantsConnection(bot) && this.#fleet.has(bot.id)
-    const obstacle = this.#obstacle(bot)
-    return { ...status, name: bot.name, bot: record(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
+    const obstacle = obstacleOf(bot, this.#deps.handlers, this.#resting.get(bot.id)?.child.nextStep)
+    return { ...status, name: bot.name, bot: toRecord(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
   }
 
   #checkHandler(name: string | undefined): void {
@@ -247,19 +281,6 @@ export class BotDesk {
       'CONFIG_INVALID',
       `handler: there is no handler "${name}", only ${handlers.join(', ')}: the options (FS_HANDLERS) name them`,
     )
-  }
-
-  #obstacle(bot: Bot): string | undefined {
-    const { handlers } = this.#deps
-    if (!bot.enabled) return 'the bot is disabled'
-    if (!handlers.includes(bot.handler)) {
-      return (
-        `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
-        'wait: start again with that handler, or give the bot another'
-      )
-    }
-    if (bot.useWebSocket) return this.#resting.get(bot.id)?.child.nextStep
-    return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
   }
 }
 

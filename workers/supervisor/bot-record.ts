@@ -1,4 +1,4 @@
-import { Secret } from '../../src/core/secret.ts'
+import { Secret, secretOrNull } from '../../src/core/secret.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord } from '../../src/protocol/status.ts'
 import type { Bot, BotChange, NewBot } from '../../src/store/store.ts'
@@ -12,7 +12,8 @@ export function wantsConnection({ enabled, useWebSocket }: Pick<Bot, 'enabled' |
   return enabled && useWebSocket
 }
 
-export function record(bot: Bot): BotRecord {
+/** A bot as it may be shown. */
+export function toRecord(bot: Bot): BotRecord {
   const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
   const { limits, policy, openId } = bot
   const shown = {
@@ -33,6 +34,7 @@ export function record(bot: Bot): BotRecord {
   return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
 }
 
+/** Secrets as secrets, and nothing that was not given. */
 export function toNewBot({ appSecret, encryptKey, verificationToken, ...input }: BotInput): NewBot {
   const bot = {
     ...input,
@@ -43,6 +45,7 @@ export function toNewBot({ appSecret, encryptKey, verificationToken, ...input }:
   return onlyGiven(bot) as NewBot
 }
 
+/** The same for a change. */
 export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
   const change = {
     ...rest,
@@ -53,10 +56,19 @@ export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: 
   return onlyGiven(change)
 }
 
-function onlyGiven(fields: object): object {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+/** What keeps a bot from taking events, if it is not its worker or connection; `nextStep` is that of a bot without a worker. */
+export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: string | undefined): string | undefined {
+  if (!bot.enabled) return 'the bot is disabled'
+  if (!handlers.includes(bot.handler)) {
+    return (
+      `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
+      'wait: start again with that handler, or give the bot another'
+    )
+  }
+  if (bot.useWebSocket) return nextStep
+  return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
 }
 
-function secretOrNull(value: string | null | undefined): Secret | null {
-  return value === null || value === undefined ? null : new Secret(value)
+function onlyGiven(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

@@ -5,9 +5,12 @@ import { hideValues } from '../../src/core/redact.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import { RunDesk } from '../../src/messages/run-desk.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
+import { ControlClient } from '../../src/protocol/control-client.ts'
+import type { SourceControl } from '../../src/protocol/bot-source.ts'
 import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
+import type { BotStore } from '../../src/store/store.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
@@ -16,14 +19,16 @@ import { AlertWatch } from './alert-watch.ts'
 import { createAudited } from './audited.ts'
 import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
-import { lateInbox } from './late-inbox.ts'
+import { lateStore } from './late-store.ts'
 import { logIncident } from './log-incident.ts'
 import { diagnose } from './diagnose.ts'
 import { Metrics } from './metrics.ts'
 import { keySource, openStore } from './open-store.ts'
-import { accessOrders, botOrders } from './orders.ts'
-import { result } from './result.ts'
+import { accessOrders, botOrders, messageOrders } from './orders.ts'
+import { result } from '../../src/protocol/result.ts'
 import { rotateKeys } from './rotate-keys.ts'
+import { SourceBots } from './source-bots.ts'
+import { SourceSync } from './source-sync.ts'
 import { StateRecorder } from './state-recorder.ts'
 import { StoreKeeper } from './store-keeper.ts'
 import { WebhookDesk } from './webhook-desk.ts'
@@ -57,6 +62,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const links = new Map<string, BotLink>()
+  const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
+  const botStore = (): BotStore => source ?? openedStore().bots
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
   const supervisor = new Supervisor({
@@ -103,7 +110,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
 
   const bots = new BotDesk({
     supervisor,
-    store: () => openedStore().bots,
+    store: botStore,
+    written: (botId) => void sync?.look(botId),
     connection: options.connection,
     maxConnections: options.maxConnections,
     handlers: Object.keys(options.handlers),
@@ -118,15 +126,29 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
   const states = new StateRecorder({
-    store: () => openedStore().bots,
+    store: botStore,
     fastAttempts: options.connection.fastAttempts,
   })
+
+  const sync =
+    source &&
+    new SourceSync({
+      source,
+      desk: bots,
+      wake: () => messages.wake(),
+      changed: (error) => {
+        alerts.seeSource(error, clock.now())
+        if (error === undefined) states.retry()
+      },
+      clock,
+      random,
+    })
 
   const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
     // Without the bots it would not be known who handles what.
-    inbox: lateInbox(() => (bots.isOpen ? keeper.store : undefined), log),
+    ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
     bots,
@@ -167,7 +189,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     open: () => openStore(options, paths),
     opened: async () => {
       if (!boot.startsBots) return
-      await bots.open()
+      await (sync === undefined ? bots.open() : sync.look())
       messages.wake()
     },
     changed: (ready, error) => {
@@ -207,6 +229,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
         pool: messages.stats(),
         inbox: inboxFigures,
         store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
+        ...(sync === undefined ? {} : { botSource: sync.status }),
       }
     },
 
@@ -218,25 +241,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
     ...accessOrders(() => openedStore().access, audited),
 
-    async deadLetters(page) {
-      return await result(() => openedStore().inbox.deadLetters(page))
-    },
-
-    listMessages: (query) => result(() => openedStore().log.list(query)),
-    getMessage: (eventId) => result(() => openedStore().log.get(eventId)),
-    pageOfDeadLetters: (query) => result(() => openedStore().log.deadLetters(query)),
-
-    async resubmit(letter, by) {
-      const deed = { by, action: 'dead_letter.resubmit', subject: String(letter.eventId) }
-      return await result(() =>
-        audited(deed, async () => {
-          const isBack = await openedStore().inbox.resubmit(letter)
-          if (isBack) messages.wake()
-          return isBack
-        }),
-      )
-    },
-
+    ...messageOrders(openedStore, audited, () => messages.wake()),
+    lookAtSource: async (botId) => void sync?.look(botId),
     diagnose: (botIds) =>
       diagnose(
         { store: keeper.store, error: keeper.status.error, bots: () => bots.all(), check: (bot) => bots.check(bot) },
@@ -250,6 +256,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
+    sync?.close()
     bots.close()
     // A bot that hangs must not use up the time of the messages in flight.
     await supervisor.drain(graceMs / 2)

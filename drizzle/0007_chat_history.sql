@@ -1,1 +1,0 @@
-CREATE INDEX "feishu_inbox_chat" ON "feishu_inbox" USING btree ("bot_id","lane","id") WHERE type = 'im.message.receive_v1';

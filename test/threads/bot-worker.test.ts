@@ -384,6 +384,7 @@ describe('what a worker knows', () => {
       'incarnation',
       'memoryMb',
       'name',
+      'isIdentified',
     ]
     for (const key of known.keys) expect(own).toContain(key)
   })

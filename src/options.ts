@@ -1,13 +1,11 @@
-import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
-import { errorText, FeishuSupervisorError } from './core/errors.ts'
 import { validated } from './core/validated.ts'
 import type { HandlerTable } from './handlers/handler-table.ts'
 import { answersOption } from './options/answers.ts'
+import { readCertificates } from './options/certificates.ts'
 import { handlerOption, handlersOption, resolveHandlers } from './options/handlers.ts'
 import type { Authorize } from './protocol/access.ts'
 import type { BotSource } from './protocol/bot-source.ts'
@@ -111,6 +109,21 @@ const schema = z.strictObject({
     .refine(({ heartbeatMs, hangAfterMs }) => hangAfterMs >= 2 * heartbeatMs, {
       path: ['hangAfterMs'],
       error: 'must be at least twice heartbeatMs',
+    })
+    .prefault({}),
+  /** When the whole instance is in trouble, which is an `alert`; 0 turns a limit off. */
+  watch: z
+    .strictObject({
+      /** The instance is looked at this often. Default 10 000. */
+      everyMs: ms.min(10).default(10_000),
+      /** Memory of the whole process, the host's own included, megabytes. Default 80 % of what the machine or its container has. */
+      memoryMb: z.int().min(0).default(memoryWatermarkMb),
+      /** Age of the oldest event that is not answered. Default 600 000. */
+      oldestAgeMs: ms.default(600_000),
+      /** So many events and replies given up within a period. Default 10 in 600 000 ms. */
+      deadLetters: z
+        .strictObject({ count: z.int().min(0).default(10), periodMs: ms.min(1_000).default(600_000) })
+        .prefault({}),
     })
     .prefault({}),
   /** How bots connect, acknowledge and send. */
@@ -261,6 +274,12 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
   }
 }
 
+function memoryWatermarkMb(): number {
+  // 0, or more than there is, where no container sets a limit.
+  const bytes = Math.min(process.constrainedMemory() || Infinity, totalmem())
+  return Math.round((0.8 * bytes) / 1_048_576)
+}
+
 function isBotSource(value: unknown): boolean {
   const source = Object(value)
   return ['list', 'get', 'watch'].every((name) => typeof source[name] === 'function')
@@ -270,19 +289,4 @@ function isWebhookSecret(secret: string): boolean {
   const [, key = ''] = /^whsec_([A-Za-z0-9+/]+=*)$/.exec(secret) ?? []
   const { length } = Buffer.from(key, 'base64')
   return length >= 24 && length <= 64
-}
-
-function readCertificates(caFile: string): string {
-  const path = resolve(caFile)
-  try {
-    const pem = readFileSync(path, 'utf8')
-    // Node itself ignores what it cannot read, and then trusts nobody it should.
-    void new X509Certificate(pem)
-    return pem
-  } catch (thrown) {
-    throw new FeishuSupervisorError(
-      'CONFIG_INVALID',
-      `connection.caFile: ${path} is no file of PEM certificates: ${errorText(thrown)}`,
-    )
-  }
 }

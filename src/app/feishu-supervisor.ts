@@ -19,6 +19,7 @@ import type {
   WebhookRequest,
 } from '../protocol/host.ts'
 import { type BotReport, idleConnection, type SupervisorReport, type SupervisorStatus } from '../protocol/status.ts'
+import { OpenAlerts } from './open-alerts.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
@@ -84,6 +85,7 @@ export class FeishuSupervisor extends Orders {
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
   readonly #notifier: Notifier | undefined
+  readonly #openAlerts = new OpenAlerts()
   readonly #sourceWatch: SourceWatch | undefined
   readonly #routes: FeishuSupervisor['fetch']
   #report: SupervisorReport
@@ -124,7 +126,10 @@ export class FeishuSupervisor extends Orders {
       startsBots,
       clock,
       random: Math.random,
-      signal: ({ kind, event }) => this.#events.emit(kind, event),
+      signal: ({ kind, event }) => {
+        if (kind === 'alert') this.#openAlerts.see(event)
+        this.#events.emit(kind, event)
+      },
       run: (run, gone) => handlers.run(run, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
@@ -134,6 +139,7 @@ export class FeishuSupervisor extends Orders {
         }
         if (state === 'restarting') {
           this.#report = withoutThread(this.#report, clock.now())
+          for (const alert of this.#openAlerts.end(clock.now())) this.#events.emit('alert', alert)
           logger.error(`the supervisor thread ended (${lastExit?.reason}); it is started again`, { lastExit })
           this.#tellDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'it ended', 'it is started again')
         }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { describeIssues } from '../core/describe-issues.ts'
 import type { FeishuSupervisorOptions } from '../options.ts'
+import type { LogSettings } from './print-log.ts'
 
 /** Decimal digits only: an empty value, `0x10` or `1e3` is a mistake, not a number. */
 const integer = (expected: string, least: number, most: number) =>
@@ -25,7 +26,10 @@ const schema = z.strictObject({
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
   FS_ALERT_URL: z.string().min(1).optional(),
   FS_ALERT_SECRET: z.string().min(1).optional(),
+  FS_MEMORY_ALERT_MB: integer('expected megabytes, or 0 for no limit', 0, 999_999).optional(),
   FS_CA_FILE: z.string().min(1).optional(),
+  FS_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  FS_LOG_FORMAT: z.enum(['json', 'text']).optional(),
 })
 
 /** What the command line needs to run. */
@@ -34,6 +38,7 @@ export interface CliConfig {
   readonly port: number
   /** FS_PORT was set; the demo takes a free port otherwise. */
   readonly isPortGiven: boolean
+  readonly log: { readonly level: LogSettings['level']; readonly format: LogSettings['format'] | undefined }
   readonly options: FeishuSupervisorOptions
 }
 
@@ -73,6 +78,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     handlers: handlersOf(rest.FS_HANDLERS),
     secrets: secretsOf(named),
     maxConnections: rest.FS_MAX_CONNECTIONS,
+    watch: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
     connection: connectionOf(env, rest.FS_CA_FILE),
     alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
     allowedHosts: allowedHosts(host, rest.FS_ALLOWED_HOSTS),
@@ -82,6 +88,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     host,
     port,
     isPortGiven: own['FS_PORT'] !== undefined,
+    log: { level: rest.FS_LOG_LEVEL, format: rest.FS_LOG_FORMAT },
     options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
   }
 }

@@ -18,9 +18,12 @@ export function hideValues(values: Iterable<string>): void {
   for (const value of values) hiddenValues.add(value).add(encodeURIComponent(value))
 }
 
+/** Longer texts are cut: what is not our own may be of any length. */
+const MOST_CHARACTERS = 16_384
+
 /** Hides credentials inside a text, e.g. a URL with a ticket or a printed request. */
 export function redactText(text: string): string {
-  let shown = text
+  let shown = text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}… (${text.length} characters)` : text
   for (const value of hiddenValues) shown = shown.replaceAll(value, HIDDEN)
   return shown.replace(
     SECRET_IN_TEXT,

@@ -49,6 +49,18 @@ export interface HandlingOptions {
   readonly leaseMs: number
 }
 
+/** When the whole instance is in trouble; 0 is never. */
+export interface WatchOptions {
+  /** The instance is looked at this often. Default 10 000. */
+  readonly everyMs: number
+  /** Memory of the whole process, megabytes. Default 80 % of what it may use. */
+  readonly memoryMb: number
+  /** Age of the oldest event that is not answered. Default 600 000. */
+  readonly oldestAgeMs: number
+  /** Events and replies that were given up. Default 10 within 600 000 ms. */
+  readonly deadLetters: { readonly count: number; readonly periodMs: number }
+}
+
 /** How bot workers and the supervisor thread are watched and restarted. */
 export interface SupervisionOptions extends RestartPolicy, HangLimits, MemoryBudget {}
 
@@ -64,6 +76,7 @@ export interface ResolvedOptions {
   readonly maxConnections: number
   readonly shutdownGraceMs: number
   readonly supervision: SupervisionOptions
+  readonly watch: WatchOptions
   readonly connection: ConnectionOptions
   readonly messages: HandlingOptions
 }

@@ -34,9 +34,18 @@ export interface ConnectionStatus {
   readonly foreignConnections?: number
 }
 
-/** Of a bot without a worker, or one whose worker only sends. */
+/** Of a worker that is not there, or has not been told to connect. */
 export function idleConnection(since: number): ConnectionStatus {
   return { state: 'idle', since, attempt: 0 }
+}
+
+/** A worker told or printed more than is good for the others. */
+export interface Flood {
+  /** When it was last seen, milliseconds since the epoch. */
+  readonly at: number
+  readonly cause: string
+  /** It was ended for it; otherwise what is too much is dropped. */
+  readonly isFatal: boolean
 }
 
 export interface BotStatus {
@@ -48,6 +57,8 @@ export interface BotStatus {
   readonly memoryMb?: number
   /** Share of the time between the last two looks that its event loop was not waiting, 0 to 1. */
   readonly utilization?: number
+  /** The last one. */
+  readonly flood?: Flood
 }
 
 /** The threads that run handlers. */

@@ -91,6 +91,11 @@ export class Supervisor {
     return child !== undefined
   }
 
+  /** The worker of this incarnation breaks the rules of a wire: it is ended as if it had crashed. */
+  misbehaved(botId: string, incarnation: number, cause: string): void {
+    this.#children.get(botId)?.misbehaved(incarnation, cause)
+  }
+
   /** Tells a bot's worker, now and at every restart; a bot without a worker is left alone. */
   reconfigure(botId: string, change: Pick<BotSpec, 'name' | 'appSecret'>): void {
     this.#children.get(botId)?.reconfigure(change)

@@ -50,7 +50,12 @@ describe('the built bot worker', () => {
     const thread = botSpawner({ thread: carrier, process: carrier }, systemClock)(
       { ...identity, connection: options.connection, isolation: 'thread', isIdentified: true },
       1,
-      { signal: ({ kind }) => ready.add(kind), exited: ({ exitCode }) => exited.add(exitCode), printed: () => {} },
+      {
+        signal: ({ kind }) => ready.add(kind),
+        exited: ({ exitCode }) => exited.add(exitCode),
+        printed: () => {},
+        misbehaved: () => {},
+      },
     )
     closeLater(async () => {
       thread.terminate()

@@ -27,18 +27,26 @@ describe('the environment', () => {
       host: '127.0.0.1',
       port: 3400,
       isPortGiven: false,
+      log: { level: 'info' },
       options: { allowedHosts: ['127.0.0.1', 'localhost', '[::1]'] },
     })
   })
 
   it('sets what is given', () => {
     const env = { FS_HOST: '0.0.0.0', FS_PORT: '0', FS_API_TOKEN: TOKEN, FS_DATA_DIR: '/d', FS_MAX_CONNECTIONS: '3' }
-    const more = { FS_ALLOWED_DOMAINS: 'https://a.example, https://b.example' }
+    const more = {
+      FS_ALLOWED_DOMAINS: 'https://a.example, https://b.example',
+      FS_LOG_LEVEL: 'warn',
+      FS_LOG_FORMAT: 'text',
+      FS_MEMORY_ALERT_MB: '512',
+    }
     expect(readEnvironment({ ...env, ...more })).toEqual({
       host: '0.0.0.0',
       port: 0,
       isPortGiven: true,
+      log: { level: 'warn', format: 'text' },
       options: {
+        watch: { memoryMb: 512 },
         apiToken: TOKEN,
         dataDir: '/d',
         maxConnections: 3,
@@ -95,6 +103,9 @@ describe('the environment', () => {
     [{ FS_HANDLERS: './sales.mjs' }, 'FS_HANDLERS: expected name=path'],
     [{ HTTPS_PROXY: 'socks5://proxy.example' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ HTTPS_PROXY: 'http://' }, 'HTTPS_PROXY: expected an HTTP proxy'],
+    [{ FS_LOG_LEVEL: 'loud' }, 'FS_LOG_LEVEL'],
+    [{ FS_LOG_FORMAT: 'xml' }, 'FS_LOG_FORMAT'],
+    [{ FS_MEMORY_ALERT_MB: '-1' }, 'FS_MEMORY_ALERT_MB: expected megabytes'],
     [{ FS_MAX_CONNECTIONS: '0' }, 'FS_MAX_CONNECTIONS'],
     [{ FS_MAX_CONNECTIONS: 'many' }, 'FS_MAX_CONNECTIONS: expected a number'],
   ])('%j is refused by name', (env, text) => {

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../src/core/clock.ts'
 import { startBeating } from '../../src/core/heartbeat.ts'
 import { createLogger } from '../../src/core/logger.ts'
+import { RateGuard } from '../../src/core/rate-guard.ts'
 import { watchMemory } from '../../src/core/memory-watch.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
@@ -20,6 +21,9 @@ import { Routes } from './routes.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
 
+/** A refused event has a line, and thousands may be refused. */
+const LOGS_PER_SECOND = 500
+
 // Composes one bot. Whatever is thrown from here on ends this thread only and reaches the
 // supervisor as Node's `error` and `exit`.
 const boot = workerData as BotBoot
@@ -35,7 +39,11 @@ const post = (frame: DataUp): void => {
   acks = []
 }
 
-const logger = createLogger(`bot/${boot.botId}`, (record) => signal({ kind: 'log', incarnation, record }))
+// Held down here: what is sent has to be read, by the thread that serves all bots.
+const logs = new RateGuard(LOGS_PER_SECOND, systemClock)
+const logger = createLogger(`bot/${boot.botId}`, (record) => {
+  if (logs.take(1) === 'taken') signal({ kind: 'log', incarnation, record })
+})
 const routes = new Routes(boot.connection)
 const http = new Http(boot.connection.sendTimeoutMs, routes)
 const inlet = new Inlet({

@@ -103,7 +103,7 @@ export class BotDesk {
 
   /** A bot is so now, whoever changed it. Rejects with `BOT_EXISTS` while another one has its app. */
   async put(given: Bot): Promise<void> {
-    await this.#turns.take(given.id, async () => {
+    await this.#inTurn(given.id, given.appId, async () => {
       const bot = this.#withOpenId(given)
       const other = this.botOfApp(bot.appId)
       if (other !== undefined && other.id !== bot.id) {
@@ -117,7 +117,7 @@ export class BotDesk {
 
   /** A bot is gone, whoever removed it. */
   async drop(id: string): Promise<void> {
-    await this.#turns.take(id, () => this.#forget(id))
+    await this.#inTurn(id, id, () => this.#forget(id))
   }
 
   async list(): Promise<BotRecord[]> {
@@ -127,17 +127,19 @@ export class BotDesk {
   /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
   async add(input: BotInput): Promise<BotRecord> {
     this.#checkHandler(input.handler)
-    const bot = await this.#deps.store().add(toNewBot(input))
-    if (this.#deps.startsBots) this.#start(bot)
-    this.#deps.written(bot.id)
-    return toRecord(bot)
+    return await this.#inTurn('', input.appId, async () => {
+      const bot = await this.#deps.store().add(toNewBot(input))
+      if (this.#deps.startsBots) this.#start(bot)
+      this.#deps.written(bot.id)
+      return toRecord(bot)
+    })
   }
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
   async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
     this.#checkHandler(input.handler)
     const change = toChange(input)
-    return await this.#turns.take(id, async () => {
+    return await this.#inTurn(id, id, async () => {
       const old = this.#bots.get(id)
       const reserved = old !== undefined && this.#reserve(old, change)
       try {
@@ -155,7 +157,7 @@ export class BotDesk {
   }
 
   async remove(id: string): Promise<boolean> {
-    return await this.#turns.take(id, async () => {
+    return await this.#inTurn(id, id, async () => {
       if (!(await this.#deps.store().remove(id))) return false
       await this.#forget(id)
       return true
@@ -164,7 +166,7 @@ export class BotDesk {
 
   /** A new worker for a bot now; false when it has none. */
   async restart(id: string): Promise<boolean> {
-    return await this.#turns.take(id, () => this.#deps.supervisor.restart(id))
+    return await this.#inTurn(id, id, () => this.#deps.supervisor.restart(id))
   }
 
   /** Those that are started; for administration those that are stored. */
@@ -181,6 +183,11 @@ export class BotDesk {
     const { state, nextStep } = this.#statusOf(bot).child
     const mend = nextStep ?? `restart the bot (POST /api/feishu/bots/${bot.id}/restart) and see its log`
     return [{ check: 'worker', level: 'error', message: findings ?? `its worker is ${state}`, mend }]
+  }
+
+  /** In turns by app: another bot of the app may still be on its way out. Without a bot that is known its app is the key. */
+  #inTurn<T>(id: string, appId: string, run: () => Promise<T>): Promise<T> {
+    return this.#turns.take(this.#bots.get(id)?.appId ?? appId, run)
   }
 
   /** A worker or its connection changed. */

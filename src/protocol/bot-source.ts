@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from './boot.ts'
+import type { BotLimits, BotPolicy, SettingChange } from './bot-settings.ts'
 import type { ConnectionWord } from './connection-word.ts'
 import type { BotChangeInput, BotInput, Result } from './host.ts'
 
@@ -26,6 +27,9 @@ export interface SourceBot {
   readonly isolation?: Isolation | null | undefined
   /** Which of the handlers in the options answers for it, by name. Default `default`. */
   readonly handler?: string | null | undefined
+  /** What of the options is different for it. Default: nothing. */
+  readonly limits?: SettingChange<BotLimits> | null | undefined
+  readonly policy?: SettingChange<BotPolicy> | null | undefined
   /** Default: when it was first seen. */
   readonly createdAt?: Date | number | null | undefined
 }

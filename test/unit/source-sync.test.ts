@@ -7,7 +7,15 @@ import { FakeClock, settle } from '../messages/fake-clock.ts'
 
 function bot(id: string): Bot {
   const keys = { appSecret: new Secret('none'), encryptKey: null, verificationToken: null }
-  const modes = { enabled: true, useWebSocket: true, isolation: 'thread', handler: 'default' } as const
+  const modes = {
+    enabled: true,
+    useWebSocket: true,
+    isolation: 'thread',
+    handler: 'default',
+    limits: {},
+    policy: {},
+    openId: null,
+  } as const
   return { id, name: id, appId: `app-${id}`, ...keys, domain: 'd', owner: 'admin', ...modes, createdAt: 0 }
 }
 

@@ -23,20 +23,21 @@ export function addWires(bench: Bench, built: string): () => Promise<void> {
   const thread = new PoolThread({
     filename: join(built, '../../workers/chat.cjs'),
     memoryMb: 256,
+    secrets: {},
     onIdleDeath: (thrown) => {
       throw thrown
     },
   })
   const { event, inbound } = messageFrom(1)
   const frame: DataUp = { kind: 'deliver', incarnation: 1, id: 1, event }
-  const task: ChatTask = {
+  const task = {
     kind: 'event',
     handler: { kind: 'builtin', name: 'echo' },
     event: inbound,
     canReply: true,
     attempt: 1,
     timeoutMs: 60_000,
-  }
+  } as const satisfies Omit<Extract<ChatTask, { kind: 'event' }>, 'port'>
   bench
     .add('data wire of a thread: event there, accepted back', async () => {
       worker.postMessage(frame)
@@ -47,7 +48,11 @@ export function addWires(bench: Bench, built: string): () => Promise<void> {
       await once(child, 'message')
     })
     .add('control wire: one call', () => client.call('connect', 5_000, (remote) => remote.connect()))
-    .add('chat pool: one task of the echo handler', () => thread.run(task))
+    .add('chat pool: one task of the echo handler', async () => {
+      const { port1, port2: port } = new MessageChannel()
+      await thread.run({ ...task, port })
+      port1.close()
+    })
   return async () => {
     child.kill('SIGKILL')
     control.port1.close()

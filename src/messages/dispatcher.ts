@@ -10,7 +10,7 @@ import { ClaimAhead } from './claim-ahead.ts'
 import { type Demand, demand, nextTurns, type Place, type PlaceLimits } from './demand.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { laneDeps } from './lane-deps.ts'
-import { LaneRun, type LaneRunDeps } from './lane-run.ts'
+import { laneKey, LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
@@ -21,6 +21,8 @@ export interface DispatcherDeps {
   /** Where handlers run. */
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
+  readonly desk: HandleEventDeps['desk']
+  readonly bots: HandleEventDeps['bots']
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   readonly sendReply: SendReply
@@ -124,8 +126,8 @@ export class Dispatcher {
     if (claimed.length > 0) crashPoint('claim.after')
     for (const event of claimed) this.#begin(event)
     this.#fillThreads()
-    const busy = new Map([...this.#lanes.keys()].map((lane) => [keyOf(lane.botId, lane.lane), lane]))
-    const lanes = events?.map(({ botId, event }) => busy.get(keyOf(botId, event.lane)))
+    const busy = new Map([...this.#lanes.keys()].map((lane) => [lane.key, lane]))
+    const lanes = events?.map(({ botId, event }) => busy.get(laneKey(botId, event.lane)))
     for (const lane of lanes ?? []) lane?.expectMore()
     if (lanes === undefined || lanes.includes(undefined)) this.wake()
   }
@@ -292,8 +294,4 @@ export class Dispatcher {
     this.#wakesSoon = false
     this.wake()
   }
-}
-
-function keyOf(botId: string, lane: string): string {
-  return JSON.stringify([botId, lane])
 }

@@ -17,7 +17,8 @@ export interface LaneWorld extends Pick<LaneRunDeps, 'onThreadFree'> {
 
 /** What all lanes of one dispatcher share. */
 export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFree }: LaneWorld): LaneRunDeps {
-  const { inbox, replies, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = deps
+  const { inbox, replies, places, handlers, desk, bots, owner, sendReply, options, clock, random, emit, onDecided } =
+    deps
   const { acks = new AckTimes() } = deps
   const isAborting = (): boolean => phase() === 'aborting' || phase() === 'stopped'
   const sender = new ReplySender({ sendReply, replies })
@@ -33,6 +34,9 @@ export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFr
     handling: {
       places,
       handlers,
+      desk,
+      bots,
+      answers: options.answers,
       onDecided,
       handlerTimeoutMs: options.handlerTimeoutMs,
       policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
@@ -50,6 +54,7 @@ export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFr
       limits: new OutboundLimits({
         perChatPerSecond: options.repliesPerChatPerSecond,
         perBotPerSecond: options.repliesPerBotPerSecond,
+        ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
         clock,
       }),
       tries: new SendTries(),

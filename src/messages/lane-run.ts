@@ -32,6 +32,10 @@ export interface KeptUpload {
   readonly bytes: Uint8Array
 }
 
+export function laneKey(botId: string, lane: string): string {
+  return JSON.stringify([botId, lane])
+}
+
 /** One claimed lane, from its claim until the store has it back. */
 export class LaneRun implements BusyLane {
   readonly botId: string
@@ -56,8 +60,8 @@ export class LaneRun implements BusyLane {
     return this.#mayHaveMore
   }
 
-  get lane(): string {
-    return this.#item.lane
+  get key(): string {
+    return laneKey(this.botId, this.#item.lane)
   }
 
   get stage(): BusyLane['stage'] {
@@ -134,8 +138,10 @@ export class LaneRun implements BusyLane {
     const waited = attempt === 1 && sinceArrivalMs !== undefined ? { waitMs: ageMs } : {}
     const replyCount = result.kind === 'completed' ? result.replies.length : 0
     switch (result.kind) {
-      case 'completed':
-        return emit({ stage: 'handled', botId, eventId, attempt, replyCount, ...waited, handleMs: ms })
+      case 'completed': {
+        const why = result.reason === undefined ? {} : { reason: result.reason }
+        return emit({ stage: 'handled', botId, eventId, attempt, replyCount, ...why, ...waited, handleMs: ms })
+      }
       case 'retry':
         return emit({ stage: 'retry', botId, eventId, attempt, afterMs: result.afterMs, error: result.error })
       case 'dead':

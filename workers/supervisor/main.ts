@@ -20,7 +20,7 @@ const control = composeSupervisor({
   clock: systemClock,
   random: Math.random,
   emit: notify,
-  runOnHost: (run) => parentPort?.postMessage({ kind: 'run', run } satisfies HostSignal, [run.task.port]),
+  runOnHost: (run) => parentPort?.postMessage([{ kind: 'run', run } satisfies HostSignal], [run.task.port]),
 })
 
 function notify(signal: HostSignal): void {

@@ -107,10 +107,10 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       return { result: { kind: 'completed', replies }, response: outcome.response }
     }
     if (deps.isAborting()) return { result: { kind: 'released' } }
-    const error = outcome.kind === 'failed' ? outcome.error : internalError('the pool took an event for a probe')
-    return { result: afterFailedRun(event.attempt, error, policy, random()) }
+    const failure = outcome.kind === 'failed' ? outcome : { error: internalError('the pool took an event for a probe') }
+    return { result: afterFailedRun(event.attempt, failure, policy, random()) }
   } catch (thrown) {
-    return { result: afterFailedRun(event.attempt, toErrorRecord(thrown), policy, random()) }
+    return { result: afterFailedRun(event.attempt, { error: toErrorRecord(thrown) }, policy, random()) }
   }
 }
 

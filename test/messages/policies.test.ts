@@ -16,9 +16,9 @@ const error = { code: 'HANDLER_UNLOADABLE', message: 'no', retryable: false } as
 
 describe('retry policy', () => {
   it('retries any failed run, also a handler that cannot be loaded, and buries after the last', () => {
-    expect(afterFailedRun(1, error, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 1_000 })
-    expect(afterFailedRun(2, error, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 2_000 })
-    expect(afterFailedRun(3, error, policy, 0.5)).toMatchObject({ kind: 'dead', reason: 'attempts_exhausted' })
+    expect(afterFailedRun(1, { error }, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 1_000 })
+    expect(afterFailedRun(2, { error }, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 2_000 })
+    expect(afterFailedRun(3, { error }, policy, 0.5)).toMatchObject({ kind: 'dead', reason: 'attempts_exhausted' })
   })
 
   it('allows the last attempt and none after it', () => {

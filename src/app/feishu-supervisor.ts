@@ -122,7 +122,7 @@ export class FeishuSupervisor extends Orders {
     this.#thread = new SupervisorThread({
       options,
       paths,
-      source: botSource && sourceEndpoint(botSource),
+      source: botSource && sourceEndpoint(botSource, clock),
       startsBots,
       clock,
       random: Math.random,

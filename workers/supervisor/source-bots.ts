@@ -1,3 +1,4 @@
+import { fromErrorRecord } from '../../src/core/errors.ts'
 import { merged } from '../../src/core/merged.ts'
 import { revealed, Secret, secretOrNull } from '../../src/core/secret.ts'
 import type { BotLimits, BotPolicy } from '../../src/protocol/bot-settings.ts'
@@ -21,13 +22,15 @@ export class SourceBots implements BotStore {
     this.#source = source
   }
 
-  async read(): Promise<{ bots: Bot[]; unusable: SourceReading['unusable'] }> {
-    const { rows, unusable } = await this.#call('list', (remote) => remote.list(), LIST_DEADLINE_MS)
-    return { bots: rows.map(toBot), unusable }
+  async read(): Promise<Omit<SourceReading, 'rows'> & { readonly bots: readonly Bot[] }> {
+    const { rows, ...rest } = await this.#call('list', (remote) => remote.list(), LIST_DEADLINE_MS)
+    return { ...rest, bots: rows.map(toBot) }
   }
 
   async list(): Promise<Bot[]> {
-    return (await this.read()).bots
+    const { bots, failure } = await this.read()
+    if (failure !== undefined) throw fromErrorRecord(failure)
+    return [...bots]
   }
 
   async get(id: string): Promise<Bot | null> {

@@ -9,8 +9,22 @@ export {
   defineHandler,
   defineHandlers,
 } from './handlers/define-handler.ts'
+export type {
+  CardReply,
+  FileReply,
+  ImageReply,
+  MarkdownReply,
+  PostBody,
+  PostElement,
+  PostReply,
+  Reply,
+  StreamOptions,
+  TextReply,
+  Upload,
+} from './handlers/reply.ts'
 export type { FeishuSupervisorOptions } from './options.ts'
 export type { Authorize, Principal } from './protocol/access.ts'
+export type { BotSource, BotWriter, SourceBot, SourceRecord } from './protocol/bot-source.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
 export type { Finding } from './protocol/finding.ts'
 export type {

@@ -9,6 +9,7 @@ import { validated } from './core/validated.ts'
 import type { HandlerTable } from './handlers/handler-table.ts'
 import { handlerOption, handlersOption, resolveHandlers } from './options/handlers.ts'
 import type { Authorize } from './protocol/access.ts'
+import type { BotSource } from './protocol/bot-source.ts'
 import type { AlertOptions, ResolvedOptions } from './protocol/host.ts'
 
 const ms = z.int().min(0).max(2_147_483_647)
@@ -65,6 +66,8 @@ const schema = z.strictObject({
     .optional(),
   /** Your own check instead of tokens: who asks, or null for a stranger. Runs on your thread for every request. */
   authorize: z.custom<Authorize>((value) => typeof value === 'function', 'expected a function of a Request').optional(),
+  /** Your own table of bots instead of ours: see docs/bot-source.md. Runs on your thread. */
+  botSource: z.custom<BotSource>(isBotSource, 'expected an object with the functions list, get and watch').optional(),
   /** Names (without port) under which the HTTP API may be asked; others are refused, so that no page of another name reaches it. Default: any. */
   allowedHosts: z.array(z.string().min(1).toLowerCase()).optional(),
   /** Origins that bots may be pointed at through the HTTP API, besides Feishu's and Lark's own; app secrets go there. Default none. */
@@ -208,19 +211,32 @@ export interface HostOptions {
   readonly apiToken: string | undefined
   readonly alerts: AlertOptions | undefined
   readonly authorize: Authorize | undefined
+  readonly botSource: BotSource | undefined
   readonly allowedDomains: readonly string[]
   readonly allowedHosts: readonly string[] | undefined
 }
 
 /** Throws `CONFIG_INVALID` with one line per mistake: the field, what is wrong with it, what is expected. */
 export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
-  const { apiToken, authorize, allowedHosts, allowedDomains, alerts, dataDir, handler, handlers, connection, ...rest } =
-    validated(schema.safeParse(options))
+  const {
+    apiToken,
+    authorize,
+    botSource,
+    allowedHosts,
+    allowedDomains,
+    alerts,
+    dataDir,
+    handler,
+    handlers,
+    connection,
+    ...rest
+  } = validated(schema.safeParse(options))
   const { caFile, ...connects } = connection
   const { refs, tables } = resolveHandlers(handler, handlers)
   return {
     apiToken,
     authorize,
+    botSource,
     allowedHosts,
     allowedDomains,
     alerts,
@@ -232,6 +248,11 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
       connection: { ...connects, ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }) },
     },
   }
+}
+
+function isBotSource(value: unknown): boolean {
+  const source = Object(value)
+  return ['list', 'get', 'watch'].every((name) => typeof source[name] === 'function')
 }
 
 function isWebhookSecret(secret: string): boolean {

@@ -49,7 +49,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'drizzle-orm': ['src/store'],
   pg: ['src/store'],
   '@electric-sql/pglite': ['workers/pglite'],
-  comlink: ['src/protocol/control-client.ts', 'workers/bot/main.ts', 'workers/supervisor/main.ts'],
+  comlink: ['src/protocol/control-client.ts', 'src/protocol/control-server.ts'],
   hono: ['src/http', 'src/simulator'],
   '@hono/zod-openapi': ['src/http'],
   '@hono/node-server': ['src/cli', 'src/nest', 'src/simulator'],

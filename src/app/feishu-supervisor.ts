@@ -6,6 +6,7 @@ import { createRoutes } from '../http/routes.ts'
 import { type ConnectionView, connectionView } from '../http/status-view.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
 import type { Authorize } from '../protocol/access.ts'
+import type { BotSource } from '../protocol/bot-source.ts'
 import type { Alert, EventMap } from '../protocol/events.ts'
 import type { Finding } from '../protocol/finding.ts'
 import type {
@@ -22,6 +23,8 @@ import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
 import { Orders } from './orders.ts'
 import { packagePaths } from './package-paths.ts'
+import { sourceEndpoint } from './source-endpoint.ts'
+import { SourceWatch } from './source-watch.ts'
 import { SupervisorThread } from './supervisor-thread.ts'
 
 /** Longest wait for the thread's own report; after it the last known one is shown. */
@@ -58,6 +61,7 @@ export interface HandleSetup {
   /** Default: alerts are only told to listeners. */
   readonly alerts?: AlertOptions | undefined
   readonly authorize?: Authorize | undefined
+  readonly botSource?: BotSource | undefined
   readonly allowedHosts?: readonly string[] | undefined
   /** Where bots may be pointed at through the HTTP API. Default: nowhere. */
   readonly allowedDomains?: readonly string[]
@@ -79,6 +83,7 @@ export class FeishuSupervisor extends Orders {
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
   readonly #notifier: Notifier | undefined
+  readonly #sourceWatch: SourceWatch | undefined
   readonly #routes: FeishuSupervisor['fetch']
   #report: SupervisorReport
   #startedAt: number | undefined
@@ -91,6 +96,7 @@ export class FeishuSupervisor extends Orders {
       alerts,
       handlerTables = new Map(),
       authorize,
+      botSource,
       allowedHosts,
       allowedDomains = [],
       startsBots = true,
@@ -107,6 +113,7 @@ export class FeishuSupervisor extends Orders {
     this.#thread = new SupervisorThread({
       options,
       paths,
+      source: botSource && sourceEndpoint(botSource),
       startsBots,
       clock,
       random: Math.random,
@@ -115,6 +122,7 @@ export class FeishuSupervisor extends Orders {
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
           logger.info('the supervisor is running')
+          this.#sourceWatch?.resume()
           if (restartCount > 0) this.#tellDown('cleared', 'it is started again', 'nothing: it is over')
         }
         if (state === 'restarting') {
@@ -125,6 +133,9 @@ export class FeishuSupervisor extends Orders {
       },
       report: (level, message) => logger[level](message),
     })
+    this.#sourceWatch =
+      botSource &&
+      new SourceWatch(botSource, (botId) => this.call('lookAtSource', (remote) => remote.lookAtSource(botId)))
     this.#notifier =
       alerts === undefined
         ? undefined
@@ -147,11 +158,18 @@ export class FeishuSupervisor extends Orders {
   /**
    * Resolves when the bots are started, or while the database is away when everything else is right:
    * then it is retried for ever and `status()` says so. Rejects with `CONFIG_INVALID`,
-   * `HANDLER_UNLOADABLE`, `DATA_DIR_IN_USE`, `DATA_DIR_UNUSABLE` or `MASTER_KEY_WRONG`, leaving nothing behind.
+   * `HANDLER_UNLOADABLE`, `DATA_DIR_IN_USE`, `DATA_DIR_UNUSABLE`, `MASTER_KEY_WRONG` or `BOT_SOURCE_FAILED`, leaving
+   * nothing behind.
    */
   async start(): Promise<void> {
     this.#startedAt = this.#clock.now()
-    await this.#thread.start()
+    this.#sourceWatch?.start()
+    try {
+      await this.#thread.start()
+    } catch (thrown) {
+      this.#sourceWatch?.stop()
+      throw thrown
+    }
   }
 
   /**
@@ -160,6 +178,7 @@ export class FeishuSupervisor extends Orders {
    * May be called at any time and twice.
    */
   async stop(graceMs: number = this.#options.shutdownGraceMs): Promise<void> {
+    this.#sourceWatch?.stop()
     await this.#thread.stop(graceMs)
     this.#notifier?.close()
     this.#report = withoutThread(this.#report, this.#clock.now())

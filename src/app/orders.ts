@@ -1,8 +1,9 @@
-import { FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
+import { FeishuSupervisorError } from '../core/errors.ts'
 import type { ApiTokenRecord, AuditEntry } from '../protocol/access.ts'
-import type { HostControl, Result } from '../protocol/host.ts'
+import type { HostControl } from '../protocol/host.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../protocol/message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from '../protocol/message-log.ts'
+import { valueOf } from '../protocol/result.ts'
 import type { BotRecord } from '../protocol/status.ts'
 import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from './new-bot.ts'
 import { type NewTokenOptions, resolveNewToken } from './new-token.ts'
@@ -21,7 +22,7 @@ export abstract class Orders {
    */
   async addBot(bot: NewBotOptions, by = HOST): Promise<BotRecord> {
     const input = resolveNewBot(bot)
-    return value(await this.call('addBot', (remote) => remote.addBot(input, by)))
+    return valueOf(await this.call('addBot', (remote) => remote.addBot(input, by)))
   }
 
   /**
@@ -29,7 +30,7 @@ export abstract class Orders {
    * with `BOT_NOT_FOUND` also where the bot has no worker, because it is disabled or waits for a connection.
    */
   async restartBot(botId: string, by = HOST): Promise<void> {
-    if (value(await this.call('restartBot', (remote) => remote.restartBot(botId, by)))) return
+    if (valueOf(await this.call('restartBot', (remote) => remote.restartBot(botId, by)))) return
     throw new FeishuSupervisorError(
       'BOT_NOT_FOUND',
       `bot ${botId} has no worker: it is disabled or waits for a connection`,
@@ -38,7 +39,7 @@ export abstract class Orders {
 
   /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */
   async listBots(): Promise<readonly BotRecord[]> {
-    return value(await this.call('listBots', (remote) => remote.listBots()))
+    return valueOf(await this.call('listBots', (remote) => remote.listBots()))
   }
 
   /**
@@ -48,29 +49,29 @@ export abstract class Orders {
    */
   async updateBot(botId: string, change: BotChange, by = HOST): Promise<BotRecord> {
     const input = resolveBotChange(change)
-    const bot = value(await this.call('updateBot', (remote) => remote.updateBot(botId, input, by)))
+    const bot = valueOf(await this.call('updateBot', (remote) => remote.updateBot(botId, input, by)))
     if (bot === null) throw noBot(botId)
     return bot
   }
 
   /** Ends a bot's worker and forgets the bot; its events and dead letters stay. Rejects like `updateBot`. */
   async removeBot(botId: string, by = HOST): Promise<void> {
-    if (!value(await this.call('removeBot', (remote) => remote.removeBot(botId, by)))) throw noBot(botId)
+    if (!valueOf(await this.call('removeBot', (remote) => remote.removeBot(botId, by)))) throw noBot(botId)
   }
 
   /** A page of the stored events, newest first. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
   async listMessages(query: Parameters<MessageLog['list']>[0]): Promise<Page<MessageSummary>> {
-    return value(await this.call('listMessages', (remote) => remote.listMessages(query)))
+    return valueOf(await this.call('listMessages', (remote) => remote.listMessages(query)))
   }
 
   /** One event with its payload and replies; null when there is none. */
   async getMessage(eventId: number): Promise<MessageDetail | null> {
-    return value(await this.call('getMessage', (remote) => remote.getMessage(eventId)))
+    return valueOf(await this.call('getMessage', (remote) => remote.getMessage(eventId)))
   }
 
   /** A page of `deadLetters`, with how many there are. */
   async pageOfDeadLetters(query: PageQuery): Promise<Page<DeadLetter>> {
-    return value(await this.call('pageOfDeadLetters', (remote) => remote.pageOfDeadLetters(query)))
+    return valueOf(await this.call('pageOfDeadLetters', (remote) => remote.pageOfDeadLetters(query)))
   }
 
   /**
@@ -84,7 +85,7 @@ export abstract class Orders {
       offset: Math.max(0, offset),
       ...(before === undefined ? {} : { before }),
     }
-    return value(await this.call('deadLetters', (remote) => remote.deadLetters(page)))
+    return valueOf(await this.call('deadLetters', (remote) => remote.deadLetters(page)))
   }
 
   /**
@@ -94,7 +95,7 @@ export abstract class Orders {
    */
   async resubmit({ eventId, part }: DeadLetterId, by = HOST): Promise<void> {
     const letter = { eventId, ...(part === undefined ? {} : { part }) }
-    const isBack = value(await this.call('resubmit', (remote) => remote.resubmit(letter, by)))
+    const isBack = valueOf(await this.call('resubmit', (remote) => remote.resubmit(letter, by)))
     if (isBack) return
     const what = part === undefined ? `event ${eventId}` : `part ${part} of event ${eventId}`
     throw new FeishuSupervisorError(
@@ -109,17 +110,17 @@ export abstract class Orders {
    */
   async createToken(token: NewTokenOptions, by = HOST): Promise<{ record: ApiTokenRecord; token: string }> {
     const input = resolveNewToken(token)
-    return value(await this.call('createToken', (remote) => remote.createToken(input, by)))
+    return valueOf(await this.call('createToken', (remote) => remote.createToken(input, by)))
   }
 
   /** All tokens, newest first, without their secrets. */
   async listTokens(): Promise<readonly ApiTokenRecord[]> {
-    return value(await this.call('listTokens', (remote) => remote.listTokens()))
+    return valueOf(await this.call('listTokens', (remote) => remote.listTokens()))
   }
 
   /** From now on the token is refused. Rejects with `TOKEN_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
   async revokeToken(id: string, by = HOST): Promise<void> {
-    if (value(await this.call('revokeToken', (remote) => remote.revokeToken(id, by)))) return
+    if (valueOf(await this.call('revokeToken', (remote) => remote.revokeToken(id, by)))) return
     throw new FeishuSupervisorError(
       'TOKEN_NOT_FOUND',
       `there is no valid token ${id}: listTokens() names those there are`,
@@ -128,7 +129,7 @@ export abstract class Orders {
 
   /** @internal Null for whatever is not a valid token now. */
   async authenticate(id: string, secret: string): Promise<ApiTokenRecord | null> {
-    return value(await this.call('authenticate', (remote) => remote.authenticate(id, secret)))
+    return valueOf(await this.call('authenticate', (remote) => remote.authenticate(id, secret)))
   }
 
   /**
@@ -137,18 +138,13 @@ export abstract class Orders {
    * key comes from the configuration and there is only one.
    */
   async rotateKeys(by = HOST): Promise<number> {
-    return value(await this.call('rotateKeys', (remote) => remote.rotateKeys(by)))
+    return valueOf(await this.call('rotateKeys', (remote) => remote.rotateKeys(by)))
   }
 
   /** What was ordered by whom, newest first. */
   async auditLog(query: { limit: number; offset: number }): Promise<Page<AuditEntry>> {
-    return value(await this.call('auditLog', (remote) => remote.auditLog(query)))
+    return valueOf(await this.call('auditLog', (remote) => remote.auditLog(query)))
   }
-}
-
-function value<T>(result: Result<T>): T {
-  if (!result.ok) throw fromErrorRecord(result.error)
-  return result.value
 }
 
 function noBot(botId: string): FeishuSupervisorError {

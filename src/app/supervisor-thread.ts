@@ -16,7 +16,9 @@ import { FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import { newHeartbeat, type Pulse, pulseOf } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
+import type { SourceControl } from '../protocol/bot-source.ts'
 import { ControlClient } from '../protocol/control-client.ts'
+import { serveControl } from '../protocol/control-server.ts'
 import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
 import type { NamedEvent } from '../protocol/events.ts'
 import type { HostControl, HostSignal, PackagePaths, ResolvedOptions, SupervisorBoot } from '../protocol/host.ts'
@@ -24,6 +26,8 @@ import type { HostControl, HostSignal, PackagePaths, ResolvedOptions, Supervisor
 export interface SupervisorThreadDependencies {
   readonly options: ResolvedOptions
   readonly paths: PackagePaths
+  /** The host's own bots, if it keeps them itself. */
+  readonly source?: SourceControl | undefined
   /** False for administration: see SupervisorBoot. */
   readonly startsBots: boolean
   readonly clock: Clock
@@ -172,8 +176,10 @@ export class SupervisorThread {
   }
 
   #spawn(): void {
-    const { options, paths, startsBots, clock, report } = this.#deps
+    const { options, paths, source, startsBots, clock, report } = this.#deps
     const channel = new MessageChannel()
+    const sourceChannel = source && new MessageChannel()
+    const ports = [channel.port2, ...(sourceChannel === undefined ? [] : [sourceChannel.port2])]
     const heartbeat = newHeartbeat(options.supervision.heartbeatMs)
     const supersedes = this.#instanceId
     this.#instanceId = `${process.pid}-${randomBytes(6).toString('hex')}`
@@ -184,6 +190,7 @@ export class SupervisorThread {
       instanceId: this.#instanceId,
       ...(supersedes === undefined ? {} : { supersedes }),
       controlPort: channel.port2,
+      ...(sourceChannel === undefined ? {} : { sourcePort: sourceChannel.port2 }),
       heartbeat,
     }
     let worker: Worker
@@ -191,7 +198,7 @@ export class SupervisorThread {
       worker = new Worker(paths.supervisorWorker, {
         name: 'feishu supervisor',
         workerData: boot,
-        transferList: [channel.port2],
+        transferList: ports,
         execArgv: [],
         env: {},
         stdout: true,
@@ -203,6 +210,7 @@ export class SupervisorThread {
       return
     }
     const control = new ControlClient<HostControl>(channel.port1, clock)
+    if (sourceChannel !== undefined && source !== undefined) serveControl(sourceChannel.port1, source)
     const thread: Thread = { worker, control, pulse: pulseOf(worker, heartbeat), gone: new AbortController() }
     this.#thread = thread
     let thrown: { value: unknown } | undefined
@@ -220,6 +228,7 @@ export class SupervisorThread {
       thread.gone.abort()
       control.lost(new FeishuSupervisorError('SUPERVISOR_DOWN', 'the supervisor thread ended'))
       channel.port1.close()
+      sourceChannel?.port1.close()
       this.#step({ kind: 'exited', exit: { exitCode, ...(thrown === undefined ? {} : { thrown }) } })
     })
     void this.#finishStart(thread)

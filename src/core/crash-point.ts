@@ -13,6 +13,8 @@ export const CRASH_POINTS = [
   'answer.after',
   'claim.after',
   'handler.after',
+  'upload.kept',
+  'upload.after',
   'complete.after',
   'send.before',
   'send.after',

@@ -7,6 +7,8 @@
 export const ERROR_CODES = {
   CONFIG_INVALID: { actor: 'developer', retryable: false },
   BOT_NOT_FOUND: { actor: 'operator', retryable: false },
+  BOTS_OWNED_BY_HOST: { actor: 'operator', retryable: false },
+  BOT_SOURCE_FAILED: { actor: 'developer', retryable: true },
   BOT_EXISTS: { actor: 'operator', retryable: false },
   CREDENTIALS_REJECTED: { actor: 'operator', retryable: false },
   DATA_DIR_IN_USE: { actor: 'operator', retryable: false },

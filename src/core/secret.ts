@@ -29,3 +29,18 @@ export class Secret {
     return HIDDEN
   }
 }
+
+export function secretOrNull(value: string | null | undefined): Secret | null {
+  return value === null || value === undefined ? null : new Secret(value)
+}
+
+/** The same with its secrets as they are. */
+export function revealed<T extends object>(given: T): { [Field in keyof T]: Plain<T[Field]> } {
+  const plain = Object.entries(given).map(([field, value]: [string, unknown]) => [
+    field,
+    value instanceof Secret ? value.reveal() : value,
+  ])
+  return Object.fromEntries(plain) as { [Field in keyof T]: Plain<T[Field]> }
+}
+
+type Plain<Value> = Value extends Secret ? string : Value

@@ -10,18 +10,24 @@ import type {
   InboundReaction,
 } from '../protocol/inbound-event.ts'
 import type { InboundMessage } from '../protocol/inbound-message.ts'
+import type { Reply, StreamOptions } from './reply.ts'
 
 /** What a handler can do besides reading its event. */
 export interface ChatContext {
   /**
-   * Answers with a text: a message where it was written, any other event in its chat or, if it has none
-   * (and for `bot_removed`), in the p2p chat of whoever caused it.
+   * Answers with a text or what an object says: a message where it was written, any other event in its chat or,
+   * if it has none (and for `bot_removed`), in the p2p chat of whoever caused it.
    *
    * Resolves at once: replies are kept until the handler ends, become durable together with its
-   * completion, and go out in order. A handler that fails sends none. Rejects for anything but a text,
-   * after the handler has ended, and for an event of which nobody is known to answer to.
+   * completion, and go out in order. A handler that fails sends none. Rejects, naming the field, for what Feishu
+   * would not take; also after the handler has ended, and for an event of which nobody is known to answer to.
    */
-  reply(text: string): Promise<void>
+  reply(reply: string | Reply): Promise<void>
+  /**
+   * Answers with Markdown that grows while it is read from `source`, piece by piece. Resolves at its end, or
+   * rejects as the source does; what has come until then stays if the handler goes on.
+   */
+  stream(source: AsyncIterable<string>, options?: StreamOptions): Promise<void>
   /** 1 for the first run of this event. */
   readonly attempt: number
   /** Aborted shortly before the time limit, after which the thread is stopped. */

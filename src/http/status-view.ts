@@ -94,5 +94,6 @@ export function supervisorView(status: SupervisorStatus) {
     pool: rest.pool,
     inbox: rest.inbox,
     store,
+    ...(rest.botSource === undefined ? {} : { botSource: rest.botSource }),
   }
 }

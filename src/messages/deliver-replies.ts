@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import { toErrorRecord } from '../core/errors.ts'
-import type { ReplyToSend, SendFailure, SendOutcome } from '../protocol/data.ts'
+import { type ReplyToSend, type SendFailure, type SendOutcome, UPLOAD_TIMEOUT_MS } from '../protocol/data.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { ReplyResult, SettledReply, StoredReply } from '../store/store.ts'
 import type { FencedWriter } from './fenced-writer.ts'
@@ -14,7 +14,9 @@ import type { Sleeper } from './sleeper.ts'
 export type SendReply = (botId: string, reply: ReplyToSend) => Promise<SendOutcome>
 
 export interface DeliverRepliesDeps {
-  readonly sendReply: SendReply
+  readonly sendStored: (botId: string, reply: StoredReply) => Promise<SendOutcome>
+  /** Bytes of an event whose replies have been sent. Must not reject. */
+  readonly dropUploads: (eventId: number) => Promise<void>
   readonly settle: FencedWriter<SettledReply>
   readonly owner: string
   readonly policy: RetryPolicy
@@ -45,6 +47,7 @@ export async function deliverReplies(
     const written = await deps.settle.write(settled(reply, result, deps.owner))
     crashPoint('settle.after')
     if (written === 'held' || written === 'unsure') report(botId, reply, result, claimedAt, deps)
+    if (result.kind === 'sent' && reply.delivery?.upload !== undefined) await deps.dropUploads(reply.eventId)
     // Most likely the earlier try was committed and the lane is still ours, with the next reply at its head.
     if (written === 'unsure' && result.kind !== 'retry') await giveBack(replies.slice(index + 1), deps)
     if (written !== 'held' || result.kind === 'retry') return
@@ -109,13 +112,10 @@ function pauseAsAsked(botId: string, { receiver }: StoredReply, failure: SendFai
 }
 
 async function sendWithin(botId: string, reply: StoredReply, deps: DeliverRepliesDeps): Promise<SendOutcome> {
-  const { messageId, receiver, uuid, msgType, content, unknownAttempts } = reply
-  const nap = deps.sends.nap(deps.sendTimeoutMs)
+  const timeoutMs = deps.sendTimeoutMs + (reply.delivery?.upload === undefined ? 0 : 2 * UPLOAD_TIMEOUT_MS)
+  const nap = deps.sends.nap(timeoutMs)
   try {
-    return await Promise.race([
-      deps.sendReply(botId, { messageId, receiver, uuid, msgType, content, mayBeShown: unknownAttempts > 0 }),
-      nap.over.then(() => noAnswer(deps.sendTimeoutMs)),
-    ])
+    return await Promise.race([deps.sendStored(botId, reply), nap.over.then(() => noAnswer(timeoutMs))])
   } catch (thrown) {
     return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
   } finally {

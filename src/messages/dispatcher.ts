@@ -2,22 +2,24 @@ import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { Claimed, InboxStore } from '../store/store.ts'
+import type { Claimed, InboxStore, ReplyStore } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import { demand, type Place } from './demand.ts'
 import { FencedWriter } from './fenced-writer.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
-import { LaneRun, type LaneRunDeps } from './lane-run.ts'
+import { type KeptUpload, LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
 import { OutboundLimits } from './outbound-limits.ts'
+import { ReplySender } from './reply-sender.ts'
 import { SendTries } from './send-tries.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
 export interface DispatcherDeps {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
+  readonly replies: ReplyStore
   /** Where handlers run. */
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
@@ -224,9 +226,10 @@ export class Dispatcher {
   }
 
   #makeLaneDeps(): LaneRunDeps {
-    const { inbox, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { inbox, replies, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
     const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
+    const sender = new ReplySender({ sendReply, replies })
     const writing = {
       maxBatch: options.maxBatch,
       backoff: options.storeBackoff,
@@ -248,7 +251,8 @@ export class Dispatcher {
         isAborting,
       },
       delivery: {
-        sendReply,
+        sendStored: (botId, reply) => sender.send(botId, reply),
+        dropUploads: (eventId) => replies.dropUploads(eventId).catch(() => {}),
         settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
         owner,
         policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
@@ -265,6 +269,14 @@ export class Dispatcher {
         isAborting,
         emit,
       },
+      keep: new FencedWriter<KeptUpload>({
+        ...writing,
+        maxBatch: 1,
+        write: async (kept) => {
+          for (const { eventId, upload, bytes } of kept) await replies.putUpload(eventId, upload, bytes)
+          return kept.map(() => true)
+        },
+      }),
       finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
       acks,
       isStopping: () => this.#phase !== 'running',

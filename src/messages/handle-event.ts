@@ -86,10 +86,8 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     const outcome = await place.run(task, deps.handlerTimeoutMs)
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
-      const replies = outcome.replies.flatMap(({ msgType, content }, index) =>
-        target === undefined
-          ? []
-          : [{ msgType, content, ...target, uuid: replyUuid(event.botId, event.dedupeKey, index) }],
+      const replies = outcome.replies.flatMap((reply, index) =>
+        target === undefined ? [] : [{ ...reply, ...target, uuid: replyUuid(event.botId, event.dedupeKey, index) }],
       )
       return { result: { kind: 'completed', replies }, response: outcome.response }
     }

@@ -1,6 +1,7 @@
 import { assertNever } from '../core/assert-never.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
+import type { UploadRef } from '../protocol/message.ts'
 import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
 import { placeOf } from './bot-handlers.ts'
@@ -13,6 +14,7 @@ export interface LaneRunDeps {
   readonly owner: string
   readonly handling: HandleEventDeps
   readonly delivery: DeliverRepliesDeps
+  readonly keep: FencedWriter<KeptUpload>
   readonly finish: FencedWriter<FinishedEvent>
   readonly acks: AckTimes
   /** No new work is begun; what was claimed at the last moment goes back. */
@@ -20,6 +22,13 @@ export interface LaneRunDeps {
   readonly emit: (event: MessageEvent) => void
   /** The pool thread is free again. */
   readonly onThreadFree: () => void
+}
+
+/** Bytes on their way into the store; no fence guards them, since their id says what they are. */
+export interface KeptUpload {
+  readonly eventId: number
+  readonly upload: UploadRef
+  readonly bytes: Uint8Array
 }
 
 /** One claimed lane, from its claim until the store has it back. */
@@ -62,6 +71,7 @@ export class LaneRun implements BusyLane {
     this.#stage = 'delivering'
     onThreadFree()
 
+    if (!(await this.#keepUploads(event.id, result))) return
     const fence = { owner, attempt: event.attempt }
     const written = await finish.write({ id: event.id, fence, result, ...acks.take(event.id) })
     crashPoint('complete.after')
@@ -76,6 +86,18 @@ export class LaneRun implements BusyLane {
     // Our own write, committed without an answer, left the lane ours and its replies unsent; but the lane
     // may as well be somebody else's by now. Sending could then disturb their order, giving back cannot.
     if (written === 'unsure') await giveBack(replies, delivery)
+  }
+
+  /** Bytes are stored before the reply that shows them. False when the stop came first. */
+  async #keepUploads(eventId: number, result: EventResult): Promise<boolean> {
+    if (result.kind !== 'completed') return true
+    for (const { bytes, delivery } of result.replies) {
+      const upload = delivery?.upload
+      if (bytes === undefined || upload === undefined) continue
+      if ((await this.#deps.keep.write({ eventId, upload, bytes })) !== 'held') return false
+      crashPoint('upload.kept')
+    }
+    return true
   }
 
   #report({ id: eventId, botId, attempt, ageMs, sinceArrivalMs }: ClaimedEvent, result: EventResult, ms: number): void {

@@ -4,7 +4,7 @@ import type { MessageEvent } from '../protocol/events.ts'
 import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
-import type { Store } from '../store/store.ts'
+import type { ReplyStore, Store } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
 import { type Assignments, LoadedHandlers } from './bot-handlers.ts'
 import { CardDesk } from './card-desk.ts'
@@ -19,6 +19,7 @@ import { Retention } from './retention.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
+  readonly replies: ReplyStore
   /** Names this supervisor thread in every claim; its lease is the caller's business. */
   readonly owner: string
   /** By the names that bots are assigned to. */
@@ -63,7 +64,7 @@ export interface Messages {
  * as an interface and bots as a port to send through; knows neither connections nor workers of bots.
  */
 export function createMessages(deps: MessagesDeps): Messages {
-  const { inbox, owner, sendReply, clock, random, emit } = deps
+  const { inbox, replies, owner, sendReply, clock, random, emit } = deps
   const options = { ...FIXED_OPTIONS, ...deps.options }
   const pool = new ChatPool({
     filename: deps.chatWorker,
@@ -80,6 +81,7 @@ export function createMessages(deps: MessagesDeps): Messages {
   const acks = new AckTimes()
   const dispatcher = new Dispatcher({
     inbox,
+    replies,
     places: { pool, host },
     handlers,
     owner,

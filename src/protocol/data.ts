@@ -31,6 +31,9 @@ export interface ReplyToSend extends OutgoingReply {
   readonly mayBeShown?: boolean
 }
 
+/** An upload may take so much longer than any other call. */
+export const UPLOAD_TIMEOUT_MS = 40_000
+
 /** What became of a reply; a failure is a value, because the caller decides by it. */
 export type SendOutcome =
   | { readonly kind: 'sent'; readonly messageId: string }

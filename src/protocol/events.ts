@@ -41,7 +41,8 @@ export interface RestartEvent {
  * `worker_failed`: it crashed too often and waits for an operator. `connection_failing`: `fastAttempts`
  * attempts failed. `credentials_rejected` and `connection_limit`: as Feishu says. `foreign_client`: another
  * client takes part of the bot's events. `store_unavailable`: the database cannot be used; events are refused
- * meanwhile and come again. `supervisor_down`: the supervisor thread ended and is started again.
+ * meanwhile and come again. `bot_source_failing`: the bots of a host that keeps them itself cannot be read, or not all
+ * of them; what runs goes on. `supervisor_down`: the supervisor thread ended and is started again.
  */
 export type AlertKind =
   | 'worker_failed'
@@ -50,6 +51,7 @@ export type AlertKind =
   | 'connection_limit'
   | 'foreign_client'
   | 'store_unavailable'
+  | 'bot_source_failing'
   | 'supervisor_down'
 
 /** Something that a person should know of, told once when it begins, when its kind changes, and when it is over. */

@@ -80,6 +80,8 @@ export interface SupervisorBoot {
   /** The thread of this handle that is gone; its claims are free at once instead of after their lease. */
   readonly supersedes?: string
   readonly controlPort: MessagePort
+  /** The host keeps the bots itself, and answers protocol/bot-source there. */
+  readonly sourcePort?: MessagePort
   readonly heartbeat: Heartbeat
   /** False for administration: the store is opened, but no bot and no pool is started. */
   readonly startsBots: boolean
@@ -168,6 +170,8 @@ export interface HostControl {
   hostRunEnded(id: number, outcome: ChatOutcome): Promise<void>
   /** A new worker for a bot now, a failed bot is released by it; false when it has none. */
   restartBot(botId: string, by: string): Promise<Result<boolean>>
+  /** That bot of the host's own, or any of them, may have changed. */
+  lookAtSource(botId?: string): Promise<void>
   /** What stands between these bots and their apps; null: all of them, database and master key too. Takes up to a minute for each few bots. */
   diagnose(botIds: readonly string[] | null): Promise<readonly Finding[]>
   /** Ends a bot's worker as a crash would; false when there is no such bot. */

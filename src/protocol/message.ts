@@ -30,8 +30,28 @@ export interface FeishuEvent {
 export interface ReplyPart {
   /** Feishu's msg_type, e.g. `text`. */
   readonly msgType: string
-  /** Feishu's content: a JSON string. */
+  /** Feishu's content: a JSON string. With an upload what is known of it, until its key takes the place. */
   readonly content: string
+  /** Absent: the content is all there is to it. */
+  readonly delivery?: Delivery
+  /** Of an upload, on its way from the handler to the store and from there to the bot's worker. */
+  readonly bytes?: Uint8Array
+}
+
+/** How a message is shown, besides its type and content. */
+export interface Delivery {
+  readonly inThread?: true
+  /** It shows an image or file that has to be uploaded first. */
+  readonly upload?: UploadRef
+}
+
+/** Bytes that are kept beside the reply. */
+export interface UploadRef {
+  /** Made from the bytes. */
+  readonly id: string
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
 }
 
 /** Who gets a message that answers no other: a chat, or a user's p2p chat with the bot. */

@@ -95,6 +95,8 @@ export interface SupervisorReport {
     readonly dead: number
   }
   readonly store: { readonly kind: 'pglite' | 'postgres'; readonly ready: boolean; readonly error?: ErrorRecord }
+  /** Of a host that keeps its bots itself: whether they could be read, all of them. */
+  readonly botSource?: { readonly ready: boolean; readonly error?: ErrorRecord }
 }
 
 /** The handle's view: the state of the supervisor thread, and its last report even while it is down. */

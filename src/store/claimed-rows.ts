@@ -1,3 +1,4 @@
+import type { Delivery } from '../protocol/message.ts'
 import type { Claimed, ClaimedEvent, ClaimResult, StoredReply } from './store.ts'
 
 /** A claimed event as the statements answer it. */
@@ -28,6 +29,7 @@ interface ReplyRow {
   uuid: string
   msg_type: string
   content: string
+  delivery: Delivery | null
   /** Since the reply was stored. */
   ms: number
   /** Since its event arrived. */
@@ -96,6 +98,7 @@ function toReply(row: ReplyRow): StoredReply {
     uuid: row.uuid,
     msgType: row.msg_type,
     content: row.content,
+    ...(row.delivery === null ? {} : { delivery: row.delivery }),
     attempt: row.attempt,
     receiver: { type: row.receiver_type, id: row.receiver_id },
     unknownAttempts: row.unknown_attempts,

@@ -5,6 +5,7 @@ import { Inbox } from './inbox.ts'
 import { createInstanceStore } from './instances.ts'
 import { createKeyStore } from './keys.ts'
 import { createMessageLog } from './message-log.ts'
+import { createReplyStore } from './reply-store.ts'
 import type { SecretBox } from './secrets.ts'
 import type { Store } from './store.ts'
 
@@ -27,6 +28,7 @@ export function createStore(
     kind,
     bots: createBotStore(database, secrets),
     inbox: new Inbox(database),
+    replies: createReplyStore(database),
     instances: createInstanceStore(database),
     log: createMessageLog(database),
     access: createAccessStore(database),

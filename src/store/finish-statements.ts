@@ -6,6 +6,7 @@ import type { Statement } from './database.ts'
  * $1 id, $2 owner, $3 attempt, $4 kind, $5 after ms, $6 reason, $7 error, $8 unsure: one array each, one entry per event.
  * $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content, $15 receiver type,
  * $16 receiver id: one entry per reply. $17 milliseconds since it was acknowledged, null if that is not known: one entry per event.
+ * $18 delivery: one entry per reply.
  * Answers the indexes of the events whose fence held.
  *
  * `unsure`: an earlier call may have been carried out although its answer got lost; finding its result is a success.
@@ -20,8 +21,8 @@ with input as materialized (
   ) with ordinality as t(id, owner, attempt, kind, after_ms, reason, error, unsure, acked_ago_ms, ord)
   order by id, ord
 ), reply as materialized (
-  select * from unnest($9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
-    as t(ord, part, message_id, uuid, msg_type, content, receiver_type, receiver_id)
+  select * from unnest($9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $18::jsonb[])
+    as t(ord, part, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery)
 ), located as materialized (
   select i.*, e.bot_id, e.lane, 'executing' as state from input i join feishu_inbox e on e.id = i.id
 ), target as materialized (
@@ -43,8 +44,9 @@ with input as materialized (
   returning t.ord, e.id, e.bot_id, e.lane, t.kind, e.available_at
 ), sending as (
   insert into feishu_outbox
-    (inbox_id, part, bot_id, lane, message_id, uuid, msg_type, content, receiver_type, receiver_id)
-  select d.id, r.part, d.bot_id, d.lane, r.message_id, r.uuid, r.msg_type, r.content, r.receiver_type, r.receiver_id
+    (inbox_id, part, bot_id, lane, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery)
+  select d.id, r.part, d.bot_id, d.lane, r.message_id, r.uuid, r.msg_type, r.content, r.receiver_type, r.receiver_id,
+    r.delivery
   from done d join reply r on r.ord = d.ord where d.kind = 'completed'
 ), lanes as (
   update feishu_lanes l set

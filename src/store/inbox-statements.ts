@@ -64,7 +64,7 @@ with recursive bots(bot_id) as (
   ) unsent
   where p.unsent > 0 and o.inbox_id = unsent.inbox_id and o.part = unsent.part and o.state = unsent.state
   returning o.bot_id, o.lane, o.inbox_id, o.part, o.message_id, o.receiver_type, o.receiver_id, o.uuid, o.msg_type, o.content,
-    o.attempt, o.refused_count, o.created_at
+    o.delivery, o.attempt, o.refused_count, o.created_at
 ), heads as materialized (
   select p.bot_id, p.lane, h.id, h.state, h.available_at
   from picked p cross join lateral (
@@ -108,18 +108,18 @@ select 'event' as kind, e.bot_id, e.lane, e.id, e.attempt, e.type, e.dedupe_key,
   extract(epoch from now() - e.received_at)::float8 * 1000 as ms,
   extract(epoch from now() - e.fresh_at)::float8 * 1000 as stale_ms, e.arrived_ms,
   null::int as part, null as message_id, null as receiver_type, null as receiver_id, null as uuid, null as msg_type,
-  null as content, null::int as unknown_attempts, p.turn, p.ready_at
+  null as content, null::jsonb as delivery, null::int as unknown_attempts, p.turn, p.ready_at
 from events e join picked p on p.bot_id = e.bot_id and p.lane = e.lane
 union all
 select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null,
   extract(epoch from now() - r.created_at)::float8 * 1000, null,
   (select ${ARRIVED_MS} from feishu_inbox i where i.id = r.inbox_id),
   r.part, r.message_id, coalesce(r.receiver_type, 'chat_id'), coalesce(r.receiver_id, r.lane), r.uuid, r.msg_type,
-  r.content, greatest(0, r.attempt - 1 - r.refused_count), p.turn, p.ready_at
+  r.content, r.delivery, greatest(0, r.attempt - 1 - r.refused_count), p.turn, p.ready_at
 from replies r join picked p on p.bot_id = r.bot_id and p.lane = r.lane
 union all
 select 'due', null, null, null, null, null, null, null, extract(epoch from at - now())::float8 * 1000,
-  null, null, null, null, null, null, null, null, null, null, null, null
+  null, null, null, null, null, null, null, null, null, null, null, null, null
 from due
 order by turn, ready_at, id, part`,
 }

@@ -104,6 +104,7 @@ export class Inbox implements InboxStore {
       replies.map(({ receiver }) => receiver.type),
       replies.map(({ receiver }) => storable(receiver.id)),
       finished.map(({ ackedAt }) => ago(ackedAt)),
+      replies.map(({ delivery }) => (delivery === undefined ? null : JSON.stringify(delivery))),
     ]
     const held = await this.#unknown.watch(keys, () =>
       this.#database.query<{ ord: number }>(drilled(FINISH), values, 'finishing events'),

@@ -4,6 +4,7 @@ import {
   bigserial,
   boolean,
   check,
+  customType,
   index,
   integer,
   jsonb,
@@ -17,6 +18,9 @@ import {
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from '../protocol/boot.ts'
 import { DEFAULT_HANDLER } from '../protocol/chat.ts'
+import type { Delivery } from '../protocol/message.ts'
+
+const bytea = customType<{ data: Uint8Array; driverData: Buffer }>({ dataType: () => 'bytea' })
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
 
@@ -134,6 +138,8 @@ export const outbox = pgTable(
     uuid: text('uuid').notNull(),
     msgType: text('msg_type').notNull(),
     content: text('content').notNull(),
+    /** Null where content is all there is to it. */
+    delivery: jsonb('delivery').$type<Delivery>(),
     state: text('state').$type<'pending' | 'sent' | 'dead'>().notNull().default('pending'),
     attempt: integer('attempt').notNull().default(1),
     /** Attempts of which Feishu said that they were not carried out; the outcome of the others is unknown. */
@@ -152,6 +158,39 @@ export const outbox = pgTable(
     index('feishu_outbox_dead').on(table.inboxId, table.part).where(sql`state = 'dead'`),
     check('feishu_outbox_state', sql`state in ('pending', 'sent', 'dead')`),
   ],
+)
+
+/** Bytes that replies of an event show, in chunks, until they are sent. Their id is made from them, so two writers agree. */
+export const uploads = pgTable(
+  'feishu_uploads',
+  {
+    inboxId: bigint('inbox_id', { mode: 'number' }).notNull(),
+    id: text('id').notNull(),
+    chunk: integer('chunk').notNull(),
+    bytes: bytea('bytes').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.inboxId, table.id, table.chunk] })],
+)
+
+/**
+ * How far each streamed answer is. Every column only ever moves on (what is known stays, numbers grow), so a writer that
+ * was taken for dead does no harm.
+ */
+export const streams = pgTable(
+  'feishu_streams',
+  {
+    inboxId: bigint('inbox_id', { mode: 'number' }).notNull(),
+    stream: integer('stream').notNull(),
+    /** What Feishu did not let us do: 0 nothing, 1 streamed cards, 2 edits either. */
+    fallback: integer('fallback').notNull().default(0),
+    cardId: text('card_id'),
+    /** When the message that shows it was sent first, whatever became of that; `messageId` once it is known. */
+    sendingAt: instant('sending_at'),
+    messageId: text('message_id'),
+    /** Every operation on the card so far had at most this one. */
+    sequence: integer('sequence').notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.inboxId, table.stream] })],
 )
 
 /** Of a token only the SHA-256 of its secret is kept. */

@@ -1,8 +1,16 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Isolation } from '../protocol/boot.ts'
+import type { ConnectionWord } from '../protocol/connection-word.ts'
 import type { MessageLog } from '../protocol/message-log.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, OutgoingReply } from '../protocol/message.ts'
+import type {
+  DeadLetter,
+  DeadLetterId,
+  DeadLetterPage,
+  FeishuEvent,
+  OutgoingReply,
+  UploadRef,
+} from '../protocol/message.ts'
 import type { AccessStore } from './access.ts'
 import type { KeyStore } from './keys.ts'
 
@@ -15,6 +23,7 @@ export interface Store {
   readonly kind: 'pglite' | 'postgres'
   readonly bots: BotStore
   readonly inbox: InboxStore
+  readonly replies: ReplyStore
   readonly instances: InstanceStore
   readonly log: MessageLog
   readonly access: AccessStore
@@ -70,7 +79,7 @@ export interface BotStore {
   /** False when there was none. Its events and dead letters stay. */
   remove(id: string): Promise<boolean>
   /** Writes the last known connection state of bots, for other readers of the table. */
-  recordStates(states: readonly { readonly id: string; readonly state: string }[]): Promise<void>
+  recordStates(states: readonly { readonly id: string; readonly state: ConnectionWord }[]): Promise<void>
 }
 
 /**
@@ -222,4 +231,14 @@ export interface InboxStore {
    */
   prune(query: { olderThanMs: number; limit: number }): Promise<number>
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }>
+}
+
+/** What replies need beside their rows. Each call may be repeated. */
+export interface ReplyStore {
+  /** Keeps the bytes of an upload until no reply of the event needs them. */
+  putUpload(eventId: number, upload: UploadRef, bytes: Uint8Array): Promise<void>
+  /** Null when they are not there, or not all. */
+  upload(eventId: number, upload: UploadRef): Promise<Uint8Array | null>
+  /** Deletes those of the event that no unsent reply shows. */
+  dropUploads(eventId: number): Promise<void>
 }

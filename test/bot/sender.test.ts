@@ -1,46 +1,10 @@
 import { createServer } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { createLogger, type LogRecord } from '../../src/core/logger.ts'
-import type { ReplyToSend, SendFailure, SendOutcome } from '../../src/protocol/data.ts'
+import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import type { FailureMode } from '../../src/simulator/fault.ts'
 import { userIds } from '../../src/simulator/app-directory.ts'
-import type { HistoryKind } from '../../src/simulator/history.ts'
-import { createFeishuApi } from '../../workers/bot/feishu-api.ts'
-import { Http } from '../../workers/bot/http.ts'
-import { Sender } from '../../workers/bot/sender.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
-import { closeLater, startSimulator } from '../simulator/support.ts'
-import { listen } from './support.ts'
-
-/** A sender and a message it may answer. */
-async function sending(more: { timeoutMs?: number; appSecret?: string; clock?: FakeClock; domain?: string } = {}) {
-  const { simulator, url, app } = await startSimulator({ limits: { perChat: 0 } })
-  const logs: LogRecord[] = []
-  const http = new Http(more.timeoutMs ?? 5_000)
-  closeLater(() => http.close())
-  const api = createFeishuApi({
-    credentials: { appId: app.appId, appSecret: more.appSecret ?? app.appSecret },
-    domain: more.domain ?? url,
-    http,
-    logger: createLogger('test', (record) => logs.push(record)),
-    ...(more.clock === undefined ? {} : { clock: more.clock }),
-  })
-  const sender = new Sender(api)
-  const { messageId } = simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'hi' })
-  const reply = (uuid = 'u1', text = 'hello'): ReplyToSend => ({
-    messageId,
-    receiver: { type: 'chat_id', id: 'oc_1' },
-    msgType: 'text',
-    content: JSON.stringify({ text }),
-    uuid,
-  })
-  const count = (kind: HistoryKind) => simulator.history.entries.filter((entry) => entry.kind === kind).length
-  const calls = () =>
-    simulator.history.entries.flatMap((entry) =>
-      entry.kind === 'reply_received' ? [[entry.call, entry.uuid, entry.code] as const] : [],
-    )
-  return { simulator, app, sender, reply, count, calls, logs }
-}
+import { listen, sending } from './support.ts'
 
 function failureOf(outcome: SendOutcome): SendFailure {
   if (outcome.kind === 'sent') throw new Error('it was sent')
@@ -234,10 +198,10 @@ describe('the access token', () => {
 
 describe('a reply whose message was withdrawn', () => {
   it.each([230011, 230019, 230110])('%i goes to its chat on its own, under the same uuid', async (code) => {
-    const { simulator, sender, reply, calls } = await sending()
+    const { simulator, sender, reply, posts } = await sending()
     simulator.failNext({ call: 'reply', http: 400, code })
     expect(await sender.send(reply())).toMatchObject({ kind: 'sent' })
-    expect(calls()).toEqual([
+    expect(posts()).toEqual([
       ['reply', 'u1', code],
       ['create', 'u1', 0],
     ])
@@ -247,11 +211,11 @@ describe('a reply whose message was withdrawn', () => {
   })
 
   it('is not sent on its own while an earlier try may have been shown', async () => {
-    const { simulator, sender, reply, calls } = await sending()
+    const { simulator, sender, reply, posts } = await sending()
     simulator.failNext({ call: 'reply', http: 400, code: 230011 })
     const failure = failureOf(await sender.send({ ...reply(), mayBeShown: true }))
     expect(failure).toMatchObject({ error: { code: 'REPLY_REFUSED', retryable: false }, isRefused: true })
-    expect(calls()).toEqual([['reply', 'u1', 230011]])
+    expect(posts()).toEqual([['reply', 'u1', 230011]])
   })
 
   it.each([230050, 230002])('but not for %i, which may change again or concerns the chat', async (code) => {
@@ -262,21 +226,21 @@ describe('a reply whose message was withdrawn', () => {
   })
 
   it('is shown once when the answer to its second call is lost, and not tried as a reply again', async () => {
-    const { simulator, sender, reply, calls, count } = await sending()
+    const { simulator, sender, reply, posts, count } = await sending()
     simulator.failNext({ call: 'reply', http: 400, code: 230011 })
     simulator.failNext({ call: 'create', loseAnswer: true })
     expect(failureOf(await sender.send(reply())).isRefused).toBe(false)
     expect(await sender.send({ ...reply(), mayBeShown: true })).toMatchObject({ kind: 'sent' })
-    expect(calls().map(([call]) => call)).toEqual(['reply', 'create', 'create'])
+    expect(posts().map(([call]) => call)).toEqual(['reply', 'create', 'create'])
     expect(count('message_created')).toBe(1)
   })
 
   it('makes one further call only, whatever comes of it', async () => {
-    const { simulator, sender, reply, calls } = await sending()
+    const { simulator, sender, reply, posts } = await sending()
     simulator.failNext({ call: 'reply', http: 400, code: 230011 })
     simulator.failNext({ call: 'create', http: 400, code: 230011 })
     expect(failureOf(await sender.send(reply())).error).toMatchObject({ code: 'REPLY_REFUSED', retryable: false })
-    expect(calls()).toHaveLength(2)
+    expect(posts()).toHaveLength(2)
   })
 })
 
@@ -285,13 +249,13 @@ describe('a message that answers none', () => {
     ['a chat', { type: 'chat_id', id: 'oc_1' }],
     ['a user', undefined],
   ] as const)('goes straight to %s, once per uuid', async (_name, given) => {
-    const { app, sender, reply, calls, count } = await sending()
+    const { app, sender, reply, posts, count } = await sending()
     const receiver = given ?? { type: 'open_id', id: userIds(app.appId, 'user_of_oc_1').open_id }
     const message = { ...reply(), messageId: null, receiver }
     const first = await sender.send(message)
     expect(first).toMatchObject({ kind: 'sent' })
     expect(await sender.send(message)).toEqual(first)
-    expect(calls().map(([call]) => call)).toEqual(['create', 'create'])
+    expect(posts().map(([call]) => call)).toEqual(['create', 'create'])
     expect(count('message_created')).toBe(1)
   })
 

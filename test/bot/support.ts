@@ -3,13 +3,19 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { systemClock } from '../../src/core/clock.ts'
 import { createLogger, type LogRecord } from '../../src/core/logger.ts'
+import type { ReplyToSend } from '../../src/protocol/data.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 import type { ConnectionTrouble } from '../../src/protocol/status.ts'
+import type { HistoryKind } from '../../src/simulator/history.ts'
+import { ApiCalls } from '../../workers/bot/api-calls.ts'
+import { createFeishuApi } from '../../workers/bot/feishu-api.ts'
+import { Sender } from '../../workers/bot/sender.ts'
+import type { FakeClock } from '../messages/fake-clock.ts'
 import { Connection, type ConnectionDependencies } from '../../workers/bot/connection.ts'
 import { Http } from '../../workers/bot/http.ts'
 import { Inlet, type InletOptions } from '../../workers/bot/inlet.ts'
 import { Routes } from '../../workers/bot/routes.ts'
-import { closeLater, SOON_MS, type TestApp } from '../simulator/support.ts'
+import { closeLater, SOON_MS, startSimulator, type TestApp } from '../simulator/support.ts'
 import { Recorder } from './recorder.ts'
 
 export type Report =
@@ -127,4 +133,37 @@ export function refuseUpgrade(socket: Socket, status: number, headers: Record<st
     ([name, value]) => `${name}: ${value}\r\n`,
   )
   socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n`)
+}
+
+/** A sender and a message it may answer. */
+export async function sending(
+  more: { timeoutMs?: number; appSecret?: string; clock?: FakeClock; domain?: string } = {},
+) {
+  const { simulator, url, app } = await startSimulator({ limits: { perChat: 0 } })
+  const logs: LogRecord[] = []
+  const http = new Http(more.timeoutMs ?? 5_000)
+  closeLater(() => http.close())
+  const api = createFeishuApi({
+    credentials: { appId: app.appId, appSecret: more.appSecret ?? app.appSecret },
+    domain: more.domain ?? url,
+    http,
+    logger: createLogger('test', (record) => logs.push(record)),
+    ...(more.clock === undefined ? {} : { clock: more.clock }),
+  })
+  const calls = new ApiCalls(api)
+  const sender = new Sender(calls)
+  const { messageId } = simulator.sendText({ appId: app.appId, chatId: 'oc_1', text: 'hi' })
+  const reply = (uuid = 'u1', text = 'hello'): ReplyToSend => ({
+    messageId,
+    receiver: { type: 'chat_id', id: 'oc_1' },
+    msgType: 'text',
+    content: JSON.stringify({ text }),
+    uuid,
+  })
+  const count = (kind: HistoryKind) => simulator.history.entries.filter((entry) => entry.kind === kind).length
+  const posts = () =>
+    simulator.history.entries.flatMap((entry) =>
+      entry.kind === 'reply_received' ? [[entry.call, entry.uuid, entry.code] as const] : [],
+    )
+  return { simulator, app, sender, calls, reply, count, posts, logs }
 }

@@ -11,7 +11,7 @@ export default {
     }
     if (text.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 1_200))
     if (text.includes('hang-once') && ctx.attempt === 1) await new Promise(() => {})
-    await ctx.reply(`re: ${text}`)
+    await ctx.reply(text.includes('upload') ? { file: Buffer.from(text), name: 'text.txt' } : `re: ${text}`)
     if (text.includes('double')) await ctx.reply(`re again: ${text}`)
   },
   async cardAction(event, ctx) {

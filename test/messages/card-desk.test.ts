@@ -44,6 +44,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
   const sent: string[] = []
   const dispatcher = new Dispatcher({
     inbox: store,
+    replies: store,
     places: { pool, host: new FakePool(0) },
     handlers: oneHandler(...kinds),
     owner: 'me',

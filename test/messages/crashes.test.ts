@@ -55,6 +55,7 @@ class Life {
     }
     this.dispatcher = new Dispatcher({
       inbox,
+      replies: store,
       places: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
       owner,

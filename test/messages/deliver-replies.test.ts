@@ -5,7 +5,7 @@ import { FencedWriter } from '../../src/messages/fenced-writer.ts'
 import { OutboundLimits } from '../../src/messages/outbound-limits.ts'
 import { SendTries } from '../../src/messages/send-tries.ts'
 import { Sleeper } from '../../src/messages/sleeper.ts'
-import type { ReplyToSend, SendOutcome } from '../../src/protocol/data.ts'
+import type { SendOutcome } from '../../src/protocol/data.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
 import type { ReplyResult, StoredReply } from '../../src/store/store.ts'
 import { SENT, sendFailed } from './dispatcher-bench.ts'
@@ -30,16 +30,17 @@ function stored(part: number, more: Partial<StoredReply> = {}): StoredReply {
 }
 
 /** Delivery of one lane at a time, with a store that always holds the fence. */
-function delivery(send: (reply: ReplyToSend) => Promise<SendOutcome>, maxAttempts = 70) {
+function delivery(send: (reply: StoredReply) => Promise<SendOutcome>, maxAttempts = 70) {
   const clock = new FakeClock()
   const sends = new Sleeper(clock)
   const results: ReplyResult[] = []
-  const calls: { readonly at: number; readonly reply: ReplyToSend }[] = []
+  const calls: { readonly at: number; readonly reply: StoredReply }[] = []
   const events: MessageEvent[] = []
   let isAborting = false
   const startedAt = clock.now()
   const deps: DeliverRepliesDeps = {
-    sendReply: (_botId, reply) => {
+    dropUploads: () => Promise.resolve(),
+    sendStored: (_botId, reply) => {
       calls.push({ at: clock.now() - startedAt, reply })
       return send(reply)
     },
@@ -108,21 +109,6 @@ describe('the turn of a reply', () => {
     await clock.advance(10_000)
     await done
     expect(calls.map(({ at }) => at)).toEqual([0, expected])
-  })
-})
-
-describe('what the sender is told', () => {
-  it('is the whole reply, and whether it may be shown already', async () => {
-    const { calls, deliver } = delivery(() => Promise.resolve(SENT))
-    await deliver(
-      stored(0),
-      stored(1, { unknownAttempts: 2, messageId: null, receiver: { type: 'open_id', id: 'ou_1' } }),
-    )
-    const text = { msgType: 'text', content: '{}' }
-    expect(calls.map(({ reply }) => reply)).toEqual([
-      { ...text, messageId: 'om_1', receiver: { type: 'chat_id', id: 'oc_1' }, uuid: 'u0', mayBeShown: false },
-      { ...text, messageId: null, receiver: { type: 'open_id', id: 'ou_1' }, uuid: 'u1', mayBeShown: true },
-    ])
   })
 })
 

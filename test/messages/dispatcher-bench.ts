@@ -143,6 +143,7 @@ export function bench({
   const sends: { botId: string; reply: OutgoingReply }[] = []
   const dispatcher = new Dispatcher({
     inbox: store,
+    replies: store,
     places: { pool, host },
     handlers,
     owner: 'instance-1',

@@ -73,6 +73,7 @@ export class Instance implements Port, HandlerPool {
     const common = { inbox: { ...inbox, claimEvent }, clock: this.process, random, emit: () => {} }
     const dispatcher = new Dispatcher({
       ...common,
+      replies: watch.store,
       places: { pool: this, host: this },
       handlers: oneHandler('message'),
       owner,

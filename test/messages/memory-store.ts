@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../src/core/clock.ts'
 import { type ErrorRecord, FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent } from '../../src/protocol/message.ts'
+import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, UploadRef } from '../../src/protocol/message.ts'
 import type {
   Accepted,
   Claimed,
@@ -12,6 +12,7 @@ import type {
   InboxStore,
   NewEvent,
   NewReply,
+  ReplyStore,
   SettledReply,
 } from '../../src/store/store.ts'
 
@@ -64,11 +65,12 @@ export type Operation = 'accept' | 'claim' | 'finish' | 'settle'
 export type Fault = 'none' | 'before' | 'after'
 
 /** The fencing and ordering of the real store, in memory, with calls that can fail on either side of the commit. */
-export class MemoryStore implements InboxStore {
+export class MemoryStore implements InboxStore, ReplyStore {
   readonly rows: EventRow[] = []
   readonly calls: Operation[] = []
   fault: (operation: Operation) => Fault = () => 'none'
   readonly #lanes = new Map<string, LaneRow>()
+  readonly #uploads = new Map<string, Uint8Array>()
   readonly #clock: Clock
   #lastId = 0
   #lostClaim: readonly Claimed[] = []
@@ -160,6 +162,19 @@ export class MemoryStore implements InboxStore {
       .slice(0, limit)
     for (const row of old) this.rows.splice(this.rows.indexOf(row), 1)
     return Promise.resolve(old.length)
+  }
+
+  putUpload(eventId: number, { id }: UploadRef, bytes: Uint8Array): Promise<void> {
+    this.#uploads.set(`${eventId} ${id}`, bytes)
+    return Promise.resolve()
+  }
+
+  upload(eventId: number, { id }: UploadRef): Promise<Uint8Array | null> {
+    return Promise.resolve(this.#uploads.get(`${eventId} ${id}`) ?? null)
+  }
+
+  dropUploads(): Promise<void> {
+    return Promise.resolve()
   }
 
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }> {
@@ -267,9 +282,9 @@ export class MemoryStore implements InboxStore {
     if (row.state !== 'available') {
       const replies = this.#pending(lane).map(({ row: { id: eventId }, reply }) => {
         reply.attempt += 1
-        const { part, messageId, receiver, uuid, msgType, content, attempt, refusedCount, storedAt } = reply
+        const { part, messageId, receiver, uuid, msgType, content, delivery, attempt, refusedCount, storedAt } = reply
         const unknownAttempts = Math.max(0, attempt - 1 - refusedCount)
-        const shown = { messageId, receiver, uuid, msgType, content }
+        const shown = { messageId, receiver, uuid, msgType, content, ...(delivery && { delivery }) }
         return { eventId, part, ...shown, attempt, unknownAttempts, ageMs: now - storedAt }
       })
       return { kind: 'replies', botId, lane: event.lane, replies }

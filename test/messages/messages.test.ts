@@ -19,6 +19,7 @@ function create(handler: HandlerRef) {
   const replied = deferred<string>()
   messages = createMessages({
     inbox,
+    replies: inbox,
     owner: 'instance-1',
     handlers: { default: handler },
     assignments: { handlerOf: () => 'default', botIds: () => [] },

@@ -55,7 +55,7 @@ describe.each([
   }
 
   beforeAll(async () => {
-    dataDir = await cleanups.folder()
+    dataDir = await cleanups.dataDir()
     app = await create()
     cleanups.add(() => app.close())
     await app.listen(0, '127.0.0.1')

@@ -24,6 +24,12 @@ async function use({ createFeishuSupervisor, defineHandler }, { FeishuSimulator 
 }
 `
 
+/** The hosts that examples/nestjs is built as; the first one just as it is. */
+const NEST = [
+  { name: 'NestJS 11, CommonJS, Express', type: 'commonjs', packages: nestPackages('11.2.10', 'express') },
+  { name: 'NestJS 12, ESM, Fastify', type: 'module', packages: nestPackages('12.5.1', 'fastify@12.5.0') },
+]
+
 // Its types stand on their own: no skipLibCheck, no types of Node or of its dependencies.
 const TYPED = `
 import { checkHistory, entryOf, FeishuSimulator } from 'feishu-supervisor/simulator'
@@ -40,15 +46,26 @@ try {
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], ROOT))
   checkContents(packed.files.map(({ path }) => path))
 
+  const tarball = join(folder, packed.filename)
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', join(folder, packed.filename)], folder)
+  install(folder, tarball)
   writeFileSync(
     join(folder, 'consumer.cjs'),
     `${CONSUMER}use(require('feishu-supervisor'), require('feishu-supervisor/simulator'))`,
   )
   const imported = "await import('feishu-supervisor'), await import('feishu-supervisor/simulator')"
   writeFileSync(join(folder, 'consumer.mjs'), `${CONSUMER}await use(${imported})`)
-  cpSync(join(ROOT, 'examples', 'bot-test'), join(folder, 'bot-test'), { recursive: true })
+  for (const example of ['bot-test', 'plain', 'handler']) copyExample(example, join(folder, example))
+  const hosts = NEST.map(({ name, ...host }, index) => ({ name, path: nestHost(`nest-${index}`, host, tarball) }))
+  for (const script of ['host', 'plain', 'handler', 'nestjs']) {
+    cpSync(join(ROOT, 'test', 'package', 'examples', `${script}.mjs`), join(folder, `${script}.mjs`))
+  }
+
+  const linters = join(folder, 'linters')
+  install(linters, 'publint@0.3.25', '@arethetypeswrong/cli@0.18.5')
+  const linter = (name) => join(linters, 'node_modules', '.bin', name)
+  check('publint', () => run(linter('publint'), ['run', '--strict', tarball], folder))
+  check('are the types wrong', () => run(linter('attw'), [tarball, '--profile', 'esm-only'], folder))
 
   writeFileSync(join(folder, 'typed.mts'), TYPED)
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -65,10 +82,16 @@ try {
       check(`${version} ${consumer}`, () => run(node, [consumer], folder))
     }
     check(`${version} examples/bot-test`, () => run(node, ['--test', 'bot-test/bot.test.mjs'], folder))
+    for (const example of ['plain', 'handler']) {
+      check(`${version} examples/${example}`, () => run(node, [`${example}.mjs`, join(folder, example)], folder))
+    }
+    for (const { name, path } of hosts) {
+      check(`${version} examples/nestjs on ${name}`, () => run(node, ['nestjs.mjs', path], folder, pathTo(node)))
+    }
     check(`${version} demo --once`, () => process.stdout.write(lastLine(run(node, [cli, 'demo', '--once'], folder))))
   }
   for (const node of others) {
-    const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` }
+    const env = { ...process.env, PATH: pathTo(node) }
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
     check(`${version} npm test`, () =>
       execFileSync('npm', ['test'], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] }),
@@ -83,14 +106,52 @@ process.stdout.write(`${passed} passed, 0 failed\n`)
 function installNode(major) {
   const prefix = join(folder, `node-${major}`)
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', prefix, `${name}@${major}`], folder)
+  install(prefix, `${name}@${major}`)
   return join(prefix, 'node_modules', name, 'bin', 'node')
+}
+
+/** Whatever that Node starts is started with it, and finds our compiler. */
+function pathTo(node) {
+  return [dirname(node), join(ROOT, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
+}
+
+function nestPackages(version, platform) {
+  const core = ['common', 'core'].map((name) => `@nestjs/${name}@${version}`)
+  const adapter = `@nestjs/platform-${platform.includes('@') ? platform : `${platform}@${version}`}`
+  return [...core, adapter, 'reflect-metadata@0.2.2', 'rxjs@7.8.2', '@types/node@20.19.43']
+}
+
+/** examples/nestjs as a project of its own. */
+function nestHost(name, { type, packages }, tarball) {
+  const path = join(folder, name)
+  copyExample('nestjs', path)
+  const { scripts } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
+  writeFileSync(join(path, 'package.json'), JSON.stringify({ private: true, type, scripts }))
+  install(path, tarball, ...packages)
+  if (type === 'module') useFastify(join(path, 'src', 'main.ts'))
+  return path
+}
+
+function useFastify(main) {
+  const source = readFileSync(main, 'utf8')
+  const changed = source.replace('create(AppModule)', 'create(AppModule, new FastifyAdapter())')
+  if (changed === source) throw new Error('examples/nestjs does not create its application as it did')
+  writeFileSync(main, `import { FastifyAdapter } from '@nestjs/platform-fastify'\n${changed}`)
+}
+
+function copyExample(name, path) {
+  cpSync(join(ROOT, 'examples', name), path, { recursive: true })
+}
+
+function install(path, ...packages) {
+  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', path, ...packages], folder)
 }
 
 /** What strangers need is in the package, and nothing else of ours. */
 function checkContents(paths) {
+  const nest = ['dist/nest/index.js', 'dist/nest/index.d.ts']
   const simulator = ['dist/simulator/index.js', 'dist/simulator/index.d.ts', 'dist/simulator/page/index.html']
-  const needed = [...simulator, 'dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'LICENSE', 'README.md']
+  const needed = [...nest, ...simulator, 'dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'LICENSE', 'README.md']
   const workers = ['bot', 'chat', 'pglite', 'supervisor'].map((name) => `dist/workers/${name}.cjs`)
   for (const path of [...needed, ...workers]) {
     if (!paths.includes(path)) throw new Error(`the package lacks ${path}`)
@@ -109,8 +170,8 @@ function check(name, runIt) {
   passed += 1
 }
 
-function run(command, args, cwd) {
-  const env = { ...process.env, TMPDIR: folder }
+function run(command, args, cwd, path = process.env.PATH) {
+  const env = { ...process.env, TMPDIR: folder, PATH: path }
   return execFileSync(command, args, {
     cwd,
     env,

@@ -5,6 +5,7 @@ import { Inbox } from '../../src/store/inbox.ts'
 import { SecretBox } from '../../src/store/secrets.ts'
 import type { EventResult, Fence, ReplyResult } from '../../src/store/store.ts'
 import { describeInbox } from './inbox-contract.ts'
+import { describeReplyStore } from './reply-store-contract.ts'
 import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from './fixtures.ts'
 
 const ERROR = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
@@ -31,6 +32,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await db.rows(`select * from feishu_lanes where ${busy}`)).toEqual([])
       },
     }))
+
+    describeReplyStore(() => db)
 
     describe('accept', () => {
       it('stores events in the given order', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/check-history.ts'
 import { firstEntry } from '../support/first-entry.ts'
+import { listeningAddresses } from '../support/listening.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
 
@@ -45,6 +46,9 @@ it('loses nothing when the process is killed, and answers at the next start', as
     duplicated: 0,
     reordered: 0,
   })
+  // Of a long connection nobody has to reach this process: its only port is that of the HTTP API.
+  const reachedAt = process.platform === 'linux' ? await listeningAddresses(second.child.pid ?? 0) : ['127.0.0.1']
+  expect(reachedAt).toEqual(['127.0.0.1'])
   second.child.kill('SIGTERM')
   expect(await second.ended).toMatchObject({ code: 0 })
 })

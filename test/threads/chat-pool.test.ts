@@ -146,7 +146,7 @@ describe('a handler that fails', () => {
     ['throws.mjs', 'the backend is away'],
     ['throws-null.mjs', 'null'],
     ['throws-strange.mjs', 'an error without a text'],
-    ['wrong-reply.mjs', 'ctx.reply takes a text that is not empty'],
+    ['wrong-reply.mjs', 'text: expected a text that is not empty'],
   ])('%s: its error is told, none of its replies is', async (name, text) => {
     const error = { code: 'HANDLER_FAILED', message: text, retryable: true }
     expect(await run(openPool(), fixture(name))).toEqual({ kind: 'failed', error })

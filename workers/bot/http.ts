@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
+import { asObject } from '../../src/core/as-object.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { Routes } from './routes.ts'
 
@@ -18,7 +20,12 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly params?: Readonly<Record<string, unknown>>
   readonly data?: unknown
+  /** Instead of the usual limit. */
+  readonly timeoutMs?: number
 }
+
+/** As a header of a request whose data are the fields of a form. */
+export const FORM = 'multipart/form-data'
 
 /** Feishu's largest documented answer to our calls is far below this; a bigger one is refused, not buffered. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -42,7 +49,7 @@ export class Http {
     for (const [key, value] of Object.entries(request.params ?? {})) {
       if (value !== undefined) url.searchParams.set(key, `${value as string | number | boolean}`)
     }
-    const body = request.data === undefined ? undefined : JSON.stringify(request.data)
+    const body = request.data === undefined ? undefined : toBody(request)
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown): void =>
         reject(
@@ -55,11 +62,9 @@ export class Http {
         ...this.#routes.to(url),
         headers: {
           ...request.headers,
-          ...(body === undefined
-            ? {}
-            : { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(body) }),
+          ...(body === undefined ? {} : { 'content-type': body.type, 'content-length': body.size }),
         },
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: AbortSignal.timeout(request.timeoutMs ?? this.#timeoutMs),
       })
       call.once('error', fail)
       call.once('response', (response) => {
@@ -67,13 +72,43 @@ export class Http {
           resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parseJson(text) })
         }, fail)
       })
-      call.end(body)
+      for (const chunk of body?.chunks ?? []) call.write(chunk)
+      call.end()
     })
   }
 
   close(): void {
     this.#routes.close()
   }
+}
+
+interface Body {
+  readonly type: string
+  /** Bytes. */
+  readonly size: number
+  readonly chunks: readonly Uint8Array[]
+}
+
+/** JSON, or the form that a header asks for, as the SDK's generated calls do it. */
+function toBody({ data, headers = {} }: HttpRequest): Body {
+  if (headers['content-type'] === FORM) return toForm(asObject(data))
+  const json = Buffer.from(JSON.stringify(data))
+  return { type: 'application/json; charset=utf-8', size: json.length, chunks: [json] }
+}
+
+/** Bytes become a file and go out as they are, without a copy; its name must be fit for a header. */
+function toForm(fields: Readonly<Record<string, unknown>>): Body {
+  const boundary = randomUUID()
+  const { file_name: fileName = 'upload' } = fields
+  const chunks = Object.entries(fields).flatMap(([name, value]) => {
+    const head = `--${boundary}\r\ncontent-disposition: form-data; name="${name}"`
+    return value instanceof Uint8Array
+      ? [Buffer.from(`${head}; filename="${fileName as string}"\r\n\r\n`), value, Buffer.from('\r\n')]
+      : [Buffer.from(`${head}\r\n\r\n${value as string}\r\n`)]
+  })
+  chunks.push(Buffer.from(`--${boundary}--\r\n`))
+  const size = chunks.reduce((sum, { length }) => sum + length, 0)
+  return { type: `${FORM}; boundary=${boundary}`, size, chunks }
 }
 
 /**

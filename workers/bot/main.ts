@@ -1,13 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import * as Comlink from 'comlink'
 import { systemClock } from '../../src/core/clock.ts'
 import { startBeating } from '../../src/core/heartbeat.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { watchMemory } from '../../src/core/memory-watch.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
+import { serveControl } from '../../src/protocol/control-server.ts'
 import type { Ack, DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
+import { ApiCalls } from './api-calls.ts'
 import { checkApp } from './check-app.ts'
 import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
@@ -47,7 +48,7 @@ const inlet = new Inlet({
 })
 const credentials = { appId: boot.appId, appSecret: boot.appSecret }
 const api = createFeishuApi({ credentials, domain: boot.domain, http, logger })
-const sender = new Sender(api)
+const sender = new Sender(new ApiCalls(api))
 const session = new Session({
   boot,
   credentials,
@@ -71,19 +72,17 @@ dataPort.on('message', (frame: DataDown) => {
   }
 })
 
-// A frozen facade without a prototype: comlink lets the other side read and overwrite what it exposes.
-const control: BotControl = Object.freeze({
-  __proto__: null,
+const control: BotControl = {
   connect: () => session.connect(),
-  reconfigure: (change: { readonly appSecret: string }) => session.reconfigure(change),
-  rotate: (mayOverlap: boolean) => session.rotate(mayOverlap),
-  drain: (graceMs: number) => session.drain(graceMs),
-  check: (useWebSocket: boolean) =>
+  reconfigure: (change) => session.reconfigure(change),
+  rotate: (mayOverlap) => session.rotate(mayOverlap),
+  drain: (graceMs) => session.drain(graceMs),
+  check: (useWebSocket) =>
     checkApp(
       { credentials, domain: boot.domain, http, proxyTo: (url) => routes.proxyTo(url), now: systemClock.now },
       useWebSocket,
     ),
-})
-Comlink.expose(control, controlPort)
+}
+serveControl(controlPort, control)
 
 signal({ kind: 'ready', incarnation })

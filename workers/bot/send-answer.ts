@@ -1,23 +1,38 @@
 import { asObject } from '../../src/core/as-object.ts'
 import { type ErrorCode, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
+import type { Called } from './api-calls.ts'
 import { CHAT_LIMIT, FEISHU_CODES, type FeishuVerdict, judgeAnswer } from './feishu-codes.ts'
 import type { HttpAnswer } from './http.ts'
 
+type Refusal = Extract<SendOutcome, { kind: 'failed' }>
+
+type Keyed = { readonly kind: 'key'; readonly key: string } | Refusal
+
 /** An answer to a send, and what it means; `sent` where a message is shown. */
 export function verdictOf(answer: HttpAnswer): FeishuVerdict | 'sent' {
-  const { code, messageId } = read(answer)
-  // Nobody's code: of the statuses only an error says that nothing was done.
-  if (code === undefined) return answer.status >= 400 ? judgeAnswer(answer.status, 0) : 'retry'
-  if (code !== 0 || answer.status >= 300) return judgeAnswer(answer.status, code)
+  const { code, data } = read(answer)
+  if (code !== 0 || answer.status >= 300) return judge(answer)
   // A success without an id was carried out all the same; the same uuid finds it again.
-  return messageId === undefined ? 'retry' : 'sent'
+  return typeof data['message_id'] === 'string' ? 'sent' : 'retry'
 }
 
 export function outcomeOf(answer: HttpAnswer): SendOutcome {
-  const { code, messageId } = read(answer)
   const verdict = verdictOf(answer)
-  if (verdict === 'sent' && messageId !== undefined) return { kind: 'sent', messageId }
+  if (verdict === 'sent') return { kind: 'sent', messageId: String(read(answer).data['message_id']) }
+  return refusalOf(answer, verdict)
+}
+
+/** An answer that is no success. */
+function judge(answer: HttpAnswer): FeishuVerdict {
+  const { code } = read(answer)
+  // Nobody's code: of the statuses only an error says that nothing was done.
+  if (code === undefined) return answer.status >= 400 ? judgeAnswer(answer.status, 0) : 'retry'
+  return judgeAnswer(answer.status, code)
+}
+
+function refusalOf(answer: HttpAnswer, verdict: FeishuVerdict): Refusal {
+  const { code } = read(answer)
   const isDead = verdict === 'dead' || verdict === 'send_alone'
   const error = new FeishuSupervisorError(
     isDead ? 'REPLY_REFUSED' : 'REPLY_FAILED',
@@ -26,6 +41,17 @@ export function outcomeOf(answer: HttpAnswer): SendOutcome {
   const limitOf = verdict === 'wait' ? ({ limitOf: code === CHAT_LIMIT ? 'chat' : 'bot' } as const) : {}
   // Its own trouble, or "is being sent", does not say that nothing was shown.
   return { kind: 'failed', failure: { ...failure(answer, error, verdict !== 'retry'), ...limitOf } }
+}
+
+/** The key of an upload: the field `name` of the answer. A failure leaves nothing that anybody sees. */
+export function keyOf(called: Called, name: string): Keyed {
+  if (called.kind === 'failed') return { kind: 'failed', failure: { ...called.failure, isRefused: true } }
+  const { answer } = called
+  const { code, data } = read(answer)
+  const key = data[name]
+  if (code === 0 && typeof key === 'string') return { kind: 'key', key }
+  const refusal = refusalOf(answer, code === 0 ? 'retry' : judge(answer))
+  return { kind: 'failed', failure: { ...refusal.failure, isRefused: true } }
 }
 
 /** No token, hence no send. Retryable whatever the code: the reply outlives credentials that are wrong for a while. */
@@ -62,13 +88,12 @@ export function describeAnswer(answer: HttpAnswer): string {
 function read({ body }: HttpAnswer): {
   readonly code: number | undefined
   readonly text: string
-  readonly messageId: string | undefined
+  readonly data: Readonly<Record<string, unknown>>
 } {
   const { code, msg, data } = asObject(body)
-  const { message_id: messageId } = asObject(data)
   return {
     code: typeof code === 'number' ? code : undefined,
     text: typeof msg === 'string' ? msg : 'no message',
-    messageId: typeof messageId === 'string' ? messageId : undefined,
+    data: asObject(data),
   }
 }

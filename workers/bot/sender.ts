@@ -1,18 +1,8 @@
-import { withTenantToken } from '@larksuiteoapi/node-sdk'
 import { crashPoint, isPlanted } from '../../src/core/crash-point.ts'
-import { toErrorRecord } from '../../src/core/errors.ts'
-import type { ReplyToSend, SendFailure, SendOutcome } from '../../src/protocol/data.ts'
-import type { FeishuApi } from './feishu-api.ts'
-import { type HttpAnswer, type HttpRequest, wasNeverSent } from './http.ts'
-import { outcomeOf, tokenFailure, verdictOf } from './send-answer.ts'
-import { TokenRefused } from './tokens.ts'
-
-/** A POST to Feishu's open API. */
-type Call = Required<Pick<HttpRequest, 'url' | 'data'>> & Pick<HttpRequest, 'params'>
-
-type Posted =
-  | { readonly kind: 'answered'; readonly answer: HttpAnswer }
-  | { readonly kind: 'failed'; readonly failure: SendFailure }
+import type { ReplyToSend, SendOutcome } from '../../src/protocol/data.ts'
+import type { ApiCalls, Call, Called } from './api-calls.ts'
+import { outcomeOf, verdictOf } from './send-answer.ts'
+import { Uploader } from './uploader.ts'
 
 /** More than can be between two tries at a time; forgetting one makes its next try start with the reply again. */
 const MAX_ALONE = 1_000
@@ -30,50 +20,38 @@ const MAX_ALONE = 1_000
  * protects also where the two conditions were wrong.
  */
 export class Sender {
-  readonly #api: FeishuApi
+  readonly #calls: ApiCalls
+  readonly #uploader: Uploader
   /** Uuids of replies whose message was found withdrawn. */
   readonly #alone = new Set<string>()
 
-  constructor(api: FeishuApi) {
-    this.#api = api
+  constructor(calls: ApiCalls) {
+    this.#calls = calls
+    this.#uploader = new Uploader(calls)
   }
 
-  /** Never rejects. Makes at most five calls: token, reply, fresh token, reply, and the message on its own. */
+  /**
+   * Never rejects. Makes at most five calls, token, reply, fresh token, reply, and the message on its own; before
+   * them those of an upload.
+   */
   async send(reply: ReplyToSend): Promise<SendOutcome> {
+    const uploaded = await this.#uploader.contentOf(reply)
+    if (uploaded.kind === 'failed') return uploaded
+    const { content } = uploaded
+    crashPoint('send.before')
+    const sent = await this.#show({ ...reply, content })
+    crashPoint('send.after')
+    return sent
+  }
+
+  async #show(reply: ReplyToSend): Promise<SendOutcome> {
     const { messageId, uuid, mayBeShown = false } = reply
-    if (messageId === null || this.#alone.has(uuid)) return outcome(await this.#post(onItsOwn(reply)))
-    const posted = await this.#post(inAnswerTo(messageId, reply))
-    const isWithdrawn = posted.kind === 'answered' && verdictOf(posted.answer) === 'send_alone'
-    if (!isWithdrawn || mayBeShown) return outcome(posted)
+    if (messageId === null || this.#alone.has(uuid)) return outcome(await this.#calls.call(onItsOwn(reply)))
+    const called = await this.#calls.call(inAnswerTo(messageId, reply))
+    const isWithdrawn = called.kind === 'answered' && verdictOf(called.answer) === 'send_alone'
+    if (!isWithdrawn || mayBeShown) return outcome(called)
     this.#rememberAlone(uuid)
-    return outcome(await this.#postOnce(onItsOwn(reply)))
-  }
-
-  /** Refreshes the token once if Feishu does not take it. */
-  async #post(call: Call): Promise<Posted> {
-    const posted = await this.#postOnce(call)
-    const isTokenStale = posted.kind === 'answered' && verdictOf(posted.answer) === 'refresh_token'
-    return isTokenStale ? await this.#postOnce(call) : posted
-  }
-
-  async #postOnce(call: Call): Promise<Posted> {
-    let token: string
-    try {
-      token = await this.#api.tokens.current()
-    } catch (thrown) {
-      const isAnswered = thrown instanceof TokenRefused
-      // Whatever happened to the token call, the reply did not leave.
-      return failed(isAnswered ? tokenFailure(thrown.answer) : { error: toErrorRecord(thrown), isRefused: true })
-    }
-    try {
-      crashPoint('send.before')
-      const answer = await this.#api.client.request<HttpAnswer>({ method: 'POST', ...call }, withTenantToken(token))
-      crashPoint('send.after')
-      if (verdictOf(answer) === 'refresh_token') this.#api.tokens.drop(token)
-      return { kind: 'answered', answer }
-    } catch (thrown) {
-      return failed({ error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: wasNeverSent(thrown) })
-    }
+    return outcome(await this.#calls.callOnce(onItsOwn(reply)))
   }
 
   #rememberAlone(uuid: string): void {
@@ -85,10 +63,11 @@ export class Sender {
   }
 }
 
-function inAnswerTo(messageId: string, { msgType, content, uuid }: ReplyToSend): Call {
+function inAnswerTo(messageId: string, { msgType, content, uuid, delivery }: ReplyToSend): Call {
+  const thread = delivery?.inThread === true ? { reply_in_thread: true } : {}
   return {
     url: `/open-apis/im/v1/messages/${encodeURIComponent(messageId)}/reply`,
-    data: { msg_type: msgType, content, ...guarded(uuid) },
+    data: { msg_type: msgType, content, ...thread, ...guarded(uuid) },
   }
 }
 
@@ -105,10 +84,6 @@ function guarded(uuid: string): { readonly uuid?: string } {
   return isPlanted('no-uuid') ? {} : { uuid }
 }
 
-function outcome(posted: Posted): SendOutcome {
-  return posted.kind === 'answered' ? outcomeOf(posted.answer) : posted
-}
-
-function failed(failure: SendFailure): Posted {
-  return { kind: 'failed', failure }
+function outcome(called: Called): SendOutcome {
+  return called.kind === 'answered' ? outcomeOf(called.answer) : called
 }

@@ -1,9 +1,9 @@
 import { type ErrorCode, ERROR_CODES, errorText } from '../../src/core/errors.ts'
 import type { HandlerTable } from '../../src/handlers/handler-table.ts'
+import { ReplyBuffer } from '../../src/handlers/reply-buffer.ts'
 import type { ChatOutcome, EventTask } from '../../src/protocol/chat.ts'
 import { toCardResponse } from './card-response.ts'
 import { normalizeMessage } from './normalize.ts'
-import { ReplyBuffer } from './reply-buffer.ts'
 
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
 const MAX_ERROR_CHARS = 2_000
@@ -17,17 +17,19 @@ export async function runHandler(handlers: HandlerTable, task: EventTask, gone?:
   const handler = handlers.get(task.event.kind)
   if (handler === undefined) return { kind: 'handled', replies: [] }
   const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
-  const replies = new ReplyBuffer(task.canReply)
   const abort = new AbortController()
+  const signal = gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone])
+  const replies = new ReplyBuffer({ canReply: task.canReply, canThread: event.kind === 'message', signal })
   const timer = setTimeout(() => abort.abort(), task.timeoutMs)
   try {
     const returned = await handler(event, {
-      reply: async (text) => replies.add(text),
+      reply: (reply) => replies.reply(reply),
+      stream: (source, options) => replies.stream(source, options),
       attempt: task.attempt,
-      signal: gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone]),
+      signal,
     })
     const response = event.kind === 'card_action' ? toCardResponse(returned) : undefined
-    return { kind: 'handled', replies: replies.close(), ...(response === undefined ? {} : { response }) }
+    return { kind: 'handled', replies: await replies.take(), ...(response === undefined ? {} : { response }) }
   } catch (thrown) {
     return failed(abort.signal.aborted ? 'HANDLER_TIMEOUT' : 'HANDLER_FAILED', thrown)
   } finally {

@@ -48,6 +48,16 @@ export class AlertWatch {
     this.#compare('store', condition, true, now)
   }
 
+  /** The host's own bots can be read (no error), or not all of them. */
+  seeSource(error: ErrorRecord | undefined, now: number): void {
+    const condition: Condition | undefined = error && {
+      kind: 'bot_source_failing',
+      cause: `the bots of the host cannot be read: ${error.message}`,
+      nextStep: 'it is tried again by itself; the bots that run go on as they are',
+    }
+    this.#compare('source', condition, true, now)
+  }
+
   #compare(key: string, condition: Condition | undefined, isOver: boolean, now: number): void {
     const raised = this.#raised.get(key)
     if (condition !== undefined) {

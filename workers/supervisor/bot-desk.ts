@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
-import { Secret } from '../../src/core/secret.ts'
+import { revealed, Secret, secretOrNull } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
 import type { Finding } from '../../src/protocol/finding.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
@@ -8,13 +9,16 @@ import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
+import { obstacleOf, toChange, toRecord, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../../src/core/turns.ts'
 
 export interface BotDeskDependencies {
   readonly supervisor: Supervisor
   /** Throws `STORE_UNAVAILABLE` while there is none. */
   store(): BotStore
+  /** A bot was written there by us. */
+  written(botId: string): void
   readonly connection: ConnectionOptions
   readonly maxConnections: number
   /** Names of the handlers that bots may have. */
@@ -87,12 +91,35 @@ export class BotDesk {
   async open(): Promise<void> {
     const bots = await this.#deps.store().list()
     for (const bot of bots) this.#bots.set(bot.id, bot)
-    this.#isOpen = true
+    this.known()
     for (const bot of bots) this.#start(bot)
   }
 
+  /** Every bot there is has been heard of. */
+  known(): void {
+    this.#isOpen = true
+  }
+
+  /** A bot is so now, whoever changed it. Rejects with `BOT_EXISTS` while another one has its app. */
+  async put(bot: Bot): Promise<void> {
+    await this.#turns.take(bot.id, async () => {
+      const other = this.botOfApp(bot.appId)
+      if (other !== undefined && other.id !== bot.id) {
+        throw new FeishuSupervisorError('BOT_EXISTS', `bot ${other.id} has the app id ${bot.appId} too`)
+      }
+      const old = this.#bots.get(bot.id)
+      if (old === undefined) this.#start(bot)
+      else if (!isDeepStrictEqual(revealed(old), revealed(bot))) await this.#apply(old, bot)
+    })
+  }
+
+  /** A bot is gone, whoever removed it. */
+  async drop(id: string): Promise<void> {
+    await this.#turns.take(id, () => this.#forget(id))
+  }
+
   async list(): Promise<BotRecord[]> {
-    return (await this.#deps.store().list()).map(record)
+    return (await this.#deps.store().list()).map(toRecord)
   }
 
   /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
@@ -116,7 +143,8 @@ export class BotDesk {
       ...(handler === undefined ? {} : { handler }),
     })
     if (this.#deps.startsBots) this.#start(bot)
-    return record(bot)
+    this.#deps.written(bot.id)
+    return toRecord(bot)
   }
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
@@ -130,7 +158,8 @@ export class BotDesk {
         const bot = await this.#deps.store().update(id, change)
         if (bot === null) return null
         if (old !== undefined) await this.#apply(old, bot)
-        return record(bot)
+        this.#deps.written(id)
+        return toRecord(bot)
       } catch (thrown) {
         if (reserved) this.#fleet.leave(id)
         throw thrown
@@ -141,11 +170,7 @@ export class BotDesk {
   async remove(id: string): Promise<boolean> {
     return await this.#turns.take(id, async () => {
       if (!(await this.#deps.store().remove(id))) return false
-      await this.#deps.supervisor.remove(id, this.#deps.connection.acceptTimeoutMs)
-      this.#fleet.leave(id)
-      this.#bots.delete(id)
-      this.#resting.delete(id)
-      this.#deps.removed(id)
+      await this.#forget(id)
       return true
     })
   }
@@ -185,6 +210,13 @@ export class BotDesk {
     this.#fleet.close()
   }
 
+  async #forget(id: string): Promise<void> {
+    await this.#deps.supervisor.remove(id, this.#deps.connection.acceptTimeoutMs)
+    this.#fleet.leave(id)
+    this.#resting.delete(id)
+    if (this.#bots.delete(id)) this.#deps.removed(id)
+  }
+
   /** Takes the place that a change needs, at once, so that parallel orders cannot take it too. */
   #reserve(old: Bot, change: BotChange): boolean {
     const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
@@ -194,8 +226,8 @@ export class BotDesk {
   async #apply(old: Bot, bot: Bot): Promise<void> {
     const { supervisor, connection } = this.#deps
     this.#bots.set(bot.id, bot)
-    // Where a worker runs and connects to stays with it.
-    const needsAnother = old.domain !== bot.domain || old.isolation !== bot.isolation
+    // Which app it speaks for, where it runs and what it connects to stay with a worker.
+    const needsAnother = old.appId !== bot.appId || old.domain !== bot.domain || old.isolation !== bot.isolation
     if (!bot.enabled || needsAnother) await supervisor.remove(bot.id, connection.acceptTimeoutMs)
     else if (!wantsConnection(bot)) await supervisor.disconnect(bot.id, connection.acceptTimeoutMs)
     if (!wantsConnection(bot)) this.#fleet.leave(bot.id)
@@ -235,8 +267,8 @@ export class BotDesk {
 
   #report(bot: Bot, status: BotStatus): BotReport {
     const connects = wantsConnection(bot) && this.#fleet.has(bot.id)
-    const obstacle = this.#obstacle(bot)
-    return { ...status, name: bot.name, bot: record(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
+    const obstacle = obstacleOf(bot, this.#deps.handlers, this.#resting.get(bot.id)?.child.nextStep)
+    return { ...status, name: bot.name, bot: toRecord(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
   }
 
   #checkHandler(name: string | undefined): void {
@@ -247,51 +279,9 @@ export class BotDesk {
       `handler: there is no handler "${name}", only ${handlers.join(', ')}: the options (FS_HANDLERS) name them`,
     )
   }
-
-  #obstacle(bot: Bot): string | undefined {
-    const { handlers } = this.#deps
-    if (!bot.enabled) return 'the bot is disabled'
-    if (!handlers.includes(bot.handler)) {
-      return (
-        `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
-        'wait: start again with that handler, or give the bot another'
-      )
-    }
-    if (bot.useWebSocket) return this.#resting.get(bot.id)?.child.nextStep
-    return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
-  }
 }
 
 /** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
 function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ConnectionOptions): number {
   return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
-}
-
-/** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
-export function hasWebhookKeys(bot: Bot): boolean {
-  return bot.encryptKey !== null && bot.verificationToken !== null
-}
-
-function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
-  return enabled && useWebSocket
-}
-
-function record(bot: Bot): BotRecord {
-  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
-  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
-  return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
-}
-
-function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
-  const change = {
-    ...rest,
-    appSecret: appSecret === undefined ? undefined : new Secret(appSecret),
-    encryptKey: encryptKey === undefined ? undefined : secretOrNull(encryptKey),
-    verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
-  }
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
-}
-
-function secretOrNull(value: string | null | undefined): Secret | null {
-  return value === null || value === undefined ? null : new Secret(value)
 }

@@ -3,7 +3,13 @@ import { assertNever } from '../../src/core/assert-never.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import { Pending } from '../../src/core/pending.ts'
-import type { DataDown, DataUp, ReplyToSend, SendOutcome } from '../../src/protocol/data.ts'
+import {
+  type DataDown,
+  type DataUp,
+  type ReplyToSend,
+  type SendOutcome,
+  UPLOAD_TIMEOUT_MS,
+} from '../../src/protocol/data.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 
 export interface BotLinkDependencies {
@@ -38,7 +44,9 @@ export class BotLink {
   /** Never rejects. Without an answer the outcome is unknown, so the failure is retryable: the uuid prevents a second message. */
   async send(reply: ReplyToSend): Promise<SendOutcome> {
     const { incarnation, port, botId, sendDeadlineMs } = this.#deps
-    const { id, answer } = this.#sends.open(sendDeadlineMs, `reply of bot ${botId}`)
+    // Twice, because a stale token repeats it.
+    const uploadMs = reply.bytes === undefined ? 0 : 2 * UPLOAD_TIMEOUT_MS
+    const { id, answer } = this.#sends.open(sendDeadlineMs + uploadMs, `reply of bot ${botId}`)
     port.postMessage({ kind: 'send', incarnation, id, reply } satisfies DataDown)
     try {
       return await answer

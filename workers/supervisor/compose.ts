@@ -3,9 +3,12 @@ import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
+import { ControlClient } from '../../src/protocol/control-client.ts'
+import type { SourceControl } from '../../src/protocol/bot-source.ts'
 import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { SupervisorReport } from '../../src/protocol/status.ts'
+import type { BotStore } from '../../src/store/store.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
@@ -14,14 +17,16 @@ import { AlertWatch } from './alert-watch.ts'
 import { createAudited } from './audited.ts'
 import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
-import { lateInbox } from './late-inbox.ts'
+import { lateStore } from './late-store.ts'
 import { logIncident } from './log-incident.ts'
 import { diagnose } from './diagnose.ts'
 import { Metrics } from './metrics.ts'
 import { keySource, openStore } from './open-store.ts'
 import { accessOrders, botOrders } from './orders.ts'
-import { result } from './result.ts'
+import { result } from '../../src/protocol/result.ts'
 import { rotateKeys } from './rotate-keys.ts'
+import { SourceBots } from './source-bots.ts'
+import { SourceSync } from './source-sync.ts'
 import { StateRecorder } from './state-recorder.ts'
 import { StoreKeeper } from './store-keeper.ts'
 import { WebhookDesk } from './webhook-desk.ts'
@@ -54,6 +59,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const links = new Map<string, BotLink>()
+  const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
+  const botStore = (): BotStore => source ?? openedStore().bots
   let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
   const supervisor = new Supervisor({
@@ -99,7 +106,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
 
   const bots = new BotDesk({
     supervisor,
-    store: () => openedStore().bots,
+    store: botStore,
+    written: (botId) => void sync?.look(botId),
     connection: options.connection,
     maxConnections: options.maxConnections,
     handlers: Object.keys(options.handlers),
@@ -114,15 +122,29 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
   const states = new StateRecorder({
-    store: () => openedStore().bots,
+    store: botStore,
     fastAttempts: options.connection.fastAttempts,
   })
+
+  const sync =
+    source &&
+    new SourceSync({
+      source,
+      desk: bots,
+      wake: () => messages.wake(),
+      changed: (error) => {
+        alerts.seeSource(error, clock.now())
+        if (error === undefined) states.retry()
+      },
+      clock,
+      random,
+    })
 
   const audited = createAudited(() => openedStore().access, log)
 
   const messages: Messages = createMessages({
     // Without the bots it would not be known who handles what.
-    inbox: lateInbox(() => (bots.isOpen ? keeper.store : undefined), log),
+    ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
     assignments: bots,
@@ -158,7 +180,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     open: () => openStore(options, paths),
     opened: async () => {
       if (!boot.startsBots) return
-      await bots.open()
+      await (sync === undefined ? bots.open() : sync.look())
       messages.wake()
     },
     changed: (ready, error) => {
@@ -198,6 +220,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
         pool: messages.stats(),
         inbox: inboxFigures,
         store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
+        ...(sync === undefined ? {} : { botSource: sync.status }),
       }
     },
 
@@ -228,6 +251,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       )
     },
 
+    lookAtSource: async (botId) => void sync?.look(botId),
     diagnose: (botIds) =>
       diagnose(
         { store: keeper.store, error: keeper.status.error, bots: () => bots.all(), check: (bot) => bots.check(bot) },
@@ -241,6 +265,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
+    sync?.close()
     bots.close()
     // A bot that hangs must not use up the time of the messages in flight.
     await supervisor.drain(graceMs / 2)

@@ -1,7 +1,7 @@
 import { type ErrorRecord, toErrorRecord } from '../../src/core/errors.ts'
 import type { Finding } from '../../src/protocol/finding.ts'
 import type { Bot, Store } from '../../src/store/store.ts'
-import { hasWebhookKeys } from './bot-desk.ts'
+import { hasWebhookKeys } from './bot-record.ts'
 
 export interface DiagnoseDependencies {
   readonly store: Store | undefined

@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { expose } from 'comlink'
 import { systemClock } from '../../src/core/clock.ts'
 import { startBeating } from '../../src/core/heartbeat.ts'
-import type { HostControl, HostSignal, SupervisorBoot } from '../../src/protocol/host.ts'
+import { serveControl } from '../../src/protocol/control-server.ts'
+import type { HostSignal, SupervisorBoot } from '../../src/protocol/host.ts'
 import { composeSupervisor } from './compose.ts'
 
 // Whatever is thrown from here on ends this thread only; the handle starts the next one.
@@ -21,5 +21,4 @@ function notify(signal: HostSignal): void {
   parentPort?.postMessage(signal)
 }
 
-// Frozen and without a prototype: comlink lets the other side read and overwrite what it exposes.
-expose(Object.freeze(Object.assign<object, HostControl>(Object.create(null) as object, control)), controlPort)
+serveControl(controlPort, control)

@@ -2,7 +2,7 @@ import type { HostControl } from '../../src/protocol/host.ts'
 import type { AccessStore } from '../../src/store/access.ts'
 import type { Audited } from './audited.ts'
 import type { BotDesk } from './bot-desk.ts'
-import { result } from './result.ts'
+import { result } from '../../src/protocol/result.ts'
 
 type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot' | 'restartBot'
 type AccessVerbs = 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate' | 'auditLog'

@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common'
+import { FeishuModule } from './feishu/feishu.module.js'
+
+@Module({ imports: [FeishuModule] })
+export class AppModule {}

@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { errorText, FeishuSupervisorError } from '../core/errors.ts'
+import { validated } from '../core/validated.ts'
+import { botFields } from '../http/bot-schema.ts'
+import type { BotSource, SourceBot, SourceControl, SourceRow } from '../protocol/bot-source.ts'
+import { DEFAULT_HANDLER } from '../protocol/chat.ts'
+import { result } from '../protocol/result.ts'
+
+const schema = z.object({
+  ...botFields,
+  id: z.union([z.string().min(1).max(128), z.number()]).transform(String),
+  isolation: botFields.isolation.default('thread'),
+  owner: botFields.owner.default('admin'),
+  handler: botFields.handler.default(DEFAULT_HANDLER),
+  enabled: z.boolean().default(true),
+  useWebSocket: z.boolean().default(false),
+  createdAt: z
+    .union([z.number(), z.date()])
+    .transform((instant) => new Date(instant).getTime())
+    .optional(),
+})
+
+/** The host's own bots as the supervisor thread reads them: checked, and every failure a value. */
+export function sourceEndpoint(source: BotSource): SourceControl {
+  const firstSeenAt = new Map<string, number>()
+
+  const toRow = (bot: SourceBot): SourceRow => {
+    const given = Object.fromEntries(Object.entries(Object(bot)).filter(([, value]) => value !== null))
+    const { name, createdAt, ...row } = validated(schema.safeParse(given))
+    const seenAt = firstSeenAt.get(row.id) ?? Date.now()
+    firstSeenAt.set(row.id, seenAt)
+    return { ...row, name: name ?? row.appId, createdAt: createdAt ?? seenAt }
+  }
+  const ask = <T>(what: string, run: () => T | Promise<T>) =>
+    result(async () => {
+      try {
+        return await run()
+      } catch (thrown) {
+        if (thrown instanceof FeishuSupervisorError) throw thrown
+        throw new FeishuSupervisorError('BOT_SOURCE_FAILED', `botSource.${what}: ${errorText(thrown)}`)
+      }
+    })
+  const writer = () => {
+    if (source.writer !== undefined) return source.writer
+    throw ownedByHost('add, change and remove them there')
+  }
+
+  return {
+    list: () =>
+      ask('list', async () => {
+        const rows: SourceRow[] = []
+        const unusable: { botId: string; why: string }[] = []
+        for (const bot of await source.list()) {
+          try {
+            rows.push(toRow(bot))
+          } catch (thrown) {
+            unusable.push({ botId: String(Object(bot).id), why: errorText(thrown) })
+          }
+        }
+        return { rows, unusable }
+      }),
+    get: (botId) =>
+      ask('get', async () => {
+        const bot = await source.get(botId)
+        return bot === null ? null : toRow(bot)
+      }),
+    record: (botId, record) =>
+      ask('record', async () => {
+        if (source.record !== undefined) await source.record(botId, record)
+        else if (record.useWebSocket !== undefined) throw ownedByHost('change useWebSocket there')
+        return undefined
+      }),
+    add: (bot) => ask('writer.add', async () => String(await writer().add(bot))),
+    update: (botId, change) =>
+      ask('writer.update', async () => {
+        await writer().update(botId, change)
+        return undefined
+      }),
+    remove: (botId) =>
+      ask('writer.remove', async () => {
+        await writer().remove(botId)
+        return undefined
+      }),
+  }
+}
+
+function ownedByHost(mend: string): FeishuSupervisorError {
+  return new FeishuSupervisorError(
+    'BOTS_OWNED_BY_HOST',
+    `the bots here belong to the application this runs in: ${mend}`,
+  )
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import type { Accepted } from '../../src/store/store.ts'
+import { type StoreDriver, reply } from './fixtures.ts'
+
+/** What replies need beside their rows, on every database. */
+export function describeReplyStore(current: () => StoreDriver): void {
+  const bytes = Buffer.alloc(2_500_000, 'some bytes ')
+  const accepted = async () => (await current().accept({}))[0] as Accepted
+  const upload = { id: 'sha', name: 'a.pdf', size: bytes.length }
+
+  describe('an upload', () => {
+    it('is read as it was stored, also when it was stored twice', async () => {
+      const { replies } = current().store
+      await replies.putUpload(1, upload, bytes)
+      await replies.putUpload(1, upload, bytes)
+      expect(bytes.equals((await replies.upload(1, upload)) ?? Buffer.alloc(0))).toBe(true)
+      expect(await replies.upload(2, upload)).toBeNull()
+      expect(await replies.upload(1, { ...upload, size: bytes.length + 1_000_000 })).toBeNull()
+    })
+
+    it('comes with the reply that shows it, and stays until that is sent', async () => {
+      const { rows, store } = current()
+      const { id } = await accepted()
+      await current().claim()
+      await store.replies.putUpload(id, upload, bytes)
+      const fence = { owner: 'me', attempt: 1 }
+      const delivery = { inThread: true, upload } as const
+      await store.inbox.finish([{ id, fence, result: { kind: 'completed', replies: [reply({ delivery }), reply()] } }])
+      const later = {
+        kind: 'retry',
+        afterMs: 0,
+        error: { code: 'REPLY_FAILED', message: '', retryable: true },
+      } as const
+      await store.inbox.settle([{ eventId: id, part: 0, fence, result: { ...later, isRefused: true } }])
+      const [claimed] = await current().claim()
+      expect(claimed).toMatchObject({ replies: [{ part: 0, delivery }, { part: 1 }] })
+      const count = () => rows.call(current(), 'select 1 from feishu_uploads')
+      await store.replies.dropUploads(id)
+      expect(await count()).toHaveLength(3)
+      const sent = { kind: 'sent', messageId: 'om_1' } as const
+      await store.inbox.settle([{ eventId: id, part: 0, fence: { owner: 'me', attempt: 2 }, result: sent }])
+      await store.replies.dropUploads(id)
+      expect(await count()).toHaveLength(0)
+    })
+
+    it('that was left over goes with its event', async () => {
+      const { store } = current()
+      const { id } = await accepted()
+      await current().claim()
+      await store.replies.putUpload(id, upload, bytes)
+      const result = { kind: 'completed', replies: [] } as const
+      await store.inbox.finish([{ id, fence: { owner: 'me', attempt: 1 }, result }])
+      expect(await store.inbox.prune({ olderThanMs: 0, limit: 10 })).toBe(1)
+      expect(await store.replies.upload(id, upload)).toBeNull()
+    })
+  })
+}

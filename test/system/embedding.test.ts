@@ -1,0 +1,55 @@
+import { readdirSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import { afterAll, expect, it } from 'vitest'
+import { listeningAddresses } from '../support/listening.ts'
+import { APPS, addConnected, Cleanups, eventOf } from './support.ts'
+
+const cleanups = new Cleanups()
+afterAll(cleanups.run)
+
+/** What a host would find left in its process. */
+async function leftovers(): Promise<Record<string, unknown>> {
+  // A closed port counts until the loop has turned.
+  await setImmediate()
+  return {
+    threads: readdirSync('/proc/self/task').length,
+    files: readdirSync('/proc/self/fd').length,
+    handles: process.getActiveResourcesInfo().toSorted(),
+    listeners: listeners(),
+  }
+}
+
+function listeners(): string[] {
+  return process
+    .eventNames()
+    .map((name) => `${String(name)}: ${process.listenerCount(name)}`)
+    .toSorted()
+}
+
+it.skipIf(process.platform !== 'linux')(
+  'several in one process start and stop over and over and leave nothing',
+  async () => {
+    const simulator = await cleanups.simulator()
+    const before = listeners()
+    const hosted = await Promise.all(
+      APPS.map(async (app) => ({ app, handle: cleanups.supervisor({ dataDir: await cleanups.dataDir() }) })),
+    )
+    const rounds: Record<string, unknown>[] = []
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(
+        hosted.map(async ({ app, handle }) => {
+          const connected = eventOf(handle, 'bot', ({ connection }) => connection.state === 'connected')
+          await handle.start()
+          if (round === 0) await addConnected(handle, app, simulator.url)
+          else await connected
+        }),
+      )
+      // Long connections go out: nobody has to reach this process.
+      expect(await listeningAddresses(process.pid)).toEqual([])
+      await Promise.all(hosted.map(({ handle }) => (round === 1 ? handle[Symbol.asyncDispose]() : handle.stop())))
+      rounds.push(await leftovers())
+    }
+    expect(rounds.at(-1)).toEqual(rounds[1])
+    expect(listeners()).toEqual(before)
+  },
+)

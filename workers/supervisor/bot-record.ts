@@ -1,0 +1,44 @@
+import { Secret, secretOrNull } from '../../src/core/secret.ts'
+import type { BotChangeInput } from '../../src/protocol/host.ts'
+import type { BotRecord } from '../../src/protocol/status.ts'
+import type { Bot, BotChange } from '../../src/store/store.ts'
+
+/** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
+export function hasWebhookKeys(bot: Bot): boolean {
+  return bot.encryptKey !== null && bot.verificationToken !== null
+}
+
+export function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
+  return enabled && useWebSocket
+}
+
+/** A bot as it may be shown. */
+export function toRecord(bot: Bot): BotRecord {
+  const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
+  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
+  return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
+}
+
+/** Secrets as secrets, and nothing that was not given. */
+export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
+  const change = {
+    ...rest,
+    appSecret: appSecret === undefined ? undefined : new Secret(appSecret),
+    encryptKey: encryptKey === undefined ? undefined : secretOrNull(encryptKey),
+    verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
+  }
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+}
+
+/** What keeps a bot from taking events, if it is not its worker or connection; `nextStep` is that of a bot without a worker. */
+export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: string | undefined): string | undefined {
+  if (!bot.enabled) return 'the bot is disabled'
+  if (!handlers.includes(bot.handler)) {
+    return (
+      `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
+      'wait: start again with that handler, or give the bot another'
+    )
+  }
+  if (bot.useWebSocket) return nextStep
+  return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
+}

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../core/clock.ts'
 import { Emitter } from '../core/emitter.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
+import { hideValues } from '../core/redact.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type ConnectionView, connectionView } from '../http/status-view.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
@@ -111,11 +112,17 @@ export class FeishuSupervisor extends Orders {
     const logger = createLogger('host', (record) => this.#events.emit('log', record))
     // A listener that throws is the host's own bug: it must not end the host from inside our callback.
     this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
-    const handlers = new HostHandlers(handlerTables, paths.handlerRunner, clock)
+    const handlers = new HostHandlers({
+      tables: handlerTables,
+      secrets: options.secrets,
+      runnerPath: paths.handlerRunner,
+      clock,
+    })
+    hideValues(Object.values(options.secrets))
     this.#thread = new SupervisorThread({
       options,
       paths,
-      source: botSource && sourceEndpoint(botSource),
+      source: botSource && sourceEndpoint(botSource, clock),
       startsBots,
       clock,
       random: Math.random,

@@ -6,7 +6,19 @@ import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
 
 /** The built code that a pool thread runs a handler with; see workers/chat/run-handler.ts. */
 interface HandlerRunner {
-  runHandler(handlers: HandlerTable, task: HostRun['task'], gone: AbortSignal): Promise<ChatOutcome>
+  runHandler(
+    handlers: HandlerTable,
+    task: HostRun['task'],
+    setting: { readonly secrets: Readonly<Record<string, string>>; readonly gone: AbortSignal },
+  ): Promise<ChatOutcome>
+}
+
+export interface HostHandlersDeps {
+  readonly tables: ReadonlyMap<string, HandlerTable>
+  readonly secrets: Readonly<Record<string, string>>
+  /** The built file. */
+  readonly runnerPath: string
+  readonly clock: Clock
 }
 
 /**
@@ -15,12 +27,14 @@ interface HandlerRunner {
  */
 export class HostHandlers {
   readonly #tables: ReadonlyMap<string, HandlerTable>
+  readonly #secrets: Readonly<Record<string, string>>
   readonly #runnerPath: string
   readonly #clock: Clock
   #runner: HandlerRunner | undefined
 
-  constructor(tables: ReadonlyMap<string, HandlerTable>, runnerPath: string, clock: Clock) {
+  constructor({ tables, secrets, runnerPath, clock }: HostHandlersDeps) {
     this.#tables = tables
+    this.#secrets = secrets
     this.#runnerPath = runnerPath
     this.#clock = clock
   }
@@ -33,7 +47,7 @@ export class HostHandlers {
     // Nobody waits for it any more, and it may be under way again.
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= createRequire(import.meta.url)(this.#runnerPath) as HandlerRunner
-    return await this.#runner.runHandler(table, { ...task, timeoutMs }, gone)
+    return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, gone })
   }
 }
 

@@ -42,6 +42,9 @@ export interface CliConfig {
   readonly options: FeishuSupervisorOptions
 }
 
+/** Every secret of handlers has a variable of its own. */
+const SECRET_PREFIX = 'FS_SECRET_'
+
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
 
 /**
@@ -49,11 +52,15 @@ const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
  * line per mistake, unknown FS_ names among them, so that a typo is not silently a default.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): CliConfig {
-  const own = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('FS_')))
+  const named = Object.entries(env).filter(([name]) => name.startsWith('FS_'))
+  const own = Object.fromEntries(named.filter(([name]) => !name.startsWith(SECRET_PREFIX)))
   const parsed = schema.safeParse(own)
   if (!parsed.success) {
     const known = Object.keys(schema.shape).join(', ')
-    throw new FeishuSupervisorError('CONFIG_INVALID', `${describeIssues(parsed.error)}\nKnown variables: ${known}`)
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `${describeIssues(parsed.error)}\nKnown variables: ${known}, ${SECRET_PREFIX}<name>`,
+    )
   }
   const { FS_HOST: host, FS_PORT: port, ...rest } = parsed.data
   if (!LOOPBACK.test(host) && rest.FS_API_TOKEN === undefined) {
@@ -69,6 +76,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     apiToken: rest.FS_API_TOKEN,
     handler: rest.FS_HANDLER,
     handlers: handlersOf(rest.FS_HANDLERS),
+    secrets: secretsOf(named),
     maxConnections: rest.FS_MAX_CONNECTIONS,
     watch: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
     connection: connectionOf(env, rest.FS_CA_FILE),
@@ -115,6 +123,13 @@ function alertsOf(url: string | undefined, secret: string | undefined): FeishuSu
     'CONFIG_INVALID',
     `${missing}: is missing; alerts need FS_ALERT_URL and FS_ALERT_SECRET`,
   )
+}
+
+function secretsOf(named: readonly (readonly [string, string | undefined])[]): Record<string, string> | undefined {
+  const secrets = named.flatMap(([name, value = '']) =>
+    name.startsWith(SECRET_PREFIX) ? [[name.slice(SECRET_PREFIX.length), value] as const] : [],
+  )
+  return secrets.length === 0 ? undefined : Object.fromEntries(secrets)
 }
 
 /** `sales=./sales.mjs,echo=echo`; what a name and a handler may be is the options' to say. */

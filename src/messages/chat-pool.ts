@@ -9,6 +9,7 @@ import {
   FeishuSupervisorError,
   fromErrorRecord,
 } from '../core/errors.ts'
+import { redactText } from '../core/redact.ts'
 import type { ChatOutcome, ChatTask, HandlerRef, PoolAnswer } from '../protocol/chat.ts'
 import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { PoolStats } from '../protocol/status.ts'
@@ -21,6 +22,8 @@ export interface ChatPoolOptions {
   readonly threads: number
   /** Memory of one thread, see MemoryBudget. */
   readonly threadMemoryMb: number
+  /** What handlers may ask for by name. */
+  readonly secrets: Readonly<Record<string, string>>
   /** A thread is replaced after so many tasks: what handlers leave behind in it goes with it. */
   readonly threadMaxTasks: number
   readonly clock: Clock
@@ -152,10 +155,11 @@ export class ChatPool {
   }
 
   #newThread(): PoolThread {
-    const { filename, threadMemoryMb, onIdleDeath } = this.#options
+    const { filename, threadMemoryMb, secrets, onIdleDeath } = this.#options
     const thread = new PoolThread({
       filename,
       memoryMb: threadMemoryMb,
+      secrets,
       onIdleDeath: (thrown) => {
         const index = this.#idle.indexOf(thread)
         if (index >= 0) {
@@ -218,5 +222,6 @@ function failed(code: ErrorCode, message: string): ChatOutcome {
 }
 
 function fault(code: ErrorCode, message: string): ErrorRecord {
-  return { code, message, retryable: ERROR_CODES[code].retryable }
+  // What ended a thread may be an error of the handler.
+  return { code, message: redactText(message), retryable: ERROR_CODES[code].retryable }
 }

@@ -23,6 +23,8 @@ export interface DispatcherDeps {
   /** Where handlers run. */
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
+  readonly desk: HandleEventDeps['desk']
+  readonly bots: HandleEventDeps['bots']
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   readonly sendReply: SendReply
@@ -226,7 +228,8 @@ export class Dispatcher {
   }
 
   #makeLaneDeps(): LaneRunDeps {
-    const { inbox, replies, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { inbox, replies, places, handlers, desk, bots, owner, sendReply, options, clock, random, emit, onDecided } =
+      this.#deps
     const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
     const sender = new ReplySender({ sendReply, replies })
@@ -242,6 +245,9 @@ export class Dispatcher {
       handling: {
         places,
         handlers,
+        desk,
+        bots,
+        answers: options.answers,
         onDecided,
         handlerTimeoutMs: options.handlerTimeoutMs,
         policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
@@ -259,6 +265,7 @@ export class Dispatcher {
         limits: new OutboundLimits({
           perChatPerSecond: options.repliesPerChatPerSecond,
           perBotPerSecond: options.repliesPerBotPerSecond,
+          ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
           clock,
         }),
         tries: new SendTries(),

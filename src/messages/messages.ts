@@ -6,7 +6,7 @@ import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
 import type { ReplyStore, Store } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
-import { type Assignments, LoadedHandlers } from './bot-handlers.ts'
+import { type BotBook, LoadedHandlers } from './bot-handlers.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
 import type { SendReply } from './deliver-replies.ts'
@@ -16,6 +16,7 @@ import { InboundLimit } from './inbound-limit.ts'
 import { Intake } from './intake.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
+import type { RunDesk } from './run-desk.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
@@ -24,7 +25,10 @@ export interface MessagesDeps {
   readonly owner: string
   /** By the names that bots are assigned to. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
-  readonly assignments: Assignments
+  readonly bots: BotBook
+  /** What handlers may ask for by name. */
+  readonly secrets: Readonly<Record<string, string>>
+  readonly desk: RunDesk
   /** The built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
@@ -70,6 +74,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     filename: deps.chatWorker,
     threads: options.threads,
     threadMemoryMb: options.threadMemoryMb,
+    secrets: deps.secrets,
     clock,
     threadMaxTasks: options.threadMaxTasks,
     onIdleDeath: deps.onIdleDeath,
@@ -77,13 +82,15 @@ export function createMessages(deps: MessagesDeps): Messages {
     onFreed: () => dispatcher.wake(),
   })
   const host = new HostRuns({ threads: options.hostRuns, send: deps.runOnHost, clock })
-  const handlers = new LoadedHandlers(deps.assignments)
+  const handlers = new LoadedHandlers(deps.bots)
   const acks = new AckTimes()
   const dispatcher = new Dispatcher({
     inbox,
     replies,
     places: { pool, host },
     handlers,
+    desk: deps.desk,
+    bots: deps.bots,
     owner,
     sendReply,
     options,
@@ -97,7 +104,10 @@ export function createMessages(deps: MessagesDeps): Messages {
     inbox,
     maxBatch: options.maxBatch,
     maxWaiting: options.maxWaiting,
-    limit: new InboundLimit({ perSecond: options.inboundPerSecond, burst: options.inboundBurst }),
+    limit: new InboundLimit({ perSecond: options.inboundPerSecond, burst: options.inboundBurst }, (botId) => {
+      const { inboundPerSecond: perSecond, inboundBurst: burst } = deps.bots.settingsOf(botId)?.limits ?? {}
+      return { ...(perSecond === undefined ? {} : { perSecond }), ...(burst === undefined ? {} : { burst }) }
+    }),
     maxPayloadBytes: options.maxPayloadBytes,
     clock,
     emit,

@@ -1,11 +1,13 @@
 import { Piscina } from 'piscina'
 import { hardLimits } from '../core/memory-watch.ts'
-import type { ChatTask } from '../protocol/chat.ts'
+import type { ChatBoot, ChatTask } from '../protocol/chat.ts'
 
 export interface PoolThreadOptions {
   /** The built file the thread runs. */
   readonly filename: string
   readonly memoryMb: number
+  /** What handlers may ask for by name. */
+  readonly secrets: Readonly<Record<string, string>>
   /** It died without a task, e.g. by a timer a handler left behind. */
   readonly onIdleDeath: (thrown: unknown) => void
 }
@@ -20,7 +22,7 @@ export class PoolThread {
   readonly #piscina: Piscina
   #taskCount = 0
 
-  constructor({ filename, memoryMb, onIdleDeath }: PoolThreadOptions) {
+  constructor({ filename, memoryMb, secrets, onIdleDeath }: PoolThreadOptions) {
     this.#piscina = new Piscina({
       filename,
       minThreads: 1,
@@ -31,7 +33,7 @@ export class PoolThread {
       env: {},
       argv: [],
       execArgv: [],
-      workerData: { memoryMb },
+      workerData: { memoryMb, secrets } satisfies ChatBoot,
       resourceLimits: hardLimits({ memoryMb }),
       recordTiming: false,
     })
@@ -46,7 +48,7 @@ export class PoolThread {
   /** Rejects when the thread dies or is ended. */
   async run(task: ChatTask): Promise<unknown> {
     this.#taskCount += 1
-    return await this.#piscina.run(task)
+    return await this.#piscina.run(task, task.kind === 'event' ? { transferList: [task.port] } : {})
   }
 
   /** Ends the thread whatever it does; resolves once it is gone, which may be never if it sits in native code. */

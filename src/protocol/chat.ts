@@ -1,6 +1,13 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
+import type { MemoryBudget } from '../core/memory-watch.ts'
 import type { CardResponse, InboundEvent, InboundEventKind } from './inbound-event.ts'
 import type { ReplyPart } from './message.ts'
+
+/** workerData of a pool thread. */
+export interface ChatBoot extends MemoryBudget {
+  readonly secrets: Readonly<Record<string, string>>
+}
 
 /** One task of the chat pool. `probe` only loads the handler, so that a broken one is found at start. */
 export type ChatTask =
@@ -15,6 +22,8 @@ export type ChatTask =
       readonly attempt: number
       /** Time left for the handler, milliseconds. */
       readonly timeoutMs: number
+      /** To the supervisor thread, see run-line.ts; transferred. */
+      readonly port: MessagePort
     }
 
 export type EventTask = Extract<ChatTask, { kind: 'event' }>

@@ -15,6 +15,7 @@ export type MessageEvent = { readonly botId: string; readonly eventId: number } 
       readonly stage: 'handled'
       readonly attempt: number
       readonly replyCount: number
+      readonly reason?: string
       readonly waitMs?: number
       readonly handleMs: number
     }

@@ -7,6 +7,7 @@ import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
 import type { ConnectionOptions, Isolation } from './boot.ts'
+import type { AnswerPolicy, BotLimits, BotPolicy, SettingChange } from './bot-settings.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './events.ts'
 import type { Finding } from './finding.ts'
@@ -33,6 +34,7 @@ export interface HandlingOptions {
   readonly threadMaxTasks: number
   readonly handlerTimeoutMs: number
   readonly hostRuns: number
+  readonly answers: AnswerPolicy
   readonly maxAttempts: number
   readonly backoff: BackoffPolicy
   readonly maxReplyAttempts: number
@@ -69,6 +71,8 @@ export interface ResolvedOptions {
   readonly masterKey?: string | undefined
   /** By name; `default` is what a bot has that names none. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
+  /** For handlers, by name. */
+  readonly secrets: Readonly<Record<string, string>>
   readonly maxConnections: number
   readonly shutdownGraceMs: number
   readonly supervision: SupervisionOptions
@@ -112,6 +116,8 @@ export interface BotInput {
   readonly useWebSocket: boolean
   /** Name of its handler. Default: `default`. */
   readonly handler?: string | undefined
+  readonly limits?: SettingChange<BotLimits> | undefined
+  readonly policy?: SettingChange<BotPolicy> | undefined
   /** Where its worker runs. Default `thread`. */
   readonly isolation?: Isolation | undefined
   /** Whose it is. Default `admin`. */

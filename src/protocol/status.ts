@@ -1,6 +1,7 @@
 import type { ChildStatus, LastExit } from '../core/child-lifecycle.ts'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from './boot.ts'
+import type { BotLimits, BotPolicy } from './bot-settings.ts'
 
 export type ConnectionStateName = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
 
@@ -82,6 +83,11 @@ export interface BotRecord {
   readonly useWebSocket: boolean
   /** Name of the handler that answers for it. */
   readonly handler: string
+  /** What of the options is different for it. */
+  readonly limits: BotLimits
+  readonly policy: BotPolicy
+  /** Its own open id; null until it has learnt it. */
+  readonly openId: string | null
   /** Where its worker runs: in a thread, or walled off in a process of its own. */
   readonly isolation: Isolation
   /** It has an Encrypt Key and a Verification Token, so it takes webhooks too. */

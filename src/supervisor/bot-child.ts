@@ -38,6 +38,7 @@ export interface BotChildDependencies {
   gone(incarnation: number): void
   /** The child's or the connection's state changed. */
   changed(status: BotStatus): void
+  identified(openId: string): void
   log(record: LogRecord): void
 }
 
@@ -233,15 +234,10 @@ export class BotChild {
   }
 
   #onPrinted(message: string): void {
-    const { clock, log } = this.#deps
     if (!this.#guard.admitsPrint(message)) return
-    const record = {
-      at: clock.now(),
-      level: 'info',
-      scope: `bot/${this.#spec.botId}`,
-      fields: { printed: true },
-    } as const
-    log({ ...record, message: redactText(message) })
+    const { clock, log } = this.#deps
+    const scope = `bot/${this.#spec.botId}`
+    log({ at: clock.now(), level: 'info', scope, message: redactText(message), fields: { printed: true } })
   }
 
   #onFlood(cause: string, isFatal: boolean): void {
@@ -261,6 +257,9 @@ export class BotChild {
       case 'connection':
         this.#connection = signal.status
         this.#deps.changed(this.status)
+        break
+      case 'identified':
+        this.#deps.identified(signal.openId)
         break
       case 'log':
         if (this.#guard.admitsLog(signal.record)) this.#deps.log(signal.record)

@@ -68,8 +68,9 @@ export class FloodGuard {
 
 /** What others rely on. */
 function hasShape(signal: unknown): boolean {
-  const { kind, status, record } = asObject(signal)
+  const { kind, status, record, openId } = asObject(signal)
   if (kind === 'connection') return typeof asObject(status)['state'] === 'string'
+  if (kind === 'identified') return typeof openId === 'string'
   if (kind === 'log') return typeof asObject(record)['message'] === 'string'
   return kind === 'ready'
 }

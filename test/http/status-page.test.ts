@@ -16,6 +16,9 @@ const bot: BotReport['bot'] = {
   useWebSocket: true,
   isolation: 'thread',
   handler: 'default',
+  limits: {},
+  policy: {},
+  openId: null,
   hasWebhookKeys: false,
   createdAt: NOW,
 }

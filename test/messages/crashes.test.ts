@@ -6,7 +6,17 @@ import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome } from '../../src/protocol/chat.ts'
 import type { OutgoingReply } from '../../src/protocol/message.ts'
 import type { InboxStore } from '../../src/store/store.ts'
-import { failed, FakePool, handled, messageEvent, oneHandler, type Run, sendFailed } from './dispatcher-bench.ts'
+import {
+  failed,
+  FakePool,
+  handled,
+  messageEvent,
+  noLines,
+  oneHandler,
+  plainBots,
+  type Run,
+  sendFailed,
+} from './dispatcher-bench.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type Fault, MemoryStore } from './memory-store.ts'
 
@@ -58,6 +68,8 @@ class Life {
       replies: store,
       places: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
+      desk: noLines,
+      bots: plainBots,
       owner,
       sendReply: guard((botId: string, reply: OutgoingReply) => send(botId, reply, clock, feishu, choices)),
       options: { ...DEFAULT_OPTIONS, threads: 3, maxAttempts: 50, maxReplyAttempts: 50 },

@@ -86,6 +86,15 @@ describe.each([
     expect(await call('GET', `${path}/healthz`)).toEqual({ status: 200, body: { status: 'ok' } })
   })
 
+  it('has the status page under its prefix, with what belongs to it', async () => {
+    for (const page of [`${url}${path}/page`, `${url}${path}/page/`]) {
+      const html = await (await fetch(page)).text()
+      const links = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, link = '']) => new URL(link, page))
+      expect(links.map(({ pathname }) => pathname)).toEqual([`${path}/page/status.css`, `${path}/page/status.js`])
+      for (const link of links) expect((await fetch(link)).status).toBe(200)
+    }
+  })
+
   it('asks its guards who may do what', async () => {
     const added = JSON.stringify({ appId: simulated.appId, appSecret: simulated.appSecret, domain, ...KEYS })
     expect(await call('POST', `${path}/bots`, { body: added })).toMatchObject({ status: 401 })
@@ -164,6 +173,33 @@ describe.each([
     await ended
     expect((await supervisor.status()).state).toBe('stopped')
   })
+})
+
+it('lives several times in one application', async () => {
+  const modules = await Promise.all(
+    ['/one', '/two'].map(async (path) =>
+      FeishuSupervisorModule.register({ ...FAST, path, dataDir: await cleanups.dataDir(), shutdownGraceMs: 0 }),
+    ),
+  )
+  const app = await NestFactory.create(rootModule(...modules), { logger: false, abortOnError: false })
+  cleanups.add(() => app.close())
+  await app.listen(0, '127.0.0.1')
+  for (const path of ['/one', '/two']) {
+    const ready = await fetch(`${await app.getUrl()}${path}/readyz`)
+    expect(ready.status).toBe(200)
+  }
+  const supervisors = app.get(FeishuSupervisor, { strict: false, each: true })
+  expect(new Set(supervisors).size).toBe(2)
+})
+
+it('runs in an application without HTTP', async () => {
+  const dataDir = await cleanups.dataDir()
+  const root = rootModule(FeishuSupervisorModule.register({ ...FAST, dataDir, shutdownGraceMs: 0 }))
+  const context = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false })
+  const supervisor = context.get(FeishuSupervisor, { strict: false })
+  expect((await supervisor.status()).state).toBe('running')
+  await context.close()
+  expect((await supervisor.status()).state).toBe('stopped')
 })
 
 it.each(['feishu', '/api/', '/a b', ''])('refuses the path "%s" by name', async (path) => {

@@ -62,6 +62,7 @@ function supervise(entry: string, overrides: Overrides = {}) {
     gone: (botId) => threads.delete(botId),
     changed: statuses.add,
     log: logs.add,
+    identified: () => {},
   })
   closeLater(() => supervisor.stop(5_000))
   const start = (botId: string, more: { appId?: string; appSecret?: string; domain?: string } = {}) =>
@@ -73,6 +74,7 @@ function supervise(entry: string, overrides: Overrides = {}) {
       domain: 'http://127.0.0.1:1',
       connection: options.connection,
       isolation: 'thread',
+      isIdentified: true,
       ...more,
     })
   const until = (botId: string, matches: (status: BotStatus) => boolean) =>
@@ -173,7 +175,7 @@ describe('bot workers as they are built', () => {
 
 function spec(botId: string) {
   const identity = { botId, name: botId, appId: newApp().appId, appSecret: 'none', domain: 'http://127.0.0.1:1' }
-  return { ...identity, connection: options.connection, isolation: 'thread' } as const
+  return { ...identity, connection: options.connection, isolation: 'thread', isIdentified: true } as const
 }
 
 function fixture(name: string): string {
@@ -371,6 +373,7 @@ describe('what a worker knows', () => {
       'incarnation',
       'memoryMb',
       'name',
+      'isIdentified',
     ]
     for (const key of known.keys) expect(own).toContain(key)
   })

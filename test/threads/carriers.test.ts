@@ -40,7 +40,15 @@ function carry(
     { thread: threadCarrier(entry, limits), process: processCarrier(BOT_PROCESS, entry, limits) },
     systemClock,
   )
-  const bot = { botId: 'a', appId: 'cli_00000000000000a1', appSecret, domain, connection, isolation }
+  const bot = {
+    botId: 'a',
+    appId: 'cli_00000000000000a1',
+    appSecret,
+    domain,
+    connection,
+    isolation,
+    isIdentified: true,
+  }
   const thread = spawnBot(bot, 7, { signal: signals.add, printed: prints.add, exited: exits.add, misbehaved: () => {} })
   closeLater(async () => {
     thread.terminate()
@@ -181,7 +189,7 @@ describe('a process of its own', () => {
   it('that cannot be made is an end like any other', async () => {
     const limits = { heartbeatMs: 20, memoryMb: 64 }
     const exits = new Recorder<ObservedExit>()
-    const bot = { botId: 'a', appId: 'x', appSecret: 'x', domain: 'x', connection }
+    const bot = { botId: 'a', appId: 'x', appSecret: 'x', domain: 'x', connection, isIdentified: true }
     processCarrier(fixture('no-such-file.cjs'), fixture('ready.cjs'), limits)(bot, 1, {
       signal: () => {},
       printed: () => {},

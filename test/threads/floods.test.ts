@@ -68,12 +68,13 @@ async function beside(order: string, isolation: Isolation, isOver: (status: BotS
     },
     gone: () => {},
     changed: statuses.add,
+    identified: () => {},
     log: ({ message, fields }) => {
       if (fields['printed'] === true) printed.push(message)
     },
   })
   closeLater(() => supervisor.stop(5_000))
-  const common = { appId: 'x', domain: 'http://127.0.0.1:1', connection }
+  const common = { isIdentified: true, appId: 'x', domain: 'http://127.0.0.1:1', connection }
   supervisor.start({ ...common, botId: 'well', name: 'well', appSecret: 'none', isolation: 'thread' })
   await statuses.next(({ botId, child }) => botId === 'well' && child.state === 'running')
   const { felt } = feel()

@@ -77,6 +77,14 @@ describe('the environment', () => {
     expect(readEnvironment(env).options.connection).toEqual(connection)
   })
 
+  it('takes handlers and secrets by name', () => {
+    const env = { FS_HANDLERS: 'sales=./sales.mjs, shout=a=b.mjs', FS_SECRET_OPENAI_KEY: 'fake-key-1' }
+    expect(readEnvironment(env).options).toMatchObject({
+      handlers: { sales: './sales.mjs', shout: 'a=b.mjs' },
+      secrets: { OPENAI_KEY: 'fake-key-1' },
+    })
+  })
+
   it.each<[Record<string, string>, string]>([
     [{ FS_PROT: '1' }, 'FS_PROT'],
     [{ FS_PORT: 'x' }, 'FS_PORT: expected a port number'],
@@ -92,6 +100,7 @@ describe('the environment', () => {
     [{ FS_CA_FILE: '' }, 'FS_CA_FILE'],
     [{ FS_ALERT_URL: 'https://hooks.example' }, 'FS_ALERT_SECRET: is missing'],
     [{ FS_ALERT_SECRET: 'whsec_x' }, 'FS_ALERT_URL: is missing'],
+    [{ FS_HANDLERS: './sales.mjs' }, 'FS_HANDLERS: expected name=path'],
     [{ HTTPS_PROXY: 'socks5://proxy.example' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ HTTPS_PROXY: 'http://' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ FS_LOG_LEVEL: 'loud' }, 'FS_LOG_LEVEL'],
@@ -173,6 +182,8 @@ describe('the options', () => {
     ['handler', { handler: './no-such-file.mjs' }],
     ['handler', { handler: { mesage() {} } }],
     ['handlers.sales', { handlers: { sales: './no-such-file.mjs' } }],
+    ['secrets.backend', { secrets: { backend: 'canary' } }],
+    ['secrets.two words', { secrets: { 'two words': 'long enough' } }],
     ['handlers.default', { handlers: { default: 'echo' } }],
     ['handlers../x.mjs', { handlers: { './x.mjs': 'echo' } }],
     ['maxConnections', { maxConnections: 0 }],
@@ -192,6 +203,7 @@ describe('the options', () => {
     ['connection.noProxy', { connection: { noProxy: 'a.example' } }],
     ['connection.caFile', { connection: { caFile: './no-such.pem' } }],
     ['connection.caFile', { connection: { caFile: './package.json' } }],
+    ['messages.answers.groups', { messages: { answers: { groups: 'some' } } }],
     ['messages.threads', { messages: { threads: 65 } }],
     ['messages.leaseMs', { messages: { leaseMs: 1 } }],
   ])('refuse a bad %s by name', (field, options) => {
@@ -234,6 +246,10 @@ describe('a new bot', () => {
     ['encryptKey', { encryptKey: '' }],
     ['owner', { owner: 'two words' }],
     ['handler', { handler: './answer.mjs' }],
+    ['limits.inboundPerSecond', { limits: { inboundPerSecond: 0 } }],
+    ['perSecond', { limits: { perSecond: 1 } }],
+    ['policy.groups', { policy: { groups: 'some' } }],
+    ['policy.users.0', { policy: { users: ['two words'] } }],
     ['encryptionKey', { encryptionKey: 'x' }],
   ])('with a bad %s is refused by name: %j', (field, more) => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))

@@ -14,6 +14,7 @@ import { checkApp } from './check-app.ts'
 import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
+import { Identity } from './identity.ts'
 import { Inlet } from './inlet.ts'
 import { onlineCount } from './online-count.ts'
 import { Routes } from './routes.ts'
@@ -57,6 +58,12 @@ const inlet = new Inlet({
 const credentials = { appId: boot.appId, appSecret: boot.appSecret }
 const api = createFeishuApi({ credentials, domain: boot.domain, http, logger })
 const sender = new Sender(new ApiCalls(api))
+const identity = new Identity({
+  api,
+  isKnown: boot.isIdentified,
+  clock: systemClock,
+  learned: (openId) => signal({ kind: 'identified', incarnation, openId }),
+})
 const session = new Session({
   boot,
   credentials,
@@ -67,7 +74,10 @@ const session = new Session({
   clock: systemClock,
   random: Math.random,
   onlineCount: () => onlineCount(api),
-  report: (status) => signal({ kind: 'connection', incarnation, status }),
+  report: (status) => {
+    signal({ kind: 'connection', incarnation, status })
+    if (status.state === 'connected') void identity.ask()
+  },
 })
 
 dataPort.on('message', (frame: DataDown) => {
@@ -76,7 +86,11 @@ dataPort.on('message', (frame: DataDown) => {
   if (frame.kind === 'refused') inlet.refused(frame.id, frame.error)
   if (frame.kind === 'send') {
     const { id } = frame
-    void sender.send(frame.reply).then((outcome) => post({ ...outcome, incarnation, id }))
+    void sender.send(frame.reply).then((outcome) => {
+      post({ ...outcome, incarnation, id })
+      // In webhook mode nothing else shows that the credentials work.
+      if (outcome.kind === 'sent') void identity.ask()
+    })
   }
 })
 

@@ -1,12 +1,15 @@
 import { workerData } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { type MemoryBudget, usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
-import type { ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
+import { hideValues } from '../../src/core/redact.ts'
+import { usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
+import type { ChatBoot, ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
 import { failed, runHandler } from './run-handler.ts'
 
-watchMemory(workerData as MemoryBudget)
+const { secrets, ...budget } = workerData as ChatBoot
+hideValues(Object.values(secrets))
+watchMemory(budget)
 
 /**
  * The entry of a pool thread, called by the pool for each task.
@@ -25,7 +28,7 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
       case 'probe':
         return { kind: 'loaded', kinds: [...handlers.keys()] }
       case 'event':
-        return await runHandler(handlers, task)
+        return await runHandler(handlers, task, { secrets })
       default:
         return assertNever(task)
     }

@@ -3,6 +3,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { revealed } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
+import type { BotSettings } from '../../src/protocol/bot-settings.ts'
 import type { Finding } from '../../src/protocol/finding.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.ts'
@@ -78,9 +79,9 @@ export class BotDesk {
     return [...this.#bots.values()].find((bot) => bot.appId === appId)
   }
 
-  /** The name of its handler; undefined for a bot of which nothing is known here. */
-  handlerOf(botId: string): string | undefined {
-    return this.#bots.get(botId)?.handler
+  /** Undefined for a bot of which nothing is known here. */
+  settingsOf(botId: string): BotSettings | undefined {
+    return this.#bots.get(botId)
   }
 
   botIds(): readonly string[] {
@@ -101,8 +102,9 @@ export class BotDesk {
   }
 
   /** A bot is so now, whoever changed it. Rejects with `BOT_EXISTS` while another one has its app. */
-  async put(bot: Bot): Promise<void> {
-    await this.#inTurn(bot.id, bot.appId, async () => {
+  async put(given: Bot): Promise<void> {
+    await this.#inTurn(given.id, given.appId, async () => {
+      const bot = this.#withOpenId(given)
       const other = this.botOfApp(bot.appId)
       if (other !== undefined && other.id !== bot.id) {
         throw new FeishuSupervisorError('BOT_EXISTS', `bot ${other.id} has the app id ${bot.appId} too`)
@@ -141,8 +143,9 @@ export class BotDesk {
       const old = this.#bots.get(id)
       const reserved = old !== undefined && this.#reserve(old, change)
       try {
-        const bot = await this.#deps.store().update(id, change)
-        if (bot === null) return null
+        const changed = await this.#deps.store().update(id, change)
+        if (changed === null) return null
+        const bot = this.#withOpenId(changed)
         if (old !== undefined) await this.#apply(old, bot)
         this.#deps.written(id)
         return toRecord(bot)
@@ -196,6 +199,14 @@ export class BotDesk {
     this.#deps.changed(this.#report(bot, status))
   }
 
+  /** A bot has learnt its own open id. What cannot be stored now is learnt again after the next start. */
+  async identified(id: string, openId: string): Promise<void> {
+    const bot = this.#bots.get(id)
+    if (bot === undefined) return
+    this.#bots.set(id, { ...bot, openId })
+    await this.#turns.take(id, () => this.#deps.store().recordOpenId(id, openId)).catch(() => {})
+  }
+
   /** Nobody is started or rotated any more. */
   close(): void {
     this.#fleet.close()
@@ -211,7 +222,8 @@ export class BotDesk {
   /** Takes the place that a change needs, at once, so that parallel orders cannot take it too. */
   #reserve(old: Bot, change: BotChange): boolean {
     const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
-    return isAsked && wantsConnection({ ...old, ...change }) && this.#fleet.take(old.id)
+    const { enabled = old.enabled, useWebSocket = old.useWebSocket } = change
+    return isAsked && wantsConnection({ enabled, useWebSocket }) && this.#fleet.take(old.id)
   }
 
   async #apply(old: Bot, bot: Bot): Promise<void> {
@@ -241,9 +253,16 @@ export class BotDesk {
     this.#tell(bot)
   }
 
-  #specOf({ id: botId, name, appId, appSecret, domain, isolation }: Bot): BotSpec {
+  #specOf({ id: botId, name, appId, appSecret, domain, isolation, openId }: Bot): BotSpec {
     const { connection } = this.#deps
-    return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, connection }
+    const isIdentified = openId !== null
+    return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, isIdentified, connection }
+  }
+
+  /** What was learnt, and is not stored or not yet. */
+  #withOpenId(bot: Bot): Bot {
+    const known = this.#bots.get(bot.id)
+    return bot.openId === null && known?.appId === bot.appId ? { ...bot, openId: known.openId } : bot
   }
 
   #tell(bot: Bot): void {

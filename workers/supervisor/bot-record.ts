@@ -8,39 +8,44 @@ export function hasWebhookKeys(bot: Bot): boolean {
   return bot.encryptKey !== null && bot.verificationToken !== null
 }
 
-export function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
+export function wantsConnection({ enabled, useWebSocket }: Pick<Bot, 'enabled' | 'useWebSocket'>): boolean {
   return enabled && useWebSocket
 }
 
 /** A bot as it may be shown. */
 export function toRecord(bot: Bot): BotRecord {
   const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
-  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
+  const { limits, policy, openId } = bot
+  const shown = {
+    id,
+    name,
+    appId,
+    domain,
+    owner,
+    enabled,
+    useWebSocket,
+    isolation,
+    handler,
+    createdAt,
+    limits,
+    policy,
+    openId,
+  }
   return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
 }
 
-/** Secrets as secrets, as in `toChange`. */
-export function toNewBot({
-  appSecret,
-  encryptKey,
-  verificationToken,
-  owner,
-  isolation,
-  handler,
-  ...rest
-}: BotInput): NewBot {
-  return {
-    ...rest,
+/** Secrets as secrets, and nothing that was not given. */
+export function toNewBot({ appSecret, encryptKey, verificationToken, ...input }: BotInput): NewBot {
+  const bot = {
+    ...input,
     appSecret: new Secret(appSecret),
     encryptKey: secretOrNull(encryptKey),
     verificationToken: secretOrNull(verificationToken),
-    ...(owner === undefined ? {} : { owner }),
-    ...(isolation === undefined ? {} : { isolation }),
-    ...(handler === undefined ? {} : { handler }),
   }
+  return onlyGiven(bot) as NewBot
 }
 
-/** Secrets as secrets, and nothing that was not given. */
+/** The same for a change. */
 export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
   const change = {
     ...rest,
@@ -48,7 +53,7 @@ export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: 
     encryptKey: encryptKey === undefined ? undefined : secretOrNull(encryptKey),
     verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
   }
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+  return onlyGiven(change)
 }
 
 /** What keeps a bot from taking events, if it is not its worker or connection; `nextStep` is that of a bot without a worker. */
@@ -62,4 +67,8 @@ export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: stri
   }
   if (bot.useWebSocket) return nextStep
   return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
+}
+
+function onlyGiven(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

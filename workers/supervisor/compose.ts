@@ -1,7 +1,9 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
+import { hideValues } from '../../src/core/redact.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import { RunDesk } from '../../src/messages/run-desk.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/bot-source.ts'
@@ -24,7 +26,7 @@ import { InboxFigures } from './inbox-figures.ts'
 import { InstancePatrol } from './instance-patrol.ts'
 import { InstanceWatch } from './instance-watch.ts'
 import { keySource, openStore } from './open-store.ts'
-import { accessOrders, botOrders } from './orders.ts'
+import { accessOrders, botOrders, messageOrders } from './orders.ts'
 import { result } from '../../src/protocol/result.ts'
 import { rotateKeys } from './rotate-keys.ts'
 import { SourceBots } from './source-bots.ts'
@@ -51,6 +53,7 @@ const BOTS_STOP_MS = 300
  */
 export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
+  hideValues(Object.values(options.secrets))
   const metrics = new Metrics()
   const emit = (named: NamedEvent): void => {
     metrics.see(named)
@@ -101,6 +104,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       link.lost()
     },
     changed: (status) => bots.statusChanged(status),
+    identified: (botId, openId) => void bots.identified(botId, openId),
     log: (event) => emit({ kind: 'log', event }),
   })
 
@@ -159,7 +163,12 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
-    assignments: bots,
+    bots,
+    secrets: options.secrets,
+    desk: new RunDesk({
+      history: (query) => openedStore().log.history(query),
+      log: createLogger('handler', (event) => emit({ kind: 'log', event })),
+    }),
     runOnHost,
     chatWorker: paths.chatWorker,
     sendReply: async (botId, reply) =>
@@ -244,25 +253,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
     ...accessOrders(() => openedStore().access, audited),
 
-    async deadLetters(page) {
-      return await result(() => openedStore().inbox.deadLetters(page))
-    },
-
-    listMessages: (query) => result(() => openedStore().log.list(query)),
-    getMessage: (eventId) => result(() => openedStore().log.get(eventId)),
-    pageOfDeadLetters: (query) => result(() => openedStore().log.deadLetters(query)),
-
-    async resubmit(letter, by) {
-      const deed = { by, action: 'dead_letter.resubmit', subject: String(letter.eventId) }
-      return await result(() =>
-        audited(deed, async () => {
-          const isBack = await openedStore().inbox.resubmit(letter)
-          if (isBack) messages.wake()
-          return isBack
-        }),
-      )
-    },
-
+    ...messageOrders(openedStore, audited, () => messages.wake()),
     lookAtSource: async (botId) => void sync?.look(botId),
     diagnose: (botIds) =>
       diagnose(

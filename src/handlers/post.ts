@@ -20,7 +20,7 @@ const WORTH_A_RETRY: ReadonlySet<number> = new Set([408, 409, 425, 429])
 /** What is quoted of an answer that is no success. */
 const MAX_QUOTED_CHARS = 300
 
-const LOOPBACK = ['localhost', '127.0.0.1', '::1']
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 /** Posts through the network's proxy; resolves with answers that are a success, rejects with a HandlerError otherwise. */
 export function newPost(network: NetworkOptions): Post {
@@ -50,14 +50,11 @@ export function newPost(network: NetworkOptions): Post {
 }
 
 function newAgent({ proxy, noProxy, ca }: NetworkOptions, timeoutMs: number): Dispatcher {
-  const direct = [...LOOPBACK, ...noProxy].flatMap((host) =>
-    host === '*' ? [host] : [host, `.${host.replace(/^\./, '')}`],
-  )
   const tls = ca === undefined ? {} : { ca: [...rootCertificates, ca] }
   return new EnvHttpProxyAgent({
     httpProxy: proxy ?? '',
     httpsProxy: proxy ?? '',
-    noProxy: direct.join(','),
+    noProxy: noProxy.includes('*') ? '*' : [...LOOPBACK, ...noProxy].join(','),
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     connect: { timeout: timeoutMs, ...tls },

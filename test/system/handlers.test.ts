@@ -77,6 +77,11 @@ it('each bot is answered by the handler it names: a function on this thread, a m
     handler: 'shout',
     error: expect.stringContaining('its handler "shout" is not among the options (default)'),
   })
+  expect((await getJson(second, '/api/feishu/supervisor')).body).toMatchObject({
+    bots: expect.arrayContaining([
+      expect.objectContaining({ botId: ben, obstacle: expect.stringContaining('"shout"') }),
+    ]),
+  })
   const kept = eventOf(second, 'message', ({ stage, botId }) => stage === 'received' && botId === ben)
   await client.sendText({ appId: BEN.appId, chatId: 'oc_ben', text: 'again' })
   await kept

@@ -65,7 +65,7 @@ describe('a run on the host, seen from the supervisor thread', () => {
 describe("a run on the host's thread", () => {
   const gone = new AbortController().signal
 
-  function handlers(run: (event: unknown, ctx: { signal: AbortSignal }) => unknown) {
+  function handlers(run: (event: unknown, ctx: { signal: AbortSignal; secret(name: string): string }) => unknown) {
     const clock = new FakeClock()
     const table = toHandlerTable({ menu: run })
     const { handlerRunner } = packagePaths()
@@ -73,7 +73,7 @@ describe("a run on the host's thread", () => {
       clock,
       handlers: new HostHandlers({
         tables: new Map([['default', table]]),
-        secrets: {},
+        secrets: { backend: 'canary-of-host' },
         runnerPath: handlerRunner,
         clock,
       }),
@@ -98,5 +98,13 @@ describe("a run on the host's thread", () => {
     })
     const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, abort.signal)
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_FAILED', message: 'gave up' } })
+  })
+
+  it('shows no secret in its error', async () => {
+    const { clock, handlers: subject } = handlers((_event, ctx) => {
+      throw new Error(`refused: ${ctx.secret('backend')}`)
+    })
+    const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, gone)
+    expect(outcome).toMatchObject({ error: { code: 'HANDLER_FAILED', message: 'refused: ***' } })
   })
 })

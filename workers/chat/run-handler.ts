@@ -8,6 +8,9 @@ import { toCardResponse } from './card-response.ts'
 import { normalizeMessage } from './normalize.ts'
 import { RunLine } from './run-line.ts'
 
+/** The host's thread loads this file with a redaction of its own. */
+export { hideValues } from '../../src/core/redact.ts'
+
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
 const MAX_ERROR_CHARS = 2_000
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
+import { limitsOf, policyOf } from '../../src/cli/bot-flags.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
 import { errorText } from '../../src/core/errors.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options.ts'
@@ -276,6 +277,15 @@ describe('a new bot', () => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))
     expect(text).toContain(field)
     expect(text).not.toContain('canary-secret')
+  })
+})
+
+describe('limits and policy on the command line', () => {
+  it('are pairs; what they may be is checked with the bot', () => {
+    expect(limitsOf(['inboundPerSecond=5', 'maxAgeMs=0'])).toEqual({ inboundPerSecond: 5, maxAgeMs: 0 })
+    expect(policyOf(['groups=all', 'users=ou_1,ou_2'])).toEqual({ groups: 'all', users: ['ou_1', 'ou_2'] })
+    expect(refusal(() => limitsOf(['5']))).toContain('--limit: expected name=value, not "5"')
+    expect(refusal(() => resolveNewBot({ ...BOT, limits: limitsOf(['maxAgeMs=soon']) }))).toContain('limits.maxAgeMs')
   })
 })
 

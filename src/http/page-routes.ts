@@ -49,7 +49,9 @@ export function addPageRoutes(api: Api, { view: app, fastAttempts }: RouteDeps):
   for (const path of ['/', PAGE_PATH]) {
     api.openapi(shell(path), async (c) => {
       c.header('content-security-policy', CONTENT_SECURITY_POLICY)
-      const files = path === '/' ? PAGE_PATH.slice(1) : c.req.path.endsWith('/') ? '.' : 'page'
+      // Hono's own path has no trailing slash.
+      const isFolder = new URL(c.req.url).pathname.endsWith('/')
+      const files = path === '/' ? PAGE_PATH.slice(1) : isFolder ? '.' : 'page'
       return c.html((await file('index.html')).replaceAll(PAGE_PATH, files), 200)
     })
   }

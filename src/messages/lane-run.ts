@@ -98,7 +98,7 @@ export class LaneRun implements BusyLane {
     const claimedAt = handling.clock.now()
     await this.#turn.promise
     const startedAt = handling.clock.now()
-    const event = older(claimed, startedAt - claimedAt)
+    const event = older(claimed, Math.max(0, startedAt - claimedAt))
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
     this.#stage = 'delivering'
     onThreadFree(this.place, handling.clock.now() - startedAt)

@@ -10,11 +10,15 @@ import type {
 import type { Queries, Statement } from './database.ts'
 import { type DeadLetterRow, toDeadLetter } from './dead-letter-rows.ts'
 import { DEAD } from './dead-letter-statements.ts'
+import { storableKey } from './storable.ts'
 
 const ms = (column: string, as: string): string => `extract(epoch from ${column})::float8 * 1000 as ${as}`
 
 const SUMMARY_COLUMNS = `id, bot_id, lane, type, event_id, state, attempt, reason, last_error, ${ms('created_at', 'created')},
   ${ms('arrived_at', 'arrived')}, ${ms('received_at', 'persisted')}, ${ms('acked_at', 'acked')}, ${ms('claimed_at', 'claimed')}, ${ms('finished_at', 'finished')}`
+
+/** As they are stored; null: of all bots. */
+const keys = (botIds: readonly string[] | null): string[] | null => botIds?.map(storableKey) ?? null
 
 /** $1 bot ids or null, $2 state or null. */
 const SELECTED = 'from feishu_inbox where ($1::text[] is null or bot_id = any($1)) and ($2::text is null or state = $2)'
@@ -69,8 +73,8 @@ export function createMessageLog(database: Queries): MessageLog {
   return {
     async list({ botIds, state = null, limit, offset }) {
       const doing = 'listing messages'
-      const rows = await database.query<MessageRow>(MESSAGES, [botIds, state, limit, offset], doing)
-      const [count] = await database.query<{ total: number }>(MESSAGE_COUNT, [botIds, state], doing)
+      const rows = await database.query<MessageRow>(MESSAGES, [keys(botIds), state, limit, offset], doing)
+      const [count] = await database.query<{ total: number }>(MESSAGE_COUNT, [keys(botIds), state], doing)
       return { items: rows.map(toSummary), total: count?.total ?? 0 }
     },
 
@@ -89,8 +93,8 @@ export function createMessageLog(database: Queries): MessageLog {
 
     async deadLetters({ botIds, limit, offset }) {
       const doing = 'listing dead letters'
-      const rows = await database.query<DeadLetterRow>(DEAD_PAGE, [botIds, limit, offset], doing)
-      const [count] = await database.query<{ total: number }>(DEAD_COUNT, [botIds], doing)
+      const rows = await database.query<DeadLetterRow>(DEAD_PAGE, [keys(botIds), limit, offset], doing)
+      const [count] = await database.query<{ total: number }>(DEAD_COUNT, [keys(botIds)], doing)
       return { items: rows.map(toDeadLetter), total: count?.total ?? 0 }
     },
   }

@@ -118,7 +118,7 @@ export class FeishuSupervisor extends Orders {
       clock,
       random: Math.random,
       signal: ({ kind, event }) => this.#events.emit(kind, event),
-      run: (run, gone) => handlers.run(run, gone),
+      run: (run, onFrame, gone) => handlers.run(run, onFrame, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
           logger.info('the supervisor is running')

@@ -12,6 +12,7 @@ import {
 import type { ChatOutcome, ChatTask, HandlerRef, PoolAnswer } from '../protocol/chat.ts'
 import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { PoolStats } from '../protocol/status.ts'
+import type { OnFrame } from './handle-event.ts'
 import { PoolThread } from './pool-thread.ts'
 import { Sleeper } from './sleeper.ts'
 
@@ -88,7 +89,7 @@ export class ChatPool {
   }
 
   /** Never rejects. The limit counts from now, so the start of a replacement thread is included. */
-  run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome> {
+  run(task: ChatTask, timeoutMs: number, onFrame?: OnFrame): Promise<ChatOutcome> {
     if (this.#closing !== undefined) return Promise.resolve(failed('POOL_THREAD_DIED', 'the chat pool is closed'))
     // A waiting task would have to be remembered, ordered and ended; the dispatcher does all that.
     if (this.#runs.size >= this.#options.threads) return Promise.resolve(failed('INTERNAL', 'no pool thread is free'))
@@ -97,7 +98,7 @@ export class ChatPool {
     }
     const thread = this.#idle.pop() ?? this.#newThread()
     const cut = deferred<Cut>()
-    const outcome = this.#run(thread, task, timeoutMs, cut)
+    const outcome = this.#run(thread, thread.run(task, onFrame), timeoutMs, cut)
     this.#runs.set(thread, { cut, outcome })
     return outcome
   }
@@ -117,10 +118,15 @@ export class ChatPool {
     return this.#closing
   }
 
-  async #run(thread: PoolThread, task: ChatTask, timeoutMs: number, cut: Deferred<Cut>): Promise<ChatOutcome> {
+  async #run(
+    thread: PoolThread,
+    answer: Promise<unknown>,
+    timeoutMs: number,
+    cut: Deferred<Cut>,
+  ): Promise<ChatOutcome> {
     const cancelDeadline = this.#options.clock.after(timeoutMs, () => cut.resolve('deadline'))
     try {
-      const ended = await Promise.race([thread.run(task), cut.promise])
+      const ended = await Promise.race([answer, cut.promise])
       this.#runs.delete(thread)
       if (ended === 'deadline' || ended === 'closed') {
         this.#retire(thread)

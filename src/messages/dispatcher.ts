@@ -11,6 +11,8 @@ import { FencedWriter } from './fenced-writer.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { type KeptUpload, LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
+import type { CallCard } from './live-stream.ts'
+import { LiveStreams } from './live-streams.ts'
 import { OutboundLimits } from './outbound-limits.ts'
 import { ReplySender } from './reply-sender.ts'
 import { SendTries } from './send-tries.ts'
@@ -26,6 +28,7 @@ export interface DispatcherDeps {
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   readonly sendReply: SendReply
+  readonly callCard: CallCard
   readonly options: MessagesOptions
   readonly clock: Clock
   /** In [0, 1). */
@@ -39,6 +42,9 @@ export interface DispatcherDeps {
 
 /** `draining`: nothing new is begun. `aborting`: handlers and sends are cut short. `stopped`: nothing is written any more. */
 type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
+
+/** Changes of one card, and of all cards of a bot: Feishu allows 5 edits of a message, and about 1000 calls a minute. [D] */
+const CHANGES = { perChatPerSecond: 4, perBotPerSecond: 15 } as const
 
 /** How long the stop waits, after its grace, for the store to take the claims back. */
 const GIVE_BACK_MS = 1_000
@@ -226,10 +232,24 @@ export class Dispatcher {
   }
 
   #makeLaneDeps(): LaneRunDeps {
-    const { inbox, replies, places, handlers, owner, sendReply, options, clock, random, emit, onDecided } = this.#deps
+    const { inbox, replies, places, handlers, owner, sendReply, callCard, options, clock, random, emit, onDecided } =
+      this.#deps
     const { acks = new AckTimes() } = this.#deps
     const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
-    const sender = new ReplySender({ sendReply, replies })
+    const sender = new ReplySender({ sendReply, callCard, replies })
+    const limits = new OutboundLimits({
+      perChatPerSecond: options.repliesPerChatPerSecond,
+      perBotPerSecond: options.repliesPerBotPerSecond,
+      clock,
+    })
+    const streams = new LiveStreams({
+      replies,
+      sendReply,
+      callCard,
+      limits,
+      changeLimits: new OutboundLimits({ ...CHANGES, clock }),
+      sleeper: this.#sends,
+    })
     const writing = {
       maxBatch: options.maxBatch,
       backoff: options.storeBackoff,
@@ -242,6 +262,7 @@ export class Dispatcher {
       handling: {
         places,
         handlers,
+        streams,
         onDecided,
         handlerTimeoutMs: options.handlerTimeoutMs,
         policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
@@ -256,11 +277,7 @@ export class Dispatcher {
         settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
         owner,
         policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
-        limits: new OutboundLimits({
-          perChatPerSecond: options.repliesPerChatPerSecond,
-          perBotPerSecond: options.repliesPerBotPerSecond,
-          clock,
-        }),
+        limits,
         tries: new SendTries(),
         clock,
         sendTimeoutMs: options.sendTimeoutMs,
@@ -269,6 +286,8 @@ export class Dispatcher {
         isAborting,
         emit,
       },
+      streams,
+      closeStreams: (event, except) => sender.closeStreams(event, except).catch(() => {}),
       keep: new FencedWriter<KeptUpload>({
         ...writing,
         maxBatch: 1,

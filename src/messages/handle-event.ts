@@ -1,15 +1,20 @@
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
-import type { ChatOutcome, ChatTask } from '../protocol/chat.ts'
+import type { ChatOutcome, ChatTask, StreamFrame } from '../protocol/chat.ts'
 import type { CardResponse } from '../protocol/inbound-event.ts'
+import type { ReplyPart } from '../protocol/message.ts'
 import type { ClaimedEvent, EventResult } from '../store/store.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import type { Place } from './demand.ts'
-import { replyUuid } from './reply-uuid.ts'
+import type { LiveStreams } from './live-streams.ts'
+import { replyUuid, streamUuid } from './reply-uuid.ts'
 import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
 import { replyTarget } from './reply-target.ts'
 import { kindOf, toInboundEvent } from './to-inbound-event.ts'
+
+/** Told of a streamed answer while it is made. */
+export type OnFrame = (frame: StreamFrame) => void
 
 /** What the dispatcher needs of a place where handlers run. */
 export interface HandlerPool {
@@ -18,13 +23,14 @@ export interface HandlerPool {
   /** Runs under way. */
   readonly busy: number
   /** Never rejects. */
-  run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome>
+  run(task: ChatTask, timeoutMs: number, onFrame?: OnFrame): Promise<ChatOutcome>
   close(graceMs: number): Promise<void>
 }
 
 export interface HandleEventDeps {
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
+  readonly streams: Pick<LiveStreams, 'show'>
   /** Told of every decision before it is written, with what a card handler returned. */
   readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
   readonly handlerTimeoutMs: number
@@ -83,11 +89,14 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       attempt: event.attempt,
       timeoutMs: Math.ceil(deps.handlerTimeoutMs * SIGNAL_SHARE),
     }
-    const outcome = await place.run(task, deps.handlerTimeoutMs)
+    const onFrame: OnFrame = (frame) => {
+      if (target !== undefined) deps.streams.show(event, target, frame)
+    }
+    const outcome = await place.run(task, deps.handlerTimeoutMs, onFrame)
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap((reply, index) =>
-        target === undefined ? [] : [{ ...reply, ...target, uuid: replyUuid(event.botId, event.dedupeKey, index) }],
+        target === undefined ? [] : [{ ...reply, ...target, uuid: uuidOf(event, reply, index) }],
       )
       return { result: { kind: 'completed', replies }, response: outcome.response }
     }
@@ -97,6 +106,11 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
   } catch (thrown) {
     return { result: afterFailedRun(event.attempt, toErrorRecord(thrown), policy, random()) }
   }
+}
+
+function uuidOf({ botId, dedupeKey }: ClaimedEvent, { delivery }: ReplyPart, part: number): string {
+  const stream = delivery?.stream
+  return stream === undefined ? replyUuid(botId, dedupeKey, part) : streamUuid(botId, dedupeKey, stream)
 }
 
 function internalError(message: string): ErrorRecord {

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import type { ChatOutcome, HandlerRef, HostRun } from '../protocol/chat.ts'
+import type { ChatOutcome, HandlerRef, HostRun, StreamFrame } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
@@ -14,6 +14,7 @@ import { Dispatcher } from './dispatcher.ts'
 import { HostRuns } from './host-runs.ts'
 import { InboundLimit } from './inbound-limit.ts'
 import { Intake } from './intake.ts'
+import type { CallCard } from './live-stream.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
 
@@ -28,6 +29,7 @@ export interface MessagesDeps {
   /** The built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
+  readonly callCard: CallCard
   /** Hands a run to the host's thread; its answer comes with `hostRunEnded`. Must not throw. */
   readonly runOnHost: (run: HostRun) => void
   readonly clock: Clock
@@ -50,6 +52,7 @@ export interface Messages {
   accept(botId: string, event: FeishuEvent): Promise<CardResponse | undefined>
   /** The host's answer to a run. */
   hostRunEnded(id: number, outcome: ChatOutcome): void
+  hostRunShows(id: number, frame: StreamFrame): void
   /** Rejects with `HANDLER_UNLOADABLE` and stays idle when a handler cannot be loaded. */
   start(): Promise<void>
   /** Always resolves, at the latest about a second after `graceMs`. */
@@ -64,7 +67,7 @@ export interface Messages {
  * as an interface and bots as a port to send through; knows neither connections nor workers of bots.
  */
 export function createMessages(deps: MessagesDeps): Messages {
-  const { inbox, replies, owner, sendReply, clock, random, emit } = deps
+  const { inbox, replies, owner, sendReply, callCard, clock, random, emit } = deps
   const options = { ...FIXED_OPTIONS, ...deps.options }
   const pool = new ChatPool({
     filename: deps.chatWorker,
@@ -86,6 +89,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     handlers,
     owner,
     sendReply,
+    callCard,
     options,
     clock,
     random,
@@ -134,6 +138,7 @@ export function createMessages(deps: MessagesDeps): Messages {
       await dispatcher.stop(graceMs)
     },
     hostRunEnded: (id, outcome) => host.ended(id, outcome),
+    hostRunShows: (id, frame) => host.shows(id, frame),
     wake: () => dispatcher.resume(),
     stats: () => pool.stats,
   }

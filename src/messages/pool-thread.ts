@@ -1,6 +1,8 @@
 import { Piscina } from 'piscina'
+import { asObject } from '../core/as-object.ts'
 import { hardLimits } from '../core/memory-watch.ts'
-import type { ChatTask } from '../protocol/chat.ts'
+import type { ChatTask, StreamFrame } from '../protocol/chat.ts'
+import type { OnFrame } from './handle-event.ts'
 
 export interface PoolThreadOptions {
   /** The built file the thread runs. */
@@ -19,6 +21,7 @@ export interface PoolThreadOptions {
 export class PoolThread {
   readonly #piscina: Piscina
   #taskCount = 0
+  #onFrame: OnFrame | undefined
 
   constructor({ filename, memoryMb, onIdleDeath }: PoolThreadOptions) {
     this.#piscina = new Piscina({
@@ -35,6 +38,7 @@ export class PoolThread {
       resourceLimits: hardLimits({ memoryMb }),
       recordTiming: false,
     })
+    this.#piscina.on('message', (notice: unknown) => this.#onNotice(notice))
     // Without a listener this event would end the process.
     this.#piscina.on('error', onIdleDeath)
   }
@@ -44,9 +48,18 @@ export class PoolThread {
   }
 
   /** Rejects when the thread dies or is ended. */
-  async run(task: ChatTask): Promise<unknown> {
+  async run(task: ChatTask, onFrame?: OnFrame): Promise<unknown> {
     this.#taskCount += 1
-    return await this.#piscina.run(task)
+    this.#onFrame = onFrame
+    return await this.#piscina.run({ ...task, runId: this.#taskCount })
+  }
+
+  /** Code of the user runs in the thread too and may post anything; what a run before still posts is not of this one. */
+  #onNotice(notice: unknown): void {
+    const { kind, runId, frame } = asObject(notice)
+    const { stream, text } = asObject(frame)
+    if (kind !== 'stream' || runId !== this.#taskCount) return
+    if (typeof stream === 'number' && typeof text === 'string') this.#onFrame?.(frame as StreamFrame)
   }
 
   /** Ends the thread whatever it does; resolves once it is gone, which may be never if it sits in native code. */

@@ -15,6 +15,8 @@ export type ChatTask =
       readonly attempt: number
       /** Time left for the handler, milliseconds. */
       readonly timeoutMs: number
+      /** Tells the frames of one run of a pool thread from those of another. */
+      readonly runId?: number
     }
 
 export type EventTask = Extract<ChatTask, { kind: 'event' }>
@@ -37,6 +39,23 @@ export interface HostRun {
   readonly task: EventTask
   /** From then on nobody waits for it, milliseconds since the epoch. */
   readonly deadlineAt: number
+}
+
+/** A streamed answer as it is now, on its way from the run to the reader. */
+export interface StreamFrame {
+  /** 0, 1, ... within the event. */
+  readonly stream: number
+  /** All of it so far. */
+  readonly text: string
+  readonly title?: string
+  readonly inThread?: true
+}
+
+/** A frame as a pool thread posts it, beside the task's answer. */
+export interface PoolNotice {
+  readonly kind: 'stream'
+  readonly runId: number
+  readonly frame: StreamFrame
 }
 
 /** What a pool thread answers to a task. */

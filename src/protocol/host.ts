@@ -7,7 +7,7 @@ import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
 import type { ConnectionOptions, Isolation } from './boot.ts'
-import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
+import type { ChatOutcome, HandlerRef, HostRun, StreamFrame } from './chat.ts'
 import type { NamedEvent } from './events.ts'
 import type { Finding } from './finding.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
@@ -168,6 +168,7 @@ export interface HostControl {
   auditLog(query: { limit: number; offset: number }): Promise<Result<Page<AuditEntry>>>
   /** The answer to a `run` of this thread; changes nothing if nobody waits for it any more. */
   hostRunEnded(id: number, outcome: ChatOutcome): Promise<void>
+  hostRunShows(id: number, frame: StreamFrame): Promise<void>
   /** A new worker for a bot now, a failed bot is released by it; false when it has none. */
   restartBot(botId: string, by: string): Promise<Result<boolean>>
   /** That bot of the host's own, or any of them, may have changed. */

@@ -43,6 +43,8 @@ export interface Delivery {
   readonly inThread?: true
   /** It shows an image or file that has to be uploaded first. */
   readonly upload?: UploadRef
+  /** The number of a streamed answer of the event: the message may be there already and is brought to its end. */
+  readonly stream?: number
 }
 
 /** Bytes that are kept beside the reply. */

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CRASH_POINTS, type CrashPoint } from '../../src/core/crash-point.ts'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history.ts'
+import type { SimulatorClient } from '../../src/simulator/client.ts'
 import { type LaunchedSimulator, launchSimulator } from '../../src/simulator/launch.ts'
 import { judge } from '../chaos/judge.ts'
 import { firstEntry } from '../support/first-entry.ts'
@@ -99,6 +100,7 @@ describe.each([
     expect(complaints).toEqual([])
     expect(figures).toMatchObject({ accepted: sent, replied: sent, lost: 0, duplicated: 0, reordered: 0 })
     await successor.order('stop')
+    if (at.startsWith('stream')) expect(await unfinished(simulator.client, at)).toEqual([])
   })
 
   it.skipIf(!isThere).each(ANSWERS)('at %s answers a press on a card once', async (at) => {
@@ -119,3 +121,14 @@ describe.each([
     expect((await simulator.client.history()).filter(isReply)).toHaveLength(1)
   })
 })
+
+/** What the last state of a streamed answer lacks. */
+async function unfinished(client: SimulatorClient, text: string): Promise<readonly string[]> {
+  const shown = new Map<string, string>()
+  for (const entry of await client.history()) {
+    if (entry.kind !== 'message_created' && entry.kind !== 'message_updated') continue
+    if (entry.content.includes(`re: ${text}`)) shown.set(entry.messageId, entry.content)
+  }
+  if (shown.size !== MESSAGES) return [`${shown.size} answers`]
+  return [...shown.values()].filter((content) => !/\."/.test(content) || !content.includes('"streaming_mode":false'))
+}

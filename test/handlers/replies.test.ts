@@ -137,7 +137,10 @@ describe('a reply that Feishu would not take is refused when it is made, by its 
 
 function openBuffer(more: Partial<ConstructorParameters<typeof ReplyBuffer>[0]> = {}) {
   const abort = new AbortController()
-  return { abort, buffer: new ReplyBuffer({ canReply: true, canThread: true, signal: abort.signal, ...more }) }
+  return {
+    abort,
+    buffer: new ReplyBuffer({ canReply: true, canThread: true, signal: abort.signal, onFrame: () => {}, ...more }),
+  }
 }
 
 const texts = (parts: readonly { readonly content: string }[]): unknown[] =>

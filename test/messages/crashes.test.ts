@@ -6,7 +6,16 @@ import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome } from '../../src/protocol/chat.ts'
 import type { OutgoingReply } from '../../src/protocol/message.ts'
 import type { InboxStore } from '../../src/store/store.ts'
-import { failed, FakePool, handled, messageEvent, oneHandler, type Run, sendFailed } from './dispatcher-bench.ts'
+import {
+  failed,
+  FakePool,
+  handled,
+  messageEvent,
+  oneHandler,
+  type Run,
+  sendFailed,
+  noCards,
+} from './dispatcher-bench.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type Fault, MemoryStore } from './memory-store.ts'
 
@@ -56,6 +65,7 @@ class Life {
     this.dispatcher = new Dispatcher({
       inbox,
       replies: store,
+      callCard: noCards,
       places: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
       owner,

@@ -26,6 +26,7 @@ async function run(more: Partial<ClaimedEvent>, maxAgeMs = 12 * HOUR_MS) {
   const result = await handleEvent(event, {
     places: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
+    streams: { show() {} },
     handlerTimeoutMs: 1_000,
     policy: { maxAttempts: 5, backoff: { firstMs: 1, maxMs: 1, factor: 1, jitter: 0 } },
     maxAgeMs,

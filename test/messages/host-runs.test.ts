@@ -73,7 +73,7 @@ describe("a run on the host's thread", () => {
   it('is not begun after its deadline: it may be under way again', async () => {
     let count = 0
     const { clock, handlers: subject } = handlers(() => (count += 1))
-    expect(await subject.run({ id: 1, task, deadlineAt: clock.now() }, gone)).toMatchObject({
+    expect(await subject.run({ id: 1, task, deadlineAt: clock.now() }, () => {}, gone)).toMatchObject({
       kind: 'failed',
       error: { code: 'HANDLER_TIMEOUT' },
     })
@@ -86,7 +86,7 @@ describe("a run on the host's thread", () => {
       abort.abort()
       if (signal.aborted) throw new Error('gave up')
     })
-    const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, abort.signal)
+    const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, () => {}, abort.signal)
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_FAILED', message: 'gave up' } })
   })
 })

@@ -6,7 +6,7 @@ import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
-import { messageEvent } from './dispatcher-bench.ts'
+import { messageEvent, noCards } from './dispatcher-bench.ts'
 import { MemoryStore } from './memory-store.ts'
 
 let messages: Messages | undefined
@@ -20,6 +20,7 @@ function create(handler: HandlerRef) {
   messages = createMessages({
     inbox,
     replies: inbox,
+    callCard: noCards,
     owner: 'instance-1',
     handlers: { default: handler },
     assignments: { handlerOf: () => 'default', botIds: () => [] },

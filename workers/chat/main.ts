@@ -1,8 +1,8 @@
-import { workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { type MemoryBudget, usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
-import type { ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
+import type { ChatOutcome, ChatTask, PoolAnswer, PoolNotice, StreamFrame } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
 import { failed, runHandler } from './run-handler.ts'
 
@@ -18,6 +18,11 @@ export default async function runTask(task: ChatTask): Promise<PoolAnswer> {
   return { outcome: await outcomeOf(task), memoryMb: usedMemoryMb() }
 }
 
+/** Beside the task's own answer. */
+function post(runId = 0, frame: StreamFrame): void {
+  parentPort?.postMessage({ kind: 'stream', runId, frame } satisfies PoolNotice)
+}
+
 async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
   try {
     const handlers = await loadHandler(task.handler)
@@ -25,7 +30,7 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
       case 'probe':
         return { kind: 'loaded', kinds: [...handlers.keys()] }
       case 'event':
-        return await runHandler(handlers, task)
+        return await runHandler(handlers, task, (frame) => post(task.runId, frame))
       default:
         return assertNever(task)
     }

@@ -1,7 +1,7 @@
 import { type ErrorCode, ERROR_CODES, errorText } from '../../src/core/errors.ts'
 import type { HandlerTable } from '../../src/handlers/handler-table.ts'
 import { ReplyBuffer } from '../../src/handlers/reply-buffer.ts'
-import type { ChatOutcome, EventTask } from '../../src/protocol/chat.ts'
+import type { ChatOutcome, EventTask, StreamFrame } from '../../src/protocol/chat.ts'
 import { toCardResponse } from './card-response.ts'
 import { normalizeMessage } from './normalize.ts'
 
@@ -10,16 +10,21 @@ const MAX_ERROR_CHARS = 2_000
 
 /**
  * One run of a handler: in a pool thread, or on the host's thread for a function of the host, which loads this
- * file as dist/workers/handler-runner.cjs. Never rejects and answers plain data only. `gone` aborts when
+ * file as dist/workers/handler-runner.cjs. `onFrame` is told of streamed answers. Never rejects and answers plain data only. `gone` aborts when
  * nobody waits for the run any more.
  */
-export async function runHandler(handlers: HandlerTable, task: EventTask, gone?: AbortSignal): Promise<ChatOutcome> {
+export async function runHandler(
+  handlers: HandlerTable,
+  task: EventTask,
+  onFrame: (frame: StreamFrame) => void,
+  gone?: AbortSignal,
+): Promise<ChatOutcome> {
   const handler = handlers.get(task.event.kind)
   if (handler === undefined) return { kind: 'handled', replies: [] }
   const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
   const abort = new AbortController()
   const signal = gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone])
-  const replies = new ReplyBuffer({ canReply: task.canReply, canThread: event.kind === 'message', signal })
+  const replies = new ReplyBuffer({ canReply: task.canReply, canThread: event.kind === 'message', signal, onFrame })
   const timer = setTimeout(() => abort.abort(), task.timeoutMs)
   try {
     const returned = await handler(event, {

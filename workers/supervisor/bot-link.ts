@@ -4,6 +4,8 @@ import type { Clock } from '../../src/core/clock.ts'
 import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import { Pending } from '../../src/core/pending.ts'
 import {
+  type CardCall,
+  type CardOutcome,
   type DataDown,
   type DataUp,
   type ReplyToSend,
@@ -28,12 +30,14 @@ export interface BotLinkDependencies {
 export class BotLink {
   readonly #deps: BotLinkDependencies
   readonly #sends: Pending<SendOutcome>
+  readonly #calls: Pending<CardOutcome>
   /** When each event was accepted whose acknowledgement is not known yet. */
   readonly #acceptedAt = new Map<number, number>()
 
   constructor(deps: BotLinkDependencies) {
     this.#deps = deps
     this.#sends = new Pending(deps.clock)
+    this.#calls = new Pending(deps.clock)
     deps.port.on('message', (frame: DataUp) => this.#onFrame(frame))
   }
 
@@ -55,11 +59,23 @@ export class BotLink {
     }
   }
 
+  /** Never rejects. Without an answer the change may have been made; making it once more does no harm. */
+  async call(call: CardCall): Promise<CardOutcome> {
+    const { incarnation, port, botId, sendDeadlineMs } = this.#deps
+    const { id, answer } = this.#calls.open(sendDeadlineMs, `card of bot ${botId}`)
+    port.postMessage({ kind: 'call', incarnation, id, call } satisfies DataDown)
+    try {
+      return await answer
+    } catch (thrown) {
+      return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
+    }
+  }
+
   /** The worker is gone: nothing sent to it will be answered. */
   lost(): void {
-    this.#sends.rejectAll(
-      new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${this.#deps.botId} ended`),
-    )
+    const error = new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${this.#deps.botId} ended`)
+    this.#sends.rejectAll(error)
+    this.#calls.rejectAll(error)
   }
 
   #onFrame(frame: DataUp): void {
@@ -77,6 +93,9 @@ export class BotLink {
         break
       case 'failed':
         this.#sends.resolve(frame.id, { kind: 'failed', failure: frame.failure })
+        break
+      case 'called':
+        this.#calls.resolve(frame.id, frame.outcome)
         break
       default:
         assertNever(frame)

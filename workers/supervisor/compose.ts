@@ -2,6 +2,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import type { SendOutcome } from '../../src/protocol/data.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/bot-source.ts'
@@ -150,14 +151,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     assignments: bots,
     runOnHost,
     chatWorker: paths.chatWorker,
-    sendReply: async (botId, reply) =>
-      (await links.get(botId)?.send(reply)) ?? {
-        kind: 'failed',
-        failure: {
-          error: { code: 'WORKER_UNREACHABLE', message: `bot ${botId} has no worker now`, retryable: true },
-          isRefused: true,
-        },
-      },
+    sendReply: async (botId, reply) => (await links.get(botId)?.send(reply)) ?? unreachable(botId),
+    callCard: async (botId, call) => (await links.get(botId)?.call(call)) ?? unreachable(botId),
     clock,
     random,
     emit: (event) => emit({ kind: 'message', event }),
@@ -259,6 +254,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       ),
 
     hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
+    hostRunShows: async (id, frame) => messages.hostRunShows(id, frame),
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 
@@ -292,5 +288,14 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
         .then(resolve, () => resolve(inboxFigures))
         .finally(cancel)
     })
+  }
+}
+
+/** Nothing was shown: nobody was there to be asked. */
+function unreachable(botId: string): Extract<SendOutcome, { kind: 'failed' }> {
+  const message = `bot ${botId} has no worker now`
+  return {
+    kind: 'failed',
+    failure: { error: { code: 'WORKER_UNREACHABLE', message, retryable: true }, isRefused: true },
   }
 }

@@ -8,6 +8,7 @@ export {
   type ChatHandlers,
   defineHandler,
   defineHandlers,
+  type HistoryMessage,
 } from './handlers/define-handler.ts'
 export type {
   CardReply,

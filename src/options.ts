@@ -1,15 +1,15 @@
-import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
-import { errorText, FeishuSupervisorError } from './core/errors.ts'
 import { validated } from './core/validated.ts'
 import type { HandlerTable } from './handlers/handler-table.ts'
+import { answersOption } from './options/answers.ts'
+import { readCertificates } from './options/certificates.ts'
 import { handlerOption, handlersOption, resolveHandlers } from './options/handlers.ts'
 import type { Authorize } from './protocol/access.ts'
 import type { BotSource } from './protocol/bot-source.ts'
+import { HANDLER_NAME } from './protocol/chat.ts'
 import type { AlertOptions, ResolvedOptions } from './protocol/host.ts'
 
 const ms = z.int().min(0).max(2_147_483_647)
@@ -50,6 +50,13 @@ const schema = z.strictObject({
   handler: handlerOption.default('echo'),
   /** More of them by name, for bots that name one (`addBot({ handler })`). */
   handlers: handlersOption.default({}),
+  /** Credentials of handlers (`ctx.secret(name)`), at least 8 characters each. They reach every thread that runs handlers, and no log. */
+  secrets: z
+    .record(
+      z.string().regex(HANDLER_NAME, 'a name is 1 to 64 letters, digits, _ or -'),
+      z.string().min(8, 'expected at least 8 characters'),
+    )
+    .default({}),
   /** Most long connections of this instance; further bots wait, visibly. Default 10. */
   maxConnections: count.max(1000).default(10),
   /** Time for the messages in flight when stopping; then they are given back and answered after the next start. Default 10 000. */
@@ -102,6 +109,21 @@ const schema = z.strictObject({
     .refine(({ heartbeatMs, hangAfterMs }) => hangAfterMs >= 2 * heartbeatMs, {
       path: ['hangAfterMs'],
       error: 'must be at least twice heartbeatMs',
+    })
+    .prefault({}),
+  /** When the whole instance is in trouble, which is an `alert`; 0 turns a limit off. */
+  watch: z
+    .strictObject({
+      /** The instance is looked at this often. Default 10 000. */
+      everyMs: ms.min(10).default(10_000),
+      /** Memory of the whole process, the host's own included, megabytes. Default 80 % of what the machine or its container has. */
+      memoryMb: z.int().min(0).default(memoryWatermarkMb),
+      /** Age of the oldest event that is not answered. Default 600 000. */
+      oldestAgeMs: ms.default(600_000),
+      /** So many events and replies given up within a period. Default 10 in 600 000 ms. */
+      deadLetters: z
+        .strictObject({ count: z.int().min(0).default(10), periodMs: ms.min(1_000).default(600_000) })
+        .prefault({}),
     })
     .prefault({}),
   /** How bots connect, acknowledge and send. */
@@ -190,6 +212,8 @@ const schema = z.strictObject({
       inboundPerSecond: count.default(50),
       /** Events above that which begin at once. Default 200. */
       inboundBurst: count.default(200),
+      /** Which messages are answered, by bots that set nothing else (`addBot({ policy })`). */
+      answers: answersOption,
       /** How long finished events are kept; dead letters stay. Default and least 24 h: Feishu redelivers for about 7 h, and a redelivery must be known as one. */
       retentionMs: z.int().min(86_400_000).max(MAX_RETENTION_MS).default(86_400_000),
       /** What a press on a card shows when the handler takes longer than Feishu waits. Default `Working on it…`. */
@@ -250,6 +274,12 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
   }
 }
 
+function memoryWatermarkMb(): number {
+  // 0, or more than there is, where no container sets a limit.
+  const bytes = Math.min(process.constrainedMemory() || Infinity, totalmem())
+  return Math.round((0.8 * bytes) / 1_048_576)
+}
+
 function isBotSource(value: unknown): boolean {
   const source = Object(value)
   return ['list', 'get', 'watch'].every((name) => typeof source[name] === 'function')
@@ -259,19 +289,4 @@ function isWebhookSecret(secret: string): boolean {
   const [, key = ''] = /^whsec_([A-Za-z0-9+/]+=*)$/.exec(secret) ?? []
   const { length } = Buffer.from(key, 'base64')
   return length >= 24 && length <= 64
-}
-
-function readCertificates(caFile: string): string {
-  const path = resolve(caFile)
-  try {
-    const pem = readFileSync(path, 'utf8')
-    // Node itself ignores what it cannot read, and then trusts nobody it should.
-    void new X509Certificate(pem)
-    return pem
-  } catch (thrown) {
-    throw new FeishuSupervisorError(
-      'CONFIG_INVALID',
-      `connection.caFile: ${path} is no file of PEM certificates: ${errorText(thrown)}`,
-    )
-  }
 }

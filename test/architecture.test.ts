@@ -45,6 +45,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // The pool uses one pure function of it, which renders messages: 35 KB of the bundle, no client and no secret.
   '@larksuiteoapi/node-sdk': ['workers/bot', 'workers/chat/normalize.ts'],
   'prom-client': ['src/http/metrics.ts', 'workers/supervisor/metrics.ts'],
+  pino: ['src/cli'],
   piscina: ['src/messages/pool-thread.ts'],
   'drizzle-orm': ['src/store'],
   pg: ['src/store'],

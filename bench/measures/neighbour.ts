@@ -12,7 +12,8 @@ const BURNS_PER_SECOND = 4
 const FLOOD_PER_SECOND = 400
 const KILL_EVERY_MS = 250
 
-type Noise = 'quiet' | 'burn' | 'crash' | 'flood'
+/** `restart`: the crash loop, restarted with hardly a wait, several times a second; for users it waits longer and longer. */
+type Noise = 'quiet' | 'burn' | 'crash' | 'restart' | 'flood'
 
 /** T4: what the other bots feel while one of them misbehaves. */
 export async function measureNeighbour(run: Run): Promise<Section> {
@@ -21,6 +22,7 @@ export async function measureNeighbour(run: Run): Promise<Section> {
     quiet: [],
     burn: [],
     crash: [],
+    restart: [],
     flood: [],
     'A quiet': [],
     A: [],
@@ -28,24 +30,25 @@ export async function measureNeighbour(run: Run): Promise<Section> {
   for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
     // A world of its own each time: what a noise leaves behind in the inbox goes on for long.
     const measure = async (key: keyof typeof results, subject: SubjectName, noise: Noise): Promise<void> => {
-      const result = await withWorlds(run, { noisy: { subject, bots: BOTS } }, ({ noisy }) =>
-        loadBeside(noise, noisy, run),
-      )
+      const options = { subject, bots: BOTS, hasBackoff: noise === 'crash' }
+      const result = await withWorlds(run, { noisy: options }, ({ noisy }) => loadBeside(noise, noisy, run))
       results[key].push(result)
       say(`  ${repeat}/${plan.repeats} ${key}: the others' reply p99 ${distribution(result.replyMs).p99} ms`)
     }
-    for (const noise of ['quiet', 'burn', 'crash', 'flood'] as const) await measure(noise, 'supervisor', noise)
+    for (const noise of ['quiet', 'burn', 'crash', 'restart', 'flood'] as const)
+      await measure(noise, 'supervisor', noise)
     await measure('A quiet', 'oneThread', 'quiet')
     await measure('A', 'oneThread', 'burn')
   }
   const p99 = (key: keyof typeof results): number[] => results[key].map(({ replyMs }) => distribution(replyMs).p99)
   return {
     title: 'Noisy neighbour',
-    note: `One of ${BOTS} bots misbehaves, the figures are those of the others at ${PER_SECOND_AND_BOT} messages a second each: its handler burns 200 ms of CPU ${BURNS_PER_SECOND} times a second; its worker is killed every ${KILL_EVERY_MS} ms; ${FLOOD_PER_SECOND} messages a second arrive for it.`,
+    note: `One of ${BOTS} bots misbehaves, the figures are those of the others at ${PER_SECOND_AND_BOT} messages a second each: its handler burns 200 ms of CPU ${BURNS_PER_SECOND} times a second; its worker is killed every ${KILL_EVERY_MS} ms if there is one, with the waits before restarts that users have, and with hardly any; ${FLOOD_PER_SECOND} messages a second arrive for it.`,
     findings: [
       latencyFinding('quiet', results.quiet),
       latencyFinding('handler burns CPU', results.burn),
       latencyFinding('worker crash-loops', results.crash),
+      latencyFinding('worker crash-loops, hardly a wait', results.restart),
       latencyFinding('flooded', results.flood),
       latencyFinding('A: quiet', results['A quiet']),
       latencyFinding('A: handler burns CPU', results.A),
@@ -90,6 +93,7 @@ async function loadBeside(noise: Noise, world: World, { plan }: Run): Promise<Lo
     quiet: () => Promise.resolve(),
     burn: () => noiseLoad(BURNS_PER_SECOND),
     crash: crashing,
+    restart: crashing,
     flood: () => noiseLoad(FLOOD_PER_SECOND),
   }
   const noiseEnd = noises[noise]()

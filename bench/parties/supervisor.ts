@@ -4,7 +4,7 @@ import { commonOrders, type SubjectBoot, type SubjectOrders } from '../process/s
 
 // The system that is measured: the published threads, with the options of a user.
 
-const { url, apps, databaseUrl, dataDir, handler, isUnlimited } = readBoot() as SubjectBoot
+const { url, apps, databaseUrl, dataDir, handler, isUnlimited, hasBackoff } = readBoot() as SubjectBoot
 const MANY = 1_000_000
 
 const supervisor = createFeishuSupervisor({
@@ -13,7 +13,7 @@ const supervisor = createFeishuSupervisor({
   ...(databaseUrl === undefined ? {} : { databaseUrl }),
   maxConnections: Math.max(10, apps.length),
   // A crash loop that would be parked after five restarts goes on as long as it is measured.
-  supervision: { limit: { intensity: MANY }, backoff: { firstMs: 100, maxMs: 200 } },
+  supervision: { limit: { intensity: MANY }, ...(!hasBackoff && { backoff: { firstMs: 100, maxMs: 200 } }) },
   ...(isUnlimited && {
     messages: {
       repliesPerChatPerSecond: MANY,

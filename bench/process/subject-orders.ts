@@ -11,6 +11,8 @@ export interface SubjectBoot {
   readonly handler: string
   /** For throughput and growth: no outbound limits. */
   readonly isUnlimited: boolean
+  /** Restarts wait as they do for users, instead of hardly. A bot is never parked, either way. */
+  readonly hasBackoff: boolean
 }
 
 export interface SubjectOrders {

@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly bots: number
   /** No outbound limits at the platform and in the supervisor. Default false. */
   readonly isUnlimited?: boolean
+  /** Restarts of workers wait as they do for users. Default false. */
+  readonly hasBackoff?: boolean
 }
 
 /** What worlds are made from. */
@@ -57,7 +59,10 @@ export class World {
     this.#file = file
   }
 
-  static async open(ground: Ground, { subject: name, bots, isUnlimited = false }: WorldOptions): Promise<World> {
+  static async open(
+    ground: Ground,
+    { subject: name, bots, isUnlimited = false, hasBackoff = false }: WorldOptions,
+  ): Promise<World> {
     const { file, needsPostgres } = SUBJECTS[name]
     const apps = Array.from({ length: bots }, (_, index) => ({
       appId: `cli_${index.toString(16).padStart(16, '0')}`,
@@ -74,6 +79,7 @@ export class World {
       dataDir: await mkdtemp(join(tmpdir(), 'feishu-supervisor-bench-')),
       handler: join(ground.built, worker ?? 'handler.mjs'),
       isUnlimited,
+      hasBackoff,
       ...(needsPostgres && { databaseUrl: await freshDatabase(ground.postgresUrl) }),
     }
     const world = new World(ground, file, platform, boot, apps)

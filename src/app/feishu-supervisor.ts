@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../core/clock.ts'
 import { Emitter } from '../core/emitter.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
+import { hideValues } from '../core/redact.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type ConnectionView, connectionView } from '../http/status-view.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
@@ -17,7 +18,8 @@ import type {
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
-import type { BotReport, SupervisorReport, SupervisorStatus } from '../protocol/status.ts'
+import { type BotReport, idleConnection, type SupervisorReport, type SupervisorStatus } from '../protocol/status.ts'
+import { OpenAlerts } from './open-alerts.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import { HostHandlers } from './host-handlers.ts'
 import { Notifier } from './notifier.ts'
@@ -83,6 +85,7 @@ export class FeishuSupervisor extends Orders {
   readonly #thread: SupervisorThread
   readonly #events: Emitter<EventMap>
   readonly #notifier: Notifier | undefined
+  readonly #openAlerts = new OpenAlerts()
   readonly #sourceWatch: SourceWatch | undefined
   readonly #routes: FeishuSupervisor['fetch']
   #report: SupervisorReport
@@ -109,16 +112,25 @@ export class FeishuSupervisor extends Orders {
     const logger = createLogger('host', (record) => this.#events.emit('log', record))
     // A listener that throws is the host's own bug: it must not end the host from inside our callback.
     this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
-    const handlers = new HostHandlers(handlerTables, paths.handlerRunner, clock)
+    const handlers = new HostHandlers({
+      tables: handlerTables,
+      secrets: options.secrets,
+      runnerPath: paths.handlerRunner,
+      clock,
+    })
+    hideValues(Object.values(options.secrets))
     this.#thread = new SupervisorThread({
       options,
       paths,
-      source: botSource && sourceEndpoint(botSource),
+      source: botSource && sourceEndpoint(botSource, clock),
       startsBots,
       clock,
       random: Math.random,
-      signal: ({ kind, event }) => this.#events.emit(kind, event),
-      run: (run, onFrame, gone) => handlers.run(run, onFrame, gone),
+      signal: ({ kind, event }) => {
+        if (kind === 'alert') this.#openAlerts.see(event)
+        this.#events.emit(kind, event)
+      },
+      run: (run, gone) => handlers.run(run, gone),
       changed: ({ state, lastExit, restartCount }) => {
         if (state === 'running') {
           logger.info('the supervisor is running')
@@ -127,6 +139,7 @@ export class FeishuSupervisor extends Orders {
         }
         if (state === 'restarting') {
           this.#report = withoutThread(this.#report, clock.now())
+          for (const alert of this.#openAlerts.end(clock.now())) this.#events.emit('alert', alert)
           logger.error(`the supervisor thread ended (${lastExit?.reason}); it is started again`, { lastExit })
           this.#tellDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'it ended', 'it is started again')
         }
@@ -279,7 +292,7 @@ function withoutThread(report: SupervisorReport, now: number): SupervisorReport 
     return {
       ...bot,
       child: { ...child, state: 'stopped', since: now },
-      connection: { state: 'idle', since: now, attempt: 0 },
+      connection: idleConnection(now),
     }
   })
   return { ...report, bots, pool: { ...report.pool, busy: 0 }, store: { ...report.store, ready: false } }

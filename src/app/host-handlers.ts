@@ -2,16 +2,23 @@ import { createRequire } from 'node:module'
 import type { Clock } from '../core/clock.ts'
 import { ERROR_CODES } from '../core/errors.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
-import type { ChatOutcome, HostRun, StreamFrame } from '../protocol/chat.ts'
+import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
 
 /** The built code that a pool thread runs a handler with; see workers/chat/run-handler.ts. */
 interface HandlerRunner {
   runHandler(
     handlers: HandlerTable,
     task: HostRun['task'],
-    onFrame: (frame: StreamFrame) => void,
-    gone: AbortSignal,
+    setting: { readonly secrets: Readonly<Record<string, string>>; readonly gone: AbortSignal },
   ): Promise<ChatOutcome>
+}
+
+export interface HostHandlersDeps {
+  readonly tables: ReadonlyMap<string, HandlerTable>
+  readonly secrets: Readonly<Record<string, string>>
+  /** The built file. */
+  readonly runnerPath: string
+  readonly clock: Clock
 }
 
 /**
@@ -20,29 +27,27 @@ interface HandlerRunner {
  */
 export class HostHandlers {
   readonly #tables: ReadonlyMap<string, HandlerTable>
+  readonly #secrets: Readonly<Record<string, string>>
   readonly #runnerPath: string
   readonly #clock: Clock
   #runner: HandlerRunner | undefined
 
-  constructor(tables: ReadonlyMap<string, HandlerTable>, runnerPath: string, clock: Clock) {
+  constructor({ tables, secrets, runnerPath, clock }: HostHandlersDeps) {
     this.#tables = tables
+    this.#secrets = secrets
     this.#runnerPath = runnerPath
     this.#clock = clock
   }
 
   /** Never rejects. `gone` aborts when the supervisor thread that asked has ended: another one will ask again. */
-  async run(
-    { task, deadlineAt }: HostRun,
-    onFrame: (frame: StreamFrame) => void,
-    gone: AbortSignal,
-  ): Promise<ChatOutcome> {
+  async run({ task, deadlineAt }: HostRun, gone: AbortSignal): Promise<ChatOutcome> {
     const table = task.handler.kind === 'host' ? this.#tables.get(task.handler.name) : undefined
     if (table === undefined) return failed('INTERNAL', 'the host was asked for a handler that it does not have')
     const timeoutMs = deadlineAt - this.#clock.now()
     // Nobody waits for it any more, and it may be under way again.
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= createRequire(import.meta.url)(this.#runnerPath) as HandlerRunner
-    return await this.#runner.runHandler(table, { ...task, timeoutMs }, onFrame, gone)
+    return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, gone })
   }
 }
 

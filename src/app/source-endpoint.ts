@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import type { Clock } from '../core/clock.ts'
+import { deferred } from '../core/deferred.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { validated } from '../core/validated.ts'
 import { botFields } from '../http/bot-schema.ts'
-import type { BotSource, SourceBot, SourceControl, SourceRow } from '../protocol/bot-source.ts'
+import type { BotSource, SourceBot, SourceControl, SourceReading, SourceRow } from '../protocol/bot-source.ts'
 import { DEFAULT_HANDLER } from '../protocol/chat.ts'
 import { result } from '../protocol/result.ts'
 
@@ -20,14 +22,18 @@ const schema = z.object({
     .optional(),
 })
 
+/** Below the time that the supervisor thread waits for it. */
+const LIST_TIMEOUT_MS = 8_000
+
 /** The host's own bots as the supervisor thread reads them: checked, and every failure a value. */
-export function sourceEndpoint(source: BotSource): SourceControl {
+export function sourceEndpoint(source: BotSource, clock: Clock): SourceControl {
   const firstSeenAt = new Map<string, number>()
+  let lastReading: SourceReading | undefined
 
   const toRow = (bot: SourceBot): SourceRow => {
     const given = Object.fromEntries(Object.entries(Object(bot)).filter(([, value]) => value !== null))
     const { name, createdAt, ...row } = validated(schema.safeParse(given))
-    const seenAt = firstSeenAt.get(row.id) ?? Date.now()
+    const seenAt = firstSeenAt.get(row.id) ?? clock.now()
     firstSeenAt.set(row.id, seenAt)
     return { ...row, name: name ?? row.appId, createdAt: createdAt ?? seenAt }
   }
@@ -42,32 +48,42 @@ export function sourceEndpoint(source: BotSource): SourceControl {
     })
   const writer = () => {
     if (source.writer !== undefined) return source.writer
-    throw ownedByHost('add, change and remove them there')
+    throw new FeishuSupervisorError(
+      'BOTS_OWNED_BY_HOST',
+      'the bots here belong to the application this runs in: add, change and remove them there',
+    )
+  }
+
+  const readAll = async (): Promise<SourceReading> => {
+    const rows: SourceRow[] = []
+    const unusable: { botId: string; why: string }[] = []
+    for (const bot of await source.list()) {
+      try {
+        rows.push(toRow(bot))
+      } catch (thrown) {
+        unusable.push({ botId: String(Object(bot).id), why: errorText(thrown) })
+      }
+    }
+    return { rows, unusable }
   }
 
   return {
-    list: () =>
-      ask('list', async () => {
-        const rows: SourceRow[] = []
-        const unusable: { botId: string; why: string }[] = []
-        for (const bot of await source.list()) {
-          try {
-            rows.push(toRow(bot))
-          } catch (thrown) {
-            unusable.push({ botId: String(Object(bot).id), why: errorText(thrown) })
-          }
-        }
-        return { rows, unusable }
-      }),
+    async list() {
+      const reading = await ask('list', () => within(LIST_TIMEOUT_MS, readAll(), clock))
+      if (reading.ok) lastReading = reading.value
+      else if (lastReading !== undefined) return { ok: true, value: { ...lastReading, failure: reading.error } }
+      return reading
+    },
     get: (botId) =>
       ask('get', async () => {
-        const bot = await source.get(botId)
+        const bot = (await source.get(botId)) ?? null
         return bot === null ? null : toRow(bot)
       }),
     record: (botId, record) =>
       ask('record', async () => {
+        const { useWebSocket } = record
         if (source.record !== undefined) await source.record(botId, record)
-        else if (record.useWebSocket !== undefined) throw ownedByHost('change useWebSocket there')
+        else if (useWebSocket !== undefined) await writer().update(botId, { useWebSocket })
         return undefined
       }),
     add: (bot) => ask('writer.add', async () => String(await writer().add(bot))),
@@ -84,9 +100,8 @@ export function sourceEndpoint(source: BotSource): SourceControl {
   }
 }
 
-function ownedByHost(mend: string): FeishuSupervisorError {
-  return new FeishuSupervisorError(
-    'BOTS_OWNED_BY_HOST',
-    `the bots here belong to the application this runs in: ${mend}`,
-  )
+async function within<T>(timeoutMs: number, work: Promise<T>, clock: Clock): Promise<T> {
+  const late = deferred<never>()
+  const cancel = clock.after(timeoutMs, () => late.reject(new Error(`no answer within ${timeoutMs} ms`)))
+  return await Promise.race([work, late.promise]).finally(cancel)
 }

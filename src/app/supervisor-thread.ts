@@ -19,7 +19,7 @@ import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { SourceControl } from '../protocol/bot-source.ts'
 import { ControlClient } from '../protocol/control-client.ts'
 import { serveControl } from '../protocol/control-server.ts'
-import type { ChatOutcome, HostRun, StreamFrame } from '../protocol/chat.ts'
+import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
 import type { NamedEvent } from '../protocol/events.ts'
 import type { HostControl, HostSignal, PackagePaths, ResolvedOptions, SupervisorBoot } from '../protocol/host.ts'
 
@@ -34,7 +34,7 @@ export interface SupervisorThreadDependencies {
   readonly random: () => number
   signal(event: NamedEvent): void
   /** Runs a handler of the host; never rejects. `gone` aborts when the thread that asked has ended. */
-  run(run: HostRun, onFrame: (frame: StreamFrame) => void, gone: AbortSignal): Promise<ChatOutcome>
+  run(run: HostRun, gone: AbortSignal): Promise<ChatOutcome>
   /** The thread's own state changed. */
   changed(status: ChildStatus): void
   /** A restart that could not be completed, or output of the thread. */
@@ -237,12 +237,8 @@ export class SupervisorThread {
   #onSignal(signal: HostSignal, { control, gone }: Thread): void {
     if (signal.kind !== 'run') return this.#deps.signal(signal)
     const { id } = signal.run
-    const onFrame = (frame: StreamFrame): void => {
-      // A frame that gets lost is followed by others, and by the outcome.
-      control.call('hostRunShows', ANSWER_DEADLINE_MS, (remote) => remote.hostRunShows(id, frame)).catch(() => {})
-    }
     void this.#deps
-      .run(signal.run, onFrame, gone.signal)
+      .run(signal.run, gone.signal)
       .then((outcome) => control.call('hostRunEnded', ANSWER_DEADLINE_MS, (remote) => remote.hostRunEnded(id, outcome)))
       .catch(() => {
         // The thread that asked is gone, or will see its own deadline pass: the event is run again.

@@ -1,9 +1,15 @@
 import { text } from 'node:stream/consumers'
+import { limitsOf, policyOf } from './bot-flags.ts'
 import type { CliConfig } from './environment.ts'
 import { withStore } from './with-store.ts'
 
+export type AddBotFlags = Readonly<Record<string, string>> & {
+  readonly limit: readonly string[]
+  readonly policy: readonly string[]
+}
+
 /** `bots add`: stores one bot and prints it. */
-export async function addBot({ options }: CliConfig, flags: Readonly<Record<string, string>>): Promise<void> {
+export async function addBot({ options }: CliConfig, { limit, policy, ...flags }: AddBotFlags): Promise<void> {
   const { appId = '', appSecret = '', name, domain, isolation, handler } = flags
   const secret = appSecret === '-' ? (await text(process.stdin)).trim() : appSecret
   await withStore(options, async (supervisor) => {
@@ -13,6 +19,8 @@ export async function addBot({ options }: CliConfig, flags: Readonly<Record<stri
       ...(name === undefined ? {} : { name }),
       ...(domain === undefined ? {} : { domain }),
       ...(handler === undefined ? {} : { handler }),
+      limits: limitsOf(limit),
+      policy: policyOf(policy),
       // Checked like every field of a bot.
       ...(isolation === undefined ? {} : { isolation: isolation as 'thread' | 'process' }),
     })

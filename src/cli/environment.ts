@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { describeIssues } from '../core/describe-issues.ts'
 import type { FeishuSupervisorOptions } from '../options.ts'
+import type { LogSettings } from './print-log.ts'
 
 /** Decimal digits only: an empty value, `0x10` or `1e3` is a mistake, not a number. */
 const integer = (expected: string, least: number, most: number) =>
@@ -25,7 +26,10 @@ const schema = z.strictObject({
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
   FS_ALERT_URL: z.string().min(1).optional(),
   FS_ALERT_SECRET: z.string().min(1).optional(),
+  FS_MEMORY_ALERT_MB: integer('expected megabytes, or 0 for no limit', 0, 999_999).optional(),
   FS_CA_FILE: z.string().min(1).optional(),
+  FS_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  FS_LOG_FORMAT: z.enum(['json', 'text']).optional(),
 })
 
 /** What the command line needs to run. */
@@ -34,8 +38,12 @@ export interface CliConfig {
   readonly port: number
   /** FS_PORT was set; the demo takes a free port otherwise. */
   readonly isPortGiven: boolean
+  readonly log: { readonly level: LogSettings['level']; readonly format: LogSettings['format'] | undefined }
   readonly options: FeishuSupervisorOptions
 }
+
+/** Every secret of handlers has a variable of its own. */
+const SECRET_PREFIX = 'FS_SECRET_'
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
 
@@ -44,11 +52,15 @@ const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
  * line per mistake, unknown FS_ names among them, so that a typo is not silently a default.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): CliConfig {
-  const own = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('FS_')))
+  const named = Object.entries(env).filter(([name]) => name.startsWith('FS_'))
+  const own = Object.fromEntries(named.filter(([name]) => !name.startsWith(SECRET_PREFIX)))
   const parsed = schema.safeParse(own)
   if (!parsed.success) {
     const known = Object.keys(schema.shape).join(', ')
-    throw new FeishuSupervisorError('CONFIG_INVALID', `${describeIssues(parsed.error)}\nKnown variables: ${known}`)
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `${describeIssues(parsed.error)}\nKnown variables: ${known}, ${SECRET_PREFIX}<name>`,
+    )
   }
   const { FS_HOST: host, FS_PORT: port, ...rest } = parsed.data
   if (!LOOPBACK.test(host) && rest.FS_API_TOKEN === undefined) {
@@ -64,7 +76,9 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     apiToken: rest.FS_API_TOKEN,
     handler: rest.FS_HANDLER,
     handlers: handlersOf(rest.FS_HANDLERS),
+    secrets: secretsOf(named),
     maxConnections: rest.FS_MAX_CONNECTIONS,
+    watch: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
     connection: connectionOf(env, rest.FS_CA_FILE),
     alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
     allowedHosts: allowedHosts(host, rest.FS_ALLOWED_HOSTS),
@@ -74,6 +88,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     host,
     port,
     isPortGiven: own['FS_PORT'] !== undefined,
+    log: { level: rest.FS_LOG_LEVEL, format: rest.FS_LOG_FORMAT },
     options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
   }
 }
@@ -108,6 +123,13 @@ function alertsOf(url: string | undefined, secret: string | undefined): FeishuSu
     'CONFIG_INVALID',
     `${missing}: is missing; alerts need FS_ALERT_URL and FS_ALERT_SECRET`,
   )
+}
+
+function secretsOf(named: readonly (readonly [string, string | undefined])[]): Record<string, string> | undefined {
+  const secrets = named.flatMap(([name, value = '']) =>
+    name.startsWith(SECRET_PREFIX) ? [[name.slice(SECRET_PREFIX.length), value] as const] : [],
+  )
+  return secrets.length === 0 ? undefined : Object.fromEntries(secrets)
 }
 
 /** `sales=./sales.mjs,echo=echo`; what a name and a handler may be is the options' to say. */

@@ -1,10 +1,45 @@
-import type { LogRecord } from '../core/logger.ts'
+import pino from 'pino'
+import type { LogLevel, LogRecord } from '../core/logger.ts'
 
-/** One line per record on standard error, so that standard output stays for results. Control characters cannot forge lines. */
-export function printLog({ at, level, scope, message, fields }: LogRecord): void {
-  if (level === 'debug') return
-  const details = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`
-  const line = `${new Date(at).toISOString()} ${level.padEnd(5)} ${scope}: ${message}${details}`
-  // oxlint-disable-next-line no-control-regex
-  process.stderr.write(`${line.replaceAll(/[\u0000-\u001f\u007f]/g, ' ')}\n`)
+export interface LogSettings {
+  /** What is below it is not printed. */
+  readonly level: LogLevel | 'silent'
+  /** `json`: one pino line per record; `text`: for a person. */
+  readonly format: 'json' | 'text'
+}
+
+const RANKS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
+interface Output {
+  write(line: string): unknown
+}
+
+/**
+ * Prints records on standard error, so that standard output stays for results. Secrets are hidden in the record
+ * already; control characters cannot forge lines in either format.
+ */
+export function logPrinter({ level, format }: LogSettings, output?: Output): (record: LogRecord) => void {
+  // Written before the call returns: a process that is killed has said what it knew.
+  const out = output ?? pino.destination({ dest: 2, sync: true })
+  const print = format === 'json' ? jsonPrinter(out) : textPrinter(out)
+  return (record) => {
+    if (RANKS.indexOf(record.level) >= RANKS.indexOf(level)) print(record)
+  }
+}
+
+function jsonPrinter(out: Output): (record: LogRecord) => void {
+  const log = pino({ level: 'debug', timestamp: false }, out)
+  return ({ at, level, scope, message, fields }) => {
+    const [, botId] = /^bot\/([^/]+)/.exec(scope) ?? []
+    log[level]({ time: at, scope, ...(botId === undefined ? {} : { botId }), ...fields }, message)
+  }
+}
+
+function textPrinter(out: Output): (record: LogRecord) => void {
+  return ({ at, level, scope, message, fields }) => {
+    const details = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`
+    const line = `${new Date(at).toISOString()} ${level.padEnd(5)} ${scope}: ${message}${details}`
+    // oxlint-disable-next-line no-control-regex
+    out.write(`${line.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ')}\n`)
+  }
 }

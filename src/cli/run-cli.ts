@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import { addBot, listBots } from './bots.ts'
+import { addBot, type AddBotFlags, listBots } from './bots.ts'
 import { listDeadLetters, resubmitDeadLetter } from './dead-letters.ts'
 import { demo } from './demo/demo.ts'
 import { doctor } from './doctor.ts'
@@ -48,8 +48,20 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .option('--name <name>', 'how the bot is called; default: the app id')
     .option('--domain <origin>', 'https://open.feishu.cn (default) or https://open.larksuite.com')
     .option('--handler <name>', 'one of FS_HANDLERS; default: FS_HANDLER')
+    .option(
+      '--limit <name=number>',
+      'different from the options, e.g. inboundPerSecond=5; as often as wanted',
+      collect,
+      [],
+    )
+    .option(
+      '--policy <name=value>',
+      'which messages it answers, e.g. groups=all or users=ou_1,ou_2; as often as wanted',
+      collect,
+      [],
+    )
     .option('--isolation <kind>', 'thread (default) or process: where its worker runs')
-    .action((options: Record<string, string>) => addBot(readEnvironment(process.env), options))
+    .action((options: AddBotFlags) => addBot(readEnvironment(process.env), options))
   bots
     .command('list')
     .description('print one JSON line per bot')

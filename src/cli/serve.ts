@@ -10,10 +10,10 @@ export interface HttpServer {
 
 /** How long anybody may take to say what he wants; an answer may take longer, a stream of events as long as it likes. */
 export const SERVER_LIMITS = {
-  headersTimeout: 5_000,
-  requestTimeout: 10_000,
+  headersTimeout: 3_000,
+  requestTimeout: 3_500,
   keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 1_000,
+  connectionsCheckingInterval: 500,
   maxHeaderSize: 16_384,
 }
 

@@ -3,12 +3,12 @@ import { deferred } from '../core/deferred.ts'
 import { errorText } from '../core/errors.ts'
 import { connectionView } from '../http/status-view.ts'
 import type { CliConfig } from './environment.ts'
-import { printLog } from './print-log.ts'
+import { logPrinter } from './print-log.ts'
 import { serve } from './serve.ts'
 import { firstToken } from './tokens.ts'
 
 /** `start`: runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once. */
-export async function start({ host, port, options }: CliConfig): Promise<void> {
+export async function start({ host, port, log, options }: CliConfig): Promise<void> {
   const stopWanted = deferred()
   let signalCount = 0
   const onSignal = (): void => {
@@ -20,7 +20,7 @@ export async function start({ host, port, options }: CliConfig): Promise<void> {
   process.on('SIGINT', onSignal)
 
   const supervisor = createFeishuSupervisor(options)
-  supervisor.on('log', printLog)
+  supervisor.on('log', logPrinter({ ...log, format: log.format ?? (process.stderr.isTTY ? 'text' : 'json') }))
   const server = await serve(supervisor.fetch, { host, port })
   try {
     const started = supervisor.start()

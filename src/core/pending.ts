@@ -38,9 +38,11 @@ export class Pending<T> {
     return { id, answer: entry.promise }
   }
 
-  /** Answers of unknown, settled or expired ids change nothing. */
-  resolve(id: number, value: T): void {
-    this.#take(id)?.resolve(value)
+  /** Answers of unknown, settled or expired ids change nothing, and are false. */
+  resolve(id: number, value: T): boolean {
+    const entry = this.#take(id)
+    entry?.resolve(value)
+    return entry !== undefined
   }
 
   reject(id: number, error: unknown): void {

@@ -11,9 +11,21 @@ const SECRET_FIELD =
 const SECRET_IN_TEXT =
   /((?:secret|token|password|ticket|access_key|assertion|encrypt_?key|master_?key)[\w-]{0,64}\\*["']?\s*[:=]\s*\\*["']?)([^\s"'&,}\\]+)|(bearer\s+)([\w.~+/=-]+)|(:\/\/[^\s:/@]*:)([^\s/@]+)(?=@)/gi
 
+const hiddenValues = new Set<string>()
+
+/** From now on these values are hidden in this thread wherever they appear. */
+export function hideValues(values: Iterable<string>): void {
+  for (const value of values) hiddenValues.add(value).add(encodeURIComponent(value))
+}
+
+/** Longer texts are cut: what is not our own may be of any length. */
+const MOST_CHARACTERS = 16_384
+
 /** Hides credentials inside a text, e.g. a URL with a ticket or a printed request. */
 export function redactText(text: string): string {
-  return text.replace(
+  let shown = text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}… (${text.length} characters)` : text
+  for (const value of hiddenValues) shown = shown.replaceAll(value, HIDDEN)
+  return shown.replace(
     SECRET_IN_TEXT,
     (_all, field: string | undefined, _value, bearer: string | undefined, _token, url: string | undefined) =>
       `${field ?? bearer ?? url}${HIDDEN}`,

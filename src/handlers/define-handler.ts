@@ -1,3 +1,4 @@
+import type { LogLevel } from '../core/logger.ts'
 import type {
   CardResponse,
   InboundCardAction,
@@ -11,6 +12,20 @@ import type {
 } from '../protocol/inbound-event.ts'
 import type { InboundMessage } from '../protocol/inbound-message.ts'
 import type { Reply, StreamOptions } from './reply.ts'
+
+/** A message of the chat's past. */
+export interface HistoryMessage {
+  /** This bot sent it. */
+  readonly isOwn: boolean
+  /** Readable whatever the type, as `message.text` is. */
+  readonly text: string
+  readonly messageType: string
+  readonly messageId: string
+  /** Empty if an app wrote it, this bot for example. */
+  readonly senderOpenId: string
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+}
 
 /** What a handler can do besides reading its event. */
 export interface ChatContext {
@@ -28,6 +43,17 @@ export interface ChatContext {
    * rejects as the source does; what has come until then stays if the handler goes on.
    */
   stream(source: AsyncIterable<string>, options?: StreamOptions): Promise<void>
+  /**
+   * The last `count` (1 to 100) messages of this chat before this one, oldest first: what was written to this bot and
+   * what it answered. Only what is stored is known: not what came before the bot or while Feishu did not tell it (in
+   * a group, often everything that does not mention it), nor what is older than `messages.retentionMs`. Empty where
+   * the event has no chat. Rejects while the database is away.
+   */
+  history(count: number): Promise<readonly HistoryMessage[]>
+  /** Writes a line of the log (event `log`), with the bot and the event. Texts of messages are yours to keep out of it. */
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
+  /** One of `secrets` in the options. Throws for a name that is not there. Logs and errors show it as `***`. */
+  secret(name: string): string
   /** 1 for the first run of this event. */
   readonly attempt: number
   /** Aborted shortly before the time limit, after which the thread is stopped. */

@@ -5,6 +5,34 @@ const secret = z.string().min(1, 'must not be empty').max(256)
 
 const handlerName = z.string().regex(HANDLER_NAME, 'expected the name of a handler: 1 to 64 letters, digits, _ or -')
 
+const number = (least: number, most: number) => z.int().min(least).max(most).nullish()
+
+/** Fields that are given are changed, null takes one back to the options. */
+export const botLimits = z
+  .strictObject({
+    inboundPerSecond: number(1, 10_000),
+    inboundBurst: number(1, 100_000),
+    repliesPerSecond: number(1, 1_000),
+    maxAgeMs: number(0, 2_147_483_647),
+    handlerTimeoutMs: number(1, 2_147_483_647),
+  })
+  .openapi('BotLimits')
+
+const ids = z
+  .array(z.string().regex(/^[\w-]{1,100}$/, 'expected an id such as oc_… or ou_…'))
+  .max(1_000)
+  .readonly()
+  .nullish()
+
+export const botPolicy = z
+  .strictObject({
+    groups: z.enum(['mentioned', 'all', 'none']).nullish(),
+    bots: z.enum(['ignore', 'answer']).nullish(),
+    chats: ids,
+    users: ids,
+  })
+  .openapi('BotPolicy')
+
 /** The fields of a bot as users give them, in the API and on the handle. */
 export const botFields = {
   /** The app id from the developer console: `cli_` and 16 hexadecimal digits (the SDK accepts no other, silently). */
@@ -32,6 +60,10 @@ export const botFields = {
   isolation: z.enum(['thread', 'process']).optional(),
   /** Which of the handlers in the options answers for it, by name. Default `default`. */
   handler: handlerName.optional(),
+  /** What is different from the options: messages that begin per second and at once, replies per second, age and time limits in milliseconds. */
+  limits: botLimits.optional(),
+  /** Which messages it answers, where that differs from the options (`messages.answers`). */
+  policy: botPolicy.optional(),
   /** Whose bot it is: the user of the API tokens that may see and change it. Default `admin`. */
   owner: z
     .string()
@@ -48,6 +80,8 @@ export const changeFields = {
   domain: botFields.domain.unwrap().optional(),
   owner: botFields.owner,
   handler: botFields.handler,
+  limits: botFields.limits,
+  policy: botFields.policy,
   /** A bot that is not has no worker and takes no events. */
   enabled: z.boolean().optional(),
   /** Long connection (true) or webhook mode (false). */

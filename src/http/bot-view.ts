@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { BotReport } from '../protocol/status.ts'
+import { botLimits, botPolicy } from './bot-schema.ts'
 import { instant, iso } from './instant.ts'
 import { connectionView } from './status-view.ts'
 
@@ -27,6 +28,9 @@ export const botSchema = z
     useWebSocket: z.boolean().openapi({ description: 'Long connection (true) or webhook mode (false).' }),
     isolation: z.enum(['thread', 'process']),
     handler: z.string().openapi({ description: 'The name of the handler that answers for it.' }),
+    limits: botLimits.openapi({ description: 'What is different from the options.' }),
+    policy: botPolicy.openapi({ description: 'What is different from the options.' }),
+    openId: z.string().nullable().openapi({ description: 'Its own open id; null until it has learnt it.' }),
     hasWebhookKeys: z.boolean(),
     wsConnectionState: z.enum(['disconnected', 'connecting', 'connected', 'error']),
     error: z.string().optional().openapi({ description: 'What keeps it from taking events.' }),

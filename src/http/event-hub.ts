@@ -5,7 +5,7 @@ export interface HubEvent {
   readonly sequence: number
   /** What a client sends back as `Last-Event-ID`; of another process it means nothing here. */
   readonly id: string
-  readonly name: 'bot' | 'message' | 'store'
+  readonly name: 'bot' | 'restart' | 'alert' | 'message' | 'store'
   /** Undefined where it concerns no bot. */
   readonly botId?: string
   readonly data: unknown
@@ -33,6 +33,8 @@ export class EventHub {
       this.#owners.set(event.botId, event.bot.owner)
       this.#add('bot', toData({ kind: 'bot', event }), event.botId)
     })
+    source.on('restart', (event) => this.#add('restart', event, event.botId))
+    source.on('alert', (event) => this.#add('alert', event, event.botId))
     source.on('message', (event) => this.#add('message', event, event.botId))
     source.on('store', (event) => this.#add('store', event))
   }

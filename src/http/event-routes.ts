@@ -15,7 +15,8 @@ const MAX_STREAMS = 100
 const events = define('read', {
   method: 'get',
   path: '/api/feishu/events',
-  summary: 'What happens, as server-sent events: `bot`, `message`, `store`; `missed` when some are lost',
+  summary:
+    'What happens, as server-sent events: `bot`, `restart`, `alert`, `message`, `store`; `missed` when some are lost',
   description: 'A client that comes back with `Last-Event-ID` gets what it missed, as far as it is kept.',
   responses: { 200: { description: 'The stream.', content: { 'text/event-stream': { schema: {} } } } },
 })

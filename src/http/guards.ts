@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { RequestRefused } from './problem.ts'
+import { readBytes } from './read-bytes.ts'
 
 /** Far above any body of this API; webhooks have a limit of their own. */
 const MAX_BODY_BYTES = 65_536
@@ -43,12 +43,19 @@ export function knownHosts(allowedHosts: readonly string[] | undefined): Middlew
   }
 }
 
-export const smallBodies: MiddlewareHandler = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: () => {
-    throw new RequestRefused(413, `expected a body of at most ${MAX_BODY_BYTES} bytes`)
-  },
-})
+/** Whoever sends such a body has it at hand. */
+const BODY_TIMEOUT_MS = 3_000
+
+/** No more of a body than any order has is read, and for no longer than that takes. */
+export const smallBodies: MiddlewareHandler = async (c, next) => {
+  const { url, method, headers } = c.req.raw
+  if (!SAFE_METHODS.has(method)) {
+    const body = await readBytes(c.req.raw, MAX_BODY_BYTES, BODY_TIMEOUT_MS)
+    // Not a copy of the request itself: that of a server need not be one that `Request` can read.
+    c.req.raw = new Request(url, { method, headers, ...(body.length === 0 ? {} : { body }) })
+  }
+  await next()
+}
 
 /** Without the port: `[::1]:3400` is `[::1]`. */
 function nameOf(host: string): string {

@@ -2,7 +2,6 @@ import { z } from '@hono/zod-openapi'
 import { LoopDelay } from '../core/loop-delay.ts'
 import { type Api, define } from './api.ts'
 import type { RouteDeps } from './app-view.ts'
-import { hostMetrics } from './metrics.ts'
 
 const metrics = define('admin:read', {
   method: 'get',
@@ -17,6 +16,8 @@ export function addMetricsRoute(api: Api, { view, fastAttempts }: RouteDeps): vo
   const delay = new LoopDelay()
 
   api.openapi(metrics, async (c) => {
+    // Loaded where it is asked for: it takes longer to load than the rest of the API.
+    const { hostMetrics } = await import('./metrics.ts')
     const loopDelay = delay.take()
     const [status, thread] = await Promise.all([view.status(), view.metrics()])
     const host = await hostMetrics({ status, fastAttempts, loopDelay, residentBytes: process.memoryUsage.rss() })

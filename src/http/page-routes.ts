@@ -44,12 +44,15 @@ const asset = define('public', {
 
 const LETTERS_PER_PAGE = 20
 
-/** The page is at `/`, and under the prefix of the API for hosts that mount nothing else. */
+/** The page is at `/`, and under the prefix of the API for hosts that mount nothing else, wherever they mount it. */
 export function addPageRoutes(api: Api, { view: app, fastAttempts }: RouteDeps): void {
   for (const path of ['/', PAGE_PATH]) {
     api.openapi(shell(path), async (c) => {
       c.header('content-security-policy', CONTENT_SECURITY_POLICY)
-      return c.html(await file('index.html'), 200)
+      // Hono's own path has no trailing slash.
+      const isFolder = new URL(c.req.url).pathname.endsWith('/')
+      const files = path === '/' ? PAGE_PATH.slice(1) : isFolder ? '.' : 'page'
+      return c.html((await file('index.html')).replaceAll(PAGE_PATH, files), 200)
     })
   }
 

@@ -19,6 +19,10 @@ export async function readBytes(request: Request, maxBytes: number, timeoutMs: n
       if (size > maxBytes) throw tooLarge
       chunks.push(read.value)
     }
+  } catch (thrown) {
+    if (thrown instanceof RequestRefused) throw thrown
+    // Whoever sent it is gone: nothing of ours failed.
+    throw new RequestRefused(400, 'the body ended before it was complete')
   } finally {
     clearTimeout(timer)
     void reader.cancel().catch(() => {})

@@ -44,7 +44,7 @@ export function statusPage({ status, fastAttempts, mayOrder, letters }: StatusPa
 }
 
 function figures(
-  { state, startedAt, restarts, lastExit, store, inbox, pool }: SupervisorStatus,
+  { state, startedAt, restarts, lastExit, store, botSource, inbox, pool }: SupervisorStatus,
   dead = inbox.dead,
 ): HtmlEscapedString {
   const waits = inbox.depth === 0 ? '' : `, the oldest for ${Math.round(inbox.oldestAgeMs / 1_000)} s`
@@ -52,6 +52,7 @@ function figures(
     ${figure('Supervisor', part`<span class="state ${state === 'running' ? 'good' : 'bad'}">${state}</span> ${startedAt === undefined ? '' : part`<span class="quiet">started ${time(startedAt)}</span>`}`)}
     ${restarts === 0 ? '' : figure('Restarts of its thread', part`${restarts} ${lastExit === undefined ? '' : part`<span class="quiet">${lastExit.reason} ${time(lastExit.at)}</span>`}`)}
     ${figure('Database', part`<span class="state ${store.ready ? 'good' : 'bad'}">${store.ready ? 'ready' : 'away'}</span> <span class="quiet">${store.error?.message ?? store.kind}</span>`)}
+    ${botSource === undefined ? '' : figure('Bots of the host', part`<span class="state ${botSource.ready ? 'good' : 'bad'}">${botSource.ready ? 'read' : 'not all read'}</span> <span class="quiet">${botSource.error?.message ?? ''}</span>`)}
     ${figure('Inbox', part`${inbox.depth} <span class="quiet">waiting${waits}</span>`)}
     ${figure('Dead letters', part`${dead}`)}
     ${figure('Chat threads', part`${pool.busy} of ${pool.threads} <span class="quiet">busy${pool.stuck === 0 ? '' : `, ${pool.stuck} stuck`}</span>`)}

@@ -66,10 +66,11 @@ export function supervisorView(status: SupervisorStatus) {
     incarnation: rest.incarnation,
     restarts: rest.restarts,
     ...(lastExit === undefined ? {} : { lastExit: { ...lastExit, at: iso(lastExit.at) } }),
-    bots: bots.map(({ botId, name, child, connection, memoryMb }) => ({
+    bots: bots.map(({ botId, name, child, connection, memoryMb, flood }) => ({
       botId,
       name,
       ...(memoryMb === undefined ? {} : { memoryMb }),
+      ...(flood === undefined ? {} : { flood: { ...flood, at: iso(flood.at) } }),
       child: {
         state: child.state,
         since: iso(child.since),

@@ -1,3 +1,4 @@
+import type { BotSettings } from '../protocol/bot-settings.ts'
 import type { HandlerRef } from '../protocol/chat.ts'
 import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { Place } from './demand.ts'
@@ -19,19 +20,19 @@ export interface BotHandlers {
   handlesCards(place: Place): boolean
 }
 
-/** What the bots are assigned to, by the names of the options. */
-export interface Assignments {
+/** How each bot is set now; a change is live. */
+export interface BotBook {
   /** Undefined for a bot that is not known here. */
-  handlerOf(botId: string): string | undefined
+  settingsOf(botId: string): BotSettings | undefined
   botIds(): readonly string[]
 }
 
 export class LoadedHandlers implements BotHandlers {
-  readonly #assignments: Assignments
+  readonly #bots: BotBook
   readonly #handlers = new Map<string, BotHandler>()
 
-  constructor(assignments: Assignments) {
-    this.#assignments = assignments
+  constructor(bots: BotBook) {
+    this.#bots = bots
   }
 
   add(name: string, handler: BotHandler): void {
@@ -39,11 +40,11 @@ export class LoadedHandlers implements BotHandlers {
   }
 
   of(botId: string): BotHandler | undefined {
-    return this.#handlers.get(this.#assignments.handlerOf(botId) ?? '')
+    return this.#handlers.get(this.#bots.settingsOf(botId)?.handler ?? '')
   }
 
   botIdsOf(place: Place): readonly string[] {
-    return this.#assignments.botIds().filter((botId) => placeOf(this.of(botId)) === place)
+    return this.#bots.botIds().filter((botId) => placeOf(this.of(botId)) === place)
   }
 
   handlesCards(place: Place): boolean {

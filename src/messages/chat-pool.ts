@@ -9,10 +9,10 @@ import {
   FeishuSupervisorError,
   fromErrorRecord,
 } from '../core/errors.ts'
+import { redactText } from '../core/redact.ts'
 import type { ChatOutcome, ChatTask, HandlerRef, PoolAnswer } from '../protocol/chat.ts'
 import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { PoolStats } from '../protocol/status.ts'
-import type { OnFrame } from './handle-event.ts'
 import { PoolThread } from './pool-thread.ts'
 import { Sleeper } from './sleeper.ts'
 
@@ -22,6 +22,8 @@ export interface ChatPoolOptions {
   readonly threads: number
   /** Memory of one thread, see MemoryBudget. */
   readonly threadMemoryMb: number
+  /** What handlers may ask for by name. */
+  readonly secrets: Readonly<Record<string, string>>
   /** A thread is replaced after so many tasks: what handlers leave behind in it goes with it. */
   readonly threadMaxTasks: number
   readonly clock: Clock
@@ -89,7 +91,7 @@ export class ChatPool {
   }
 
   /** Never rejects. The limit counts from now, so the start of a replacement thread is included. */
-  run(task: ChatTask, timeoutMs: number, onFrame?: OnFrame): Promise<ChatOutcome> {
+  run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome> {
     if (this.#closing !== undefined) return Promise.resolve(failed('POOL_THREAD_DIED', 'the chat pool is closed'))
     // A waiting task would have to be remembered, ordered and ended; the dispatcher does all that.
     if (this.#runs.size >= this.#options.threads) return Promise.resolve(failed('INTERNAL', 'no pool thread is free'))
@@ -98,7 +100,7 @@ export class ChatPool {
     }
     const thread = this.#idle.pop() ?? this.#newThread()
     const cut = deferred<Cut>()
-    const outcome = this.#run(thread, thread.run(task, onFrame), timeoutMs, cut)
+    const outcome = this.#run(thread, task, timeoutMs, cut)
     this.#runs.set(thread, { cut, outcome })
     return outcome
   }
@@ -118,15 +120,10 @@ export class ChatPool {
     return this.#closing
   }
 
-  async #run(
-    thread: PoolThread,
-    answer: Promise<unknown>,
-    timeoutMs: number,
-    cut: Deferred<Cut>,
-  ): Promise<ChatOutcome> {
+  async #run(thread: PoolThread, task: ChatTask, timeoutMs: number, cut: Deferred<Cut>): Promise<ChatOutcome> {
     const cancelDeadline = this.#options.clock.after(timeoutMs, () => cut.resolve('deadline'))
     try {
-      const ended = await Promise.race([answer, cut.promise])
+      const ended = await Promise.race([thread.run(task), cut.promise])
       this.#runs.delete(thread)
       if (ended === 'deadline' || ended === 'closed') {
         this.#retire(thread)
@@ -158,10 +155,11 @@ export class ChatPool {
   }
 
   #newThread(): PoolThread {
-    const { filename, threadMemoryMb, onIdleDeath } = this.#options
+    const { filename, threadMemoryMb, secrets, onIdleDeath } = this.#options
     const thread = new PoolThread({
       filename,
       memoryMb: threadMemoryMb,
+      secrets,
       onIdleDeath: (thrown) => {
         const index = this.#idle.indexOf(thread)
         if (index >= 0) {
@@ -224,5 +222,6 @@ function failed(code: ErrorCode, message: string): ChatOutcome {
 }
 
 function fault(code: ErrorCode, message: string): ErrorRecord {
-  return { code, message, retryable: ERROR_CODES[code].retryable }
+  // What ended a thread may be an error of the handler.
+  return { code, message: redactText(message), retryable: ERROR_CODES[code].retryable }
 }

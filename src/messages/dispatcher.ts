@@ -3,19 +3,15 @@ import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { Claimed, InboxStore, ReplyStore } from '../store/store.ts'
-import { AckTimes } from './ack-times.ts'
+import type { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import { demand, type Place } from './demand.ts'
-import { FencedWriter } from './fenced-writer.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
-import { type KeptUpload, LaneRun, type LaneRunDeps } from './lane-run.ts'
+import { laneDeps } from './lane-deps.ts'
+import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
 import type { CallCard } from './live-stream.ts'
-import { LiveStreams } from './live-streams.ts'
-import { OutboundLimits } from './outbound-limits.ts'
-import { ReplySender } from './reply-sender.ts'
-import { SendTries } from './send-tries.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
@@ -25,6 +21,8 @@ export interface DispatcherDeps {
   /** Where handlers run. */
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
+  readonly desk: HandleEventDeps['desk']
+  readonly bots: HandleEventDeps['bots']
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   readonly sendReply: SendReply
@@ -42,9 +40,6 @@ export interface DispatcherDeps {
 
 /** `draining`: nothing new is begun. `aborting`: handlers and sends are cut short. `stopped`: nothing is written any more. */
 type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
-
-/** Changes of one card, and of all cards of a bot: Feishu allows 5 edits of a message, and about 1000 calls a minute. [D] */
-const CHANGES = { perChatPerSecond: 4, perBotPerSecond: 15 } as const
 
 /** How long the stop waits, after its grace, for the store to take the claims back. */
 const GIVE_BACK_MS = 1_000
@@ -81,7 +76,14 @@ export class Dispatcher {
     this.#deps = deps
     this.#waits = new Sleeper(deps.clock)
     this.#sends = new Sleeper(deps.clock)
-    this.#laneDeps = this.#makeLaneDeps()
+    this.#laneDeps = laneDeps(deps, {
+      waits: this.#waits,
+      sends: this.#sends,
+      isStopping: () => this.#phase !== 'running',
+      isAborting: () => this.#phase === 'aborting' || this.#phase === 'stopped',
+      isStopped: () => this.#phase === 'stopped',
+      onThreadFree: () => this.wake(),
+    })
     this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
   }
 
@@ -229,78 +231,5 @@ export class Dispatcher {
       this.wake()
     })
     this.#lanes.set(lane, done)
-  }
-
-  #makeLaneDeps(): LaneRunDeps {
-    const { inbox, replies, places, handlers, owner, sendReply, callCard, options, clock, random, emit, onDecided } =
-      this.#deps
-    const { acks = new AckTimes() } = this.#deps
-    const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
-    const sender = new ReplySender({ sendReply, callCard, replies })
-    const limits = new OutboundLimits({
-      perChatPerSecond: options.repliesPerChatPerSecond,
-      perBotPerSecond: options.repliesPerBotPerSecond,
-      clock,
-    })
-    const streams = new LiveStreams({
-      replies,
-      sendReply,
-      callCard,
-      limits,
-      changeLimits: new OutboundLimits({ ...CHANGES, clock }),
-      sleeper: this.#sends,
-    })
-    const writing = {
-      maxBatch: options.maxBatch,
-      backoff: options.storeBackoff,
-      sleeper: this.#waits,
-      random,
-      isStopped: () => this.#phase === 'stopped',
-    }
-    return {
-      owner,
-      handling: {
-        places,
-        handlers,
-        streams,
-        onDecided,
-        handlerTimeoutMs: options.handlerTimeoutMs,
-        policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
-        maxAgeMs: options.maxAgeMs,
-        clock,
-        random,
-        isAborting,
-      },
-      delivery: {
-        sendStored: (botId, reply) => sender.send(botId, reply),
-        dropUploads: (eventId) => replies.dropUploads(eventId).catch(() => {}),
-        settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
-        owner,
-        policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
-        limits,
-        tries: new SendTries(),
-        clock,
-        sendTimeoutMs: options.sendTimeoutMs,
-        sends: this.#sends,
-        random,
-        isAborting,
-        emit,
-      },
-      streams,
-      closeStreams: (event, except) => sender.closeStreams(event, except).catch(() => {}),
-      keep: new FencedWriter<KeptUpload>({
-        ...writing,
-        maxBatch: 1,
-        write: async (kept) => {
-          for (const { eventId, upload, bytes } of kept) await replies.putUpload(eventId, upload, bytes)
-          return kept.map(() => true)
-        },
-      }),
-      finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
-      acks,
-      isStopping: () => this.#phase !== 'running',
-      emit,
-      onThreadFree: () => this.wake(),
-    }
   }
 }

@@ -1,20 +1,20 @@
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
-import type { ChatOutcome, ChatTask, StreamFrame } from '../protocol/chat.ts'
-import type { CardResponse } from '../protocol/inbound-event.ts'
+import type { AnswerPolicy } from '../protocol/bot-settings.ts'
+import type { ChatOutcome, ChatTask } from '../protocol/chat.ts'
+import type { CardResponse, InboundEvent } from '../protocol/inbound-event.ts'
 import type { ReplyPart } from '../protocol/message.ts'
 import type { ClaimedEvent, EventResult } from '../store/store.ts'
-import { type BotHandlers, placeOf } from './bot-handlers.ts'
+import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
+import { type BotBook, type BotHandlers, placeOf } from './bot-handlers.ts'
 import type { Place } from './demand.ts'
 import type { LiveStreams } from './live-streams.ts'
 import { replyUuid, streamUuid } from './reply-uuid.ts'
 import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
 import { replyTarget } from './reply-target.ts'
+import type { RunDesk } from './run-desk.ts'
 import { kindOf, toInboundEvent } from './to-inbound-event.ts'
-
-/** Told of a streamed answer while it is made. */
-export type OnFrame = (frame: StreamFrame) => void
 
 /** What the dispatcher needs of a place where handlers run. */
 export interface HandlerPool {
@@ -23,7 +23,7 @@ export interface HandlerPool {
   /** Runs under way. */
   readonly busy: number
   /** Never rejects. */
-  run(task: ChatTask, timeoutMs: number, onFrame?: OnFrame): Promise<ChatOutcome>
+  run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome>
   close(graceMs: number): Promise<void>
 }
 
@@ -31,6 +31,11 @@ export interface HandleEventDeps {
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
   readonly streams: Pick<LiveStreams, 'show'>
+  /** The lines of runs. */
+  readonly desk: Pick<RunDesk, 'open' | 'messagesBefore'>
+  readonly bots: Pick<BotBook, 'settingsOf'>
+  /** What bots have that set nothing else. */
+  readonly answers: AnswerPolicy
   /** Told of every decision before it is written, with what a card handler returned. */
   readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
   readonly handlerTimeoutMs: number
@@ -67,32 +72,43 @@ export async function handleEvent(event: ClaimedEvent, deps: HandleEventDeps): P
 async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decision> {
   const { policy, random } = deps
   const handler = deps.handlers.of(event.botId)
+  const { limits = {}, policy: own = {}, openId = null } = deps.bots.settingsOf(event.botId) ?? {}
+  const { handlerTimeoutMs = deps.handlerTimeoutMs, maxAgeMs = deps.maxAgeMs } = limits
   // Only the right handler may answer, so the event waits for it, however long; the bot's status says why.
   if (handler === undefined) return { result: { kind: 'released', afterMs: HANDLER_MISSING_MS } }
   // Events that it has no function for complete without a run.
   if (!handler.kinds.has(kindOf(event.type))) return { result: { kind: 'completed', replies: [] } }
-  const ended = beforeRun(event.attempt, policy) ?? whenExpired(event, deps.maxAgeMs)
+  const ended = beforeRun(event.attempt, policy) ?? whenExpired(event, maxAgeMs)
   if (ended !== undefined) return { result: ended }
   try {
     const parsed = toInboundEvent(event.botId, event.type, event.payload, deps.clock.now() - event.ageMs)
     if (parsed.kind === 'bad') {
       return { result: { kind: 'dead', reason: 'bad_payload', error: internalError(parsed.reason) } }
     }
+    const inbound = parsed.event.kind === 'message' ? addressed(parsed.event, openId) : parsed.event
+    const target = replyTarget(inbound)
+    const reason = await skipped(inbound, event.id, { ...deps.answers, ...own } as AnswerPolicy, deps)
+    if (reason !== undefined) return { result: { kind: 'completed', replies: [], reason } }
     const place = deps.places[placeOf(handler)]
     if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
-    const target = replyTarget(parsed.event)
+    const line = deps.desk.open({
+      botId: event.botId,
+      eventId: event.id,
+      target,
+      onFrame: (frame) => {
+        if (target !== undefined) deps.streams.show(event, target, frame)
+      },
+    })
     const task: ChatTask = {
       kind: 'event',
       handler: handler.ref,
-      event: parsed.event,
+      event: inbound,
       canReply: target !== undefined,
       attempt: event.attempt,
-      timeoutMs: Math.ceil(deps.handlerTimeoutMs * SIGNAL_SHARE),
+      timeoutMs: Math.ceil(handlerTimeoutMs * SIGNAL_SHARE),
+      port: line.port,
     }
-    const onFrame: OnFrame = (frame) => {
-      if (target !== undefined) deps.streams.show(event, target, frame)
-    }
-    const outcome = await place.run(task, deps.handlerTimeoutMs, onFrame)
+    const outcome = await place.run(task, handlerTimeoutMs).finally(line.close)
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap((reply, index) =>
@@ -111,6 +127,19 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
 function uuidOf({ botId, dedupeKey }: ClaimedEvent, { delivery }: ReplyPart, part: number): string {
   const stream = delivery?.stream
   return stream === undefined ? replyUuid(botId, dedupeKey, part) : streamUuid(botId, dedupeKey, stream)
+}
+
+/** Why the event is left alone, if it is. Rejects when the past of the chat cannot be read; then the event waits. */
+async function skipped(
+  event: InboundEvent,
+  eventId: number,
+  policy: AnswerPolicy,
+  { desk }: HandleEventDeps,
+): Promise<SkipReason | undefined> {
+  const reason = skipReason(event, policy)
+  if (reason !== undefined || event.kind !== 'message' || event.senderType === 'user') return reason
+  const before = await desk.messagesBefore(event.botId, event.chatId, eventId, MAX_BOT_TURNS)
+  return isBotLoop(before) ? 'bot_loop' : undefined
 }
 
 function internalError(message: string): ErrorRecord {

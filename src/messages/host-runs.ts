@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.ts'
 import { ERROR_CODES, FeishuSupervisorError, toErrorRecord } from '../core/errors.ts'
 import { Pending } from '../core/pending.ts'
-import type { ChatOutcome, ChatTask, HostRun, StreamFrame } from '../protocol/chat.ts'
-import type { HandlerPool, OnFrame } from './handle-event.ts'
+import type { ChatOutcome, ChatTask, HostRun } from '../protocol/chat.ts'
+import type { HandlerPool } from './handle-event.ts'
 
 export interface HostRunsDeps {
   /** Runs at a time. */
@@ -21,7 +21,6 @@ export class HostRuns implements HandlerPool {
   readonly threads: number
   readonly #deps: HostRunsDeps
   readonly #pending: Pending<ChatOutcome>
-  readonly #onFrame = new Map<number, OnFrame>()
   #isClosed = false
 
   constructor(deps: HostRunsDeps) {
@@ -34,29 +33,22 @@ export class HostRuns implements HandlerPool {
     return this.#pending.size
   }
 
-  async run(task: ChatTask, timeoutMs: number, onFrame?: OnFrame): Promise<ChatOutcome> {
+  async run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome> {
     const { send, clock } = this.#deps
     if (task.kind !== 'event' || this.#isClosed) return failed('INTERNAL', 'the host runs nothing of the kind now')
     const { id, answer } = this.#pending.open(timeoutMs, "the handler on the host's thread")
-    if (onFrame !== undefined) this.#onFrame.set(id, onFrame)
     send({ id, task, deadlineAt: clock.now() + timeoutMs })
     try {
       return await answer
     } catch (thrown) {
       const { code, message } = toErrorRecord(thrown)
       return code === 'DEADLINE_EXCEEDED' ? failed('HANDLER_TIMEOUT', message) : failed('SUPERVISOR_DOWN', message)
-    } finally {
-      this.#onFrame.delete(id)
     }
   }
 
   /** A run that is not waited for any more changes nothing. */
   ended(id: number, outcome: ChatOutcome): void {
     this.#pending.resolve(id, outcome)
-  }
-
-  shows(id: number, frame: StreamFrame): void {
-    this.#onFrame.get(id)?.(frame)
   }
 
   /** Waits for nobody: whoever closes has waited already. */

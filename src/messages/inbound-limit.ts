@@ -17,15 +17,18 @@ interface Bucket {
  */
 export class InboundLimit {
   readonly #options: InboundLimitOptions
+  readonly #of: (botId: string) => Partial<InboundLimitOptions>
   readonly #buckets = new Map<string, Bucket>()
 
-  constructor(options: InboundLimitOptions) {
+  /** `of`: what is different for a bot now. */
+  constructor(options: InboundLimitOptions, of: (botId: string) => Partial<InboundLimitOptions> = () => ({})) {
     this.#options = options
+    this.#of = of
   }
 
   /** Counts one event of the bot and answers in how many milliseconds it may begin. Never less than for the one before. */
   take(botId: string, now: number): number {
-    const { perSecond, burst } = this.#options
+    const { perSecond, burst } = { ...this.#options, ...this.#of(botId) }
     const bucket = this.#buckets.get(botId) ?? { at: now, level: 0 }
     // A clock that was set back pays for nothing, and does not make anybody wait for the difference.
     const paid = (Math.max(0, now - bucket.at) / 1_000) * perSecond

@@ -122,8 +122,10 @@ export class LaneRun implements BusyLane {
     const waited = attempt === 1 && sinceArrivalMs !== undefined ? { waitMs: ageMs } : {}
     const replyCount = result.kind === 'completed' ? result.replies.length : 0
     switch (result.kind) {
-      case 'completed':
-        return emit({ stage: 'handled', botId, eventId, attempt, replyCount, ...waited, handleMs: ms })
+      case 'completed': {
+        const why = result.reason === undefined ? {} : { reason: result.reason }
+        return emit({ stage: 'handled', botId, eventId, attempt, replyCount, ...why, ...waited, handleMs: ms })
+      }
       case 'retry':
         return emit({ stage: 'retry', botId, eventId, attempt, afterMs: result.afterMs, error: result.error })
       case 'dead':

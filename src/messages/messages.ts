@@ -1,12 +1,12 @@
 import type { Clock } from '../core/clock.ts'
-import type { ChatOutcome, HandlerRef, HostRun, StreamFrame } from '../protocol/chat.ts'
+import type { ChatOutcome, HandlerRef, HostRun } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
 import type { PoolStats } from '../protocol/status.ts'
 import type { ReplyStore, Store } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
-import { type Assignments, LoadedHandlers } from './bot-handlers.ts'
+import { type BotBook, LoadedHandlers } from './bot-handlers.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
 import type { SendReply } from './deliver-replies.ts'
@@ -17,6 +17,7 @@ import { Intake } from './intake.ts'
 import type { CallCard } from './live-stream.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
+import type { RunDesk } from './run-desk.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
@@ -25,7 +26,10 @@ export interface MessagesDeps {
   readonly owner: string
   /** By the names that bots are assigned to. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
-  readonly assignments: Assignments
+  readonly bots: BotBook
+  /** What handlers may ask for by name. */
+  readonly secrets: Readonly<Record<string, string>>
+  readonly desk: RunDesk
   /** The built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
@@ -52,7 +56,6 @@ export interface Messages {
   accept(botId: string, event: FeishuEvent): Promise<CardResponse | undefined>
   /** The host's answer to a run. */
   hostRunEnded(id: number, outcome: ChatOutcome): void
-  hostRunShows(id: number, frame: StreamFrame): void
   /** Rejects with `HANDLER_UNLOADABLE` and stays idle when a handler cannot be loaded. */
   start(): Promise<void>
   /** Always resolves, at the latest about a second after `graceMs`. */
@@ -73,6 +76,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     filename: deps.chatWorker,
     threads: options.threads,
     threadMemoryMb: options.threadMemoryMb,
+    secrets: deps.secrets,
     clock,
     threadMaxTasks: options.threadMaxTasks,
     onIdleDeath: deps.onIdleDeath,
@@ -80,13 +84,15 @@ export function createMessages(deps: MessagesDeps): Messages {
     onFreed: () => dispatcher.wake(),
   })
   const host = new HostRuns({ threads: options.hostRuns, send: deps.runOnHost, clock })
-  const handlers = new LoadedHandlers(deps.assignments)
+  const handlers = new LoadedHandlers(deps.bots)
   const acks = new AckTimes()
   const dispatcher = new Dispatcher({
     inbox,
     replies,
     places: { pool, host },
     handlers,
+    desk: deps.desk,
+    bots: deps.bots,
     owner,
     sendReply,
     callCard,
@@ -101,7 +107,10 @@ export function createMessages(deps: MessagesDeps): Messages {
     inbox,
     maxBatch: options.maxBatch,
     maxWaiting: options.maxWaiting,
-    limit: new InboundLimit({ perSecond: options.inboundPerSecond, burst: options.inboundBurst }),
+    limit: new InboundLimit({ perSecond: options.inboundPerSecond, burst: options.inboundBurst }, (botId) => {
+      const { inboundPerSecond: perSecond, inboundBurst: burst } = deps.bots.settingsOf(botId)?.limits ?? {}
+      return { ...(perSecond === undefined ? {} : { perSecond }), ...(burst === undefined ? {} : { burst }) }
+    }),
     maxPayloadBytes: options.maxPayloadBytes,
     clock,
     emit,
@@ -138,7 +147,6 @@ export function createMessages(deps: MessagesDeps): Messages {
       await dispatcher.stop(graceMs)
     },
     hostRunEnded: (id, outcome) => host.ended(id, outcome),
-    hostRunShows: (id, frame) => host.shows(id, frame),
     wake: () => dispatcher.resume(),
     stats: () => pool.stats,
   }

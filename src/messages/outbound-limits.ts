@@ -3,6 +3,8 @@ import type { Clock } from '../core/clock.ts'
 export interface OutboundLimitsOptions {
   readonly perChatPerSecond: number
   readonly perBotPerSecond: number
+  /** Where a bot has another limit now. */
+  readonly ofBot?: (botId: string) => number | undefined
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -21,9 +23,9 @@ export class OutboundLimits {
   readonly #chats: Buckets
   readonly #bots: Buckets
 
-  constructor({ perChatPerSecond, perBotPerSecond, clock }: OutboundLimitsOptions) {
-    this.#chats = new Buckets(perChatPerSecond, clock)
-    this.#bots = new Buckets(perBotPerSecond, clock)
+  constructor({ perChatPerSecond, perBotPerSecond, ofBot, clock }: OutboundLimitsOptions) {
+    this.#chats = new Buckets(() => perChatPerSecond, clock)
+    this.#bots = new Buckets((botId) => ofBot?.(botId) ?? perBotPerSecond, clock)
   }
 
   /**
@@ -54,14 +56,14 @@ export class OutboundLimits {
 }
 
 class Buckets {
-  readonly #rate: number
+  readonly #rateOf: (key: string) => number
   readonly #clock: Pick<Clock, 'now'>
   /** When each token that is away was taken, oldest first; the buckets in order of their last use. */
   readonly #taken = new Map<string, number[]>()
   readonly #pausedUntil = new Map<string, number>()
 
-  constructor(rate: number, clock: Pick<Clock, 'now'>) {
-    this.#rate = rate
+  constructor(rateOf: (key: string) => number, clock: Pick<Clock, 'now'>) {
+    this.#rateOf = rateOf
     this.#clock = clock
   }
 
@@ -73,7 +75,7 @@ class Buckets {
     const now = this.#clock.now()
     const pauseMs = (this.#pausedUntil.get(key) ?? now) - now
     const taken = this.#away(key, now)
-    const first = taken[taken.length - this.#rate]
+    const first = taken[taken.length - this.#rateOf(key)]
     const tokenMs = first === undefined ? 0 : first + TOKEN_AWAY_MS - now
     return Math.max(0, pauseMs, tokenMs)
   }

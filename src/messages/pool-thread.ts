@@ -1,13 +1,13 @@
 import { Piscina } from 'piscina'
-import { asObject } from '../core/as-object.ts'
 import { hardLimits } from '../core/memory-watch.ts'
-import type { ChatTask, StreamFrame } from '../protocol/chat.ts'
-import type { OnFrame } from './handle-event.ts'
+import type { ChatBoot, ChatTask } from '../protocol/chat.ts'
 
 export interface PoolThreadOptions {
   /** The built file the thread runs. */
   readonly filename: string
   readonly memoryMb: number
+  /** What handlers may ask for by name. */
+  readonly secrets: Readonly<Record<string, string>>
   /** It died without a task, e.g. by a timer a handler left behind. */
   readonly onIdleDeath: (thrown: unknown) => void
 }
@@ -21,9 +21,8 @@ export interface PoolThreadOptions {
 export class PoolThread {
   readonly #piscina: Piscina
   #taskCount = 0
-  #onFrame: OnFrame | undefined
 
-  constructor({ filename, memoryMb, onIdleDeath }: PoolThreadOptions) {
+  constructor({ filename, memoryMb, secrets, onIdleDeath }: PoolThreadOptions) {
     this.#piscina = new Piscina({
       filename,
       minThreads: 1,
@@ -34,11 +33,10 @@ export class PoolThread {
       env: {},
       argv: [],
       execArgv: [],
-      workerData: { memoryMb },
+      workerData: { memoryMb, secrets } satisfies ChatBoot,
       resourceLimits: hardLimits({ memoryMb }),
       recordTiming: false,
     })
-    this.#piscina.on('message', (notice: unknown) => this.#onNotice(notice))
     // Without a listener this event would end the process.
     this.#piscina.on('error', onIdleDeath)
   }
@@ -48,18 +46,9 @@ export class PoolThread {
   }
 
   /** Rejects when the thread dies or is ended. */
-  async run(task: ChatTask, onFrame?: OnFrame): Promise<unknown> {
+  async run(task: ChatTask): Promise<unknown> {
     this.#taskCount += 1
-    this.#onFrame = onFrame
-    return await this.#piscina.run({ ...task, runId: this.#taskCount })
-  }
-
-  /** Code of the user runs in the thread too and may post anything; what a run before still posts is not of this one. */
-  #onNotice(notice: unknown): void {
-    const { kind, runId, frame } = asObject(notice)
-    const { stream, text } = asObject(frame)
-    if (kind !== 'stream' || runId !== this.#taskCount) return
-    if (typeof stream === 'number' && typeof text === 'string') this.#onFrame?.(frame as StreamFrame)
+    return await this.#piscina.run(task, task.kind === 'event' ? { transferList: [task.port] } : {})
   }
 
   /** Ends the thread whatever it does; resolves once it is gone, which may be never if it sits in native code. */

@@ -32,6 +32,7 @@ export function readMessage(base: EventBase): InboundMessage | BadEvent {
     messageType,
     text: messageType === 'text' ? text(content['text']) : '',
     content,
+    senderType: asObject(raw['sender'])['sender_type'] === 'app' ? 'app' : 'user',
     senderOpenId: text(asObject(asObject(raw['sender'])['sender_id'])['open_id']),
     createdAt: instant(message['create_time']) ?? base.createdAt,
     mentions,

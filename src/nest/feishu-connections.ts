@@ -37,8 +37,8 @@ export class FeishuConnections {
    * `BOT_NOT_FOUND` also for a disabled bot, `CONNECTION_LIMIT`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
   async startWsConnection(botId: string): Promise<void> {
-    const bots = await this.#supervisor.listBots()
-    if (bots.find(({ id }) => id === botId)?.enabled !== true) throw noBot(botId, 'not found or disabled')
+    const { bots } = await this.#supervisor.status()
+    if (bots.find((one) => one.botId === botId)?.bot.enabled !== true) throw noBot(botId, 'not found or disabled')
     await this.#supervisor.updateBot(botId, { useWebSocket: true })
   }
 

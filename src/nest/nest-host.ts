@@ -5,7 +5,7 @@ import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { errorText } from '../core/errors.ts'
 import type { LogRecord } from '../core/logger.ts'
 import { API_PREFIX } from '../http/routes.ts'
-import { type MountedRoutes, mountRoutes } from './mount-routes.ts'
+import { type MiddlewareHost, type MountedRoutes, mountRoutes } from './mount-routes.ts'
 
 export interface NestHostDependencies {
   readonly supervisor: FeishuSupervisor
@@ -21,7 +21,7 @@ const LEVELS = { debug: 'debug', info: 'log', warn: 'warn', error: 'error' } as 
 export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   readonly #deps: NestHostDependencies
   readonly #log = new Logger('FeishuSupervisor')
-  #mountedOn: unknown
+  #mountedOn: MiddlewareHost | undefined
   #routes: MountedRoutes | undefined
 
   constructor(deps: NestHostDependencies) {
@@ -57,8 +57,8 @@ export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleD
   #mount(): void {
     const { supervisor, adapterHost } = this.#deps
     // Absent in applications without HTTP.
-    const adapter: typeof adapterHost.httpAdapter | undefined = adapterHost.httpAdapter
-    if (adapter === undefined || adapter === this.#mountedOn) return
+    const adapter = adapterHost.httpAdapter as MiddlewareHost | null | undefined
+    if (adapter === undefined || adapter === null || adapter === this.#mountedOn) return
     this.#mountedOn = adapter
     this.#routes = mountRoutes(adapter, supervisor, () => this.#path())
   }

@@ -69,6 +69,8 @@ export interface BotBoot extends MemoryBudget {
   readonly appSecret: string
   /** `https://open.feishu.cn`, `https://open.larksuite.com`, or another origin. */
   readonly domain: string
+  /** The bot's own open id is known already. */
+  readonly isIdentified: boolean
   readonly connection: ConnectionOptions
   readonly heartbeat: Heartbeat
   /** Answers comlink calls of protocol/control. */

@@ -1,4 +1,6 @@
+import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from './boot.ts'
+import type { BotLimits, BotPolicy, SettingChange } from './bot-settings.ts'
 import type { ConnectionWord } from './connection-word.ts'
 import type { BotChangeInput, BotInput, Result } from './host.ts'
 
@@ -25,6 +27,9 @@ export interface SourceBot {
   readonly isolation?: Isolation | null | undefined
   /** Which of the handlers in the options answers for it, by name. Default `default`. */
   readonly handler?: string | null | undefined
+  /** What of the options is different for it. Default: nothing. */
+  readonly limits?: SettingChange<BotLimits> | null | undefined
+  readonly policy?: SettingChange<BotPolicy> | null | undefined
   /** Default: when it was first seen. */
   readonly createdAt?: Date | number | null | undefined
 }
@@ -46,7 +51,7 @@ export interface BotSource {
   /** All bots, disabled ones too. */
   list(): readonly SourceBot[] | Promise<readonly SourceBot[]>
   /** One bot as it is now; null when there is none. */
-  get(botId: string): SourceBot | null | Promise<SourceBot | null>
+  get(botId: string): SourceBot | null | undefined | Promise<SourceBot | null | undefined>
   /**
    * Called once at every start: from then on `changed` is to be called after a bot was added, changed or removed,
    * with its id, or without one to have all of them read. Returns what ends that.
@@ -80,6 +85,8 @@ export interface SourceRow extends Omit<BotInput, 'isolation' | 'owner' | 'handl
 export interface SourceReading {
   readonly rows: readonly SourceRow[]
   readonly unusable: readonly { readonly botId: string; readonly why: string }[]
+  /** It cannot be read now: this is what it had when it last could. */
+  readonly failure?: ErrorRecord
 }
 
 /** The source wire: the supervisor thread calls, the host answers. */

@@ -1,6 +1,13 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
+import type { MemoryBudget } from '../core/memory-watch.ts'
 import type { CardResponse, InboundEvent, InboundEventKind } from './inbound-event.ts'
 import type { ReplyPart } from './message.ts'
+
+/** workerData of a pool thread. */
+export interface ChatBoot extends MemoryBudget {
+  readonly secrets: Readonly<Record<string, string>>
+}
 
 /** One task of the chat pool. `probe` only loads the handler, so that a broken one is found at start. */
 export type ChatTask =
@@ -15,8 +22,8 @@ export type ChatTask =
       readonly attempt: number
       /** Time left for the handler, milliseconds. */
       readonly timeoutMs: number
-      /** Tells the frames of one run of a pool thread from those of another. */
-      readonly runId?: number
+      /** To the supervisor thread, see run-line.ts; transferred. */
+      readonly port: MessagePort
     }
 
 export type EventTask = Extract<ChatTask, { kind: 'event' }>
@@ -49,13 +56,6 @@ export interface StreamFrame {
   readonly text: string
   readonly title?: string
   readonly inThread?: true
-}
-
-/** A frame as a pool thread posts it, beside the task's answer. */
-export interface PoolNotice {
-  readonly kind: 'stream'
-  readonly runId: number
-  readonly frame: StreamFrame
 }
 
 /** What a pool thread answers to a task. */

@@ -15,6 +15,7 @@ export type MessageEvent = { readonly botId: string; readonly eventId: number } 
       readonly stage: 'handled'
       readonly attempt: number
       readonly replyCount: number
+      readonly reason?: string
       readonly waitMs?: number
       readonly handleMs: number
     }
@@ -43,6 +44,10 @@ export interface RestartEvent {
  * client takes part of the bot's events. `store_unavailable`: the database cannot be used; events are refused
  * meanwhile and come again. `bot_source_failing`: the bots of a host that keeps them itself cannot be read, or not all
  * of them; what runs goes on. `supervisor_down`: the supervisor thread ended and is started again.
+ * `worker_flooding`: a worker told or printed more than is good for the others, and was ended or is held down.
+ * `frames_dropped`: masses of frames of a bot could not be read. `handler_stuck`: threads of the chat pool do not
+ * end; `pool_shrunk`: so many that it has fewer than it should. `memory_high`, `inbox_ageing`, `dead_letters`: a
+ * limit of `watch` is exceeded.
  */
 export type AlertKind =
   | 'worker_failed'
@@ -53,8 +58,15 @@ export type AlertKind =
   | 'store_unavailable'
   | 'bot_source_failing'
   | 'supervisor_down'
+  | 'worker_flooding'
+  | 'frames_dropped'
+  | 'handler_stuck'
+  | 'pool_shrunk'
+  | 'memory_high'
+  | 'inbox_ageing'
+  | 'dead_letters'
 
-/** Something that a person should know of, told once when it begins, when its kind changes, and when it is over. */
+/** Something that a person should know of, told once when it begins and once when it is over, or became another. */
 export interface Alert {
   /** Milliseconds since the epoch. */
   readonly at: number

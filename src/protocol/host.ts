@@ -7,7 +7,8 @@ import type { Heartbeat } from '../core/heartbeat.ts'
 import type { RestartPolicy } from '../core/restart-policy.ts'
 import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
 import type { ConnectionOptions, Isolation } from './boot.ts'
-import type { ChatOutcome, HandlerRef, HostRun, StreamFrame } from './chat.ts'
+import type { AnswerPolicy, BotLimits, BotPolicy, SettingChange } from './bot-settings.ts'
+import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './events.ts'
 import type { Finding } from './finding.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
@@ -33,6 +34,7 @@ export interface HandlingOptions {
   readonly threadMaxTasks: number
   readonly handlerTimeoutMs: number
   readonly hostRuns: number
+  readonly answers: AnswerPolicy
   readonly maxAttempts: number
   readonly backoff: BackoffPolicy
   readonly maxReplyAttempts: number
@@ -47,6 +49,18 @@ export interface HandlingOptions {
   readonly leaseMs: number
 }
 
+/** When the whole instance is in trouble; 0 is never. */
+export interface WatchOptions {
+  /** The instance is looked at this often. Default 10 000. */
+  readonly everyMs: number
+  /** Memory of the whole process, megabytes. Default 80 % of what it may use. */
+  readonly memoryMb: number
+  /** Age of the oldest event that is not answered. Default 600 000. */
+  readonly oldestAgeMs: number
+  /** Events and replies that were given up. Default 10 within 600 000 ms. */
+  readonly deadLetters: { readonly count: number; readonly periodMs: number }
+}
+
 /** How bot workers and the supervisor thread are watched and restarted. */
 export interface SupervisionOptions extends RestartPolicy, HangLimits, MemoryBudget {}
 
@@ -57,9 +71,12 @@ export interface ResolvedOptions {
   readonly masterKey?: string | undefined
   /** By name; `default` is what a bot has that names none. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
+  /** For handlers, by name. */
+  readonly secrets: Readonly<Record<string, string>>
   readonly maxConnections: number
   readonly shutdownGraceMs: number
   readonly supervision: SupervisionOptions
+  readonly watch: WatchOptions
   readonly connection: ConnectionOptions
   readonly messages: HandlingOptions
 }
@@ -99,6 +116,8 @@ export interface BotInput {
   readonly useWebSocket: boolean
   /** Name of its handler. Default: `default`. */
   readonly handler?: string | undefined
+  readonly limits?: SettingChange<BotLimits> | undefined
+  readonly policy?: SettingChange<BotPolicy> | undefined
   /** Where its worker runs. Default `thread`. */
   readonly isolation?: Isolation | undefined
   /** Whose it is. Default `admin`. */
@@ -168,7 +187,6 @@ export interface HostControl {
   auditLog(query: { limit: number; offset: number }): Promise<Result<Page<AuditEntry>>>
   /** The answer to a `run` of this thread; changes nothing if nobody waits for it any more. */
   hostRunEnded(id: number, outcome: ChatOutcome): Promise<void>
-  hostRunShows(id: number, frame: StreamFrame): Promise<void>
   /** A new worker for a bot now, a failed bot is released by it; false when it has none. */
   restartBot(botId: string, by: string): Promise<Result<boolean>>
   /** That bot of the host's own, or any of them, may have changed. */

@@ -15,11 +15,13 @@ export interface InboundMessage extends EventBase {
   readonly text: string
   /** Feishu's content, parsed from its JSON string; `{}` if it could not be parsed. */
   readonly content: Readonly<Record<string, unknown>>
+  /** `app`: another bot wrote it. */
+  readonly senderType: 'user' | 'app'
   /** Empty if an app wrote it. */
   readonly senderOpenId: string
   /** Who is named in the message, in the order of the text; `@all` is not among them. */
   readonly mentions: readonly Mention[]
-  /** A bot is among the mentioned. */
+  /** This bot is mentioned; before it has learnt its own open id, in its first seconds: any bot is. */
   readonly isBotMentioned: boolean
   readonly isAllMentioned: boolean
   /** Images, files, audio and stickers of the message, to be downloaded with their keys. */

@@ -61,11 +61,38 @@ export interface Page<Item> {
   readonly total: number
 }
 
+/** Of one chat of a bot: what was there before an event. */
+export interface HistoryQuery {
+  readonly botId: string
+  readonly chatId: string
+  readonly beforeId: number
+  readonly limit: number
+}
+
+/** A message to the bot; instants are milliseconds since the epoch. */
+export interface PastEvent {
+  readonly kind: 'event'
+  /** The raw envelope as JSON text. */
+  readonly payload: string
+  readonly createdAt: number
+}
+
+/** A message of the bot that was sent. */
+export interface PastReply {
+  readonly kind: 'reply'
+  readonly messageId: string
+  readonly msgType: string
+  readonly content: string
+  readonly sentAt: number
+}
+
 /** Looks at what is stored; changes nothing. */
 export interface MessageLog {
   /** Newest first. */
   list(query: PageQuery & { readonly state?: MessageState | undefined }): Promise<Page<MessageSummary>>
   get(eventId: number): Promise<MessageDetail | null>
+  /** Newest first; without what was taken back, and what was pruned. */
+  history(query: HistoryQuery): Promise<readonly (PastEvent | PastReply)[]>
   /** Newest first. */
   deadLetters(query: PageQuery): Promise<Page<DeadLetter>>
 }

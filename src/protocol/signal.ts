@@ -8,4 +8,6 @@ import type { ConnectionStatus } from './status.ts'
 export type BotSignal =
   | { readonly kind: 'ready'; readonly incarnation: number }
   | { readonly kind: 'connection'; readonly incarnation: number; readonly status: ConnectionStatus }
+  /** The bot's own open id. */
+  | { readonly kind: 'identified'; readonly incarnation: number; readonly openId: string }
   | { readonly kind: 'log'; readonly incarnation: number; readonly record: LogRecord }

@@ -1,6 +1,7 @@
 import type { ChildStatus, LastExit } from '../core/child-lifecycle.ts'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from './boot.ts'
+import type { BotLimits, BotPolicy } from './bot-settings.ts'
 
 export type ConnectionStateName = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
 
@@ -33,6 +34,20 @@ export interface ConnectionStatus {
   readonly foreignConnections?: number
 }
 
+/** Of a worker that is not there, or has not been told to connect. */
+export function idleConnection(since: number): ConnectionStatus {
+  return { state: 'idle', since, attempt: 0 }
+}
+
+/** A worker told or printed more than is good for the others. */
+export interface Flood {
+  /** When it was last seen, milliseconds since the epoch. */
+  readonly at: number
+  readonly cause: string
+  /** It was ended for it; otherwise what is too much is dropped. */
+  readonly isFatal: boolean
+}
+
 export interface BotStatus {
   readonly botId: string
   readonly name: string
@@ -42,6 +57,8 @@ export interface BotStatus {
   readonly memoryMb?: number
   /** Share of the time between the last two looks that its event loop was not waiting, 0 to 1. */
   readonly utilization?: number
+  /** The last one. */
+  readonly flood?: Flood
 }
 
 /** The threads that run handlers. */
@@ -66,6 +83,11 @@ export interface BotRecord {
   readonly useWebSocket: boolean
   /** Name of the handler that answers for it. */
   readonly handler: string
+  /** What of the options is different for it. */
+  readonly limits: BotLimits
+  readonly policy: BotPolicy
+  /** Its own open id; null until it has learnt it. */
+  readonly openId: string | null
   /** Where its worker runs: in a thread, or walled off in a process of its own. */
   readonly isolation: Isolation
   /** It has an Encrypt Key and a Verification Token, so it takes webhooks too. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { asc, eq } from 'drizzle-orm'
 import { FeishuSupervisorError } from '../core/errors.ts'
+import { merged } from '../core/merged.ts'
 import { Secret } from '../core/secret.ts'
 import type { Database, Statement } from './database.ts'
 import { bots } from './schema.ts'
@@ -27,9 +28,10 @@ where b.id = s.id and b.ws_connection_state is distinct from s.state`,
 
 export function createBotStore(database: Database, secrets: SecretBox): BotStore {
   return {
-    async add({ appId, owner = 'admin', ...given }) {
+    async add({ appId, owner = 'admin', limits = {}, policy = {}, ...given }) {
       const id = `bot_${randomBytes(8).toString('hex')}`
-      const sealed = sealedValues({ id, owner }, given, secrets)
+      const settings = { limits: merged({}, limits), policy: merged({}, policy) }
+      const sealed = sealedValues({ id, owner }, { ...given, ...settings }, secrets)
       const values = { ...sealed, id, owner, appId: storable(appId) } as typeof bots.$inferInsert
       const [row] = await database.build(
         (db) => db.insert(bots).values(values).onConflictDoNothing({ target: bots.appId }).returning(),
@@ -58,7 +60,8 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
             const owner = change.owner ?? row.owner
             // A secret is sealed for its owner, so with another owner all of them are sealed anew.
             const kept = owner === row.owner ? {} : openedBot(row, secrets)
-            const values = sealedValues({ id, owner }, { ...onlySecrets(kept), ...change }, secrets)
+            const settings = { limits: merged(row.limits, change.limits), policy: merged(row.policy, change.policy) }
+            const values = sealedValues({ id, owner }, { ...onlySecrets(kept), ...change, ...settings }, secrets)
             const [changed] = await tx.update(bots).set(values).where(eq(bots.id, id)).returning()
             return changed === undefined ? null : openedBot(changed, secrets)
           }),
@@ -72,6 +75,17 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
         'removing a bot',
       )
       return rows.length === 1
+    },
+
+    async recordOpenId(id, openId) {
+      await database.build(
+        (db) =>
+          db
+            .update(bots)
+            .set({ openId: storable(openId) })
+            .where(eq(bots.id, id)),
+        'recording an open id',
+      )
     },
 
     async recordStates(states) {
@@ -99,7 +113,7 @@ export function openedBot({ wsConnectionState: _state, createdAt, ...row }: Row,
 
 /** What is to be written for a change, secrets sealed for their row and owner. */
 export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: BotChange, secrets: SecretBox): Values {
-  const values: Record<string, string | boolean | null> = {}
+  const values: Record<string, string | boolean | object | null> = {}
   for (const [field, value] of Object.entries(change)) {
     if (value === undefined) continue
     if (value instanceof Secret) values[field] = secrets.seal(value, placeOf(row, field as SealedField))

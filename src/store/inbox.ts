@@ -92,7 +92,7 @@ export class Inbox implements InboxStore {
       finished.map(({ fence }) => fence.attempt),
       results.map(({ kind }) => kind),
       results.map((result) => ('afterMs' in result ? (result.afterMs ?? 0) : 0)),
-      results.map((result) => (result.kind === 'dead' ? storable(result.reason) : null)),
+      results.map((result) => ('reason' in result && result.reason !== undefined ? storable(result.reason) : null)),
       results.map((result) => ('error' in result ? storableError(result.error) : null)),
       keys.map((key) => this.#unknown.has(key)),
       replies.map(({ ord }) => ord),

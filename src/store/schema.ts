@@ -17,6 +17,7 @@ import {
 } from 'drizzle-orm/pg-core'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Isolation } from '../protocol/boot.ts'
+import type { BotLimits, BotPolicy } from '../protocol/bot-settings.ts'
 import { DEFAULT_HANDLER } from '../protocol/chat.ts'
 import type { Delivery } from '../protocol/message.ts'
 
@@ -41,6 +42,11 @@ export const bots = pgTable('feishu_bots', {
   isolation: text('isolation').$type<Isolation>().notNull().default('thread'),
   /** A name that the options of the process give a meaning; never a path. */
   handler: text('handler').notNull().default(DEFAULT_HANDLER),
+  /** What of the options is different for this bot. */
+  limits: jsonb('limits').$type<BotLimits>().notNull().default({}),
+  policy: jsonb('policy').$type<BotPolicy>().notNull().default({}),
+  /** Its own, learnt from Feishu. */
+  openId: text('open_id'),
   /** The last known state, for other readers of the table; nothing here decides by it. */
   wsConnectionState: text('ws_connection_state'),
   createdAt: instant('created_at').notNull().defaultNow(),
@@ -107,7 +113,7 @@ export const inbox = pgTable(
     availableAt: instant('available_at').notNull().defaultNow(),
     claimedAt: instant('claimed_at'),
     finishedAt: instant('finished_at'),
-    /** Why it is dead, or completed without a run: `recalled`. */
+    /** Why it is dead, or completed without a run: `recalled`, or what the bot's policy says. */
     reason: text('reason'),
     lastError: jsonb('last_error').$type<ErrorRecord>(),
     /** An operator put it back: from then on it counts as new. */
@@ -118,6 +124,7 @@ export const inbox = pgTable(
     index('feishu_inbox_open').on(table.botId, table.lane, table.id).where(sql`state in ('available', 'executing')`),
     index('feishu_inbox_dead').on(table.id).where(sql`state = 'dead'`),
     index('feishu_inbox_completed').on(table.finishedAt).where(sql`state = 'completed'`),
+    index('feishu_inbox_chat').on(table.botId, table.lane, table.id).where(sql`type = 'im.message.receive_v1'`),
     check('feishu_inbox_state', sql`state in ('available', 'executing', 'completed', 'dead')`),
   ],
 )

@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Secret } from '../core/secret.ts'
+import type { BotLimits, BotPolicy, BotSettings, SettingChange } from '../protocol/bot-settings.ts'
 import type { Isolation } from '../protocol/boot.ts'
 import type { ConnectionWord } from '../protocol/connection-word.ts'
 import type { MessageLog } from '../protocol/message-log.ts'
@@ -35,7 +36,7 @@ export interface Store {
   close(): Promise<void>
 }
 
-export interface Bot {
+export interface Bot extends BotSettings {
   readonly id: string
   readonly name: string
   readonly appId: string
@@ -49,8 +50,6 @@ export interface Bot {
   readonly enabled: boolean
   readonly useWebSocket: boolean
   readonly isolation: Isolation
-  /** The name of its handler. */
-  readonly handler: string
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -62,12 +61,15 @@ export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'doma
   readonly isolation?: Isolation
   /** Default `default`. */
   readonly handler?: string
+  readonly limits?: SettingChange<BotLimits>
+  readonly policy?: SettingChange<BotPolicy>
   /** Default `admin`. */
   readonly owner?: string
 }
 
-/** What is not given stays. */
-export type BotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt'>>
+/** What is not given stays, in limits and policy too. */
+export type BotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt' | 'limits' | 'policy'>> &
+  Pick<NewBot, 'limits' | 'policy'>
 
 export interface BotStore {
   /** Rejects with `BOT_EXISTS` when the app id is taken. The secret is sealed before it is stored. */
@@ -78,6 +80,8 @@ export interface BotStore {
   update(id: string, change: BotChange): Promise<Bot | null>
   /** False when there was none. Its events and dead letters stay. */
   remove(id: string): Promise<boolean>
+  /** What a bot has learnt about itself. */
+  recordOpenId(id: string, openId: string): Promise<void>
   /** Writes the last known connection state of bots, for other readers of the table. */
   recordStates(states: readonly { readonly id: string; readonly state: ConnectionWord }[]): Promise<void>
 }
@@ -157,7 +161,8 @@ export interface ClaimResult {
 
 export type EventResult =
   /** With no replies the lane is freed; with replies it stays owned until the last one is settled. */
-  | { readonly kind: 'completed'; readonly replies: readonly NewReply[] }
+  /** `reason`: why it was left alone. */
+  | { readonly kind: 'completed'; readonly replies: readonly NewReply[]; readonly reason?: string }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord }
   /** Gives a claim back as if it had not been made: its attempt is not counted. `afterMs`: not before then. Default 0. */

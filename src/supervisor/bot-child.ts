@@ -4,11 +4,12 @@ import { type Deferred, deferred } from '../core/deferred.ts'
 import type { Pulse } from '../core/heartbeat.ts'
 import { watchForHang } from '../core/hang-watch.ts'
 import type { LogRecord } from '../core/logger.ts'
+import { redactText } from '../core/redact.ts'
 import type { BotControl } from '../protocol/control.ts'
 import type { Finding } from '../protocol/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
-import type { BotStatus, ConnectionStatus } from '../protocol/status.ts'
+import { type BotStatus, type ConnectionStatus, type Flood, idleConnection } from '../protocol/status.ts'
 import {
   type Child,
   type ChildEffect,
@@ -18,8 +19,7 @@ import {
   stepChild,
 } from '../core/child-lifecycle.ts'
 import type { ObservedExit } from '../core/exit-reason.ts'
-import { RateGuard } from './rate-guard.ts'
-import { LOGS_PER_SECOND, PRINTS_PER_SECOND, SIGNALS_PER_SECOND } from './worker-quotas.ts'
+import { FloodGuard } from './flood-guard.ts'
 import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
 export interface BotSpec extends IsolatedBot {
@@ -38,6 +38,7 @@ export interface BotChildDependencies {
   gone(incarnation: number): void
   /** The child's or the connection's state changed. */
   changed(status: BotStatus): void
+  identified(openId: string): void
   log(record: LogRecord): void
 }
 
@@ -64,18 +65,15 @@ export class BotChild {
   #connects = false
   #unschedule: () => void = () => {}
   #unwatch: () => void = () => {}
-  readonly #prints: RateGuard
-  readonly #logs: RateGuard
-  readonly #signals: RateGuard
+  readonly #guard: FloodGuard
+  #flood: Flood | undefined
 
   constructor(deps: BotChildDependencies) {
     this.#deps = deps
     this.#spec = deps.spec
     this.#child = newChild(deps.clock.now())
     this.#connection = idleConnection(deps.clock.now())
-    this.#prints = new RateGuard(PRINTS_PER_SECOND, deps.clock)
-    this.#logs = new RateGuard(LOGS_PER_SECOND, deps.clock)
-    this.#signals = new RateGuard(SIGNALS_PER_SECOND, deps.clock)
+    this.#guard = new FloodGuard(deps.clock, (cause, isFatal) => this.#onFlood(cause, isFatal))
   }
 
   get status(): BotStatus {
@@ -86,6 +84,7 @@ export class BotChild {
       child: childStatus(this.#child, policy, clock.now()),
       connection: this.#connection,
       ...this.#load,
+      ...(this.#flood === undefined ? {} : { flood: this.#flood }),
     }
   }
 
@@ -120,6 +119,11 @@ export class BotChild {
   /** Ends the thread as a crash would. */
   kill(): void {
     this.#step({ kind: 'kill', reason: 'killed' })
+  }
+
+  /** The worker of this incarnation breaks the rules of a wire that others read: it is ended as if it had crashed. */
+  misbehaved(incarnation: number, cause: string): void {
+    if (incarnation === this.#child.incarnation) this.#onFlood(cause, true)
   }
 
   /** The worker and its successors go on with the change. */
@@ -217,6 +221,7 @@ export class BotChild {
       thread = spawn(identity, incarnation, {
         signal: (signal) => this.#onSignal(signal),
         printed: (text) => this.#onPrinted(text),
+        misbehaved: (cause) => this.misbehaved(incarnation, cause),
         exited,
       })
     } catch (value) {
@@ -229,24 +234,20 @@ export class BotChild {
   }
 
   #onPrinted(message: string): void {
-    const room = this.#prints.take(message.length)
-    if (room === 'taken') this.#log('info', message, { printed: true })
-    if (room === 'exceeded') this.#log('warn', 'the worker prints too much: the rest is dropped')
+    if (!this.#guard.admitsPrint(message)) return
+    const { clock, log } = this.#deps
+    const scope = `bot/${this.#spec.botId}`
+    log({ at: clock.now(), level: 'info', scope, message: redactText(message), fields: { printed: true } })
   }
 
-  #log(level: LogRecord['level'], message: string, fields: LogRecord['fields'] = {}): void {
-    const { clock, log } = this.#deps
-    log({ at: clock.now(), level, scope: `bot/${this.#spec.botId}`, message, fields })
+  #onFlood(cause: string, isFatal: boolean): void {
+    this.#flood = { at: this.#deps.clock.now(), cause, isFatal }
+    this.#deps.changed(this.status)
+    if (isFatal) this.kill()
   }
 
   #onSignal(signal: BotSignal): void {
-    if (signal.incarnation !== this.#child.incarnation) return
-    const signals = this.#signals.take(1)
-    if (signals === 'exceeded') {
-      this.#log('error', `the worker told more than ${SIGNALS_PER_SECOND} things within a second: it is ended`)
-      this.kill()
-    }
-    if (signals !== 'taken') return
+    if (!this.#guard.admitsSignal(signal) || signal.incarnation !== this.#child.incarnation) return
     switch (signal.kind) {
       case 'ready':
         this.#step({ kind: 'ready' })
@@ -257,12 +258,12 @@ export class BotChild {
         this.#connection = signal.status
         this.#deps.changed(this.status)
         break
-      case 'log': {
-        const logs = this.#logs.take(1)
-        if (logs === 'taken') this.#deps.log(signal.record)
-        if (logs === 'exceeded') this.#log('warn', 'the worker logs too much: the rest is dropped')
+      case 'identified':
+        this.#deps.identified(signal.openId)
         break
-      }
+      case 'log':
+        if (this.#guard.admitsLog(signal.record)) this.#deps.log(signal.record)
+        break
       default:
         assertNever(signal)
     }
@@ -292,8 +293,4 @@ export class BotChild {
       if (this.#thread === thread) this.kill()
     })
   }
-}
-
-function idleConnection(now: number): ConnectionStatus {
-  return { state: 'idle', since: now, attempt: 0 }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
+import { RateGuard } from '../core/rate-guard.ts'
 import type { BotIdentity, Isolation } from '../protocol/boot.ts'
 import type { BotControl } from '../protocol/control.ts'
 import { ControlClient } from '../protocol/control-client.ts'
@@ -14,7 +15,15 @@ export interface IsolatedBot extends BotIdentity {
   readonly isolation: Isolation
 }
 
-export type SpawnBot = (bot: IsolatedBot, incarnation: number, events: CarrierEvents) => BotThread
+export interface BotThreadEvents extends CarrierEvents {
+  /** It does what none of our workers does: it has to be ended. */
+  misbehaved(cause: string): void
+}
+
+export type SpawnBot = (bot: IsolatedBot, incarnation: number, events: BotThreadEvents) => BotThread
+
+/** Answers to control calls within a second; there are a few in an hour. */
+const MOST_ANSWERS = 1_000
 
 /** Spawns each bot in the carrier it asks for. */
 export function botSpawner(carriers: Readonly<Record<Isolation, StartCarrier>>, clock: Clock): SpawnBot {
@@ -25,6 +34,10 @@ export function botSpawner(carriers: Readonly<Record<Isolation, StartCarrier>>, 
         control.lost(new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${bot.botId} ended`))
         events.exited(exit)
       },
+    })
+    const answers = new RateGuard(MOST_ANSWERS, clock)
+    controlPort.on('message', () => {
+      if (answers.take(1) === 'exceeded') events.misbehaved('its worker answers without end')
     })
     const control = new ControlClient<BotControl>(controlPort, clock)
     return { ...carrier, control }

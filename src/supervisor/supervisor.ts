@@ -14,6 +14,7 @@ export interface SupervisorDependencies {
   spawned(botId: string, thread: BotThread, incarnation: number): void
   gone(botId: string, incarnation: number): void
   changed(status: BotStatus): void
+  identified(botId: string, openId: string): void
   log(record: LogRecord): void
 }
 
@@ -46,7 +47,7 @@ export class Supervisor {
    * connection, from now on; without, it only sends.
    */
   start(spec: BotSpec, connects = true): void {
-    const { spawned, gone, ...shared } = this.#deps
+    const { spawned, gone, identified, ...shared } = this.#deps
     const child =
       this.#children.get(spec.botId) ??
       new BotChild({
@@ -54,6 +55,7 @@ export class Supervisor {
         spec,
         spawned: (thread, incarnation) => spawned(spec.botId, thread, incarnation),
         gone: (incarnation) => gone(spec.botId, incarnation),
+        identified: (openId) => identified(spec.botId, openId),
       })
     this.#children.set(spec.botId, child)
     if (connects) child.connect()
@@ -87,6 +89,11 @@ export class Supervisor {
     const child = this.#children.get(botId)
     child?.kill()
     return child !== undefined
+  }
+
+  /** The worker of this incarnation breaks the rules of a wire: it is ended as if it had crashed. */
+  misbehaved(botId: string, incarnation: number, cause: string): void {
+    this.#children.get(botId)?.misbehaved(incarnation, cause)
   }
 
   /** Tells a bot's worker, now and at every restart; a bot without a worker is left alone. */

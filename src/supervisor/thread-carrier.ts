@@ -46,7 +46,10 @@ export function threadCarrier(entry: string, { heartbeatMs, memoryMb }: WorkerLi
     })
     // Unread output would keep a worker from exiting.
     for (const stream of [worker.stdout, worker.stderr]) {
-      stream.on('data', (chunk: Buffer) => events.printed(chunk.toString('utf8').trimEnd()))
+      stream.on('data', (chunk: Buffer) => {
+        // One that is ended because it prints without end has much left to say.
+        if (!isEnding) events.printed(chunk.toString('utf8').trimEnd())
+      })
     }
     return {
       controlPort: control.port1,

@@ -1,6 +1,7 @@
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto'
 import { asObject } from '../core/as-object.ts'
 import type { WebhookRequest } from '../protocol/host.ts'
+import { fromLegacyCard } from './legacy-card.ts'
 
 export interface WebhookKeys {
   readonly appId: string
@@ -10,6 +11,8 @@ export interface WebhookKeys {
 
 export type WebhookReading =
   | { readonly kind: 'event'; readonly envelope: unknown }
+  /** A press on a card in the older form, which has an answer of its own form too. */
+  | { readonly kind: 'legacy_card'; readonly envelope: unknown }
   /** Feishu checks the URL: it wants this back. */
   | { readonly kind: 'challenge'; readonly challenge: string }
   /** For the log; whoever asked learns nothing of it. */
@@ -25,6 +28,12 @@ const MAX_AGE_MS = 8 * 3_600_000
 /** Clocks differ. */
 const MAX_AHEAD_MS = 5 * 60_000
 
+/** Presses on cards are not pushed again. */
+const MAX_CARD_AGE_MS = 5 * 60_000
+
+/** Hexadecimal digits of a SHA-1. */
+const LEGACY_SIGNATURE_LENGTH = 40
+
 const IV_BYTES = 16
 
 /**
@@ -33,8 +42,11 @@ const IV_BYTES = 16
  */
 export function readWebhook(request: WebhookRequest, keys: WebhookKeys, now: number): WebhookReading {
   const isSigned = request.signature !== null
+  const isLegacy = request.signature?.length === LEGACY_SIGNATURE_LENGTH
   if (isSigned) {
-    const flaw = signatureFlaw(request, keys.encryptKey, now)
+    const flaw = isLegacy
+      ? (signatureFlaw(request, 'sha1', keys.verificationToken) ?? ageFlaw(request, MAX_CARD_AGE_MS, now))
+      : (signatureFlaw(request, 'sha256', keys.encryptKey) ?? ageFlaw(request, MAX_AGE_MS, now))
     if (flaw !== undefined) return refused(flaw)
   }
   let envelope: Readonly<Record<string, unknown>>
@@ -42,6 +54,12 @@ export function readWebhook(request: WebhookRequest, keys: WebhookKeys, now: num
     envelope = readBody(request.body, keys.encryptKey)
   } catch {
     return refused('the body cannot be read with this Encrypt Key')
+  }
+  // Signed with the Verification Token alone, as Feishu does it: that opens the way to presses on cards and to nothing else.
+  if (isLegacy && own(envelope, 'type') !== 'url_verification') {
+    const { body: bytes, timestamp } = request
+    const card = fromLegacyCard(envelope, { bytes, appId: keys.appId, timestamp: timestamp ?? '' })
+    return card === undefined ? refused('a SHA-1 signs presses on cards only') : { kind: 'legacy_card', envelope: card }
   }
   const header = asObject(own(envelope, 'header'))
   const token = own(header, 'token') ?? own(envelope, 'token')
@@ -56,14 +74,17 @@ export function readWebhook(request: WebhookRequest, keys: WebhookKeys, now: num
   return { kind: 'event', envelope }
 }
 
-function signatureFlaw(request: WebhookRequest, encryptKey: string, now: number): string | undefined {
+function signatureFlaw(request: WebhookRequest, hash: 'sha1' | 'sha256', key: string): string | undefined {
   const { timestamp, nonce, signature, body } = request
   if (timestamp === null || nonce === null || signature === null) return 'a header of the signature is missing'
-  const wanted = createHash('sha256').update(timestamp).update(nonce).update(encryptKey).update(body).digest('hex')
-  if (!isSame(signature, wanted)) return 'wrong signature'
-  // Seconds. Its own text is what was signed; the number only dates it.
-  const ageMs = /^\d{1,12}$/.test(timestamp) ? now - Number(timestamp) * 1_000 : Number.NaN
-  return ageMs <= MAX_AGE_MS && ageMs >= -MAX_AHEAD_MS ? undefined : 'the signature is too old, or dated ahead'
+  const wanted = createHash(hash).update(timestamp).update(nonce).update(key).update(body).digest('hex')
+  return isSame(signature, wanted) ? undefined : 'wrong signature'
+}
+
+/** Seconds. Its own text is what was signed; the number only dates it. */
+function ageFlaw({ timestamp }: WebhookRequest, maxAgeMs: number, now: number): string | undefined {
+  const ageMs = /^\d{1,12}$/.test(timestamp ?? '') ? now - Number(timestamp) * 1_000 : Number.NaN
+  return ageMs <= maxAgeMs && ageMs >= -MAX_AHEAD_MS ? undefined : 'the signature is too old, or dated ahead'
 }
 
 /** Of an encrypted body only what is inside counts: anybody can write beside it. Throws on whatever is not an object. */

@@ -48,9 +48,14 @@ describe('the built bot worker', () => {
     const identity = { botId: 'b1', appId: app.appId, appSecret: app.appSecret, domain: url }
     const carrier = threadCarrier(resolve('dist/workers/bot.cjs'), options.supervision)
     const thread = botSpawner({ thread: carrier, process: carrier }, systemClock)(
-      { ...identity, connection: options.connection, isolation: 'thread' },
+      { ...identity, connection: options.connection, isolation: 'thread', isIdentified: true },
       1,
-      { signal: ({ kind }) => ready.add(kind), exited: ({ exitCode }) => exited.add(exitCode), printed: () => {} },
+      {
+        signal: ({ kind }) => ready.add(kind),
+        exited: ({ exitCode }) => exited.add(exitCode),
+        printed: () => {},
+        misbehaved: () => {},
+      },
     )
     closeLater(async () => {
       thread.terminate()

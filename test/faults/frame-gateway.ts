@@ -47,6 +47,7 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
       domain,
       connection: options.connection,
       isolation: 'thread',
+      isIdentified: true,
     },
     spawn: botSpawner({ thread: carrier, process: carrier }, systemClock),
     policy: { ...options.supervision, backoff: { firstMs: 10, maxMs: 50, factor: 2, jitter: 0.2 } },
@@ -60,6 +61,7 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
       }),
     gone: () => {},
     changed: statuses.add,
+    identified: () => {},
     log: (record) => logs.push(record),
   })
   closeLater(async () => {

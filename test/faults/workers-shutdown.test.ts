@@ -6,7 +6,12 @@ import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { FeishuSupervisor } from '../../src/app/feishu-supervisor.ts'
+import { packagePaths } from '../../src/app/package-paths.ts'
+import { resolveOptions } from '../../src/options.ts'
+import { providePostgres } from '../support/postgres.ts'
 import { ADA, addConnected, Cleanups, eventOf } from '../system/support.ts'
+import { connectAdmin } from './support.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
@@ -50,7 +55,76 @@ describe('a host that embeds the library', () => {
   })
 })
 
+const LONG = { firstMs: 60_000, maxMs: 60_000 }
+
+const IN_BACKOFF: Readonly<Record<string, () => Promise<FeishuSupervisor>>> = {
+  'of a worker that does not start': async () => {
+    const options = resolveOptions({ dataDir: await cleanups.folder(), supervision: { backoff: LONG } }).thread
+    const paths = { ...packagePaths(), botWorker: resolve('test/fixtures/bots/throws-at-import.cjs') }
+    const supervisor = new FeishuSupervisor(options, { paths })
+    cleanups.add(() => supervisor.stop(0))
+    await supervisor.start()
+    const waiting = eventOf(supervisor, 'restart', ({ nextAt = 0 }) => nextAt > Date.now() + 30_000)
+    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1' })
+    await waiting
+    return supervisor
+  },
+  'of a connection': async () => {
+    const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), connection: { backoff: LONG } })
+    await supervisor.start()
+    const waiting = eventOf(supervisor, 'bot', ({ connection }) => connection.state === 'reconnecting')
+    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1' })
+    await waiting
+    return supervisor
+  },
+  'of a database that is away': async () => {
+    const databaseUrl = 'postgres://nobody@127.0.0.1:1/none'
+    const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), databaseUrl })
+    await supervisor.start()
+    return supervisor
+  },
+}
+
+it.each(Object.entries(IN_BACKOFF))('a stop in the back-off %s is over in time (S2)', async (_what, open) => {
+  const supervisor = await open()
+  const startedAt = Date.now()
+  await supervisor.stop(500)
+  expect(Date.now() - startedAt).toBeLessThan(500 + MARGIN_MS + SLACK_MS)
+  expect(await supervisor.status()).toMatchObject({ state: 'stopped', restarts: 0 })
+})
+
 describe('the command line', () => {
+  it('ends in time in the middle of a migration, and the next start does it all (S2)', async (context) => {
+    const postgres = await providePostgres()
+    if ('skip' in postgres) {
+      context.skip(postgres.skip)
+      return
+    }
+    cleanups.add(() => postgres.drop())
+    const simulator = await cleanups.simulator()
+    const env = { FS_DATABASE_URL: postgres.url, FS_DATA_DIR: await cleanups.folder(), FS_PORT: '0' }
+    const admin = await connectAdmin(cleanups, postgres.url)
+    // The migration comes to this table and waits for whoever makes one of the same name.
+    await admin.query('begin; create table feishu_outbox (id int)')
+    const started = cleanups.cli(['start'], env)
+    const waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    const other = await connectAdmin(cleanups, postgres.url)
+    while ((await other.query(waiting)).rowCount === 0);
+    const signalledAt = Date.now()
+    started.child.kill('SIGTERM')
+    expect(await started.ended).toMatchObject({ code: 0 })
+    expect(Date.now() - signalledAt).toBeLessThan(10_000 + MARGIN_MS + SLACK_MS)
+    await admin.query('rollback')
+    const add = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', ADA.appSecret, '--domain', simulator.url]
+    expect(await cleanups.cli(add, env).ended).toMatchObject({ code: 0 })
+    const next = cleanups.cli(['start'], env)
+    await next.printed('feishu-supervisor is running')
+    await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
+    expect(await simulator.client.waitForReplies({ count: 1, timeoutMs: 20_000 })).toMatchObject({ isComplete: true })
+    next.child.kill('SIGTERM')
+    expect(await next.ended).toMatchObject({ code: 0 })
+  }, 60_000)
+
   it('ends in time although a handler sits in native code, where nothing ends its thread (S2)', async () => {
     const simulator = await cleanups.simulator()
     const folder = await cleanups.dataDir()

@@ -92,6 +92,21 @@ it('a rate limit lets through its burst, then its pace', () => {
 })
 
 describe('the server', () => {
+  it('takes an order without a body, also from a client that says nothing of its length', async () => {
+    const server = await serve(supervisor.fetch, { host: '127.0.0.1', port: 0 })
+    test.add(() => server.close())
+    for (const length of ['', 'Content-Length: 0\r\n', 'Transfer-Encoding: chunked\r\n']) {
+      const socket = await open(Number(new URL(server.url).port))
+      const answer = once(socket, 'data')
+      socket.write(
+        `POST /api/feishu/bots/bot_1/ws/connect HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${API_TOKEN}\r\n` +
+          `Content-Type: application/json\r\n${length}\r\n${length.startsWith('T') ? '0\r\n\r\n' : ''}`,
+      )
+      const [text] = (await answer) as [Buffer]
+      expect(text.toString()).toMatch(/^HTTP\/1\.1 400[\s\S]*Bot not found or disabled/)
+    }
+  })
+
   it('gives nobody for ever to say what he wants', async () => {
     const limits = { ...SERVER_LIMITS, headersTimeout: 200, requestTimeout: 400, connectionsCheckingInterval: 50 }
     const server = await serve(supervisor.fetch, { host: '127.0.0.1', port: 0 }, limits)

@@ -106,6 +106,7 @@ describe('messages over HTTP', () => {
     await second.close()
     const stranger = await open({ 'last-event-id': 'ffffffff-1' })
     await stranger.until('event: missed')
+    await stranger.until('event: restart', () => supervisor.killBot(botId))
     await stranger.close()
   })
 })

@@ -20,7 +20,7 @@ const GRAMMAR = [
 
 it('/metrics tells Prometheus how bots, inbox, pool and messages are', async () => {
   const simulator = await test.simulator()
-  const supervisor = await startedSupervisor(test)
+  const supervisor = await startedSupervisor(test, { watch: { everyMs: 20, memoryMb: 1 } })
   const id = await addConnected(supervisor, ADA, simulator.url)
   const restarted = eventOf(supervisor, 'restart', () => true)
   await supervisor.killBot(id)
@@ -40,6 +40,7 @@ it('/metrics tells Prometheus how bots, inbox, pool and messages are', async () 
     `feishu_bot_state{bot="${id}",state="connected"} 1`,
     `feishu_bot_restarts_total{bot="${id}"} 1`,
     'feishu_worker_restarts_total{reason="killed"} 1',
+    'feishu_alerts_total{kind="memory_high"} 1',
     'feishu_inbox_depth 0',
     'feishu_dead_letters 0',
     'feishu_pool_stuck 0',

@@ -16,6 +16,9 @@ const bot: BotReport['bot'] = {
   useWebSocket: true,
   isolation: 'thread',
   handler: 'default',
+  limits: {},
+  policy: {},
+  openId: null,
   hasWebhookKeys: false,
   createdAt: NOW,
 }
@@ -169,4 +172,17 @@ it('turns the pages of the dead letters', () => {
   expect(shown).toContain('page 2 of 3')
   expect(shown).toContain('data-letters="1"')
   expect(shown).toContain('data-letters="3"')
+})
+
+it("says when the host's own bots cannot all be read", () => {
+  const error = { code: 'BOT_SOURCE_FAILED', message: `bot 7: ${NASTY}`, retryable: true } as const
+  const shown = statusPage({
+    status: { ...status(report), botSource: { ready: false, error } },
+    fastAttempts: 5,
+    mayOrder: true,
+    letters: undefined,
+  })
+  expect(String(shown)).toContain('not all read')
+  expect(String(shown)).toContain('bot 7: &lt;img')
+  expect(page([report])).not.toContain('Bots of the host')
 })

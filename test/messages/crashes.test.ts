@@ -11,10 +11,12 @@ import {
   FakePool,
   handled,
   messageEvent,
+  noCards,
+  noLines,
   oneHandler,
+  plainBots,
   type Run,
   sendFailed,
-  noCards,
 } from './dispatcher-bench.ts'
 import { FakeClock } from './fake-clock.ts'
 import { type Fault, MemoryStore } from './memory-store.ts'
@@ -68,6 +70,8 @@ class Life {
       callCard: noCards,
       places: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
+      desk: noLines,
+      bots: plainBots,
       owner,
       sendReply: guard((botId: string, reply: OutgoingReply) => send(botId, reply, clock, feishu, choices)),
       options: { ...DEFAULT_OPTIONS, threads: 3, maxAttempts: 50, maxReplyAttempts: 50 },

@@ -1,11 +1,13 @@
+import type { MessagePort } from 'node:worker_threads'
 import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import type { BotHandlers } from '../../src/messages/bot-handlers.ts'
+import type { BotBook, BotHandlers } from '../../src/messages/bot-handlers.ts'
 import type { CallCard } from '../../src/messages/live-stream.ts'
 import type { HandlerPool } from '../../src/messages/handle-event.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
+import type { RunDesk } from '../../src/messages/run-desk.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
@@ -74,6 +76,18 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
     botIdsOf: () => [],
     handlesCards: (place) => place === 'pool' && handler.kinds.has('card_action'),
   }
+}
+
+/** For handlers that ask for nothing. */
+export const noLines: Pick<RunDesk, 'open' | 'messagesBefore'> = {
+  open: () => ({ port: {} as MessagePort, close() {} }),
+  messagesBefore: () => Promise.resolve([]),
+}
+
+/** Every bot is set as the options say. */
+export const plainBots: BotBook = {
+  settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null }),
+  botIds: () => [],
 }
 
 export interface Run extends Deferred<ChatOutcome> {
@@ -155,6 +169,8 @@ export function bench({
     callCard: noCards,
     places: { pool, host },
     handlers,
+    desk: noLines,
+    bots: plainBots,
     owner: 'instance-1',
     sendReply: (botId, reply) => {
       sends.push({ botId, reply })

@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { handleEvent } from '../../src/messages/handle-event.ts'
+import type { BotSettings } from '../../src/protocol/bot-settings.ts'
+import type { InboundMessage } from '../../src/protocol/inbound-message.ts'
 import type { ClaimedEvent } from '../../src/store/store.ts'
-import { FakePool, oneHandler, handled, messageEvent } from './dispatcher-bench.ts'
+import { FakePool, noLines, oneHandler, handled, messageEvent } from './dispatcher-bench.ts'
 import { FakeClock } from './fake-clock.ts'
 
 const HOUR_MS = 3_600_000
 
-async function run(more: Partial<ClaimedEvent>, maxAgeMs = 12 * HOUR_MS) {
+async function run(
+  more: Partial<ClaimedEvent>,
+  maxAgeMs = 12 * HOUR_MS,
+  settings: Partial<BotSettings> = {},
+  before: InboundMessage[] = [],
+) {
   const pool = new FakePool(1)
   pool.answer = () => Promise.resolve(handled('hi'))
   const { type, dedupeKey, payload } = messageEvent('oc_1', 'om_1')
@@ -27,6 +34,9 @@ async function run(more: Partial<ClaimedEvent>, maxAgeMs = 12 * HOUR_MS) {
     places: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
     streams: { show() {} },
+    desk: { ...noLines, messagesBefore: () => Promise.resolve(before) },
+    bots: { settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null, ...settings }) },
+    answers: { groups: 'mentioned', bots: 'ignore' },
     handlerTimeoutMs: 1_000,
     policy: { maxAttempts: 5, backoff: { firstMs: 1, maxMs: 1, factor: 1, jitter: 0 } },
     maxAgeMs,
@@ -62,5 +72,33 @@ describe('a message', () => {
     ['of any age without a limit', { staleMs: 1e12 }, 0],
   ])('%s is run', async (_name, more, maxAgeMs) => {
     expect((await run(more, maxAgeMs)).runs).toBe(1)
+  })
+})
+
+describe('the settings of its bot', () => {
+  const fromBot = (): string => {
+    const envelope = JSON.parse(messageEvent('oc_1', 'om_1').payload)
+    envelope.event.sender = { sender_type: 'app' }
+    return JSON.stringify(envelope)
+  }
+
+  it('say how old a message may be', async () => {
+    const { result, runs } = await run({ staleMs: 2_000 }, 12 * HOUR_MS, { limits: { maxAgeMs: 1_000 } })
+    expect([result, runs]).toMatchObject([{ kind: 'dead', reason: 'expired' }, 0])
+  })
+
+  it('say who is answered; the rest completes without a run and with the reason', async () => {
+    const { result, runs } = await run({}, 0, { policy: { users: ['ou_other'] } })
+    expect([result, runs]).toEqual([{ kind: 'completed', replies: [], reason: 'user_not_allowed' }, 0])
+  })
+
+  it('let other bots be answered until they have had their turns', async () => {
+    const payload = fromBot()
+    const before = Array.from({ length: 5 }, () => ({ senderType: 'app' }) as InboundMessage)
+    expect((await run({ payload })).result).toMatchObject({ reason: 'from_bot' })
+    expect((await run({ payload }, 0, { policy: { bots: 'answer' } })).runs).toBe(1)
+    expect((await run({ payload }, 0, { policy: { bots: 'answer' } }, before)).result).toMatchObject({
+      reason: 'bot_loop',
+    })
   })
 })

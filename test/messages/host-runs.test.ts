@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { HostHandlers } from '../../src/app/host-handlers.ts'
 import { packagePaths } from '../../src/app/package-paths.ts'
@@ -22,6 +23,7 @@ const task: EventTask = {
   canReply: true,
   attempt: 1,
   timeoutMs: 900,
+  port: new MessageChannel().port1,
 }
 
 describe('a run on the host, seen from the supervisor thread', () => {
@@ -67,13 +69,21 @@ describe("a run on the host's thread", () => {
     const clock = new FakeClock()
     const table = toHandlerTable({ menu: run })
     const { handlerRunner } = packagePaths()
-    return { clock, handlers: new HostHandlers(new Map([['default', table]]), handlerRunner, clock) }
+    return {
+      clock,
+      handlers: new HostHandlers({
+        tables: new Map([['default', table]]),
+        secrets: {},
+        runnerPath: handlerRunner,
+        clock,
+      }),
+    }
   }
 
   it('is not begun after its deadline: it may be under way again', async () => {
     let count = 0
     const { clock, handlers: subject } = handlers(() => (count += 1))
-    expect(await subject.run({ id: 1, task, deadlineAt: clock.now() }, () => {}, gone)).toMatchObject({
+    expect(await subject.run({ id: 1, task, deadlineAt: clock.now() }, gone)).toMatchObject({
       kind: 'failed',
       error: { code: 'HANDLER_TIMEOUT' },
     })
@@ -86,7 +96,7 @@ describe("a run on the host's thread", () => {
       abort.abort()
       if (signal.aborted) throw new Error('gave up')
     })
-    const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, () => {}, abort.signal)
+    const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, abort.signal)
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_FAILED', message: 'gave up' } })
   })
 })

@@ -225,6 +225,7 @@ describe('a message', () => {
       messageType: 'text',
       text: 'hello',
       content: { text: 'hello' },
+      senderType: 'user',
       senderOpenId: 'ou_1',
       createdAt: 1_700_000_000_000,
       mentions: [],

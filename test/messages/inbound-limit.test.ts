@@ -42,4 +42,12 @@ describe('the inbound limit', () => {
     expect(limit.take('a', T - 3_600_000)).toBe(200)
     expect(limit.take('a', T - 3_600_000 + 1_000)).toBe(0)
   })
+
+  it('may differ for a bot, from the next message on', () => {
+    let burst = 1
+    const limit = new InboundLimit({ perSecond: 10, burst: 3 }, (botId) => (botId === 'a' ? { burst } : {}))
+    expect([limit.take('a', 0), limit.take('a', 0), limit.take('b', 0)]).toEqual([0, 100, 0])
+    burst = 5
+    expect(limit.take('a', 0)).toBe(0)
+  })
 })

@@ -349,6 +349,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
       case 'completed':
         row.state = 'completed'
         row.endedAt = now
+        if (result.reason !== undefined) row.reason = result.reason
         row.replies = result.replies.map((reply, part): ReplyRow => {
           return { ...reply, part, state: 'pending', attempt: 1, refusedCount: 0, storedAt: now }
         })

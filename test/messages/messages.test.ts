@@ -1,12 +1,14 @@
 import { resolve } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
+import { createLogger } from '../../src/core/logger.ts'
 import { deferred } from '../../src/core/deferred.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import { RunDesk } from '../../src/messages/run-desk.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
-import { messageEvent, noCards } from './dispatcher-bench.ts'
+import { messageEvent, noCards, plainBots } from './dispatcher-bench.ts'
 import { MemoryStore } from './memory-store.ts'
 
 let messages: Messages | undefined
@@ -23,8 +25,10 @@ function create(handler: HandlerRef) {
     callCard: noCards,
     owner: 'instance-1',
     handlers: { default: handler },
-    assignments: { handlerOf: () => 'default', botIds: () => [] },
+    bots: plainBots,
     runOnHost: () => {},
+    secrets: {},
+    desk: new RunDesk({ history: () => Promise.resolve([]), log: createLogger('handler', () => {}) }),
     chatWorker: resolve('dist/workers/chat.cjs'),
     sendReply: async (_botId, reply) => ({ kind: 'sent', messageId: `sent-${reply.messageId}` }),
     clock: systemClock,

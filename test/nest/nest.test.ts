@@ -25,7 +25,7 @@ beforeAll(async () => {
 describe.each([
   { on: 'Express', adapter: () => new ExpressAdapter(), prefix: '/v1/internal/', path: '/v1/internal/feishu' },
   { on: 'Fastify', adapter: () => new FastifyAdapter(), prefix: '', path: '/api/feishu' },
-])('in a NestJS application on $on', ({ adapter, prefix, path }) => {
+])('in a NestJS application on $on', ({ on, adapter, prefix, path }) => {
   const simulated = feishu.addApp()
   let dataDir: string
   let url: string
@@ -84,6 +84,15 @@ describe.each([
     expect(greeted).toMatchObject({ body: { hello: 'Tom' } })
     expect(await call('GET', `${path}x/ws/status`)).toMatchObject({ status: 404, body: { message: expect.anything() } })
     expect(await call('GET', `${path}/healthz`)).toEqual({ status: 200, body: { status: 'ok' } })
+  })
+
+  it('has the status page under its prefix, with what belongs to it', async () => {
+    for (const page of [`${url}${path}/page`, `${url}${path}/page/`]) {
+      const html = await (await fetch(page)).text()
+      const links = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, link = '']) => new URL(link, page))
+      expect(links.map(({ pathname }) => pathname)).toEqual([`${path}/page/status.css`, `${path}/page/status.js`])
+      for (const link of links) expect((await fetch(link)).status).toBe(200)
+    }
   })
 
   it('asks its guards who may do what', async () => {
@@ -146,7 +155,7 @@ describe.each([
     expect(connections.getAllConnections().size).toBe(0)
   })
 
-  it('does not start a second one on the same folder, and says why', async () => {
+  it.runIf(on === 'Express')('does not start a second one on the same folder, and says why', async () => {
     const second = await create()
     await expect(second.listen(0, '127.0.0.1')).rejects.toMatchObject({
       code: 'DATA_DIR_IN_USE',
@@ -164,6 +173,33 @@ describe.each([
     await ended
     expect((await supervisor.status()).state).toBe('stopped')
   })
+})
+
+it('lives several times in one application', async () => {
+  const modules = await Promise.all(
+    ['/one', '/two'].map(async (path) =>
+      FeishuSupervisorModule.register({ ...FAST, path, dataDir: await cleanups.dataDir(), shutdownGraceMs: 0 }),
+    ),
+  )
+  const app = await NestFactory.create(rootModule(...modules), { logger: false, abortOnError: false })
+  cleanups.add(() => app.close())
+  await app.listen(0, '127.0.0.1')
+  for (const path of ['/one', '/two']) {
+    const ready = await fetch(`${await app.getUrl()}${path}/readyz`)
+    expect(ready.status).toBe(200)
+  }
+  const supervisors = app.get(FeishuSupervisor, { strict: false, each: true })
+  expect(new Set(supervisors).size).toBe(2)
+})
+
+it('runs in an application without HTTP', async () => {
+  const dataDir = await cleanups.dataDir()
+  const root = rootModule(FeishuSupervisorModule.register({ ...FAST, dataDir, shutdownGraceMs: 0 }))
+  const context = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false })
+  const supervisor = context.get(FeishuSupervisor, { strict: false })
+  expect((await supervisor.status()).state).toBe('running')
+  await context.close()
+  expect((await supervisor.status()).state).toBe('stopped')
 })
 
 it.each(['feishu', '/api/', '/a b', ''])('refuses the path "%s" by name', async (path) => {

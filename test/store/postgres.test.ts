@@ -103,6 +103,22 @@ describe.skipIf('skip' in provided)('on a real server', () => {
     expect(await admin.rows('select count(*) as n from feishu_migrations')).toEqual([{ n: files.length }])
   })
 
+  it('lives beside tables of the same names in a schema of its own, and refuses to live among them', async () => {
+    await admin.rows('create schema host_tables')
+    await admin.rows('create table host_tables.feishu_bots (id int)')
+    await admin.rows('create schema ours')
+    undo.push(() => admin.rows('drop schema host_tables, ours cascade'))
+    const urlOf = (schema: string) => `${postgres.url}?options=-csearch_path%3D${schema}`
+    await expect(openPostgres({ url: urlOf('host_tables'), migrationsDir, masterKey })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('search_path'),
+    })
+    const store = await openPostgres({ url: urlOf('ours'), migrationsDir, masterKey })
+    undo.push(() => store.close())
+    expect(await store.bots.list()).toEqual([])
+    expect(await admin.rows('select id from ours.feishu_bots')).toEqual([])
+  })
+
   it('frees the lock of the migration when a migration fails', async () => {
     const config: ClientConfig = { connectionString: postgres.url, connectionTimeoutMillis: 5_000 }
     await expect(migrate(config, '/no/such/folder')).rejects.toMatchObject({ code: 'INTERNAL' })

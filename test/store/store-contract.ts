@@ -3,7 +3,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { createBotStore } from '../../src/store/bots.ts'
 import { Inbox } from '../../src/store/inbox.ts'
 import { SecretBox } from '../../src/store/secrets.ts'
-import type { EventResult, Fence, ReplyResult } from '../../src/store/store.ts'
+import type { ClaimedEvent, EventResult, Fence, ReplyResult } from '../../src/store/store.ts'
 import { describeInbox } from './inbox-contract.ts'
 import { describeReplyStore } from './reply-store-contract.ts'
 import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from './fixtures.ts'
@@ -605,6 +605,21 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(JSON.stringify(await db.rows('select * from feishu_bots'))).not.toContain('hush')
       })
 
+      it('changes limits and policy field by field, and takes one back with null', async () => {
+        const given = {
+          limits: { inboundBurst: 5, maxAgeMs: null },
+          policy: { users: ['ou_1'], groups: 'all' },
+        } as const
+        const { id, limits } = await db.store.bots.add({ ...bot, ...given })
+        expect(limits).toEqual({ inboundBurst: 5 })
+        await db.store.bots.update(id, { limits: { maxAgeMs: 0 }, policy: { groups: null } })
+        await db.store.bots.recordOpenId(id, 'ou_me')
+        expect(await db.store.bots.list()).toMatchObject([
+          { limits: { inboundBurst: 5, maxAgeMs: 0 }, policy: { users: ['ou_1'] }, openId: 'ou_me' },
+        ])
+        expect((await db.store.bots.list())[0]?.policy).not.toHaveProperty('groups')
+      })
+
       it('changes what is given, and takes keys away with null', async () => {
         const keys = { encryptKey: new Secret('key-canary'), verificationToken: new Secret('token-canary') }
         const { id } = await db.store.bots.add({ ...bot, ...keys, owner: 'ann' })
@@ -691,6 +706,23 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         )
         await expect(db.store.bots.list()).rejects.toMatchObject({ code: 'MASTER_KEY_WRONG' })
       })
+    })
+
+    it('knows the last messages of a chat and what answered them, newest first', async () => {
+      const said = (lane: string, payload: string, more = {}) => ({ lane, payload, dedupeKey: payload, ...more })
+      await db.accept(said('c', '{"n":1}'), said('other', '{"n":2}'), said('c', '{"n":3}', { botId: 'bot_b' }))
+      const first = (await db.claim()).find(
+        (item) => item.kind === 'event' && item.payload === '{"n":1}',
+      ) as ClaimedEvent
+      await db.complete(first, [reply(), reply()])
+      await db.sent(first.id, 0, { owner: 'me', attempt: 1 })
+      await db.accept(said('c', '{"n":4}', { type: 'im.chat.updated_v1' }), said('c', '{"n":5}'))
+      const [now] = await db.accept(said('c', '{"n":6}'), said('c', '{"n":7}'))
+      const history = (limit: number) =>
+        db.store.log.history({ botId: 'bot_a', chatId: 'c', beforeId: now?.id ?? 0, limit })
+      const own = { kind: 'reply', messageId: `om_reply_${first.id}_0`, msgType: 'text' }
+      expect(await history(10)).toMatchObject([{ kind: 'event', payload: '{"n":5}' }, own, { payload: '{"n":1}' }])
+      expect(await history(2)).toMatchObject([{ payload: '{"n":5}' }, own])
     })
 
     it('writes down when an event arrived and was acknowledged, over retries and replies', async () => {

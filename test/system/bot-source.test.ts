@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type BotSource, createFeishuSupervisor, type FeishuSupervisor, type SourceBot } from '../../src/index.ts'
+import {
+  type BotSource,
+  type BotWriter,
+  createFeishuSupervisor,
+  type FeishuSupervisor,
+  type SourceBot,
+} from '../../src/index.ts'
 import { FeishuSimulator } from '../../src/simulator/simulator.ts'
 import { Client } from '../http/support.ts'
 import { API_TOKEN, Cleanups, eventOf, FAST } from './support.ts'
@@ -122,6 +128,30 @@ describe('bots that the host keeps itself', () => {
     ).toMatchObject(refused)
   })
 
+  it('are changed through the API where the host takes that', async () => {
+    const appId = 'cli_00000000000000e5'
+    Object.assign(table.source, {
+      writer: {
+        add: (bot) => {
+          table.rows.set('added', { ...bot, id: 'added' })
+          return 'added'
+        },
+        update: (id, change) => void Object.assign(Object(table.rows.get(id)), change),
+        remove: (id) => void table.rows.delete(id),
+      } satisfies BotWriter,
+    })
+    const added = { appId, appSecret: 'fake-secret-e', domain: 'https://open.feishu.cn', owner: 'bob' }
+    expect(await client.call('POST', '/api/feishu/bots', added)).toMatchObject({ status: 201, body: { id: 'added' } })
+    expect(table.rows.get('added')).toMatchObject(added)
+    const path = '/api/feishu/bots/added'
+    const change = { name: 'New', appSecret: 'fake-secret-f' }
+    expect(await client.call('PATCH', path, change)).toMatchObject({ status: 200, body: { name: 'New' } })
+    expect(table.rows.get('added')).toMatchObject(change)
+    expect(await client.call('DELETE', path)).toMatchObject({ status: 200 })
+    expect(table.rows.has('added')).toBe(false)
+    Object.assign(table.source, { writer: undefined })
+  })
+
   it('go on while their table is away, which is told, and are read again when it is back', async () => {
     const alerts: string[] = []
     const stopListening = supervisor.on('alert', ({ kind, state }) => alerts.push(`${state} ${kind}`))
@@ -143,11 +173,14 @@ describe('bots that the host keeps itself', () => {
     expect((await supervisor.status()).bots.map(({ botId }) => botId)).toEqual(['host-1', '3'])
   })
 
-  it('come back with a new supervisor thread', async () => {
+  it('come back with a new supervisor thread, as they were if their table is away just then', async () => {
     const connected = isConnected('host-1')
+    table.isDown = true
     supervisor.killSupervisor()
     await connected
     expect(await answers(ada, 'again')).toBe('again')
+    table.isDown = false
+    table.changed()
   })
 
   it('are not stored here', async () => {

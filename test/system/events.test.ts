@@ -51,7 +51,7 @@ it('every kind of event reaches its function, and its reply the right chat', asy
   expect(await says('menu help')).toBe('oc_tom')
   await client.addBotToChat({ ...tom, chatId: 'oc_room', name: 'Room' })
   expect(await says('added to Room')).toBe('oc_room')
-  const group = { ...tom, chatId: 'oc_room', chatType: 'group' } as const
+  const group = { ...tom, chatId: 'oc_room', chatType: 'group', mentions: [{ name: 'Ada' }] } as const
   const { messageId } = await client.sendMessage({ ...group, messageType: 'file' })
   await client.waitForReplies({ count: 1, timeoutMs: 10_000 })
   await client.react({ appId, messageId, emojiType: 'OK', userId: 'tom' })

@@ -36,6 +36,23 @@ it('each bot is answered by the handler it names: a function on this thread, a m
   expect(said.toSorted()).toEqual(['{"text":"HELLO"}', '{"text":"host 2: hello"}'])
   expect(runs).toBe(2)
 
+  // In a group it answers where it is mentioned itself, and the timeline says why it did not.
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_room', chatType: 'group', text: 'anybody?' })
+  await eventOf(supervisor, 'message', (event) => event.stage === 'handled' && event.reason === 'not_mentioned')
+  expect((await supervisor.listMessages({ botIds: [ada], limit: 1, offset: 0 })).items).toMatchObject([
+    { state: 'completed', reason: 'not_mentioned' },
+  ])
+  const [learnt] = await supervisor.listBots()
+  expect(learnt).toMatchObject({ id: ada, openId: expect.stringMatching(/^ou_/) })
+  const limits = { inboundPerSecond: 5, maxAgeMs: 60_000 }
+  await supervisor.updateBot(ada, { limits, policy: { groups: 'all' } })
+  expect(await supervisor.updateBot(ada, { limits: { maxAgeMs: null } })).toMatchObject({
+    limits: { inboundPerSecond: 5 },
+    policy: { groups: 'all' },
+  })
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_room', chatType: 'group', text: 'and now?' })
+  await client.waitForReplies({ count: 3, timeoutMs: 20_000 })
+
   const unknown = { code: 'CONFIG_INVALID', message: expect.stringContaining('only default, shout') }
   await expect(supervisor.updateBot(ada, { handler: 'other' })).rejects.toMatchObject(unknown)
   const refused = await supervisor.fetch(
@@ -78,18 +95,25 @@ it('a function of the host that outlives the supervisor thread answers nobody; i
       ctx.signal.addEventListener('abort', () => aborted.resolve())
       began.resolve()
       await late.promise
-      await ctx.reply('too late')
+      const past = await ctx.history(5)
+      ctx.log('info', 'looked back')
+      await ctx.reply(past.map(({ isOwn, text }) => `${isOwn ? 'bot' : 'user'}: ${text}`).join(', '))
     },
   })
   await supervisor.start()
-  await addConnected(supervisor, ADA, url)
+  const ada = await addConnected(supervisor, ADA, url)
   await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
   await began.promise
   supervisor.killSupervisor()
   await aborted.promise
   await client.waitForReplies({ count: 1, timeoutMs: 20_000 })
   late.resolve()
+  const logged = eventOf(supervisor, 'log', ({ scope, fields }) => scope === 'handler' && fields['botId'] === ada)
   await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'next' })
   await client.waitForReplies({ count: 2, timeoutMs: 20_000 })
-  expect(checkHistory(await client.history())).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 })
+  await logged
+  const history = await client.history()
+  const said = history.flatMap((entry) => (entry.kind === 'message_created' ? [entry.content] : []))
+  expect(said).toEqual(['{"text":"attempt 2"}', '{"text":"user: hello, bot: attempt 2"}'])
+  expect(checkHistory(history)).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 })
 })

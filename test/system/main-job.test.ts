@@ -123,6 +123,8 @@ it('goes on acknowledging and answering while the host thread is blocked', async
   const during = history.filter(({ at }) => at > from && at < until)
   expect(during.filter((entry) => entry.kind === 'acked').length).toBeGreaterThan(20)
   expect(during.filter((entry) => entry.kind === 'message_created').length).toBeGreaterThan(20)
+  // What waited for the host would have waited for most of the time it was blocked.
+  expect(checkHistory(history).maxAckMs).toBeLessThan(1_000)
 })
 
 it('shows a wrong secret with its code and the mend, and leaves the other bot alone', async () => {

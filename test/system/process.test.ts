@@ -24,7 +24,7 @@ async function folderWithAda(url: string): Promise<string> {
   return folder
 }
 
-it('loses nothing when the process is killed, and answers at the next start', async () => {
+it('loses nothing when the process is killed, or told to end under load (S1), and answers at the next start', async () => {
   // Redeliveries after 0.03, 0.6, 7 and 43 s: a start that takes long misses no more than three of them.
   const simulator = await cleanups.simulator(0.002)
   const folder = await folderWithAda(simulator.url)
@@ -39,18 +39,23 @@ it('loses nothing when the process is killed, and answers at the next start', as
   const second = cleanups.cli(['start'], env)
   await second.printed('feishu-supervisor is running')
   await simulator.client.waitForReplies({ count: 60, timeoutMs: 60_000 })
-  expect(checkHistory(await simulator.client.history())).toMatchObject({
-    sent: 60,
-    replied: 60,
-    lost: 0,
-    duplicated: 0,
-    reordered: 0,
-  })
   // Of a long connection nobody has to reach this process: its only port is that of the HTTP API.
   const reachedAt = process.platform === 'linux' ? await listeningAddresses(second.child.pid ?? 0) : ['127.0.0.1']
   expect(reachedAt).toEqual(['127.0.0.1'])
+  await simulator.client.startTraffic({ chats: [{ appId: ADA.appId, chatId: 'oc_2' }], count: 60, perSecond: 60 })
+  await simulator.client.waitForReplies({ count: 75, timeoutMs: 20_000 })
+  const signalledAt = Date.now()
   second.child.kill('SIGTERM')
   expect(await second.ended).toMatchObject({ code: 0 })
+  expect(Date.now() - signalledAt).toBeLessThan(12_000)
+
+  const third = cleanups.cli(['start'], env)
+  await third.printed('feishu-supervisor is running')
+  await simulator.client.waitForReplies({ count: 120, timeoutMs: 60_000 })
+  const clean = { sent: 120, replied: 120, lost: 0, duplicated: 0, reordered: 0 }
+  expect(checkHistory(await simulator.client.history())).toMatchObject(clean)
+  third.child.kill('SIGTERM')
+  expect(await third.ended).toMatchObject({ code: 0 })
 })
 
 it('finishes the message in flight on SIGTERM and exits with 0', async () => {
@@ -76,7 +81,23 @@ it('finishes the message in flight on SIGTERM and exits with 0', async () => {
   started.child.kill('SIGTERM')
   await firstEntry(simulator.client, ({ kind }) => kind === 'connection_closed')
   answer.end('done')
-  expect(await started.ended).toMatchObject({ code: 0 })
+  const { code, stderr } = await started.ended
+  expect(code).toBe(0)
+  const lines = stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  for (const line of lines)
+    expect(line).toMatchObject({ level: expect.any(Number), time: expect.any(Number), msg: expect.any(String) })
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      event: 'connection',
+      state: 'connected',
+      msg: 'Ada: connected',
+      botId: expect.stringMatching(/^bot_/),
+    }),
+  )
+  expect(stderr).not.toContain('finish this')
   expect(checkHistory(await simulator.client.history())).toMatchObject({ sent: 1, replied: 1, duplicated: 0 })
 })
 

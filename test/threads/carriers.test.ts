@@ -40,8 +40,16 @@ function carry(
     { thread: threadCarrier(entry, limits), process: processCarrier(BOT_PROCESS, entry, limits) },
     systemClock,
   )
-  const bot = { botId: 'a', appId: 'cli_00000000000000a1', appSecret, domain, connection, isolation }
-  const thread = spawnBot(bot, 7, { signal: signals.add, printed: prints.add, exited: exits.add })
+  const bot = {
+    botId: 'a',
+    appId: 'cli_00000000000000a1',
+    appSecret,
+    domain,
+    connection,
+    isolation,
+    isIdentified: true,
+  }
+  const thread = spawnBot(bot, 7, { signal: signals.add, printed: prints.add, exited: exits.add, misbehaved: () => {} })
   closeLater(async () => {
     thread.terminate()
     await exits.until(() => exits.items.length > 0)
@@ -125,7 +133,7 @@ describe.each<Isolation>(['thread', 'process'])('a bot worker in a %s of its own
     expect(exitError(exit)?.message).toContain('48 MB are allowed')
   })
 
-  it.each(['none', 'spin'])('is ended whatever it does (%s), and calls to it are rejected', async (order) => {
+  it.each(['none', 'spin'])('is ended whatever it does (%s), and calls to it are rejected (W7)', async (order) => {
     const { thread, ready, exits } = carry(isolation, order)
     await ready()
     const calls = Array.from({ length: 50 }, () =>
@@ -133,10 +141,12 @@ describe.each<Isolation>(['thread', 'process'])('a bot worker in a %s of its own
     )
     thread.terminate()
     await exits.next()
+    const endedAt = Date.now()
     for (const call of calls) expect(await call).toMatchObject({ code: 'WORKER_UNREACHABLE' })
+    expect(Date.now() - endedAt).toBeLessThan(100)
   })
 
-  it('leaves no port behind', async () => {
+  it('leaves no port behind (W7)', async () => {
     const ports = () => process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort').length
     const before = ports()
     for (let n = 0; n < 6; n += 1) {
@@ -179,7 +189,7 @@ describe('a process of its own', () => {
   it('that cannot be made is an end like any other', async () => {
     const limits = { heartbeatMs: 20, memoryMb: 64 }
     const exits = new Recorder<ObservedExit>()
-    const bot = { botId: 'a', appId: 'x', appSecret: 'x', domain: 'x', connection }
+    const bot = { botId: 'a', appId: 'x', appSecret: 'x', domain: 'x', connection, isIdentified: true }
     processCarrier(fixture('no-such-file.cjs'), fixture('ready.cjs'), limits)(bot, 1, {
       signal: () => {},
       printed: () => {},

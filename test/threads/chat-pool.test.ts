@@ -11,7 +11,11 @@ import { ChatPool, type ChatPoolOptions } from '../../src/messages/chat-pool.ts'
 import type { ChatOutcome, HandlerRef } from '../../src/protocol/chat.ts'
 import type { InboundEvent } from '../../src/protocol/inbound-event.ts'
 import type { InboundMessage } from '../../src/protocol/inbound-message.ts'
+import { createLogger, type LogRecord } from '../../src/core/logger.ts'
+import { hideValues } from '../../src/core/redact.ts'
+import { RunDesk } from '../../src/messages/run-desk.ts'
 import { Recorder } from '../bot/recorder.ts'
+import { messageEvent } from '../messages/dispatcher-bench.ts'
 
 const message: InboundMessage = {
   kind: 'message',
@@ -23,6 +27,7 @@ const message: InboundMessage = {
   messageType: 'text',
   text: 'you',
   content: { text: 'you' },
+  senderType: 'user',
   senderOpenId: 'ou_1',
   createdAt: 1,
   mentions: [],
@@ -32,6 +37,23 @@ const message: InboundMessage = {
   raw: { message: { content: '{"text":"you"}' } },
 }
 
+hideValues(['canary-secret'])
+const logged = new Recorder<LogRecord>()
+const target = { messageId: 'm1', receiver: { type: 'chat_id', id: 'c' } } as const
+/** The chat has two messages before, one of them the bot's. */
+const desk = new RunDesk({
+  log: createLogger('handler', logged.add),
+  history: ({ limit }) =>
+    Promise.resolve(
+      (
+        [
+          { kind: 'reply', messageId: 'm0r', msgType: 'text', content: '{"text":"hi"}', sentAt: 3 },
+          { kind: 'event', payload: messageEvent('c', 'm0', 'good day').payload, createdAt: 2 },
+        ] as const
+      ).slice(0, limit),
+    ),
+})
+
 const open = new Set<ChatPool>()
 
 function openPool(threads = 1, more: Partial<ChatPoolOptions> = {}): ChatPool {
@@ -40,6 +62,7 @@ function openPool(threads = 1, more: Partial<ChatPoolOptions> = {}): ChatPool {
     threads,
     threadMemoryMb: 64,
     threadMaxTasks: 1_000,
+    secrets: { backend: 'canary-secret' },
     clock: systemClock,
     onIdleDeath: () => {},
     onStuck: () => {},
@@ -60,8 +83,9 @@ function fixture(name: string): HandlerRef {
 }
 
 function run(pool: ChatPool, handler: HandlerRef, timeoutMs = 10_000, task: object = {}): Promise<ChatOutcome> {
-  const first = { kind: 'event', handler, event: message, canReply: true, attempt: 1, timeoutMs: 9_000 } as const
-  return pool.run({ ...first, ...task }, timeoutMs)
+  const { port, close } = desk.open({ botId: 'a', eventId: 7, target, onFrame() {} })
+  const first = { kind: 'event', handler, event: message, canReply: true, attempt: 1, timeoutMs: 9_000, port } as const
+  return pool.run({ ...first, ...task }, timeoutMs).finally(close)
 }
 
 function texts(outcome: ChatOutcome): unknown[] {
@@ -93,6 +117,52 @@ describe('a handler that works', () => {
     const [seen] = texts(await run(openPool(), fixture('environment.mjs')))
     expect(JSON.parse(String(seen))).toEqual({ env: [], execArgv: [] })
   })
+})
+
+describe('what a handler can ask for', () => {
+  it('the last messages of its chat, oldest first and rendered', async () => {
+    const said = (outcome: ChatOutcome) => JSON.parse(String(texts(outcome)[0]))
+    const pool = openPool()
+    expect(
+      said(await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, text: '', ...asks('history 2') } })),
+    ).toMatchObject([
+      { isOwn: false, text: 'good day', messageId: 'm0', senderOpenId: 'ou_1' },
+      { isOwn: true, text: 'hi', messageId: 'm0r' },
+    ])
+    expect(
+      said(await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('history 1') } })),
+    ).toMatchObject([{ text: 'hi' }])
+    expect(
+      await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('history 101') } }),
+    ).toMatchObject({
+      error: { message: 'ctx.history takes a number from 1 to 100' },
+    })
+  })
+
+  it('a line of the log, with the bot and the event, and without what must not be shown', async () => {
+    await run(openPool(), fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('log canary-secret') } })
+    expect(await logged.next()).toMatchObject({
+      level: 'warn',
+      scope: 'handler',
+      message: 'asked for ***',
+      fields: { botId: 'a', eventId: 7, size: 3, key: '***' },
+    })
+  })
+
+  it('a secret by its name; an error that has it in its text shows none of it', async () => {
+    const pool = openPool()
+    const outcome = await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('secret backend') } })
+    expect(outcome).toMatchObject({ error: { message: 'it is ***, of 13 characters' } })
+    expect(
+      await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('secret other') } }),
+    ).toMatchObject({
+      error: { message: 'there is no secret "other" among the options, only: backend' },
+    })
+  })
+
+  function asks(text: string) {
+    return { raw: { message: { content: JSON.stringify({ text }) } } }
+  }
 })
 
 describe('a handler of several kinds of events', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ChildStatus } from '../../src/core/child-lifecycle.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
-import type { ConnectionStatus, ConnectionTroubleKind } from '../../src/protocol/status.ts'
+import type { ConnectionStatus, ConnectionTroubleKind, Flood } from '../../src/protocol/status.ts'
 import { AlertWatch } from '../../workers/supervisor/alert-watch.ts'
 
 const NOW = 1_700_000_000_000
@@ -9,7 +9,11 @@ const NOW = 1_700_000_000_000
 function watching() {
   const events: NamedEvent[] = []
   const watch = new AlertWatch(3, (event) => events.push(event))
-  const see = (child: Partial<ChildStatus>, connection: Partial<ConnectionStatus>): string[] => {
+  const see = (
+    child: Partial<ChildStatus>,
+    connection: Partial<ConnectionStatus>,
+    { flood, now = NOW }: { flood?: Flood; now?: number } = {},
+  ): string[] => {
     const before = events.length
     watch.see(
       {
@@ -17,8 +21,9 @@ function watching() {
         name: 'Helper',
         child: { state: 'running', since: 0, incarnation: 1, restartsInWindow: 0, restartCount: 0, ...child },
         connection: { state: 'idle', since: 0, attempt: 0, ...connection },
+        ...(flood === undefined ? {} : { flood }),
       },
-      NOW,
+      now,
     )
     return events.slice(before).map(wordOf)
   }
@@ -93,6 +98,7 @@ describe('the watch over the bots', () => {
       'raised connection_failing',
     ])
     expect(see({}, { state: 'failed', attempt: 6, trouble: trouble('credentials') })).toEqual([
+      'cleared connection_failing',
       'raised credentials_rejected',
     ])
     expect(see({}, { state: 'connected' })).toEqual(['cleared credentials_rejected'])
@@ -128,6 +134,32 @@ describe('the watch over the bots', () => {
     expect(events.at(-1)?.event).toMatchObject({ cause: 'boom', attempt: 2, nextStep: 'mend it' })
     expect(see({ state: 'starting' }, {})).toEqual([])
     expect(see({ state: 'running' }, {})).toEqual(['cleared worker_failed'])
+  })
+
+  it('tells of floods until there was none for a minute', () => {
+    const { see, events } = watching()
+    const flood = { at: NOW, cause: 'it prints too much', isFatal: false }
+    expect(see({}, {}, { flood })).toEqual(['raised worker_flooding'])
+    expect(events[0]?.event).toMatchObject({ botId: 'b1', cause: flood.cause, nextStep: 'what is too much is dropped' })
+    expect(see({}, {}, { flood: { ...flood, at: NOW + 30_000, isFatal: true }, now: NOW + 30_000 })).toEqual([])
+    const last = { flood: { ...flood, at: NOW + 30_000 } }
+    expect(see({}, {}, { ...last, now: NOW + 70_000 })).toEqual([])
+    expect(see({}, {}, { ...last, now: NOW + 100_000 })).toEqual(['cleared worker_flooding'])
+    expect(see({}, {}, { ...last, now: NOW + 110_000 })).toEqual([])
+  })
+
+  it('tells of masses of dropped frames, counted over the workers of a bot', () => {
+    const { see, events } = watching()
+    const dropped = (n: number) => ({ state: 'connected', droppedFrames: { garbage: n, 'no sum': 1 } }) as const
+    expect(see({}, dropped(60))).toEqual([])
+    expect(see({}, dropped(60))).toEqual([])
+    // A new worker.
+    expect(see({}, dropped(20), { now: NOW + 1_000 })).toEqual([])
+    expect(see({}, dropped(40), { now: NOW + 2_000 })).toEqual(['raised frames_dropped'])
+    expect(events[0]?.event).toMatchObject({ botId: 'b1', cause: '102 frames within a minute could not be read' })
+    expect(see({}, dropped(40), { now: NOW + 90_000 })).toEqual(['cleared frames_dropped'])
+    expect(see({}, dropped(139), { now: NOW + 91_000 })).toEqual([])
+    expect(see({ state: 'stopped' }, {}, { now: NOW + 92_000 })).toEqual([])
   })
 
   it('tells of the database without a bot', () => {

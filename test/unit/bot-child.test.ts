@@ -25,6 +25,7 @@ const spec = {
   domain: 'http://127.0.0.1:1',
   connection: {} as never,
   isolation: 'thread',
+  isIdentified: true,
 } as const
 
 interface FakeThread {
@@ -67,6 +68,7 @@ function world({ endsAtOnce = false } = {}) {
     gone: () => {},
     changed: () => {},
     log: () => {},
+    identified: () => {},
   }
   return { clock, live, ended, end, deps }
 }

@@ -27,18 +27,26 @@ describe('the environment', () => {
       host: '127.0.0.1',
       port: 3400,
       isPortGiven: false,
+      log: { level: 'info' },
       options: { allowedHosts: ['127.0.0.1', 'localhost', '[::1]'] },
     })
   })
 
   it('sets what is given', () => {
     const env = { FS_HOST: '0.0.0.0', FS_PORT: '0', FS_API_TOKEN: TOKEN, FS_DATA_DIR: '/d', FS_MAX_CONNECTIONS: '3' }
-    const more = { FS_ALLOWED_DOMAINS: 'https://a.example, https://b.example' }
+    const more = {
+      FS_ALLOWED_DOMAINS: 'https://a.example, https://b.example',
+      FS_LOG_LEVEL: 'warn',
+      FS_LOG_FORMAT: 'text',
+      FS_MEMORY_ALERT_MB: '512',
+    }
     expect(readEnvironment({ ...env, ...more })).toEqual({
       host: '0.0.0.0',
       port: 0,
       isPortGiven: true,
+      log: { level: 'warn', format: 'text' },
       options: {
+        watch: { memoryMb: 512 },
         apiToken: TOKEN,
         dataDir: '/d',
         maxConnections: 3,
@@ -69,6 +77,14 @@ describe('the environment', () => {
     expect(readEnvironment(env).options.connection).toEqual(connection)
   })
 
+  it('takes handlers and secrets by name', () => {
+    const env = { FS_HANDLERS: 'sales=./sales.mjs, shout=a=b.mjs', FS_SECRET_OPENAI_KEY: 'fake-key-1' }
+    expect(readEnvironment(env).options).toMatchObject({
+      handlers: { sales: './sales.mjs', shout: 'a=b.mjs' },
+      secrets: { OPENAI_KEY: 'fake-key-1' },
+    })
+  })
+
   it.each<[Record<string, string>, string]>([
     [{ FS_PROT: '1' }, 'FS_PROT'],
     [{ FS_PORT: 'x' }, 'FS_PORT: expected a port number'],
@@ -84,8 +100,12 @@ describe('the environment', () => {
     [{ FS_CA_FILE: '' }, 'FS_CA_FILE'],
     [{ FS_ALERT_URL: 'https://hooks.example' }, 'FS_ALERT_SECRET: is missing'],
     [{ FS_ALERT_SECRET: 'whsec_x' }, 'FS_ALERT_URL: is missing'],
+    [{ FS_HANDLERS: './sales.mjs' }, 'FS_HANDLERS: expected name=path'],
     [{ HTTPS_PROXY: 'socks5://proxy.example' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ HTTPS_PROXY: 'http://' }, 'HTTPS_PROXY: expected an HTTP proxy'],
+    [{ FS_LOG_LEVEL: 'loud' }, 'FS_LOG_LEVEL'],
+    [{ FS_LOG_FORMAT: 'xml' }, 'FS_LOG_FORMAT'],
+    [{ FS_MEMORY_ALERT_MB: '-1' }, 'FS_MEMORY_ALERT_MB: expected megabytes'],
     [{ FS_MAX_CONNECTIONS: '0' }, 'FS_MAX_CONNECTIONS'],
     [{ FS_MAX_CONNECTIONS: 'many' }, 'FS_MAX_CONNECTIONS: expected a number'],
   ])('%j is refused by name', (env, text) => {
@@ -162,6 +182,8 @@ describe('the options', () => {
     ['handler', { handler: './no-such-file.mjs' }],
     ['handler', { handler: { mesage() {} } }],
     ['handlers.sales', { handlers: { sales: './no-such-file.mjs' } }],
+    ['secrets.backend', { secrets: { backend: 'canary' } }],
+    ['secrets.two words', { secrets: { 'two words': 'long enough' } }],
     ['handlers.default', { handlers: { default: 'echo' } }],
     ['handlers../x.mjs', { handlers: { './x.mjs': 'echo' } }],
     ['maxConnections', { maxConnections: 0 }],
@@ -181,6 +203,7 @@ describe('the options', () => {
     ['connection.noProxy', { connection: { noProxy: 'a.example' } }],
     ['connection.caFile', { connection: { caFile: './no-such.pem' } }],
     ['connection.caFile', { connection: { caFile: './package.json' } }],
+    ['messages.answers.groups', { messages: { answers: { groups: 'some' } } }],
     ['messages.threads', { messages: { threads: 65 } }],
     ['messages.leaseMs', { messages: { leaseMs: 1 } }],
   ])('refuse a bad %s by name', (field, options) => {
@@ -223,6 +246,10 @@ describe('a new bot', () => {
     ['encryptKey', { encryptKey: '' }],
     ['owner', { owner: 'two words' }],
     ['handler', { handler: './answer.mjs' }],
+    ['limits.inboundPerSecond', { limits: { inboundPerSecond: 0 } }],
+    ['perSecond', { limits: { perSecond: 1 } }],
+    ['policy.groups', { policy: { groups: 'some' } }],
+    ['policy.users.0', { policy: { users: ['two words'] } }],
     ['encryptionKey', { encryptionKey: 'x' }],
   ])('with a bad %s is refused by name: %j', (field, more) => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))

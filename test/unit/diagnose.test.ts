@@ -17,7 +17,10 @@ const bot: Bot = {
   enabled: true,
   useWebSocket: true,
   isolation: 'thread',
-  handler: 'echo',
+  handler: 'default',
+  limits: {},
+  policy: {},
+  openId: null,
   createdAt: 0,
 }
 

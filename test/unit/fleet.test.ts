@@ -8,7 +8,15 @@ import { FakeClock, settle } from '../messages/fake-clock.ts'
 function bot(id: string, more: Partial<Bot> = {}): Bot {
   const secret = new Secret('none')
   const keys = { appSecret: secret, encryptKey: null, verificationToken: null }
-  const modes = { enabled: true, useWebSocket: true, isolation: 'thread', handler: 'default' } as const
+  const modes = {
+    enabled: true,
+    useWebSocket: true,
+    isolation: 'thread',
+    handler: 'default',
+    limits: {},
+    policy: {},
+    openId: null,
+  } as const
   return { id, name: id, appId: id, ...keys, domain: 'd', owner: 'admin', ...modes, createdAt: 0, ...more }
 }
 

@@ -1,16 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { sourceEndpoint } from '../../src/app/source-endpoint.ts'
+import { FakeClock } from '../messages/fake-clock.ts'
 import type { BotSource, SourceBot } from '../../src/protocol/bot-source.ts'
 
 const ROW = { id: 7, appId: 'cli_00000000000000a1', appSecret: 'fake-secret-a' }
 
 function endpointOf(bots: readonly unknown[], more: Partial<BotSource> = {}) {
-  return sourceEndpoint({
+  const source: BotSource = {
     list: () => bots as SourceBot[],
     get: async (id) => (bots as SourceBot[]).find((bot) => String(bot.id) === id) ?? null,
     watch: () => () => {},
     ...more,
-  })
+  }
+  return sourceEndpoint(source, new FakeClock())
 }
 
 describe("the host's own bots", () => {
@@ -60,6 +62,19 @@ describe("the host's own bots", () => {
     expect(await endpoint.list()).toMatchObject(failed)
     expect(await endpoint.get('7')).toMatchObject(failed)
     expect(await endpoint.record('7', { useWebSocket: true })).toMatchObject(failed)
+  })
+
+  it('are those of before while their source cannot be read', async () => {
+    const clock = new FakeClock()
+    let bots: readonly SourceBot[] | Promise<never> = [ROW]
+    const endpoint = sourceEndpoint({ list: () => bots, get: () => null, watch: () => () => {} }, clock)
+    const before = await endpoint.list()
+    bots = new Promise(() => {})
+    const late = endpoint.list()
+    await clock.advance(8_000)
+    const failure = { code: 'BOT_SOURCE_FAILED', message: 'botSource.list: no answer within 8000 ms', retryable: true }
+    expect(await late).toEqual({ ok: true, value: { ...Object(before).value, failure } })
+    expect(clock.timerCount).toBe(0)
   })
 
   it('are changed by the host alone, unless it offers a writer', async () => {

@@ -7,7 +7,15 @@ import { FakeClock, settle } from '../messages/fake-clock.ts'
 
 function bot(id: string): Bot {
   const keys = { appSecret: new Secret('none'), encryptKey: null, verificationToken: null }
-  const modes = { enabled: true, useWebSocket: true, isolation: 'thread', handler: 'default' } as const
+  const modes = {
+    enabled: true,
+    useWebSocket: true,
+    isolation: 'thread',
+    handler: 'default',
+    limits: {},
+    policy: {},
+    openId: null,
+  } as const
   return { id, name: id, appId: `app-${id}`, ...keys, domain: 'd', owner: 'admin', ...modes, createdAt: 0 }
 }
 
@@ -16,14 +24,15 @@ function syncOf(rows: Map<string, Bot>) {
   const running = new Map<string, Bot>()
   const errors: (ErrorRecord | undefined)[] = []
   const unusable: { botId: string; why: string }[] = []
-  const trouble: { fails?: boolean; refuses?: string } = {}
+  const trouble: { fails?: boolean; refuses?: string; isStale?: boolean } = {}
   const reads: string[] = []
   const sync = new SourceSync({
     source: {
       read: async () => {
         reads.push('all')
         if (trouble.fails === true) throw new Error('no table')
-        return { bots: [...rows.values()], unusable }
+        const failure = { code: 'BOT_SOURCE_FAILED', message: 'no table', retryable: true } as const
+        return { bots: [...rows.values()], unusable, ...(trouble.isStale === true && { failure }) }
       },
       get: async (id) => {
         reads.push(id)
@@ -71,19 +80,19 @@ describe('a source of bots', () => {
     await sync.look()
     trouble.fails = true
     await sync.look('a')
-    expect(sync.status).toMatchObject({ ready: false, error: { message: 'no table' } })
+    expect(sync.status).toMatchObject({ ready: false, error: { message: 'bot a: no table' } })
     await clock.advance(1_000)
     await clock.advance(1_999)
     expect(reads).toEqual(['all', 'done', 'a', 'all'])
     await clock.advance(1)
     expect(reads).toEqual(['all', 'done', 'a', 'all', 'all'])
-    expect(errors).toHaveLength(1)
+    expect(errors.map((error) => error?.message)).toEqual(['bot a: no table', 'no table'])
     expect(ids()).toEqual(['a'])
     trouble.fails = false
     rows.set('b', bot('b'))
     await clock.advance(4_000)
     expect(ids()).toEqual(['a', 'b'])
-    expect(errors).toEqual([expect.anything(), undefined])
+    expect(errors.at(-1)).toBeUndefined()
     expect(clock.timerCount).toBe(0)
   })
 
@@ -103,6 +112,22 @@ describe('a source of bots', () => {
     })
     sync.close()
     expect(clock.timerCount).toBe(0)
+  })
+
+  it('that cannot be read at a start is taken as it was, and changes nothing that runs', async () => {
+    const rows = new Map([['a', bot('a')]])
+    const { sync, ids, trouble, clock } = syncOf(rows)
+    trouble.isStale = true
+    await sync.look()
+    expect(ids()).toEqual(['a'])
+    expect(sync.status.ready).toBe(false)
+    rows.clear()
+    await clock.advance(1_000)
+    expect(ids()).toEqual(['a'])
+    trouble.isStale = false
+    await clock.advance(2_000)
+    expect(ids()).toEqual([])
+    expect(sync.status.ready).toBe(true)
   })
 
   it('is not read by a newer and an older reading at once', async () => {

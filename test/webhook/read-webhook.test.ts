@@ -1,7 +1,7 @@
 import { assert, json, oneof, option, property, string, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readWebhook, type WebhookReading } from '../../src/webhook/read-webhook.ts'
-import { encrypted, KEYS, messageEnvelope, sign } from './support.ts'
+import { encrypted, KEYS, LEGACY_CARD, messageEnvelope, sign, signCard } from './support.ts'
 
 const APP = 'cli_00000000000000a1'
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)
@@ -98,6 +98,51 @@ describe('what is not Feishu’s', () => {
     ['what is no UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
   ])('%s is refused though it is signed', (_what, bytes) => {
     expect(read(bytes)).toMatchObject({ kind: 'refused' })
+  })
+})
+
+describe('a press on a card in the older form', () => {
+  const body = JSON.stringify(LEGACY_CARD, null, 1)
+
+  it.each([
+    ['plain', body],
+    ['encrypted', encrypted(body)],
+  ])('is taken %s, as one of the newer', (_how, bytes) => {
+    expect(read(bytes, signCard(bytes, NOW))).toEqual({
+      kind: 'legacy_card',
+      envelope: {
+        schema: '2.0',
+        header: {
+          event_id: expect.stringMatching(/^card_[0-9a-f]{64}$/),
+          event_type: 'card.action.trigger',
+          create_time: String(NOW),
+          app_id: APP,
+        },
+        event: LEGACY_CARD,
+      },
+    })
+  })
+
+  it('is another press with every token', () => {
+    const idOf = (token: string): unknown => {
+      const bytes = JSON.stringify({ ...LEGACY_CARD, token })
+      const reading = read(bytes, signCard(bytes, NOW))
+      return reading.kind === 'legacy_card' && (reading.envelope as { header: { event_id: string } }).header.event_id
+    }
+    expect(idOf('c-1')).toBe(idOf('c-1'))
+    expect(idOf('c-1')).not.toBe(idOf('c-2'))
+  })
+
+  it.each<[string, string, object]>([
+    ['with another token', body, signCard(body, NOW, 'another')],
+    ['with no token', body, signCard(body, NOW, '')],
+    ['of another body', `${body} `, signCard(body, NOW)],
+    ['an hour ago', body, signCard(body, NOW - HOUR_MS)],
+    ['around an event', JSON.stringify(envelope), signCard(JSON.stringify(envelope), NOW)],
+    ['around an encrypted event', encrypted(JSON.stringify(envelope)), { ...UNSIGNED }],
+    ['around nothing', '{}', signCard('{}', NOW)],
+  ])('signed %s is refused', (_what, bytes, signature) => {
+    expect(read(bytes, signature)).toMatchObject({ kind: 'refused' })
   })
 })
 

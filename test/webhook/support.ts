@@ -24,6 +24,25 @@ export function sign(body: string | Uint8Array, at = Date.now(), encryptKey = KE
   return { timestamp, nonce, signature }
 }
 
+/** Signs as the older card request URL is called; `at` in milliseconds. */
+export function signCard(body: string, at = Date.now(), token = KEYS.verificationToken): Signature {
+  const timestamp = String(Math.floor(at / 1_000))
+  const nonce = randomBytes(8).toString('hex')
+  const signature = createHash('sha1').update(timestamp).update(nonce).update(token).update(body).digest('hex')
+  return { timestamp, nonce, signature }
+}
+
+/** A press on a card in the older form. */
+export const LEGACY_CARD = {
+  open_id: 'ou_user',
+  user_id: 'u1',
+  open_message_id: 'om_card',
+  open_chat_id: 'oc_1',
+  tenant_key: 'tenant',
+  token: 'c-fake-update-token',
+  action: { tag: 'button', value: { act: 'approve' } },
+}
+
 export function headersOf({ timestamp, nonce, signature }: Signature): Record<string, string> {
   return {
     'x-lark-request-timestamp': timestamp,

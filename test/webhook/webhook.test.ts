@@ -2,9 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { FeishuSupervisor } from '../../src/index.ts'
 import { checkHistory } from '../../src/simulator/check-history.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
+import { toLegacyAnswer } from '../../src/webhook/legacy-card.ts'
 import { Client, shared, startedSupervisor } from '../http/support.ts'
 import { ADA, BEN, eventOf } from '../system/support.ts'
-import { encrypted, headersOf, KEYS, messageEnvelope, sign } from './support.ts'
+import { encrypted, headersOf, KEYS, LEGACY_CARD, messageEnvelope, sign, signCard } from './support.ts'
 
 const { file } = shared()
 let simulator: LaunchedSimulator
@@ -81,6 +82,18 @@ describe('a bot in webhook mode', () => {
       event: { operator: { open_id: 'ou_1' }, token: 'c-1', action: { tag: 'button', value: {} }, context: {} },
     })
     expect(answer).toEqual({ status: 200, body: expect.any(Object) })
+  })
+})
+
+it('answers a press on a card in the older form with the new card alone', async () => {
+  const body = JSON.stringify(LEGACY_CARD)
+  const count = await stored()
+  expect(await post(body, headersOf(signCard(body)))).toEqual({ status: 200, body: {} })
+  expect(await stored()).toBe(count + 1)
+  expect(
+    toLegacyAnswer({ card: { type: 'raw', data: { elements: [] } }, toast: { type: 'info', content: 'x' } }),
+  ).toEqual({
+    elements: [],
   })
 })
 

@@ -1,3 +1,4 @@
+import { asObject } from '../../src/core/as-object.ts'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { errorText } from '../../src/core/errors.ts'
 import type { FromBotProcess, ToBotProcess } from '../../src/protocol/bot-process.ts'
@@ -35,7 +36,7 @@ function post(frame: FromBotProcess, sent: () => void = () => {}): void {
 
 function carry({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire: 'boot' }>): Carrier {
   const started = threadCarrier(entry, limits)(bot, incarnation, {
-    signal: (signal) => post({ wire: 'signal', signal }),
+    signal: (signal) => post({ wire: 'signal', signal: isEndless(signal) ? ENDLESS : signal }),
     printed: (text) => post({ wire: 'printed', text }),
     exited: ({ exitCode, thrown }) => {
       const told = thrown === undefined ? {} : { thrown: toPlain(thrown.value) }
@@ -43,9 +44,23 @@ function carry({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire
     },
   })
   started.controlPort.on('message', (frame: unknown) => post({ wire: 'control', frame }))
-  started.dataPort.on('message', (frame: unknown) => post({ wire: 'data', frame }))
+  started.dataPort.on('message', (frame: unknown) => {
+    post({ wire: 'data', frame: isEndless(frame) ? ENDLESS : frame })
+  })
   setInterval(() => post({ wire: 'pulse', pulse: started.pulse() }), limits.heartbeatMs)
   return started
+}
+
+/** Stands for what would cost the host too much to read; it ends a worker that sends what it does not know. */
+const ENDLESS = null as never
+
+/** Far above what our worker sends: an event of `maxPayloadBytes`, a line that is cut. */
+const MOST_CHARACTERS = 80_000_000
+
+function isEndless(frame: unknown): boolean {
+  const { event, record } = asObject(frame)
+  const text = asObject(event)['payload'] ?? asObject(record)['message']
+  return typeof text === 'string' && text.length > MOST_CHARACTERS
 }
 
 function toPlain(value: unknown): { message: string; code?: string } {

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../src/core/clock.ts'
 import { startBeating } from '../../src/core/heartbeat.ts'
 import { createLogger } from '../../src/core/logger.ts'
+import { RateGuard } from '../../src/core/rate-guard.ts'
 import { watchMemory } from '../../src/core/memory-watch.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
@@ -14,11 +15,15 @@ import { checkApp } from './check-app.ts'
 import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
 import { Http } from './http.ts'
+import { Identity } from './identity.ts'
 import { Inlet } from './inlet.ts'
 import { onlineCount } from './online-count.ts'
 import { Routes } from './routes.ts'
 import { Sender } from './sender.ts'
 import { Session } from './session.ts'
+
+/** A refused event has a line, and thousands may be refused. */
+const LOGS_PER_SECOND = 500
 
 // Composes one bot. Whatever is thrown from here on ends this thread only and reaches the
 // supervisor as Node's `error` and `exit`.
@@ -35,7 +40,11 @@ const post = (frame: DataUp): void => {
   acks = []
 }
 
-const logger = createLogger(`bot/${boot.botId}`, (record) => signal({ kind: 'log', incarnation, record }))
+// Held down here: what is sent has to be read, by the thread that serves all bots.
+const logs = new RateGuard(LOGS_PER_SECOND, systemClock)
+const logger = createLogger(`bot/${boot.botId}`, (record) => {
+  if (logs.take(1) === 'taken') signal({ kind: 'log', incarnation, record })
+})
 const routes = new Routes(boot.connection)
 const http = new Http(boot.connection.sendTimeoutMs, routes)
 const inlet = new Inlet({
@@ -52,6 +61,12 @@ const api = createFeishuApi({ credentials, domain: boot.domain, http, logger })
 const calls = new ApiCalls(api)
 const sender = new Sender(calls)
 const cards = new CardCalls(calls)
+const identity = new Identity({
+  api,
+  isKnown: boot.isIdentified,
+  clock: systemClock,
+  learned: (openId) => signal({ kind: 'identified', incarnation, openId }),
+})
 const session = new Session({
   boot,
   credentials,
@@ -62,7 +77,10 @@ const session = new Session({
   clock: systemClock,
   random: Math.random,
   onlineCount: () => onlineCount(api),
-  report: (status) => signal({ kind: 'connection', incarnation, status }),
+  report: (status) => {
+    signal({ kind: 'connection', incarnation, status })
+    if (status.state === 'connected') void identity.ask()
+  },
 })
 
 dataPort.on('message', (frame: DataDown) => {
@@ -71,7 +89,11 @@ dataPort.on('message', (frame: DataDown) => {
   if (frame.kind === 'refused') inlet.refused(frame.id, frame.error)
   if (frame.kind === 'send') {
     const { id } = frame
-    void sender.send(frame.reply).then((outcome) => post({ ...outcome, incarnation, id }))
+    void sender.send(frame.reply).then((outcome) => {
+      post({ ...outcome, incarnation, id })
+      // In webhook mode nothing else shows that the credentials work.
+      if (outcome.kind === 'sent') void identity.ask()
+    })
   }
   if (frame.kind === 'call') {
     const { id } = frame

@@ -1,12 +1,15 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { type MemoryBudget, usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
-import type { ChatOutcome, ChatTask, PoolAnswer, PoolNotice, StreamFrame } from '../../src/protocol/chat.ts'
+import { hideValues } from '../../src/core/redact.ts'
+import { usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
+import type { ChatBoot, ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
 import { failed, runHandler } from './run-handler.ts'
 
-watchMemory(workerData as MemoryBudget)
+const { secrets, ...budget } = workerData as ChatBoot
+hideValues(Object.values(secrets))
+watchMemory(budget)
 
 /**
  * The entry of a pool thread, called by the pool for each task.
@@ -18,11 +21,6 @@ export default async function runTask(task: ChatTask): Promise<PoolAnswer> {
   return { outcome: await outcomeOf(task), memoryMb: usedMemoryMb() }
 }
 
-/** Beside the task's own answer. */
-function post(runId = 0, frame: StreamFrame): void {
-  parentPort?.postMessage({ kind: 'stream', runId, frame } satisfies PoolNotice)
-}
-
 async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
   try {
     const handlers = await loadHandler(task.handler)
@@ -30,7 +28,7 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
       case 'probe':
         return { kind: 'loaded', kinds: [...handlers.keys()] }
       case 'event':
-        return await runHandler(handlers, task, (frame) => post(task.runId, frame))
+        return await runHandler(handlers, task, { secrets })
       default:
         return assertNever(task)
     }

@@ -1,35 +1,51 @@
 import { type ErrorCode, ERROR_CODES, errorText } from '../../src/core/errors.ts'
+import { redactText } from '../../src/core/redact.ts'
 import type { HandlerTable } from '../../src/handlers/handler-table.ts'
 import { ReplyBuffer } from '../../src/handlers/reply-buffer.ts'
-import type { ChatOutcome, EventTask, StreamFrame } from '../../src/protocol/chat.ts'
+import type { ChatOutcome, EventTask } from '../../src/protocol/chat.ts'
 import { toCardResponse } from './card-response.ts'
 import { normalizeMessage } from './normalize.ts'
+import { RunLine } from './run-line.ts'
 
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
 const MAX_ERROR_CHARS = 2_000
 
+/** What a run has around it. */
+export interface RunSetting {
+  readonly secrets: Readonly<Record<string, string>>
+  /** Aborts when nobody waits for the run any more. */
+  readonly gone?: AbortSignal
+}
+
 /**
  * One run of a handler: in a pool thread, or on the host's thread for a function of the host, which loads this
- * file as dist/workers/handler-runner.cjs. `onFrame` is told of streamed answers. Never rejects and answers plain data only. `gone` aborts when
- * nobody waits for the run any more.
+ * file as dist/workers/handler-runner.cjs. Never rejects and answers plain data only.
  */
 export async function runHandler(
   handlers: HandlerTable,
   task: EventTask,
-  onFrame: (frame: StreamFrame) => void,
-  gone?: AbortSignal,
+  { secrets, gone }: RunSetting,
 ): Promise<ChatOutcome> {
   const handler = handlers.get(task.event.kind)
   if (handler === undefined) return { kind: 'handled', replies: [] }
   const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
+  const line = new RunLine(task.port, task.timeoutMs)
   const abort = new AbortController()
   const signal = gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone])
-  const replies = new ReplyBuffer({ canReply: task.canReply, canThread: event.kind === 'message', signal, onFrame })
+  const replies = new ReplyBuffer({
+    canReply: task.canReply,
+    canThread: event.kind === 'message',
+    signal,
+    onFrame: line.stream,
+  })
   const timer = setTimeout(() => abort.abort(), task.timeoutMs)
   try {
     const returned = await handler(event, {
       reply: (reply) => replies.reply(reply),
       stream: (source, options) => replies.stream(source, options),
+      history: line.history,
+      log: line.log,
+      secret: (name) => secretOf(secrets, name),
       attempt: task.attempt,
       signal,
     })
@@ -40,7 +56,13 @@ export async function runHandler(
   } finally {
     clearTimeout(timer)
     replies.close()
+    line.close()
   }
+}
+
+function secretOf(secrets: Readonly<Record<string, string>>, name: string): string {
+  if (Object.hasOwn(secrets, name)) return secrets[name] as string
+  throw new Error(`there is no secret "${name}" among the options, only: ${Object.keys(secrets).join(', ') || 'none'}`)
 }
 
 export function failed(code: ErrorCode, thrown: unknown): ChatOutcome {
@@ -50,5 +72,7 @@ export function failed(code: ErrorCode, thrown: unknown): ChatOutcome {
 /** Users throw anything, also errors whose message is no text; a NUL could not be stored. */
 function describe(thrown: unknown): string {
   const text: unknown = errorText(thrown)
-  return typeof text === 'string' ? text.replaceAll('\0', '').slice(0, MAX_ERROR_CHARS) : 'an error without a text'
+  return typeof text === 'string'
+    ? redactText(text.replaceAll('\0', '')).slice(0, MAX_ERROR_CHARS)
+    : 'an error without a text'
 }

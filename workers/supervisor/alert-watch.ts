@@ -1,12 +1,28 @@
+import { Surge, type SurgeLimit } from '../../src/core/surge.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { Alert, AlertKind, NamedEvent, RestartEvent } from '../../src/protocol/events.ts'
-import type { BotStatus, ConnectionStatus } from '../../src/protocol/status.ts'
+import type { BotStatus, ConnectionStatus, Flood } from '../../src/protocol/status.ts'
 
 /** What is wrong now, less when it was noticed. */
 export type Condition = Omit<Alert, 'at' | 'state'>
 
 /** At most one condition of each part of a bot is shown at a time. */
-type Part = 'worker' | 'connection' | 'app'
+type Part = 'worker' | 'connection' | 'app' | 'flood' | 'frames'
+
+/** One flood is enough; it is over when there was none for a minute. */
+const FLOODS: SurgeLimit = { count: 1, periodMs: 60_000 }
+
+/** Frames of one bot that could not be read. */
+const FRAMES: SurgeLimit = { count: 100, periodMs: 60_000 }
+
+/** What of one bot is counted over time. */
+interface Counts {
+  readonly floods: Surge
+  readonly frames: Surge
+  floodAt: number
+  /** Of the worker that is there. */
+  frameCount: number
+}
 
 /** Turns the states of bots into events that are told once: restarts, and alerts when they begin, change and end. */
 export class AlertWatch {
@@ -15,6 +31,7 @@ export class AlertWatch {
   /** By bot and part, and one of the database. */
   readonly #raised = new Map<string, Condition>()
   readonly #restartCounts = new Map<string, number>()
+  readonly #counts = new Map<string, Counts>()
 
   /** `fastAttempts`: so many failed attempts to connect are an alert. */
   constructor(fastAttempts: number, emit: (event: NamedEvent) => void) {
@@ -36,6 +53,15 @@ export class AlertWatch {
     // A worker that starts again has no connection, which does not mean that its trouble is over.
     this.#compare(key('connection'), connection, isOff || isConnected, now)
     this.#compare(key('app'), app, isOff || isConnected, now)
+    const { flood, frames } = this.#surges(status, now)
+    this.#compare(key('flood'), flood, true, now)
+    this.#compare(key('frames'), frames, true, now)
+    if (isOff) this.#counts.delete(status.botId)
+  }
+
+  /** What is wrong with a part of the instance, or that nothing is. */
+  seeInstance(part: string, condition: Condition | undefined, now: number): void {
+    this.#compare(part, condition, true, now)
   }
 
   /** The database became usable (no error) or unusable. */
@@ -45,7 +71,29 @@ export class AlertWatch {
       cause: `the database is not usable: ${error.message}`,
       nextStep: 'it is tried again by itself; events are refused meanwhile and come again',
     }
-    this.#compare('store', condition, true, now)
+    this.seeInstance('store', condition, now)
+  }
+
+  #surges({ botId, name, child, connection, flood }: BotStatus, now: number): { readonly [P in Part]?: Condition } {
+    if (child.state === 'stopped') return {}
+    const counts = this.#counts.get(botId) ?? {
+      floods: new Surge(FLOODS),
+      frames: new Surge(FRAMES),
+      floodAt: 0,
+      frameCount: 0,
+    }
+    this.#counts.set(botId, counts)
+    if (flood !== undefined && flood.at !== counts.floodAt) counts.floods.add(1, now)
+    counts.floodAt = flood?.at ?? 0
+    const frameCount = Object.values(connection.droppedFrames ?? {}).reduce((sum, count) => sum + count, 0)
+    // A new worker begins at 0.
+    const droppedCount = frameCount - (frameCount < counts.frameCount ? 0 : counts.frameCount)
+    if (droppedCount > 0) counts.frames.add(droppedCount, now)
+    counts.frameCount = frameCount
+    return {
+      ...(flood !== undefined && counts.floods.isOn(now) && { flood: flooding(botId, name, flood) }),
+      ...(counts.frames.isOn(now) && { frames: dropping(botId, name, counts.frames.count(now)) }),
+    }
   }
 
   /** The host's own bots can be read (no error), or not all of them. */
@@ -60,15 +108,16 @@ export class AlertWatch {
 
   #compare(key: string, condition: Condition | undefined, isOver: boolean, now: number): void {
     const raised = this.#raised.get(key)
-    if (condition !== undefined) {
-      this.#raised.set(key, condition)
-      if (raised?.kind !== condition.kind) {
-        this.#emit({ kind: 'alert', event: { ...condition, at: now, state: 'raised' } })
-      }
-    } else if (raised !== undefined && isOver) {
+    if (raised !== undefined && raised.kind !== condition?.kind && (condition !== undefined || isOver)) {
       this.#raised.delete(key)
       const { nextAt: _nextAt, ...known } = raised
-      this.#emit({ kind: 'alert', event: { ...known, at: now, state: 'cleared', nextStep: 'nothing: it is over' } })
+      const nextStep = condition === undefined ? 'nothing: it is over' : 'it became another trouble'
+      this.#emit({ kind: 'alert', event: { ...known, at: now, state: 'cleared', nextStep } })
+    }
+    if (condition === undefined) return
+    this.#raised.set(key, condition)
+    if (raised?.kind !== condition.kind) {
+      this.#emit({ kind: 'alert', event: { ...condition, at: now, state: 'raised' } })
     }
   }
 }
@@ -125,6 +174,21 @@ export function conditionsOf(status: BotStatus, fastAttempts: number): { readonl
           'stop the other client, or give it an app of its own; another instance of this program with the same bots counts too',
       },
     }),
+  }
+}
+
+function flooding(botId: string, name: string, { cause, isFatal }: Flood): Condition {
+  const nextStep = isFatal ? 'it was ended and is started again' : 'what is too much is dropped'
+  return { kind: 'worker_flooding', botId, name, cause, nextStep }
+}
+
+function dropping(botId: string, name: string, count: number): Condition {
+  return {
+    kind: 'frames_dropped',
+    botId,
+    name,
+    cause: `${count} frames within a minute could not be read`,
+    nextStep: 'look at what lies between this machine and Feishu; Feishu pushes their events again',
   }
 }
 

@@ -1,15 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
-import { revealed, Secret, secretOrNull } from '../../src/core/secret.ts'
+import { revealed } from '../../src/core/secret.ts'
 import type { ConnectionOptions } from '../../src/protocol/boot.ts'
+import type { BotSettings } from '../../src/protocol/bot-settings.ts'
 import type { Finding } from '../../src/protocol/finding.ts'
 import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord, BotReport, BotStatus } from '../../src/protocol/status.ts'
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 import type { BotSpec } from '../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../src/supervisor/supervisor.ts'
-import { obstacleOf, toChange, toRecord, wantsConnection } from './bot-record.ts'
+import { obstacleOf, toChange, toNewBot, toRecord, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
 import { Turns } from '../../src/core/turns.ts'
 
@@ -78,9 +79,9 @@ export class BotDesk {
     return [...this.#bots.values()].find((bot) => bot.appId === appId)
   }
 
-  /** The name of its handler; undefined for a bot of which nothing is known here. */
-  handlerOf(botId: string): string | undefined {
-    return this.#bots.get(botId)?.handler
+  /** Undefined for a bot of which nothing is known here. */
+  settingsOf(botId: string): BotSettings | undefined {
+    return this.#bots.get(botId)
   }
 
   botIds(): readonly string[] {
@@ -101,8 +102,9 @@ export class BotDesk {
   }
 
   /** A bot is so now, whoever changed it. Rejects with `BOT_EXISTS` while another one has its app. */
-  async put(bot: Bot): Promise<void> {
-    await this.#turns.take(bot.id, async () => {
+  async put(given: Bot): Promise<void> {
+    await this.#inTurn(given.id, given.appId, async () => {
+      const bot = this.#withOpenId(given)
       const other = this.botOfApp(bot.appId)
       if (other !== undefined && other.id !== bot.id) {
         throw new FeishuSupervisorError('BOT_EXISTS', `bot ${other.id} has the app id ${bot.appId} too`)
@@ -115,7 +117,7 @@ export class BotDesk {
 
   /** A bot is gone, whoever removed it. */
   async drop(id: string): Promise<void> {
-    await this.#turns.take(id, () => this.#forget(id))
+    await this.#inTurn(id, id, () => this.#forget(id))
   }
 
   async list(): Promise<BotRecord[]> {
@@ -123,40 +125,27 @@ export class BotDesk {
   }
 
   /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
-  async add({
-    appSecret,
-    encryptKey,
-    verificationToken,
-    owner,
-    isolation,
-    handler,
-    ...input
-  }: BotInput): Promise<BotRecord> {
-    this.#checkHandler(handler)
-    const bot = await this.#deps.store().add({
-      ...input,
-      appSecret: new Secret(appSecret),
-      encryptKey: secretOrNull(encryptKey),
-      verificationToken: secretOrNull(verificationToken),
-      ...(owner === undefined ? {} : { owner }),
-      ...(isolation === undefined ? {} : { isolation }),
-      ...(handler === undefined ? {} : { handler }),
+  async add(input: BotInput): Promise<BotRecord> {
+    this.#checkHandler(input.handler)
+    return await this.#inTurn('', input.appId, async () => {
+      const bot = await this.#deps.store().add(toNewBot(input))
+      if (this.#deps.startsBots) this.#start(bot)
+      this.#deps.written(bot.id)
+      return toRecord(bot)
     })
-    if (this.#deps.startsBots) this.#start(bot)
-    this.#deps.written(bot.id)
-    return toRecord(bot)
   }
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
   async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
     this.#checkHandler(input.handler)
     const change = toChange(input)
-    return await this.#turns.take(id, async () => {
+    return await this.#inTurn(id, id, async () => {
       const old = this.#bots.get(id)
       const reserved = old !== undefined && this.#reserve(old, change)
       try {
-        const bot = await this.#deps.store().update(id, change)
-        if (bot === null) return null
+        const changed = await this.#deps.store().update(id, change)
+        if (changed === null) return null
+        const bot = this.#withOpenId(changed)
         if (old !== undefined) await this.#apply(old, bot)
         this.#deps.written(id)
         return toRecord(bot)
@@ -168,7 +157,7 @@ export class BotDesk {
   }
 
   async remove(id: string): Promise<boolean> {
-    return await this.#turns.take(id, async () => {
+    return await this.#inTurn(id, id, async () => {
       if (!(await this.#deps.store().remove(id))) return false
       await this.#forget(id)
       return true
@@ -177,7 +166,7 @@ export class BotDesk {
 
   /** A new worker for a bot now; false when it has none. */
   async restart(id: string): Promise<boolean> {
-    return await this.#turns.take(id, () => this.#deps.supervisor.restart(id))
+    return await this.#inTurn(id, id, () => this.#deps.supervisor.restart(id))
   }
 
   /** Those that are started; for administration those that are stored. */
@@ -196,6 +185,11 @@ export class BotDesk {
     return [{ check: 'worker', level: 'error', message: findings ?? `its worker is ${state}`, mend }]
   }
 
+  /** In turns by app: another bot of the app may still be on its way out. Without a bot that is known its app is the key. */
+  #inTurn<T>(id: string, appId: string, run: () => Promise<T>): Promise<T> {
+    return this.#turns.take(this.#bots.get(id)?.appId ?? appId, run)
+  }
+
   /** A worker or its connection changed. */
   statusChanged(status: BotStatus): void {
     const bot = this.#bots.get(status.botId)
@@ -203,6 +197,14 @@ export class BotDesk {
     // A worker that only sends needs no place.
     if (wantsConnection(bot)) this.#fleet.changed(status)
     this.#deps.changed(this.#report(bot, status))
+  }
+
+  /** A bot has learnt its own open id. What cannot be stored now is learnt again after the next start. */
+  async identified(id: string, openId: string): Promise<void> {
+    const bot = this.#bots.get(id)
+    if (bot === undefined) return
+    this.#bots.set(id, { ...bot, openId })
+    await this.#turns.take(id, () => this.#deps.store().recordOpenId(id, openId)).catch(() => {})
   }
 
   /** Nobody is started or rotated any more. */
@@ -220,7 +222,8 @@ export class BotDesk {
   /** Takes the place that a change needs, at once, so that parallel orders cannot take it too. */
   #reserve(old: Bot, change: BotChange): boolean {
     const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
-    return isAsked && wantsConnection({ ...old, ...change }) && this.#fleet.take(old.id)
+    const { enabled = old.enabled, useWebSocket = old.useWebSocket } = change
+    return isAsked && wantsConnection({ enabled, useWebSocket }) && this.#fleet.take(old.id)
   }
 
   async #apply(old: Bot, bot: Bot): Promise<void> {
@@ -250,9 +253,16 @@ export class BotDesk {
     this.#tell(bot)
   }
 
-  #specOf({ id: botId, name, appId, appSecret, domain, isolation }: Bot): BotSpec {
+  #specOf({ id: botId, name, appId, appSecret, domain, isolation, openId }: Bot): BotSpec {
     const { connection } = this.#deps
-    return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, connection }
+    const isIdentified = openId !== null
+    return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, isIdentified, connection }
+  }
+
+  /** What was learnt, and is not stored or not yet. */
+  #withOpenId(bot: Bot): Bot {
+    const known = this.#bots.get(bot.id)
+    return bot.openId === null && known?.appId === bot.appId ? { ...bot, openId: known.openId } : bot
   }
 
   #tell(bot: Bot): void {

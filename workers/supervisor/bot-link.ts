@@ -1,8 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
+import { type ErrorRecord, errorText, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import { Pending } from '../../src/core/pending.ts'
+import { RateGuard } from '../../src/core/rate-guard.ts'
 import {
   type CardCall,
   type CardOutcome,
@@ -22,8 +23,26 @@ export interface BotLinkDependencies {
   readonly clock: Clock
   /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
   accept(event: FeishuEvent): Promise<unknown>
+  /** Events that the worker lets wait for storage at a time. */
+  readonly creditWindow: number
+  /** A frame with a longer payload is none of our worker's. */
+  readonly maxPayloadBytes: number
+  /** The worker does what none of ours does: it has to be ended. */
+  misbehaved(cause: string): void
   /** An acknowledgement left so long after its event was accepted. */
   acked(ms: number): void
+}
+
+/** Events that may wait for storage here, in credit windows: a worker gives up what waits too long, and has credit again. */
+const MOST_WINDOWS = 4
+
+/** Frames above that, or that answer nothing, within a second; ours waits for its credit. */
+const MOST_EXCESS = 1_000
+
+const TOO_MUCH: ErrorRecord = {
+  code: 'INTAKE_FULL',
+  message: 'too many events of this bot wait for storage already',
+  retryable: true,
 }
 
 /** The supervisor thread's end of one bot worker's data wire, for one incarnation. */
@@ -31,6 +50,9 @@ export class BotLink {
   readonly #deps: BotLinkDependencies
   readonly #sends: Pending<SendOutcome>
   readonly #calls: Pending<CardOutcome>
+  readonly #excess: RateGuard
+  #isOver = false
+  #acceptingCount = 0
   /** When each event was accepted whose acknowledgement is not known yet. */
   readonly #acceptedAt = new Map<number, number>()
 
@@ -38,6 +60,7 @@ export class BotLink {
     this.#deps = deps
     this.#sends = new Pending(deps.clock)
     this.#calls = new Pending(deps.clock)
+    this.#excess = new RateGuard(MOST_EXCESS, deps.clock)
     deps.port.on('message', (frame: DataUp) => this.#onFrame(frame))
   }
 
@@ -78,21 +101,47 @@ export class BotLink {
     this.#calls.rejectAll(error)
   }
 
+  /** An answer may come after it was given up, but not a thousand of them. */
+  #settle(id: number, outcome: SendOutcome): void {
+    if (!this.#sends.resolve(id, outcome)) this.#exceed()
+  }
+
+  #exceed(): void {
+    if (this.#excess.take(1) === 'exceeded') this.#end('its worker sends without end')
+  }
+
+  /** Whatever still comes of this worker is not looked at. */
+  #end(cause: string): void {
+    this.#isOver = true
+    this.#deps.misbehaved(cause)
+  }
+
   #onFrame(frame: DataUp): void {
-    if (frame.incarnation !== this.#deps.incarnation) return
+    if (this.#isOver) return
+    try {
+      this.#read(frame)
+    } catch (thrown) {
+      this.#end(`its worker sent what no worker sends: ${errorText(thrown)}`)
+    }
+  }
+
+  #read(frame: DataUp): void {
+    if (frame.incarnation !== this.#deps.incarnation) return this.#exceed()
     for (const { id, at } of frame.acks ?? []) {
       const acceptedAt = this.#acceptedAt.get(id)
       if (this.#acceptedAt.delete(id) && acceptedAt !== undefined) this.#deps.acked(Math.max(0, at - acceptedAt))
     }
     switch (frame.kind) {
       case 'deliver':
-        void this.#accept(frame.id, frame.event)
+        if (frame.event.payload.length > this.#deps.maxPayloadBytes)
+          this.#end('its worker sent an event that it should have cut')
+        else void this.#accept(frame.id, frame.event)
         break
       case 'sent':
-        this.#sends.resolve(frame.id, { kind: 'sent', messageId: frame.messageId })
+        this.#settle(frame.id, { kind: 'sent', messageId: frame.messageId })
         break
       case 'failed':
-        this.#sends.resolve(frame.id, { kind: 'failed', failure: frame.failure })
+        this.#settle(frame.id, { kind: 'failed', failure: frame.failure })
         break
       case 'called':
         this.#calls.resolve(frame.id, frame.outcome)
@@ -104,11 +153,18 @@ export class BotLink {
 
   /** Posting to a worker that died meanwhile is silent and harmless: Feishu pushes the event again, and it is a duplicate then. */
   async #accept(id: number, event: FeishuEvent): Promise<void> {
-    const { incarnation, port, accept, clock } = this.#deps
+    const { incarnation, port, accept, clock, creditWindow } = this.#deps
+    if (this.#acceptingCount >= MOST_WINDOWS * creditWindow) {
+      this.#exceed()
+      port.postMessage({ kind: 'refused', incarnation, id, error: TOO_MUCH } satisfies DataDown)
+      return
+    }
+    this.#acceptingCount += 1
     const frame: DataDown = await accept(event).then(
       (response) => ({ kind: 'accepted', incarnation, id, ...(response === undefined ? {} : { response }) }),
       (thrown: unknown) => ({ kind: 'refused', incarnation, id, error: toErrorRecord(thrown) }),
     )
+    this.#acceptingCount -= 1
     if (frame.kind === 'accepted') this.#acceptedAt.set(id, clock.now())
     port.postMessage(frame)
   }

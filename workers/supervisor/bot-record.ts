@@ -1,25 +1,51 @@
 import { Secret, secretOrNull } from '../../src/core/secret.ts'
-import type { BotChangeInput } from '../../src/protocol/host.ts'
+import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
 import type { BotRecord } from '../../src/protocol/status.ts'
-import type { Bot, BotChange } from '../../src/store/store.ts'
+import type { Bot, BotChange, NewBot } from '../../src/store/store.ts'
 
 /** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
 export function hasWebhookKeys(bot: Bot): boolean {
   return bot.encryptKey !== null && bot.verificationToken !== null
 }
 
-export function wantsConnection({ enabled, useWebSocket }: Bot): boolean {
+export function wantsConnection({ enabled, useWebSocket }: Pick<Bot, 'enabled' | 'useWebSocket'>): boolean {
   return enabled && useWebSocket
 }
 
 /** A bot as it may be shown. */
 export function toRecord(bot: Bot): BotRecord {
   const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
-  const shown = { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt }
+  const { limits, policy, openId } = bot
+  const shown = {
+    id,
+    name,
+    appId,
+    domain,
+    owner,
+    enabled,
+    useWebSocket,
+    isolation,
+    handler,
+    createdAt,
+    limits,
+    policy,
+    openId,
+  }
   return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
 }
 
 /** Secrets as secrets, and nothing that was not given. */
+export function toNewBot({ appSecret, encryptKey, verificationToken, ...input }: BotInput): NewBot {
+  const bot = {
+    ...input,
+    appSecret: new Secret(appSecret),
+    encryptKey: secretOrNull(encryptKey),
+    verificationToken: secretOrNull(verificationToken),
+  }
+  return onlyGiven(bot) as NewBot
+}
+
+/** The same for a change. */
 export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
   const change = {
     ...rest,
@@ -27,7 +53,7 @@ export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: 
     encryptKey: encryptKey === undefined ? undefined : secretOrNull(encryptKey),
     verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
   }
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+  return onlyGiven(change)
 }
 
 /** What keeps a bot from taking events, if it is not its worker or connection; `nextStep` is that of a bot without a worker. */
@@ -41,4 +67,8 @@ export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: stri
   }
   if (bot.useWebSocket) return nextStep
   return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
+}
+
+function onlyGiven(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

@@ -1,14 +1,15 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/logger.ts'
+import { hideValues } from '../../src/core/redact.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
+import { RunDesk } from '../../src/messages/run-desk.ts'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/bot-source.ts'
 import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
-import type { SupervisorReport } from '../../src/protocol/status.ts'
 import type { BotStore } from '../../src/store/store.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
@@ -19,11 +20,14 @@ import { createAudited } from './audited.ts'
 import { BotDesk } from './bot-desk.ts'
 import { BotLink } from './bot-link.ts'
 import { lateStore } from './late-store.ts'
-import { logIncident } from './log-incident.ts'
 import { diagnose } from './diagnose.ts'
 import { Metrics } from './metrics.ts'
+import { EventLog } from './event-log.ts'
+import { InboxFigures } from './inbox-figures.ts'
+import { InstancePatrol } from './instance-patrol.ts'
+import { InstanceWatch } from './instance-watch.ts'
 import { keySource, openStore } from './open-store.ts'
-import { accessOrders, botOrders } from './orders.ts'
+import { accessOrders, botOrders, messageOrders } from './orders.ts'
 import { result } from '../../src/protocol/result.ts'
 import { rotateKeys } from './rotate-keys.ts'
 import { SourceBots } from './source-bots.ts'
@@ -41,9 +45,6 @@ export interface ComposeDependencies {
   runOnHost(run: HostRun): void
 }
 
-/** Longest wait for the inbox's figures in a report; a slow database must not make the status slow. */
-const SUMMARY_DEADLINE_MS = 300
-
 /** Longest wait for the bots' threads to end, part of what the handle adds to the grace. */
 const BOTS_STOP_MS = 300
 
@@ -53,16 +54,20 @@ const BOTS_STOP_MS = 300
  */
 export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
+  hideValues(Object.values(options.secrets))
   const metrics = new Metrics()
   const emit = (named: NamedEvent): void => {
     metrics.see(named)
+    patrol.see(named)
+    eventLog.see(named)
     tell(named)
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
+  const eventLog = new EventLog(log)
   const links = new Map<string, BotLink>()
   const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
   const botStore = (): BotStore => source ?? openedStore().bots
-  let inboxFigures: SupervisorReport['inbox'] = { depth: 0, oldestAgeMs: 0, dead: 0 }
+  const inboxFigures = new InboxFigures(() => keeper.store?.inbox, clock)
 
   const supervisor = new Supervisor({
     spawn: botSpawner(
@@ -87,6 +92,9 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
           clock,
           accept: (event) => messages.accept(botId, event),
           acked: (ms) => metrics.acked(ms),
+          creditWindow: options.connection.creditWindow,
+          maxPayloadBytes: options.connection.maxPayloadBytes,
+          misbehaved: (cause) => supervisor.misbehaved(botId, incarnation, cause),
         }),
       )
     },
@@ -97,12 +105,20 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       link.lost()
     },
     changed: (status) => bots.statusChanged(status),
+    identified: (botId, openId) => void bots.identified(botId, openId),
     log: (event) => emit({ kind: 'log', event }),
   })
 
-  const alerts = new AlertWatch(options.connection.fastAttempts, (named) => {
-    emit(named)
-    logIncident(log, named)
+  const alerts = new AlertWatch(options.connection.fastAttempts, emit)
+
+  const patrol = new InstancePatrol({
+    watch: new InstanceWatch(options.watch, options.messages.threads),
+    alerts,
+    everyMs: options.watch.everyMs,
+    bots: () => bots.reports,
+    pool: () => messages.stats(),
+    inbox: inboxFigures,
+    clock,
   })
 
   const bots = new BotDesk({
@@ -148,7 +164,12 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
-    assignments: bots,
+    bots,
+    secrets: options.secrets,
+    desk: new RunDesk({
+      history: (query) => openedStore().log.history(query),
+      log: createLogger('handler', (event) => emit({ kind: 'log', event })),
+    }),
     runOnHost,
     chatWorker: paths.chatWorker,
     sendReply: async (botId, reply) => (await links.get(botId)?.send(reply)) ?? unreachable(botId),
@@ -157,8 +178,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     random,
     emit: (event) => emit({ kind: 'message', event }),
     onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
-    onStuck: (stuck) =>
-      log.error(`a chat thread does not end, its handler sits in native code; ${stuck} such threads`, { stuck }),
+    onStuck: () => void patrol.look(),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
@@ -198,6 +218,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
         try {
           if (boot.startsBots) await messages.start()
           await keeper.start()
+          if (boot.startsBots) patrol.start()
         } catch (thrown) {
           await stop(0)
           throw thrown
@@ -209,11 +230,11 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     stop: (graceMs) => stop(graceMs),
 
     async report() {
-      inboxFigures = await figures()
+      const inbox = await inboxFigures.read()
       return {
         bots: bots.reports,
         pool: messages.stats(),
-        inbox: inboxFigures,
+        inbox,
         store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
         ...(sync === undefined ? {} : { botSource: sync.status }),
       }
@@ -227,25 +248,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
     ...accessOrders(() => openedStore().access, audited),
 
-    async deadLetters(page) {
-      return await result(() => openedStore().inbox.deadLetters(page))
-    },
-
-    listMessages: (query) => result(() => openedStore().log.list(query)),
-    getMessage: (eventId) => result(() => openedStore().log.get(eventId)),
-    pageOfDeadLetters: (query) => result(() => openedStore().log.deadLetters(query)),
-
-    async resubmit(letter, by) {
-      const deed = { by, action: 'dead_letter.resubmit', subject: String(letter.eventId) }
-      return await result(() =>
-        audited(deed, async () => {
-          const isBack = await openedStore().inbox.resubmit(letter)
-          if (isBack) messages.wake()
-          return isBack
-        }),
-      )
-    },
-
+    ...messageOrders(openedStore, audited, () => messages.wake()),
     lookAtSource: async (botId) => void sync?.look(botId),
     diagnose: (botIds) =>
       diagnose(
@@ -254,13 +257,13 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       ),
 
     hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
-    hostRunShows: async (id, frame) => messages.hostRunShows(id, frame),
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
+    patrol.close()
     sync?.close()
     bots.close()
     // A bot that hangs must not use up the time of the messages in flight.
@@ -276,18 +279,6 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     const { store } = keeper
     if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database cannot be reached now')
     return store
-  }
-
-  async function figures(): Promise<SupervisorReport['inbox']> {
-    const { store } = keeper
-    if (store === undefined) return inboxFigures
-    return await new Promise((resolve) => {
-      const cancel = clock.after(SUMMARY_DEADLINE_MS, () => resolve(inboxFigures))
-      store.inbox
-        .summary()
-        .then(resolve, () => resolve(inboxFigures))
-        .finally(cancel)
-    })
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { BotStatus } from '../../src/protocol/status.ts'
+import { type BotStatus, idleConnection } from '../../src/protocol/status.ts'
 import type { Bot } from '../../src/store/store.ts'
 
 export interface FleetDependencies {
@@ -28,7 +28,7 @@ export function restingStatus({ id, name }: Bot, since: number, nextStep?: strin
     botId: id,
     name,
     child: { ...child, ...(nextStep === undefined ? {} : { nextStep }) },
-    connection: { state: 'idle', since, attempt: 0 },
+    connection: idleConnection(since),
   }
 }
 

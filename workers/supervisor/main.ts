@@ -14,7 +14,7 @@ const control = composeSupervisor({
   clock: systemClock,
   random: Math.random,
   emit: notify,
-  runOnHost: (run) => notify({ kind: 'run', run }),
+  runOnHost: (run) => parentPort?.postMessage({ kind: 'run', run } satisfies HostSignal, [run.task.port]),
 })
 
 function notify(signal: HostSignal): void {

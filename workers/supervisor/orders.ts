@@ -1,10 +1,12 @@
 import type { HostControl } from '../../src/protocol/host.ts'
 import type { AccessStore } from '../../src/store/access.ts'
+import type { Store } from '../../src/store/store.ts'
 import type { Audited } from './audited.ts'
 import type { BotDesk } from './bot-desk.ts'
 import { result } from '../../src/protocol/result.ts'
 
 type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot' | 'restartBot'
+type MessageVerbs = 'deadLetters' | 'listMessages' | 'getMessage' | 'pageOfDeadLetters' | 'resubmit'
 type AccessVerbs = 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate' | 'auditLog'
 
 /** The verbs of the host wire about bots. */
@@ -48,5 +50,27 @@ export function accessOrders(access: () => AccessStore, audited: Audited): Pick<
       result(() => audited({ by, action: 'token.revoke', subject: id }, async () => await access().revokeToken(id))),
     authenticate: (id, secret) => result(async () => await access().authenticate(id, secret)),
     auditLog: (query) => result(async () => await access().auditLog(query)),
+  }
+}
+
+/** The verbs about stored events and dead letters; `wake` is told that there is work again. */
+export function messageOrders(
+  store: () => Pick<Store, 'inbox' | 'log'>,
+  audited: Audited,
+  wake: () => void,
+): Pick<HostControl, MessageVerbs> {
+  return {
+    deadLetters: (page) => result(() => store().inbox.deadLetters(page)),
+    listMessages: (query) => result(() => store().log.list(query)),
+    getMessage: (eventId) => result(() => store().log.get(eventId)),
+    pageOfDeadLetters: (query) => result(() => store().log.deadLetters(query)),
+    resubmit: (letter, by) =>
+      result(() =>
+        audited({ by, action: 'dead_letter.resubmit', subject: String(letter.eventId) }, async () => {
+          const isBack = await store().inbox.resubmit(letter)
+          if (isBack) wake()
+          return isBack
+        }),
+      ),
   }
 }

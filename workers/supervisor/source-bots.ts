@@ -1,4 +1,7 @@
+import { fromErrorRecord } from '../../src/core/errors.ts'
+import { merged } from '../../src/core/merged.ts'
 import { revealed, Secret, secretOrNull } from '../../src/core/secret.ts'
+import type { BotLimits, BotPolicy } from '../../src/protocol/bot-settings.ts'
 import type { SourceControl, SourceReading, SourceRow } from '../../src/protocol/bot-source.ts'
 import type { ControlClient } from '../../src/protocol/control-client.ts'
 import type { Result } from '../../src/protocol/host.ts'
@@ -19,13 +22,15 @@ export class SourceBots implements BotStore {
     this.#source = source
   }
 
-  async read(): Promise<{ bots: Bot[]; unusable: SourceReading['unusable'] }> {
-    const { rows, unusable } = await this.#call('list', (remote) => remote.list(), LIST_DEADLINE_MS)
-    return { bots: rows.map(toBot), unusable }
+  async read(): Promise<Omit<SourceReading, 'rows'> & { readonly bots: readonly Bot[] }> {
+    const { rows, ...rest } = await this.#call('list', (remote) => remote.list(), LIST_DEADLINE_MS)
+    return { ...rest, bots: rows.map(toBot) }
   }
 
   async list(): Promise<Bot[]> {
-    return (await this.read()).bots
+    const { bots, failure } = await this.read()
+    if (failure !== undefined) throw fromErrorRecord(failure)
+    return [...bots]
   }
 
   async get(id: string): Promise<Bot | null> {
@@ -57,6 +62,9 @@ export class SourceBots implements BotStore {
     return true
   }
 
+  /** Not the host's business: it is learnt again after the next start. */
+  async recordOpenId(): Promise<void> {}
+
   async recordStates(states: Parameters<BotStore['recordStates']>[0]): Promise<void> {
     await Promise.all(
       states.map(({ id, state }) =>
@@ -74,9 +82,12 @@ export class SourceBots implements BotStore {
   }
 }
 
-function toBot({ appSecret, encryptKey, verificationToken, ...row }: SourceRow): Bot {
+function toBot({ appSecret, encryptKey, verificationToken, limits, policy, ...row }: SourceRow): Bot {
   return {
     ...row,
+    limits: merged<BotLimits>({}, limits),
+    policy: merged<BotPolicy>({}, policy),
+    openId: null,
     appSecret: new Secret(appSecret),
     encryptKey: secretOrNull(encryptKey),
     verificationToken: secretOrNull(verificationToken),

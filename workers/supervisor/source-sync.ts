@@ -1,6 +1,12 @@
 import { type BackoffPolicy, backoffDelayMs } from '../../src/core/backoff.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { type ErrorRecord, errorText, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
+import {
+  type ErrorRecord,
+  errorText,
+  FeishuSupervisorError,
+  fromErrorRecord,
+  toErrorRecord,
+} from '../../src/core/errors.ts'
 import type { BotDesk } from './bot-desk.ts'
 import type { SourceBots } from './source-bots.ts'
 
@@ -30,6 +36,7 @@ export class SourceSync {
   #failures = 0
   #error: ErrorRecord | undefined
   #isClosed = false
+  #hasRead = false
   #cancelRetry: () => void = () => {}
 
   constructor(deps: SourceSyncDependencies) {
@@ -73,7 +80,9 @@ export class SourceSync {
 
   async #readEverything(): Promise<void> {
     const { source, desk, wake } = this.#deps
-    const { bots, unusable } = await source.read()
+    const { bots, unusable, failure } = await source.read()
+    // What was there before is enough to begin with.
+    if (failure !== undefined && this.#hasRead) throw fromErrorRecord(failure)
     const known = new Set([...bots.map(({ id }) => id), ...unusable.map(({ botId }) => botId)])
     const wrong = unusable.map(({ botId, why }) => `bot ${botId}: ${why}`)
     // First what goes: an app may have moved from one row to another.
@@ -82,16 +91,22 @@ export class SourceSync {
       if (this.#isClosed) return
       await desk.put(bot).catch((thrown: unknown) => wrong.push(`bot ${bot.id}: ${errorText(thrown)}`))
     }
+    this.#hasRead = true
     desk.known()
     wake()
+    if (failure !== undefined) throw fromErrorRecord(failure)
     if (wrong.length > 0) throw new FeishuSupervisorError('BOT_SOURCE_FAILED', wrong.join('\n'))
   }
 
   async #readOne(botId: string): Promise<void> {
     const { source, desk, wake } = this.#deps
-    const bot = await source.get(botId)
-    await (bot === null ? desk.drop(botId) : desk.put(bot))
-    wake()
+    try {
+      const bot = await source.get(botId)
+      await (bot === null ? desk.drop(botId) : desk.put(bot))
+      wake()
+    } catch (thrown) {
+      throw new FeishuSupervisorError('BOT_SOURCE_FAILED', `bot ${botId}: ${errorText(thrown)}`)
+    }
   }
 
   #set(error: ErrorRecord | undefined): void {

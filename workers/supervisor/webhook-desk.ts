@@ -7,6 +7,7 @@ import type { WebhookAnswer, WebhookRequest } from '../../src/protocol/host.ts'
 import type { CardResponse } from '../../src/protocol/inbound-event.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
 import type { Bot } from '../../src/store/store.ts'
+import { toLegacyAnswer } from '../../src/webhook/legacy-card.ts'
 import { readWebhook } from '../../src/webhook/read-webhook.ts'
 
 export interface WebhookDeskDependencies {
@@ -56,7 +57,7 @@ export class WebhookDesk {
     const event = toFeishuEvent(reading.envelope, receivedAt, maxPayloadBytes)
     try {
       const response = await this.#accept(bot.id, event)
-      return { status: 200, body: response ?? {} }
+      return { status: 200, body: reading.kind === 'legacy_card' ? toLegacyAnswer(response) : (response ?? {}) }
     } catch (thrown) {
       log.error(`an event of bot ${bot.id} was not stored: ${errorText(thrown)}`)
       return { status: 503 }

@@ -5,6 +5,9 @@ const KEY = 'feishu-supervisor-token'
 const REDRAW_MS = 500
 const RETRY_MS = 3000
 
+/** The API lies above this file: a host may have mounted it elsewhere than at /api/feishu. */
+const API = new URL('..', import.meta.url).pathname
+
 const find = (id) => document.getElementById(id)
 const [view, live, notice, signIn, signOut] = ['view', 'live', 'notice', 'sign-in', 'sign-out'].map(find)
 
@@ -17,7 +20,7 @@ let isRedrawAsked = false
 async function call(path, init) {
   const token = sessionStorage.getItem(KEY)
   const headers = { ...init?.headers, ...(token && { authorization: `Bearer ${token}` }) }
-  const answer = await fetch(path, { ...init, headers })
+  const answer = await fetch(path.replace(/^\/api\/feishu\//, API), { ...init, headers })
   if (answer.ok) return answer
   const { error } = await answer.json().catch(() => ({}))
   throw Object.assign(new Error(error ?? `HTTP status ${answer.status}`), { status: answer.status })

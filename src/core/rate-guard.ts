@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from './clock.ts'
 
 /** How much may come within a second; what is above it is refused until the second is over. */
 export class RateGuard {

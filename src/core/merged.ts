@@ -1,0 +1,8 @@
+/** Fields of `change` replace those of `old`, and null takes one away. */
+export function merged<Fields extends object>(
+  old: Fields,
+  change: { readonly [Field in keyof Fields]?: Fields[Field] | null | undefined } = {},
+): Fields {
+  const fields = Object.entries({ ...old, ...change }).filter(([, value]) => value !== null && value !== undefined)
+  return Object.fromEntries(fields) as Fields
+}

@@ -1,0 +1,44 @@
+/** How much is too much: so many within the last `periodMs`. */
+export interface SurgeLimit {
+  readonly count: number
+  readonly periodMs: number
+}
+
+const SLICES = 10
+
+/**
+ * Whether something happens too often: from the moment when its limit is reached until less than half of that
+ * came within a period, so that what hovers about the limit is not told again and again.
+ */
+export class Surge {
+  readonly #limit: SurgeLimit
+  /** Counts by slice of the period, oldest first. */
+  readonly #slices = new Map<number, number>()
+  #isOn = false
+
+  constructor(limit: SurgeLimit) {
+    this.#limit = limit
+  }
+
+  add(count: number, now: number): void {
+    const slice = this.#sliceOf(now)
+    this.#slices.set(slice, (this.#slices.get(slice) ?? 0) + count)
+  }
+
+  /** How many came within the last period. */
+  count(now: number): number {
+    const oldest = this.#sliceOf(now) - SLICES
+    for (const slice of this.#slices.keys()) if (slice <= oldest) this.#slices.delete(slice)
+    return [...this.#slices.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  isOn(now: number): boolean {
+    const count = this.count(now)
+    this.#isOn = count >= (this.#isOn ? this.#limit.count / 2 : this.#limit.count)
+    return this.#isOn
+  }
+
+  #sliceOf(now: number): number {
+    return Math.floor((now * SLICES) / this.#limit.periodMs)
+  }
+}

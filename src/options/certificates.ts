@@ -1,0 +1,20 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { errorText, FeishuSupervisorError } from '../core/errors.ts'
+
+/** The PEM text of a file; throws `CONFIG_INVALID`. */
+export function readCertificates(caFile: string): string {
+  const path = resolve(caFile)
+  try {
+    const pem = readFileSync(path, 'utf8')
+    // Node itself ignores what it cannot read, and then trusts nobody it should.
+    void new X509Certificate(pem)
+    return pem
+  } catch (thrown) {
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      `connection.caFile: ${path} is no file of PEM certificates: ${errorText(thrown)}`,
+    )
+  }
+}

@@ -1,0 +1,31 @@
+import type { LogLevel } from '../core/logger.ts'
+import type { InboundMessage } from './inbound-message.ts'
+import type { StreamFrame } from './chat.ts'
+import type { Result } from './host.ts'
+
+/**
+ * The line of one run: a MessagePort between the handler's thread, or the host's, and the supervisor thread.
+ * The supervisor's end closes it when nobody waits for the run any more.
+ */
+export type RunCall =
+  | {
+      readonly kind: 'log'
+      readonly level: LogLevel
+      readonly message: string
+      readonly fields: Readonly<Record<string, unknown>>
+    }
+  /** What a streamed answer is now. */
+  | { readonly kind: 'stream'; readonly frame: StreamFrame }
+  | { readonly kind: 'history'; readonly id: number; readonly limit: number }
+
+export interface RunAnswer {
+  readonly id: number
+  readonly result: Result<readonly PastMessage[]>
+}
+
+/** A message of a chat before it is rendered. */
+export interface PastMessage {
+  /** This bot sent it. */
+  readonly isOwn: boolean
+  readonly message: InboundMessage
+}

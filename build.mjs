@@ -59,6 +59,8 @@ const chat = {
   // Of the SDK only the pure function that renders messages: about 35 KB, 90 with what it drags along.
   plugins: [leanSdk, quietSdkImports],
   alias: { axios: './workers/bot/no-axios.ts' },
+  // Needed by two built-in handlers alone, and loaded with them.
+  external: ['undici', 'eventsource-parser'],
   mainFields: ['module', 'main'],
   minifyWhitespace: true,
   minifySyntax: true,

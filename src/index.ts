@@ -26,6 +26,7 @@ export type {
 export type { FeishuSupervisorOptions } from './options.ts'
 export type { Authorize, Principal } from './protocol/access.ts'
 export type { BotSource, BotWriter, SourceBot, SourceRecord } from './protocol/bot-source.ts'
+export type { AnswerPolicy, BotLimits, BotPolicy } from './protocol/bot-settings.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
 export type { Finding } from './protocol/finding.ts'
 export type {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { BackoffPolicy } from './core/backoff.ts'
 import { validated } from './core/validated.ts'
+import { isWebhookSecret } from './core/webhook-secret.ts'
 import type { HandlerTable } from './handlers/handler-table.ts'
 import { answersOption } from './options/answers.ts'
 import { readCertificates } from './options/certificates.ts'
@@ -44,7 +45,7 @@ const schema = z.strictObject({
   /** 32 bytes in base64 that seal the app secrets. Without it a key file is made in `dataDir`. */
   masterKey: z.string().optional(),
   /**
-   * Who answers: the built-in `echo`; the path of a module whose default export is a handler, which runs in the chat
+   * Who answers: the built-in `echo`; `http` or `openai` with their options; the path of a module whose default export is a handler, which runs in the chat
    * pool; or a function, or an object of functions, which runs on your own thread and is not isolated. Default `echo`.
    */
   handler: handlerOption.default('echo'),
@@ -256,7 +257,12 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
     ...rest
   } = validated(schema.safeParse(options))
   const { caFile, ...connects } = connection
-  const { refs, tables } = resolveHandlers(handler, handlers)
+  const ca = caFile === undefined ? {} : { ca: readCertificates(caFile) }
+  const { proxy, noProxy } = connects
+  const { refs, tables } = resolveHandlers(handler, handlers, {
+    secrets: rest.secrets,
+    network: { proxy, noProxy, ...ca },
+  })
   return {
     apiToken,
     authorize,
@@ -269,7 +275,7 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
       ...rest,
       dataDir: resolve(dataDir),
       handlers: refs,
-      connection: { ...connects, ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }) },
+      connection: { ...connects, ...ca },
     },
   }
 }
@@ -283,10 +289,4 @@ function memoryWatermarkMb(): number {
 function isBotSource(value: unknown): boolean {
   const source = Object(value)
   return ['list', 'get', 'watch'].every((name) => typeof source[name] === 'function')
-}
-
-function isWebhookSecret(secret: string): boolean {
-  const [, key = ''] = /^whsec_([A-Za-z0-9+/]+=*)$/.exec(secret) ?? []
-  const { length } = Buffer.from(key, 'base64')
-  return length >= 24 && length <= 64
 }

@@ -50,6 +50,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'drizzle-orm': ['src/store'],
   pg: ['src/store'],
   '@electric-sql/pglite': ['workers/pglite'],
+  undici: ['src/handlers'],
+  'eventsource-parser': ['src/handlers'],
   comlink: ['src/protocol/control-client.ts', 'src/protocol/control-server.ts'],
   hono: ['src/http', 'src/simulator'],
   '@hono/zod-openapi': ['src/http'],

@@ -6,6 +6,7 @@ import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
 
 /** The built code that a pool thread runs a handler with; see workers/chat/run-handler.ts. */
 interface HandlerRunner {
+  hideValues(values: Iterable<string>): void
   runHandler(
     handlers: HandlerTable,
     task: HostRun['task'],
@@ -46,8 +47,14 @@ export class HostHandlers {
     const timeoutMs = deadlineAt - this.#clock.now()
     // Nobody waits for it any more, and it may be under way again.
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
-    this.#runner ??= createRequire(import.meta.url)(this.#runnerPath) as HandlerRunner
+    this.#runner ??= this.#load()
     return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, gone })
+  }
+
+  #load(): HandlerRunner {
+    const runner = createRequire(import.meta.url)(this.#runnerPath) as HandlerRunner
+    runner.hideValues(Object.values(this.#secrets))
+    return runner
   }
 }
 

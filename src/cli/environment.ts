@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { describeIssues } from '../core/describe-issues.ts'
 import type { FeishuSupervisorOptions } from '../options.ts'
+import { handlersOf } from './handler-environment.ts'
 import type { LogSettings } from './print-log.ts'
 
 /** Decimal digits only: an empty value, `0x10` or `1e3` is a mistake, not a number. */
@@ -21,6 +22,14 @@ const schema = z.strictObject({
   FS_API_TOKEN: z.string().min(32, 'expected at least 32 characters').optional(),
   FS_HANDLER: z.string().min(1).optional(),
   FS_HANDLERS: z.string().min(1).optional(),
+  FS_HTTP_URL: z.string().min(1).optional(),
+  FS_HTTP_HISTORY: integer('expected a number, 0 to 100', 0, 100).optional(),
+  FS_HTTP_TIMEOUT_MS: integer('expected milliseconds, 1 to 999999', 1, 999_999).optional(),
+  FS_OPENAI_BASE_URL: z.string().min(1).optional(),
+  FS_OPENAI_MODEL: z.string().min(1).optional(),
+  FS_OPENAI_SYSTEM: z.string().min(1).optional(),
+  FS_OPENAI_HISTORY: integer('expected a number, 0 to 100', 0, 100).optional(),
+  FS_OPENAI_TIMEOUT_MS: integer('expected milliseconds, 1 to 999999', 1, 999_999).optional(),
   FS_ALLOWED_HOSTS: z.string().min(1).optional(),
   FS_ALLOWED_DOMAINS: z.string().min(1).optional(),
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
@@ -69,14 +78,14 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
       `FS_HOST: ${host} can be reached from other machines; set FS_API_TOKEN (at least 32 characters) or use 127.0.0.1`,
     )
   }
+  const secrets = secretsOf(named)
   const options = {
     dataDir: rest.FS_DATA_DIR,
     databaseUrl: rest.FS_DATABASE_URL,
     masterKey: rest.FS_MASTER_KEY,
     apiToken: rest.FS_API_TOKEN,
-    handler: rest.FS_HANDLER,
-    handlers: handlersOf(rest.FS_HANDLERS),
-    secrets: secretsOf(named),
+    ...handlersOf(rest, secrets),
+    secrets,
     maxConnections: rest.FS_MAX_CONNECTIONS,
     watch: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
     connection: connectionOf(env, rest.FS_CA_FILE),
@@ -130,16 +139,6 @@ function secretsOf(named: readonly (readonly [string, string | undefined])[]): R
     name.startsWith(SECRET_PREFIX) ? [[name.slice(SECRET_PREFIX.length), value] as const] : [],
   )
   return secrets.length === 0 ? undefined : Object.fromEntries(secrets)
-}
-
-/** `sales=./sales.mjs,echo=echo`; what a name and a handler may be is the options' to say. */
-function handlersOf(given: string | undefined): FeishuSupervisorOptions['handlers'] {
-  const pairs = list(given)?.map((pair) => /^([^=]+)=(.+)$/.exec(pair))
-  if (pairs === undefined) return undefined
-  if (pairs.includes(null)) {
-    throw new FeishuSupervisorError('CONFIG_INVALID', 'FS_HANDLERS: expected name=path, more of them after a comma')
-  }
-  return Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]))
 }
 
 function list(text: string | undefined): string[] | undefined {

@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   PORT_UNAVAILABLE: { actor: 'operator', retryable: false },
   HANDLER_UNLOADABLE: { actor: 'developer', retryable: false },
   HANDLER_FAILED: { actor: 'developer', retryable: true },
+  HANDLER_GAVE_UP: { actor: 'developer', retryable: false },
   POOL_THREAD_DIED: { actor: 'developer', retryable: true },
   HANDLER_TIMEOUT: { actor: 'developer', retryable: true },
   STORE_UNAVAILABLE: { actor: 'operator', retryable: true },

@@ -78,7 +78,8 @@ function requires(role: Principal['role'], scope: Scope): MiddlewareHandler<ApiE
     const { perToken, perBot } = c.get('limits')
     perToken.take(principal.id, 'requests of this token')
     const bot = c.req.param('id')
-    if (scope === 'write' && bot !== undefined) perBot.take(bot, 'orders about this bot')
+    // Of each user apart: a stranger must not use up what its owner may order.
+    if (scope === 'write' && bot !== undefined) perBot.take(`${principal.owner} ${bot}`, 'orders about this bot')
     if (!principal.scopes.includes(scope)) throw new RequestRefused(403, `this token lacks the scope ${scope}`)
     if (role === 'admin' && principal.role !== 'admin') throw new RequestRefused(403, 'only an admin may do this')
     await next()

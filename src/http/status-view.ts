@@ -66,9 +66,10 @@ export function supervisorView(status: SupervisorStatus) {
     incarnation: rest.incarnation,
     restarts: rest.restarts,
     ...(lastExit === undefined ? {} : { lastExit: { ...lastExit, at: iso(lastExit.at) } }),
-    bots: bots.map(({ botId, name, child, connection, memoryMb, flood }) => ({
+    bots: bots.map(({ botId, name, child, connection, memoryMb, flood, obstacle }) => ({
       botId,
       name,
+      ...(obstacle === undefined ? {} : { obstacle }),
       ...(memoryMb === undefined ? {} : { memoryMb }),
       ...(flood === undefined ? {} : { flood: { ...flood, at: iso(flood.at) } }),
       child: {

@@ -78,8 +78,8 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
   if (handler === undefined) return { result: { kind: 'released', afterMs: HANDLER_MISSING_MS } }
   // Events that it has no function for complete without a run.
   if (!handler.kinds.has(kindOf(event.type))) return { result: { kind: 'completed', replies: [] } }
-  const ended = beforeRun(event.attempt, policy) ?? whenExpired(event, maxAgeMs)
-  if (ended !== undefined) return { result: ended }
+  const exhausted = beforeRun(event.attempt, policy)
+  if (exhausted !== undefined) return { result: exhausted }
   try {
     const parsed = toInboundEvent(event.botId, event.type, event.payload, deps.clock.now() - event.ageMs)
     if (parsed.kind === 'bad') {
@@ -89,6 +89,9 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     const target = replyTarget(inbound)
     const reason = await skipped(inbound, event.id, { ...deps.answers, ...own } as AnswerPolicy, deps)
     if (reason !== undefined) return { result: { kind: 'completed', replies: [], reason } }
+    // What nobody would have answered is not given up either.
+    const expired = whenExpired(event, maxAgeMs)
+    if (expired !== undefined) return { result: expired }
     const place = deps.places[placeOf(handler)]
     if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
     const line = deps.desk.open({
@@ -117,10 +120,10 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       return { result: { kind: 'completed', replies }, response: outcome.response }
     }
     if (deps.isAborting()) return { result: { kind: 'released' } }
-    const error = outcome.kind === 'failed' ? outcome.error : internalError('the pool took an event for a probe')
-    return { result: afterFailedRun(event.attempt, error, policy, random()) }
+    const failure = outcome.kind === 'failed' ? outcome : { error: internalError('the pool took an event for a probe') }
+    return { result: afterFailedRun(event.attempt, failure, policy, random()) }
   } catch (thrown) {
-    return { result: afterFailedRun(event.attempt, toErrorRecord(thrown), policy, random()) }
+    return { result: afterFailedRun(event.attempt, { error: toErrorRecord(thrown) }, policy, random()) }
   }
 }
 
@@ -129,7 +132,7 @@ function uuidOf({ botId, dedupeKey }: ClaimedEvent, { delivery }: ReplyPart, par
   return stream === undefined ? replyUuid(botId, dedupeKey, part) : streamUuid(botId, dedupeKey, stream)
 }
 
-/** Why the event is left alone, if it is. Rejects when the past of the chat cannot be read; then the event waits. */
+/** Why the event is left alone, if it is. Rejects when the past of the chat cannot be read; then it is tried again. */
 async function skipped(
   event: InboundEvent,
   eventId: number,

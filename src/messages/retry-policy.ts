@@ -21,15 +21,17 @@ export const UUID_TRUSTED_MS = 55 * 60_000
 /** Feishu's limits are per second and per minute; a longer wait is a mistake, and would hold up the chat for nothing. */
 const MAX_ASKED_DELAY_MS = 3_600_000
 
-/** What becomes of an event whose run number `attempt` failed. */
+/** What becomes of an event whose run number `attempt` failed. A handler may give up at once, or ask for time. */
 export function afterFailedRun(
   attempt: number,
-  error: ErrorRecord,
+  { error, retryAfterMs = 0 }: { readonly error: ErrorRecord; readonly retryAfterMs?: number | undefined },
   policy: RetryPolicy,
   random: number,
 ): Unfinished<EventResult> {
+  if (error.code === 'HANDLER_GAVE_UP') return { kind: 'dead', reason: 'gave_up', error }
   if (attempt >= policy.maxAttempts) return { kind: 'dead', reason: EXHAUSTED, error }
-  return { kind: 'retry', afterMs: backoffDelayMs(attempt, policy.backoff, random), error }
+  const askedMs = Math.min(MAX_ASKED_DELAY_MS, retryAfterMs)
+  return { kind: 'retry', afterMs: Math.max(backoffDelayMs(attempt, policy.backoff, random), askedMs), error }
 }
 
 /**

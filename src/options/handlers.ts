@@ -1,20 +1,24 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { isWebhookSecret } from '../core/webhook-secret.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
+import { type BuiltInOption, builtInOption } from './built-in.ts'
 import type { ChatHandler, ChatHandlers } from '../handlers/define-handler.ts'
 import { type HandlerTable, toHandlerTable } from '../handlers/handler-table.ts'
-import { DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from '../protocol/chat.ts'
+import type { NetworkOptions } from '../protocol/built-in.ts'
+import { type BuiltInRef, DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from '../protocol/chat.ts'
 
 /**
- * Who answers: the built-in `echo`; the path of a module whose default export is a handler, which runs in the
- * chat pool; or a function, or an object with one function per kind of event, which runs on your own thread.
+ * Who answers: the built-in `echo`; one of the built-in `http` and `openai` with its options; the path of a module
+ * whose default export is a handler, which runs in the chat pool; or a function, or an object with one function
+ * per kind of event, which runs on your own thread.
  */
-export type HandlerOption = string | ChatHandler | ChatHandlers
+export type HandlerOption = string | BuiltInOption | ChatHandler | ChatHandlers
 
 export const handlerOption = z.custom<HandlerOption>(
   (value) => value !== '' && ['string', 'function', 'object'].includes(typeof value),
-  'expected "echo", the path of a module, or a function',
+  'expected "echo", the path of a module, { builtIn: "http" | "openai", … }, or a function',
 )
 
 export const handlersOption = z.record(
@@ -32,10 +36,17 @@ export interface ResolvedHandlers {
   readonly tables: ReadonlyMap<string, HandlerTable>
 }
 
+/** What built-in handlers are given. */
+export interface HandlerSurroundings {
+  readonly secrets: Readonly<Record<string, string>>
+  readonly network: NetworkOptions
+}
+
 /** Throws `CONFIG_INVALID`, naming the field. */
 export function resolveHandlers(
   handler: HandlerOption,
   others: Readonly<Record<string, HandlerOption>>,
+  surroundings: HandlerSurroundings,
 ): ResolvedHandlers {
   const refs: Record<string, HandlerRef> = {}
   const tables = new Map<string, HandlerTable>()
@@ -43,6 +54,10 @@ export function resolveHandlers(
     const field = name === DEFAULT_HANDLER ? 'handler' : `handlers.${name}`
     if (typeof option === 'string') {
       refs[name] = moduleOrBuiltIn(field, option)
+      continue
+    }
+    if (isBuiltIn(option)) {
+      refs[name] = builtInOf(field, option, surroundings)
       continue
     }
     const table = tableOf(field, option)
@@ -60,6 +75,35 @@ function moduleOrBuiltIn(field: string, handler: string): HandlerRef {
     field,
     `there is no file ${path}; give the path of a module whose default export is a chat handler, or "echo"`,
   )
+}
+
+function isBuiltIn(option: object): option is BuiltInOption {
+  return Object.hasOwn(option, 'builtIn')
+}
+
+function builtInOf(field: string, option: BuiltInOption, { secrets, network }: HandlerSurroundings): BuiltInRef {
+  const parsed = builtInOption.safeParse(option)
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map(({ path, message }) => `${[field, ...path].join('.')}: ${message}`)
+    throw new FeishuSupervisorError('CONFIG_INVALID', lines.join('\n'))
+  }
+  const { apiKey } = parsed.data
+  const signingSecret = parsed.data.builtIn === 'http' ? parsed.data.signingSecret : undefined
+  for (const [key, name] of Object.entries({ apiKey, signingSecret })) {
+    if (name === undefined || Object.hasOwn(secrets, name)) continue
+    const known = Object.keys(secrets).join(', ') || 'none'
+    throw invalid(`${field}.${key}`, `there is no secret "${name}" among the options, only: ${known}`)
+  }
+  if (signingSecret !== undefined && !isWebhookSecret(secrets[signingSecret] ?? '')) {
+    throw invalid(`${field}.signingSecret`, `the secret "${signingSecret}" is not whsec_ and 24 to 64 bytes in base64`)
+  }
+  const { data } = parsed
+  if (data.builtIn === 'http') {
+    const { builtIn: name, ...options } = data
+    return { kind: 'builtin', name, options, network }
+  }
+  const { builtIn: name, ...options } = data
+  return { kind: 'builtin', name, options, network }
 }
 
 function tableOf(field: string, option: ChatHandler | ChatHandlers): HandlerTable {

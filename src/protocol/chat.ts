@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { MemoryBudget } from '../core/memory-watch.ts'
+import type { HttpHandlerOptions, NetworkOptions, OpenAiHandlerOptions } from './built-in.ts'
 import type { CardResponse, InboundEvent, InboundEventKind } from './inbound-event.ts'
 import type { ReplyPart } from './message.ts'
 
@@ -28,9 +29,24 @@ export type ChatTask =
 
 export type EventTask = Extract<ChatTask, { kind: 'event' }>
 
+export type BuiltInRef =
+  | { readonly kind: 'builtin'; readonly name: 'echo' }
+  | {
+      readonly kind: 'builtin'
+      readonly name: 'http'
+      readonly options: HttpHandlerOptions
+      readonly network: NetworkOptions
+    }
+  | {
+      readonly kind: 'builtin'
+      readonly name: 'openai'
+      readonly options: OpenAiHandlerOptions
+      readonly network: NetworkOptions
+    }
+
 /** A handler as a thread finds it: one of ours, a module by absolute path, or a function of the host by its name in the options. */
 export type HandlerRef =
-  | { readonly kind: 'builtin'; readonly name: 'echo' }
+  | BuiltInRef
   | { readonly kind: 'module'; readonly path: string }
   | { readonly kind: 'host'; readonly name: string; readonly kinds: readonly InboundEventKind[] }
 
@@ -71,4 +87,5 @@ export type ChatOutcome =
   | { readonly kind: 'loaded'; readonly kinds: readonly InboundEventKind[] }
   /** `response`: what a card handler returned. */
   | { readonly kind: 'handled'; readonly replies: readonly ReplyPart[]; readonly response?: CardResponse }
-  | { readonly kind: 'failed'; readonly error: ErrorRecord }
+  /** `retryAfterMs`: the handler asked to be left alone so long. */
+  | { readonly kind: 'failed'; readonly error: ErrorRecord; readonly retryAfterMs?: number }

@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-it('a process that dies while it rotates the master key leaves what its successor can open', {
+it('A2: a process that dies while it rotates the master key leaves what its successor can open', {
   timeout: 90_000,
 }, async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'feishu-supervisor-drill-'))

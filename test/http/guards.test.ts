@@ -63,7 +63,7 @@ describe('a request', () => {
     const owner = (request: Request): string => request.headers.get('x-user') ?? ''
     const many = test.supervisor({
       dataDir: await test.dataDir(),
-      authorize: (request) => ({ id: owner(request), owner: owner(request), role: 'user', scopes: ['read'] }),
+      authorize: (request) => ({ id: owner(request), owner: owner(request), role: 'user', scopes: ['read', 'write'] }),
     })
     const client = new Client(many)
     let refused: Response | undefined
@@ -73,6 +73,13 @@ describe('a request', () => {
     }
     expect(refused?.headers.get('retry-after')).toBe('1')
     expect((await client.send('GET', PATH, undefined, { 'x-user': 'calm' })).status).toBe(200)
+
+    const order = async (user: string): Promise<number> =>
+      (await client.send('POST', '/api/feishu/bots/bot_1/restart', undefined, { 'x-user': user })).status
+    const strangers: number[] = []
+    for (let count = 0; count < 100; count++) strangers.push(await order('stranger'))
+    expect(strangers).toContain(429)
+    expect(await order('owner')).toBe(404)
   })
 })
 

@@ -61,8 +61,7 @@ async function pour(socket: Socket, bytes: number): Promise<string> {
   return answers.join('').split('\r\n')[0] ?? ''
 }
 
-// H4: the process lives, in little more memory, and nobody keeps anything of it for long.
-describe.skipIf(process.platform !== 'linux')('H4', () => {
+describe.skipIf(process.platform !== 'linux')('H4: the process lives, in little more memory, and', () => {
   it.each([
     ['a webhook of 200 MB', WEBHOOK, `Content-Length: ${200 * MB}`, 413],
     ['a webhook of 200 MB that does not say so', WEBHOOK, 'Transfer-Encoding: chunked', 413],

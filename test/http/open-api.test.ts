@@ -56,3 +56,15 @@ it('refers only to schemas that it has', () => {
   expect(names.length).toBeGreaterThan(0)
   for (const name of names) expect(document.components.schemas).toHaveProperty(name)
 })
+
+it('shows a person every route with its fields', async () => {
+  const response = await api.request('http://localhost/api/feishu/docs')
+  const page = await response.text()
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const method of Object.keys(methods)) expect(page).toContain(`${method.toUpperCase()} ${path}</h3>`)
+  }
+  expect(page).toMatch(/<code>appSecret<\/code> <span class="quiet">body: string; required/)
+  expect(page).toMatch(/<code>limit<\/code> <span class="quiet">query: integer; default 20; Items per page/)
+  expect(page).not.toContain('<script')
+  expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
+})

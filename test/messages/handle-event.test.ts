@@ -92,6 +92,11 @@ describe('the settings of its bot', () => {
     expect([result, runs]).toEqual([{ kind: 'completed', replies: [], reason: 'user_not_allowed' }, 0])
   })
 
+  it('come before the age: an old message that nobody would have answered is no dead letter', async () => {
+    const { result } = await run({ staleMs: 13 * HOUR_MS }, 12 * HOUR_MS, { policy: { users: [] } })
+    expect(result).toMatchObject({ kind: 'completed', reason: 'user_not_allowed' })
+  })
+
   it('let other bots be answered until they have had their turns', async () => {
     const payload = fromBot()
     const before = Array.from({ length: 5 }, () => ({ senderType: 'app' }) as InboundMessage)

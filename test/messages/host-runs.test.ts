@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { HostHandlers } from '../../src/app/host-handlers.ts'
@@ -65,7 +66,12 @@ describe('a run on the host, seen from the supervisor thread', () => {
 describe("a run on the host's thread", () => {
   const gone = new AbortController().signal
 
-  function handlers(run: (event: unknown, ctx: { signal: AbortSignal }) => unknown) {
+  function handlers(
+    run: (
+      event: unknown,
+      ctx: { signal: AbortSignal; secret(name: string): string; history(count: number): Promise<unknown> },
+    ) => unknown,
+  ) {
     const clock = new FakeClock()
     const table = toHandlerTable({ menu: run })
     const { handlerRunner } = packagePaths()
@@ -73,7 +79,7 @@ describe("a run on the host's thread", () => {
       clock,
       handlers: new HostHandlers({
         tables: new Map([['default', table]]),
-        secrets: {},
+        secrets: { backend: 'canary-of-host' },
         runnerPath: handlerRunner,
         clock,
       }),
@@ -98,5 +104,24 @@ describe("a run on the host's thread", () => {
     })
     const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, abort.signal)
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_FAILED', message: 'gave up' } })
+  })
+
+  it('shows no secret in its error', async () => {
+    const { clock, handlers: subject } = handlers((_event, ctx) => {
+      throw new Error(`refused: ${ctx.secret('backend')}`)
+    })
+    const outcome = await subject.run({ id: 1, task, deadlineAt: clock.now() + 60_000 }, gone)
+    expect(outcome).toMatchObject({ error: { code: 'HANDLER_FAILED', message: 'refused: ***' } })
+  })
+
+  it('is told at once that nobody will answer it any more', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const { clock, handlers: subject } = handlers(async (_event, { history }) => {
+      port1.close()
+      await once(port2, 'close')
+      await history(1)
+    })
+    const run = { id: 1, task: { ...task, port: port2 }, deadlineAt: clock.now() + 60_000 }
+    expect(await subject.run(run, gone)).toMatchObject({ error: { message: expect.stringContaining('nobody waits') } })
   })
 })

@@ -133,3 +133,14 @@ it('those who wait come in the order in which they asked', async () => {
   await clock.advance(10_000)
   expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
 })
+
+it('a bot may have a limit of its own, from the next message on', () => {
+  let own: number | undefined = 1
+  const clock = new FakeClock()
+  const ofBot = (botId: string) => (botId === 'a' ? own : undefined)
+  const subject = new OutboundLimits({ perChatPerSecond: 5, perBotPerSecond: 50, ofBot, clock })
+  expect([subject.take('a', 'c1'), subject.take('b', 'c2')]).toEqual([0, 0])
+  expect([subject.take('a', 'c3'), subject.take('b', 'c4')]).toEqual([1_050, 0])
+  own = undefined
+  expect(subject.take('a', 'c3')).toBe(0)
+})

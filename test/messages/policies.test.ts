@@ -16,9 +16,17 @@ const error = { code: 'HANDLER_UNLOADABLE', message: 'no', retryable: false } as
 
 describe('retry policy', () => {
   it('retries any failed run, also a handler that cannot be loaded, and buries after the last', () => {
-    expect(afterFailedRun(1, error, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 1_000 })
-    expect(afterFailedRun(2, error, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 2_000 })
-    expect(afterFailedRun(3, error, policy, 0.5)).toMatchObject({ kind: 'dead', reason: 'attempts_exhausted' })
+    expect(afterFailedRun(1, { error }, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 1_000 })
+    expect(afterFailedRun(2, { error }, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 2_000 })
+    expect(afterFailedRun(3, { error }, policy, 0.5)).toMatchObject({ kind: 'dead', reason: 'attempts_exhausted' })
+  })
+
+  it('buries at once what the handler gave up, and waits as long as it asked, within reason', () => {
+    const gaveUp = { error: { ...error, code: 'HANDLER_GAVE_UP' } as const }
+    expect(afterFailedRun(1, gaveUp, policy, 0.5)).toMatchObject({ kind: 'dead', reason: 'gave_up' })
+    expect(afterFailedRun(1, { error, retryAfterMs: 60_000 }, policy, 0.5)).toMatchObject({ afterMs: 60_000 })
+    expect(afterFailedRun(1, { error, retryAfterMs: 10 }, policy, 0.5)).toMatchObject({ afterMs: 1_000 })
+    expect(afterFailedRun(1, { error, retryAfterMs: 1e12 }, policy, 0.5)).toMatchObject({ afterMs: 3_600_000 })
   })
 
   it('allows the last attempt and none after it', () => {

@@ -78,7 +78,7 @@ async function keysInFile(): Promise<string[]> {
   return (await readFile(source.keyFile, 'utf8')).trim().split('\n')
 }
 
-it('seals everything with a new key, and the old one opens nothing any more', async () => {
+it('A2: seals everything with a new key, and the old one opens nothing any more', async () => {
   const before = await keysInFile()
   const { keys } = await open(source)
   expect(await rotateKeys(keys, source)).toBe(BOTS)

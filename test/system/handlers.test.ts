@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
@@ -74,6 +77,11 @@ it('each bot is answered by the handler it names: a function on this thread, a m
     handler: 'shout',
     error: expect.stringContaining('its handler "shout" is not among the options (default)'),
   })
+  expect((await getJson(second, '/api/feishu/supervisor')).body).toMatchObject({
+    bots: expect.arrayContaining([
+      expect.objectContaining({ botId: ben, obstacle: expect.stringContaining('"shout"') }),
+    ]),
+  })
   const kept = eventOf(second, 'message', ({ stage, botId }) => stage === 'received' && botId === ben)
   await client.sendText({ appId: BEN.appId, chatId: 'oc_ben', text: 'again' })
   await kept
@@ -116,4 +124,52 @@ it('a function of the host that outlives the supervisor thread answers nobody; i
   const said = history.flatMap((entry) => (entry.kind === 'message_created' ? [entry.content] : []))
   expect(said).toEqual(['{"text":"attempt 2"}', '{"text":"user: hello, bot: attempt 2"}'])
   expect(checkHistory(history)).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 })
+})
+
+it('a model answers through the pool: it is asked again when it is busy, and given up when it refuses', {
+  timeout: 60_000,
+}, async () => {
+  const KEY = 'fake-api-key-canary'
+  const answers: ((response: ServerResponse) => void)[] = [
+    (response) => response.writeHead(429, { 'retry-after': '1' }).end(),
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (const content of ['Hello', ' Tom']) {
+        response.write(`data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`)
+      }
+      response.end('data: [DONE]\n\n')
+    },
+    (response) => response.writeHead(401).end(`no such key: ${KEY}`),
+  ]
+  const asked: { authorization: string | undefined; at: number }[] = []
+  const server = createServer((request, response) => {
+    asked.push({ authorization: request.headers.authorization, at: Date.now() })
+    request.resume().on('end', () => answers[asked.length - 1]?.(response))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanups.add(async () => server.close().closeAllConnections())
+  const { client, url } = await cleanups.simulator()
+  const { port } = server.address() as AddressInfo
+  const supervisor = cleanups.supervisor({
+    dataDir: await cleanups.folder(),
+    secrets: { model: KEY },
+    handler: { builtIn: 'openai', baseUrl: `http://127.0.0.1:${port}/v1`, model: 'small', apiKey: 'model' },
+  })
+  const logs: string[] = []
+  supervisor.on('log', (record) => logs.push(JSON.stringify(record)))
+  await supervisor.start()
+  await addConnected(supervisor, ADA, url)
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
+  await client.waitForReplies({ count: 1, timeoutMs: 20_000 })
+  expect(asked.map(({ authorization }) => authorization)).toEqual([`Bearer ${KEY}`, `Bearer ${KEY}`])
+  expect(asked[1]!.at - asked[0]!.at).toBeGreaterThanOrEqual(1_000)
+  expect(JSON.stringify(await client.history())).toContain('Hello Tom')
+
+  const dead = eventOf(supervisor, 'message', (event) => event.stage === 'dead' && event.reason === 'gave_up')
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'and now?' })
+  await dead
+  const [letter] = await supervisor.deadLetters()
+  expect(letter).toMatchObject({ attempt: 1, reason: 'gave_up', error: { code: 'HANDLER_GAVE_UP', retryable: false } })
+  expect(letter?.error?.message).toContain('401: no such key: ***')
+  expect(JSON.stringify([letter, logs])).not.toContain(KEY)
 })

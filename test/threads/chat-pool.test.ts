@@ -165,6 +165,17 @@ describe('what a handler can ask for', () => {
   }
 })
 
+describe('an error of a handler', () => {
+  it.each([
+    ['{"retryable":false}', { error: { code: 'HANDLER_GAVE_UP', retryable: false } }],
+    ['{"retryAfterMs":5000}', { error: { code: 'HANDLER_FAILED', retryable: true }, retryAfterMs: 5_000 }],
+    ['{"retryAfterMs":"soon"}', { error: { code: 'HANDLER_FAILED', message: 'no' } }],
+  ])('says by %s how it goes on', async (fields, outcome) => {
+    const raw = { message: { content: JSON.stringify({ text: `fail ${fields}` }) } }
+    expect(await run(openPool(), fixture('asks.mjs'), 10_000, { event: { ...message, raw } })).toMatchObject(outcome)
+  })
+})
+
 describe('a handler of several kinds of events', () => {
   const base = { botId: 'a', eventId: 'e1', createdAt: 1, raw: {} }
   const press = (act: string): { event: InboundEvent } => ({

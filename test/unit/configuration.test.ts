@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
+import { limitsOf, policyOf } from '../../src/cli/bot-flags.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
 import { errorText } from '../../src/core/errors.ts'
 import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options.ts'
@@ -77,6 +78,15 @@ describe('the environment', () => {
     expect(readEnvironment(env).options.connection).toEqual(connection)
   })
 
+  it('takes a backend or a model as handler, with the secrets that are named for it', () => {
+    const http = { FS_HANDLER: 'http', FS_HTTP_URL: 'http://127.0.0.1:8080/feishu', FS_SECRET_HTTP: 'fake-key-1' }
+    expect(readEnvironment(http).options.handler).toEqual({ builtIn: 'http', url: http.FS_HTTP_URL, apiKey: 'HTTP' })
+    const openai = { FS_HANDLERS: 'smart=openai', FS_OPENAI_MODEL: 'small', FS_OPENAI_HISTORY: '5' }
+    expect(readEnvironment(openai).options.handlers).toEqual({
+      smart: { builtIn: 'openai', model: 'small', history: 5 },
+    })
+  })
+
   it('takes handlers and secrets by name', () => {
     const env = { FS_HANDLERS: 'sales=./sales.mjs, shout=a=b.mjs', FS_SECRET_OPENAI_KEY: 'fake-key-1' }
     expect(readEnvironment(env).options).toMatchObject({
@@ -101,6 +111,10 @@ describe('the environment', () => {
     [{ FS_ALERT_URL: 'https://hooks.example' }, 'FS_ALERT_SECRET: is missing'],
     [{ FS_ALERT_SECRET: 'whsec_x' }, 'FS_ALERT_URL: is missing'],
     [{ FS_HANDLERS: './sales.mjs' }, 'FS_HANDLERS: expected name=path'],
+    [{ FS_HANDLER: 'http' }, 'FS_HTTP_URL: is missing'],
+    [{ FS_HANDLER: 'openai' }, 'FS_OPENAI_MODEL: is missing'],
+    [{ FS_OPENAI_MODEL: 'small' }, 'FS_OPENAI_MODEL: nothing reads it; set FS_HANDLER=openai'],
+    [{ FS_HANDLER: 'http', FS_HTTP_URL: 'x', FS_HTTP_HISTORY: '101' }, 'FS_HTTP_HISTORY: expected a number'],
     [{ HTTPS_PROXY: 'socks5://proxy.example' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ HTTPS_PROXY: 'http://' }, 'HTTPS_PROXY: expected an HTTP proxy'],
     [{ FS_LOG_LEVEL: 'loud' }, 'FS_LOG_LEVEL'],
@@ -182,6 +196,14 @@ describe('the options', () => {
     ['handler', { handler: './no-such-file.mjs' }],
     ['handler', { handler: { mesage() {} } }],
     ['handlers.sales', { handlers: { sales: './no-such-file.mjs' } }],
+    ['handler.url', { handler: { builtIn: 'http', url: 'backend' } }],
+    ['handlers.smart.model', { handlers: { smart: { builtIn: 'openai' } } }],
+    ['handler.apiKey', { handler: { builtIn: 'openai', model: 'small', apiKey: 'nobody' } }],
+    [
+      'handler.signingSecret',
+      { secrets: { weak: 'not whsec' }, handler: { builtIn: 'http', url: 'http://a', signingSecret: 'weak' } },
+    ],
+    ['handler.builtIn', { handler: { builtIn: 'claude' } }],
     ['secrets.backend', { secrets: { backend: 'canary' } }],
     ['secrets.two words', { secrets: { 'two words': 'long enough' } }],
     ['handlers.default', { handlers: { default: 'echo' } }],
@@ -255,6 +277,15 @@ describe('a new bot', () => {
     const text = refusal(() => resolveNewBot({ ...BOT, ...more }))
     expect(text).toContain(field)
     expect(text).not.toContain('canary-secret')
+  })
+})
+
+describe('limits and policy on the command line', () => {
+  it('are pairs; what they may be is checked with the bot', () => {
+    expect(limitsOf(['inboundPerSecond=5', 'maxAgeMs=0'])).toEqual({ inboundPerSecond: 5, maxAgeMs: 0 })
+    expect(policyOf(['groups=all', 'users=ou_1,ou_2'])).toEqual({ groups: 'all', users: ['ou_1', 'ou_2'] })
+    expect(refusal(() => limitsOf(['5']))).toContain('--limit: expected name=value, not "5"')
+    expect(refusal(() => resolveNewBot({ ...BOT, limits: limitsOf(['maxAgeMs=soon']) }))).toContain('limits.maxAgeMs')
   })
 })
 

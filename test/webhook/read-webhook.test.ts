@@ -15,7 +15,7 @@ function read(body: string | Uint8Array, signature: object = sign(body, NOW)): W
   return readWebhook({ ...UNSIGNED, ...signature, body: bytes }, { appId: APP, ...KEYS }, NOW)
 }
 
-describe('a signed event', () => {
+describe('H2 and H3: a signed event', () => {
   it.each([
     ['encrypted', encrypted(JSON.stringify(envelope))],
     ['plain', JSON.stringify(envelope)],
@@ -55,7 +55,7 @@ describe('a signed event', () => {
   })
 })
 
-describe('what is not Feishu’s', () => {
+describe('H1: what is not Feishu’s', () => {
   const body = encrypted(JSON.stringify(envelope))
   const good = sign(body, NOW)
   const withHeader = (header: object) => encrypted(JSON.stringify({ ...envelope, header }))

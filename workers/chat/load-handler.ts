@@ -4,22 +4,30 @@ import { asObject } from '../../src/core/as-object.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { echo } from '../../src/handlers/echo.ts'
 import { type HandlerTable, toHandlerTable } from '../../src/handlers/handler-table.ts'
-import type { HandlerRef } from '../../src/protocol/chat.ts'
+import type { BuiltInRef, HandlerRef } from '../../src/protocol/chat.ts'
 
-const BUILT_IN = { echo: toHandlerTable(echo) } as const satisfies Record<string, HandlerTable>
-
+/** Modules by their path, our own by what they were told. */
 const loaded = new Map<string, HandlerTable>()
 let failedImports = 0
 
 /** Rejects with `HANDLER_UNLOADABLE`, naming the file and the reason. A handler is loaded once per thread. */
 export async function loadHandler(ref: HandlerRef): Promise<HandlerTable> {
-  if (ref.kind === 'builtin') return BUILT_IN[ref.name]
   if (ref.kind === 'host') throw unloadable(ref.name, "it is a function of the host's thread")
-  const known = loaded.get(ref.path)
+  const key = ref.kind === 'module' ? ref.path : JSON.stringify(ref)
+  const known = loaded.get(key)
   if (known !== undefined) return known
-  const handler = await importHandler(ref.path)
-  loaded.set(ref.path, handler)
+  const handler = ref.kind === 'module' ? await importHandler(ref.path) : await makeBuiltIn(ref)
+  loaded.set(key, handler)
   return handler
+}
+
+/** Only who asks somebody over HTTP pays for the client. */
+async function makeBuiltIn(ref: BuiltInRef): Promise<HandlerTable> {
+  if (ref.name === 'echo') return toHandlerTable(echo)
+  const { newPost } = await import('../../src/handlers/post.ts')
+  const post = newPost(ref.network)
+  if (ref.name === 'http') return (await import('../../src/handlers/http.ts')).httpHandler(ref.options, post)
+  return (await import('../../src/handlers/openai.ts')).openAiHandler(ref.options, post)
 }
 
 async function importHandler(path: string): Promise<HandlerTable> {

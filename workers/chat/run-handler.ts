@@ -1,3 +1,4 @@
+import { asObject } from '../../src/core/as-object.ts'
 import { type ErrorCode, ERROR_CODES, errorText } from '../../src/core/errors.ts'
 import { redactText } from '../../src/core/redact.ts'
 import type { HandlerTable } from '../../src/handlers/handler-table.ts'
@@ -6,6 +7,9 @@ import type { ChatOutcome, EventTask } from '../../src/protocol/chat.ts'
 import { toCardResponse } from './card-response.ts'
 import { normalizeMessage } from './normalize.ts'
 import { RunLine } from './run-line.ts'
+
+/** The host's thread loads this file with a redaction of its own. */
+export { hideValues } from '../../src/core/redact.ts'
 
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
 const MAX_ERROR_CHARS = 2_000
@@ -52,7 +56,7 @@ export async function runHandler(
     const response = event.kind === 'card_action' ? toCardResponse(returned) : undefined
     return { kind: 'handled', replies: await replies.take(), ...(response === undefined ? {} : { response }) }
   } catch (thrown) {
-    return failed(abort.signal.aborted ? 'HANDLER_TIMEOUT' : 'HANDLER_FAILED', thrown)
+    return abort.signal.aborted ? failed('HANDLER_TIMEOUT', thrown) : failedBy(thrown)
   } finally {
     clearTimeout(timer)
     replies.close()
@@ -65,7 +69,14 @@ function secretOf(secrets: Readonly<Record<string, string>>, name: string): stri
   throw new Error(`there is no secret "${name}" among the options, only: ${Object.keys(secrets).join(', ') || 'none'}`)
 }
 
-export function failed(code: ErrorCode, thrown: unknown): ChatOutcome {
+/** How it goes on is the handler's to say, by fields of what it throws; see HandlerError. */
+function failedBy(thrown: unknown): ChatOutcome {
+  const { retryable, retryAfterMs } = asObject(thrown)
+  const outcome = failed(retryable === false ? 'HANDLER_GAVE_UP' : 'HANDLER_FAILED', thrown)
+  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? { ...outcome, retryAfterMs } : outcome
+}
+
+export function failed(code: ErrorCode, thrown: unknown): Extract<ChatOutcome, { kind: 'failed' }> {
   return { kind: 'failed', error: { code, message: describe(thrown), retryable: ERROR_CODES[code].retryable } }
 }
 

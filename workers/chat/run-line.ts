@@ -14,6 +14,7 @@ const MAX_HISTORY = 100
 /** A handler in a loop must not fill the disk: more lines of one run are left out. */
 const MAX_LOG_LINES = 200
 const MAX_LOG_CHARS = 2_000
+const MAX_FIELDS_CHARS = 8_000
 const LEVELS: readonly unknown[] = ['debug', 'info', 'warn', 'error'] satisfies LogLevel[]
 
 /** The handler's end of the line of its run. */
@@ -22,6 +23,7 @@ export class RunLine {
   readonly #timeoutMs: number
   readonly #asked = new Pending<RunAnswer['result']>(systemClock)
   #logLines = 0
+  #isLost = false
 
   constructor(port: MessagePort, timeoutMs: number) {
     this.#port = port
@@ -42,6 +44,7 @@ export class RunLine {
     if (!Number.isInteger(count) || count < 1 || count > MAX_HISTORY) {
       throw new RangeError(`ctx.history takes a number from 1 to ${MAX_HISTORY}`)
     }
+    if (this.#isLost) throw runEnded()
     const { id, answer } = this.#asked.open(this.#timeoutMs, 'the history of the chat')
     this.#call({ kind: 'history', id, limit: count })
     const result = await answer
@@ -57,12 +60,17 @@ export class RunLine {
   }
 
   #lose(): void {
-    this.#asked.rejectAll(new FeishuSupervisorError('SUPERVISOR_DOWN', 'the run of the handler has ended'))
+    this.#isLost = true
+    this.#asked.rejectAll(runEnded())
   }
 
   #call(call: RunCall): void {
     this.#port.postMessage(call)
   }
+}
+
+function runEnded(): FeishuSupervisorError {
+  return new FeishuSupervisorError('SUPERVISOR_DOWN', 'nobody waits for this run of the handler any more')
 }
 
 async function rendered({ isOwn, message }: PastMessage): Promise<HistoryMessage> {
@@ -72,7 +80,9 @@ async function rendered({ isOwn, message }: PastMessage): Promise<HistoryMessage
 
 function plain(fields: unknown): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(JSON.stringify(fields)) as Record<string, unknown>
+    const json = JSON.stringify(fields)
+    if (json.length > MAX_FIELDS_CHARS) return { fields: `they have ${json.length} characters` }
+    return JSON.parse(json) as Record<string, unknown>
   } catch {
     return { fields: 'they could not be written as JSON' }
   }

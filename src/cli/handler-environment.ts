@@ -1,0 +1,101 @@
+import { FeishuSupervisorError } from '../core/errors.ts'
+import type { FeishuSupervisorOptions } from '../options.ts'
+
+type Handler = NonNullable<FeishuSupervisorOptions['handler']>
+
+/** What the FS_ variables say about handlers. */
+export interface HandlerVariables {
+  readonly FS_HANDLER?: string | undefined
+  readonly FS_HANDLERS?: string | undefined
+  readonly FS_HTTP_URL?: string | undefined
+  readonly FS_HTTP_HISTORY?: number | undefined
+  readonly FS_HTTP_TIMEOUT_MS?: number | undefined
+  readonly FS_OPENAI_BASE_URL?: string | undefined
+  readonly FS_OPENAI_MODEL?: string | undefined
+  readonly FS_OPENAI_SYSTEM?: string | undefined
+  readonly FS_OPENAI_HISTORY?: number | undefined
+  readonly FS_OPENAI_TIMEOUT_MS?: number | undefined
+}
+
+/** Secrets that the built-in handlers take if they are there, as `FS_SECRET_<name>`. */
+const API_KEYS = { http: 'HTTP', openai: 'OPENAI' } as const
+const SIGNING_KEY = 'HTTP_SIGNING'
+
+/** `FS_HANDLER` and `FS_HANDLERS` as options; `http` and `openai` stand for those handlers with their variables. */
+export function handlersOf(
+  variables: HandlerVariables,
+  secrets: Readonly<Record<string, string>> = {},
+): Pick<FeishuSupervisorOptions, 'handler' | 'handlers'> {
+  const { FS_HANDLER, FS_HANDLERS } = variables
+  const named = FS_HANDLERS === undefined ? undefined : pairsOf(FS_HANDLERS)
+  const used = [FS_HANDLER, ...Object.values(named ?? {})]
+  for (const builtIn of ['http', 'openai'] as const) refuseUnused(builtIn, variables, used.includes(builtIn))
+  const toHandler = (text: string): Handler => {
+    if (text === 'http') return httpOf(variables, secrets)
+    return text === 'openai' ? openAiOf(variables, secrets) : text
+  }
+  return {
+    ...(FS_HANDLER === undefined ? {} : { handler: toHandler(FS_HANDLER) }),
+    ...(named === undefined
+      ? {}
+      : { handlers: Object.fromEntries(Object.entries(named).map(([name, text]) => [name, toHandler(text)])) }),
+  }
+}
+
+function httpOf(variables: HandlerVariables, secrets: Readonly<Record<string, string>>): Handler {
+  const { FS_HTTP_URL: url, FS_HTTP_HISTORY: history, FS_HTTP_TIMEOUT_MS: timeoutMs } = variables
+  if (url === undefined) throw invalid('FS_HTTP_URL: is missing; the handler http posts to it')
+  return {
+    builtIn: 'http',
+    url,
+    ...(SIGNING_KEY in secrets ? { signingSecret: SIGNING_KEY } : {}),
+    ...common('http', secrets, history, timeoutMs),
+  }
+}
+
+function openAiOf(variables: HandlerVariables, secrets: Readonly<Record<string, string>>): Handler {
+  const { FS_OPENAI_BASE_URL: baseUrl, FS_OPENAI_MODEL: model, FS_OPENAI_SYSTEM: system } = variables
+  if (model === undefined) throw invalid('FS_OPENAI_MODEL: is missing; the handler openai needs the name of a model')
+  return {
+    builtIn: 'openai',
+    model,
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(system === undefined ? {} : { system }),
+    ...common('openai', secrets, variables.FS_OPENAI_HISTORY, variables.FS_OPENAI_TIMEOUT_MS),
+  }
+}
+
+function common(
+  builtIn: keyof typeof API_KEYS,
+  secrets: Readonly<Record<string, string>>,
+  history: number | undefined,
+  timeoutMs: number | undefined,
+): { apiKey?: string; history?: number; timeoutMs?: number } {
+  return {
+    ...(API_KEYS[builtIn] in secrets ? { apiKey: API_KEYS[builtIn] } : {}),
+    ...(history === undefined ? {} : { history }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  }
+}
+
+/** A variable that nothing reads is a mistake, like one that nothing knows. */
+function refuseUnused(builtIn: 'http' | 'openai', variables: HandlerVariables, isUsed: boolean): void {
+  const prefix = `FS_${builtIn.toUpperCase()}_`
+  const [first] = Object.keys(variables).filter((name) => name.startsWith(prefix))
+  if (first === undefined || isUsed) return
+  throw invalid(`${first}: nothing reads it; set FS_HANDLER=${builtIn} or name it in FS_HANDLERS`)
+}
+
+/** `sales=./sales.mjs,smart=openai`; what a name and a path may be is the options' to say. */
+function pairsOf(given: string): Record<string, string> {
+  const pairs = given.split(',').map((pair): [string, string] => {
+    const [, name, value] = /^([^=]+)=(.+)$/.exec(pair.trim()) ?? []
+    if (name !== undefined && value !== undefined) return [name, value]
+    throw invalid('FS_HANDLERS: expected name=path, more of them after a comma')
+  })
+  return Object.fromEntries(pairs)
+}
+
+function invalid(message: string): FeishuSupervisorError {
+  return new FeishuSupervisorError('CONFIG_INVALID', message)
+}

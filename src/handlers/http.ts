@@ -1,0 +1,98 @@
+import { createHmac } from 'node:crypto'
+import { asObject } from '../core/as-object.ts'
+import type { HttpHandlerOptions } from '../protocol/built-in.ts'
+import type { InboundEvent } from '../protocol/inbound-event.ts'
+import type { AnyHandler, ChatContext } from './define-handler.ts'
+import { HandlerError } from './handler-error.ts'
+import type { HandlerTable } from './handler-table.ts'
+import type { Post } from './post.ts'
+import { isEventStream, serverSentEvents } from './server-sent-events.ts'
+
+type Answer = Awaited<ReturnType<Post>>
+
+const FIELDS: readonly string[] = ['reply', 'replies', 'toast', 'card']
+
+/**
+ * Posts `{ attempt, event, history? }` to a backend and replies what it answers: JSON with `reply` or `replies`
+ * (and `toast` or `card` for a press on a card), a stream of texts as server-sent events, or nothing.
+ */
+export function httpHandler(options: HttpHandlerOptions, post: Post): HandlerTable {
+  const handler: AnyHandler = async (event, ctx) => {
+    const body = JSON.stringify({
+      attempt: ctx.attempt,
+      event,
+      ...(options.history === 0 ? {} : { history: await ctx.history(options.history) }),
+    })
+    const { url, timeoutMs } = options
+    const headers = { ...options.headers, ...credentials(options, event, body, ctx) }
+    const answer = await post({ url, headers, body, timeoutMs, signal: ctx.signal })
+    if (isEventStream(answer)) return await ctx.stream(textsOf(answer))
+    return await replyAll(answer, ctx)
+  }
+  return new Map(options.events.map((kind) => [kind, handler]))
+}
+
+/** The id stays over all runs of an event, so that a backend can tell a repetition. */
+function credentials(
+  { apiKey, signingSecret }: HttpHandlerOptions,
+  event: InboundEvent,
+  body: string,
+  ctx: ChatContext,
+): Record<string, string> {
+  const { messageId } = { messageId: undefined, ...event } as { messageId?: string }
+  const id = `${event.botId}.${messageId ?? event.eventId}`
+  const timestamp = String(Math.floor(Date.now() / 1_000))
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': timestamp,
+    ...(apiKey === undefined ? {} : { authorization: `Bearer ${ctx.secret(apiKey)}` }),
+    ...(signingSecret === undefined
+      ? {}
+      : { 'webhook-signature': signature(ctx.secret(signingSecret), `${id}.${timestamp}.${body}`) }),
+  }
+}
+
+/** As Standard Webhooks (standardwebhooks.com) has it. */
+function signature(secret: string, signed: string): string {
+  const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
+  return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`
+}
+
+async function* textsOf(answer: Answer): AsyncGenerator<string> {
+  for await (const { name, data } of serverSentEvents(answer)) {
+    if (name === 'error') throw new HandlerError(`the backend gave up in the middle: ${data}`)
+    const { text } = asObject(parsed(data))
+    if (typeof text !== 'string')
+      throw new HandlerError('an event of the stream has no data like {"text": "…"}', { retryable: false })
+    yield text
+  }
+}
+
+/** What a card handler returns is the toast or card to be shown. */
+async function replyAll(answer: Answer, ctx: ChatContext): Promise<unknown> {
+  const text = await answer.text()
+  if (text.trim() === '') return undefined
+  const said = parsed(text)
+  if (typeof said !== 'object' || said === null || Array.isArray(said)) {
+    throw new HandlerError('the backend answered with neither a JSON object nor text/event-stream', {
+      retryable: false,
+    })
+  }
+  const unknown = Object.keys(said).filter((field) => !FIELDS.includes(field))
+  if (unknown.length > 0) {
+    throw new HandlerError(`the backend answered with ${unknown.join(', ')}; known are ${FIELDS.join(', ')}`, {
+      retryable: false,
+    })
+  }
+  const { reply, replies = [], ...response } = said as { reply?: never; replies?: never[] }
+  for (const one of [...(reply === undefined ? [] : [reply]), ...replies]) await ctx.reply(one)
+  return Object.keys(response).length === 0 ? undefined : response
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

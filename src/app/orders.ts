@@ -11,7 +11,10 @@ import { type NewTokenOptions, resolveNewToken } from './new-token.ts'
 /** Who gives the orders that come from the embedding process itself, in the audit log. */
 const HOST = 'host'
 
-/** What can be ordered of a supervisor that runs, and asked of its database: bots, messages, dead letters, tokens. */
+/**
+ * What can be ordered of a supervisor that runs, and asked of its database: bots, messages, dead letters, tokens. With
+ * the option `botSource` orders about bots reject with `BOTS_OWNED_BY_HOST` or `BOT_SOURCE_FAILED` too.
+ */
 export abstract class Orders {
   /** Calls the supervisor thread; always settles. */
   protected abstract call<T>(what: string, run: (remote: HostControl) => Promise<T>): Promise<T>

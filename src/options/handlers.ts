@@ -17,7 +17,7 @@ import { type BuiltInRef, DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from 
 export type HandlerOption = string | BuiltInOption | ChatHandler | ChatHandlers
 
 export const handlerOption = z.custom<HandlerOption>(
-  (value) => value !== '' && ['string', 'function', 'object'].includes(typeof value),
+  (value) => value !== '' && value !== null && ['string', 'function', 'object'].includes(typeof value),
   'expected "echo", the path of a module, { builtIn: "http" | "openai", … }, or a function',
 )
 
@@ -73,7 +73,7 @@ function moduleOrBuiltIn(field: string, handler: string): HandlerRef {
   if (existsSync(path)) return { kind: 'module', path }
   throw invalid(
     field,
-    `there is no file ${path}; give the path of a module whose default export is a chat handler, or "echo"`,
+    `there is no file ${path}; give the path of a module whose default export is a chat handler, "echo", or { builtIn: "http" | "openai", … }`,
   )
 }
 

@@ -51,7 +51,7 @@ export type HandlerRef =
   | { readonly kind: 'host'; readonly name: string; readonly kinds: readonly InboundEventKind[] }
 
 /** How a handler may be called; no path is a name. */
-export const HANDLER_NAME = /^[\w-]{1,64}$/
+export const HANDLER_NAME = /^[a-zA-Z0-9][\w-]{0,63}$/
 
 /** What a bot has that names no other handler. */
 export const DEFAULT_HANDLER = 'default'

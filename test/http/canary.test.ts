@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { expect, it } from 'vitest'
+import { Client as PostgresClient } from 'pg'
+import { afterAll, expect, it } from 'vitest'
 import type { EventMap } from '../../src/index.ts'
+import { providePostgres } from '../support/postgres.ts'
 import { ADA, eventOf } from '../system/support.ts'
 import { encrypted, headersOf, messageEnvelope, sign } from '../webhook/support.ts'
 import { Client, shared, startedSupervisor } from './support.ts'
@@ -12,7 +14,17 @@ const { test } = shared()
 
 const canary = (what: string): string => `canary-${what}-${randomBytes(12).toString('hex')}`
 
-it('no secret appears in a log, an event, an answer or a file of the database', async () => {
+const postgres = await providePostgres()
+afterAll(async () => {
+  if (!('skip' in postgres)) await postgres.drop()
+})
+
+// A3: in the paths where the platform refuses, because there an SDK prints what it sent.
+it.each([
+  ['PGlite', {}],
+  ['PostgreSQL', postgres],
+])('A3: on %s no secret appears in a log, an event, an answer or the database', async (_store, database) => {
+  if ('skip' in database) return
   const simulator = await test.simulator()
   const dataDir = await test.dataDir()
   const apiToken = canary('api-token')
@@ -20,13 +32,15 @@ it('no secret appears in a log, an event, an answer or a file of the database', 
   const appSecret = canary('app-secret')
   const supervisor = await startedSupervisor(test, {
     dataDir,
+    ...('url' in database ? { databaseUrl: database.url } : {}),
     apiToken,
     allowedDomains: [simulator.url],
     messages: { maxReplyAttempts: 2 },
   })
   const seen: string[] = []
   const keep = (what: unknown): number => seen.push(inspect(what, { depth: 20 }))
-  for (const name of ['bot', 'message', 'store', 'log'] as const satisfies (keyof EventMap)[]) supervisor.on(name, keep)
+  for (const name of ['bot', 'restart', 'alert', 'message', 'store', 'log'] as const satisfies (keyof EventMap)[])
+    supervisor.on(name, keep)
   const api = new Client(supervisor, apiToken)
   const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const answer = await api.call(method, path, body)
@@ -61,7 +75,9 @@ it('no secret appears in a log, an event, an answer or a file of the database', 
     // The metrics are no JSON.
     keep(await (await api.send('GET', route.replace('{id}', id).replace('{eventId}', '1'))).text())
   }
+  await call('POST', '/api/feishu/doctor')
   await supervisor.stop(1_000)
+  if ('url' in database) seen.push(await dump(database.url))
   for (const file of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
     if (file.isFile()) seen.push((await readFile(join(file.parentPath, file.name))).toString('latin1'))
   }
@@ -72,3 +88,22 @@ it('no secret appears in a log, an event, an answer or a file of the database', 
     expect({ secret, isThere: text.includes(secret) }).toEqual({ secret, isThere: false })
   }
 })
+
+/** Every row of every table as text. */
+async function dump(url: string): Promise<string> {
+  const client = new PostgresClient({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows: tables } = await client.query<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = 'public'",
+    )
+    const texts: string[] = []
+    for (const { name } of tables) {
+      const { rows } = await client.query<{ row: string }>(`select t::text as row from "${name}" t`)
+      texts.push(name, ...rows.map(({ row }) => row))
+    }
+    return texts.join('\n')
+  } finally {
+    await client.end()
+  }
+}

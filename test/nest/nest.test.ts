@@ -164,13 +164,21 @@ describe.each([
     await second.close()
   })
 
-  it('stops with it, also while somebody listens to its events', async () => {
+  it('stops with it, before its services do, also while somebody listens to its events', async () => {
+    const order: string[] = []
+    const stop = supervisor.stop.bind(supervisor)
+    supervisor.stop = async () => {
+      await stop()
+      order.push('bots')
+    }
+    app.get(UsersGuard, { strict: false }).destroyed = () => order.push('users')
     const request = get(`${url}${path}/events`, { headers: { 'x-user': 'ann' } })
     const [stream] = (await once(request, 'response')) as [IncomingMessage]
     stream.on('error', () => {}).resume()
     const ended = new Promise((resolve) => stream.once('close', resolve))
     await app.close()
     await ended
+    expect(order).toEqual(['bots', 'users'])
     expect((await supervisor.status()).state).toBe('stopped')
   })
 })

@@ -6,6 +6,7 @@ import {
   type ExecutionContext,
   ForbiddenException,
   Injectable,
+  type OnModuleDestroy,
   Post,
   UnauthorizedException,
 } from '@nestjs/common'
@@ -18,7 +19,14 @@ function decorated<T extends object>(target: T, ...decorators: ((target: T) => v
 }
 
 /** A guard as hosts have them: it puts the user on the request or throws. */
-export class UsersGuard implements CanActivate {
+export class UsersGuard implements CanActivate, OnModuleDestroy {
+  /** Called when the application takes this service away. */
+  destroyed: () => void = () => {}
+
+  onModuleDestroy(): void {
+    this.destroyed()
+  }
+
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<HostRequest>()
     const user = request.headers['x-user']

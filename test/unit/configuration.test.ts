@@ -196,6 +196,7 @@ describe('the options', () => {
     ['handler', { handler: './no-such-file.mjs' }],
     ['handler', { handler: { mesage() {} } }],
     ['handlers.sales', { handlers: { sales: './no-such-file.mjs' } }],
+    ['handler', { handler: null }],
     ['handler.url', { handler: { builtIn: 'http', url: 'backend' } }],
     ['handlers.smart.model', { handlers: { smart: { builtIn: 'openai' } } }],
     ['handler.apiKey', { handler: { builtIn: 'openai', model: 'small', apiKey: 'nobody' } }],

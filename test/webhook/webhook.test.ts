@@ -47,7 +47,7 @@ describe('a bot in webhook mode', () => {
     expect(await post(body)).toEqual({ status: 200, body: { challenge: 'c-1' } })
   })
 
-  it('takes an event once and replies without a long connection, however often it is pushed', async () => {
+  it('H2: takes an event once and replies without a long connection, however often it is pushed', async () => {
     const ids = await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
     const envelope = messageEnvelope(ADA.appId, ids)
     const replied = eventOf(supervisor, 'message', ({ stage }) => stage === 'replied')
@@ -65,6 +65,20 @@ describe('a bot in webhook mode', () => {
     const { body: status } = await new Client(supervisor).call('GET', `/api/feishu/bots/${adaId}`)
     expect(status).toMatchObject({ useWebSocket: false, hasWebhookKeys: true, wsConnectionState: 'disconnected' })
     expect(status).not.toHaveProperty('error')
+  })
+
+  it('H3: takes what comes in pieces, a character torn between two of them', async () => {
+    const envelope = messageEnvelope(ADA.appId, { messageId: 'om_torn', eventId: 'ev_torn', text: '中文' })
+    const bytes = Buffer.from(JSON.stringify(envelope))
+    const torn = new ReadableStream({
+      start(controller) {
+        for (const byte of bytes) controller.enqueue(Uint8Array.of(byte))
+        controller.close()
+      },
+    })
+    expect(await post(torn, headersOf(sign(bytes)))).toEqual({ status: 200, body: {} })
+    const [message] = (await supervisor.listMessages({ botIds: [adaId], limit: 1, offset: 0 })).items
+    expect((await supervisor.getMessage(message?.eventId ?? 0))?.payload).toContain('中文')
   })
 
   it('keeps no Verification Token with its events', async () => {
@@ -97,7 +111,7 @@ it('answers a press on a card in the older form with the new card alone', async 
   })
 })
 
-describe('whoever is not Feishu', () => {
+describe('H1: whoever is not Feishu', () => {
   const body = encrypted(JSON.stringify(messageEnvelope(ADA.appId, { messageId: 'om_forged', eventId: 'ev_f' })))
   const signed = headersOf(sign(body))
 

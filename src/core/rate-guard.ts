@@ -12,6 +12,11 @@ export class RateGuard {
     this.#clock = clock
   }
 
+  /** As if nothing had been taken in this second. */
+  forget(): void {
+    this.#taken = 0
+  }
+
   /** `refused`: nothing was taken. `exceeded`: the same, for the first time in this second. */
   take(amount: number): 'taken' | 'exceeded' | 'refused' {
     const second = Math.floor(this.#clock.now() / 1_000)

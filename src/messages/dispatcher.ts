@@ -12,6 +12,7 @@ import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { laneDeps } from './lane-deps.ts'
 import { laneKey, LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
+import type { CallCard } from './live-stream.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
@@ -26,6 +27,7 @@ export interface DispatcherDeps {
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   readonly sendReply: SendReply
+  readonly callCard: CallCard
   readonly options: MessagesOptions
   readonly clock: Clock
   /** In [0, 1). */
@@ -38,7 +40,7 @@ export interface DispatcherDeps {
 }
 
 /** `draining`: nothing new is begun. `aborting`: handlers and sends are cut short. `stopped`: nothing is written any more. */
-export type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
+type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
 
 /** How long the stop waits, after its grace, for the store to take the claims back. */
 const GIVE_BACK_MS = 1_000
@@ -84,7 +86,9 @@ export class Dispatcher {
     this.#laneDeps = laneDeps(deps, {
       waits: this.#waits,
       sends: this.#sends,
-      phase: () => this.#phase,
+      isStopping: () => this.#phase !== 'running',
+      isAborting: () => this.#phase === 'aborting' || this.#phase === 'stopped',
+      isStopped: () => this.#phase === 'stopped',
       onThreadFree: (place, ms) => this.#onThreadFree(place, ms),
     })
     this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
@@ -142,8 +146,7 @@ export class Dispatcher {
 
   /** The store can be reached again: even a pause after a failed claim is over. */
   resume(): void {
-    this.#fillThreads()
-    this.#isWoken = true
+    this.wake()
     this.#pause?.nap.end()
   }
 

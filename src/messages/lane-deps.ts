@@ -1,39 +1,75 @@
 import { AckTimes } from './ack-times.ts'
-import type { DispatcherDeps, Phase } from './dispatcher.ts'
+import type { DispatcherDeps } from './dispatcher.ts'
 import { FencedWriter } from './fenced-writer.ts'
 import type { KeptUpload, LaneRunDeps } from './lane-run.ts'
+import { LiveStreams } from './live-streams.ts'
 import { OutboundLimits } from './outbound-limits.ts'
 import { ReplySender } from './reply-sender.ts'
 import { SendTries } from './send-tries.ts'
 import type { Sleeper } from './sleeper.ts'
 
-export interface LaneWorld extends Pick<LaneRunDeps, 'onThreadFree'> {
+/** What the dispatcher has around its lanes. */
+export interface LaneSurroundings extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
   /** Of writes to a store that does not answer. */
   readonly waits: Sleeper
-  /** Closed when sends are no longer waited for. */
   readonly sends: Sleeper
-  readonly phase: () => Phase
+  readonly isAborting: () => boolean
+  readonly isStopped: () => boolean
 }
 
-/** What all lanes of one dispatcher share. */
-export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFree }: LaneWorld): LaneRunDeps {
-  const { inbox, replies, places, handlers, desk, bots, owner, sendReply, options, clock, random, emit, onDecided } =
-    deps
+/** Changes of one card, and of all cards of a bot: Feishu allows 5 edits of a message, and about 1000 calls a minute. [D] */
+const CHANGES = { perChatPerSecond: 4, perBotPerSecond: 15 } as const
+
+/** Makes what all lanes of a dispatcher share. */
+export function laneDeps(
+  deps: DispatcherDeps,
+  { waits, sends, isAborting, isStopped, ...state }: LaneSurroundings,
+): LaneRunDeps {
+  const {
+    inbox,
+    replies,
+    places,
+    handlers,
+    desk,
+    bots,
+    owner,
+    sendReply,
+    callCard,
+    options,
+    clock,
+    random,
+    emit,
+    onDecided,
+  } = deps
   const { acks = new AckTimes() } = deps
-  const isAborting = (): boolean => phase() === 'aborting' || phase() === 'stopped'
-  const sender = new ReplySender({ sendReply, replies })
+  const sender = new ReplySender({ sendReply, callCard, replies })
+  const limits = new OutboundLimits({
+    perChatPerSecond: options.repliesPerChatPerSecond,
+    perBotPerSecond: options.repliesPerBotPerSecond,
+    ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
+    clock,
+  })
+  const streams = new LiveStreams({
+    replies,
+    sendReply,
+    callCard,
+    limits,
+    changeLimits: new OutboundLimits({ ...CHANGES, clock }),
+    sleeper: sends,
+  })
   const writing = {
     maxBatch: options.maxBatch,
     backoff: options.storeBackoff,
     sleeper: waits,
     random,
-    isStopped: () => phase() === 'stopped',
+    isStopped,
   }
   return {
     owner,
     handling: {
       places,
       handlers,
+      streams,
       desk,
       bots,
       answers: options.answers,
@@ -51,12 +87,7 @@ export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFr
       settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
       owner,
       policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
-      limits: new OutboundLimits({
-        perChatPerSecond: options.repliesPerChatPerSecond,
-        perBotPerSecond: options.repliesPerBotPerSecond,
-        ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
-        clock,
-      }),
+      limits,
       tries: new SendTries(),
       clock,
       sendTimeoutMs: options.sendTimeoutMs,
@@ -65,6 +96,8 @@ export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFr
       isAborting,
       emit,
     },
+    streams,
+    closeStreams: (event, except) => sender.closeStreams(event, except).catch(() => {}),
     keep: new FencedWriter<KeptUpload>({
       ...writing,
       maxBatch: 1,
@@ -75,8 +108,7 @@ export function laneDeps(deps: DispatcherDeps, { waits, sends, phase, onThreadFr
     }),
     finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
     acks,
-    isStopping: () => phase() !== 'running',
     emit,
-    onThreadFree,
+    ...state,
   }
 }

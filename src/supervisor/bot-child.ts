@@ -207,6 +207,7 @@ export class BotChild {
     const { name: _name, ...identity } = this.#spec
     const ended = deferred()
     this.#ended = ended
+    this.#guard.forget()
     const exited = (exit: ObservedExit): void => {
       this.#unwatch()
       this.#load = undefined

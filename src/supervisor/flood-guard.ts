@@ -36,6 +36,11 @@ export class FloodGuard {
     this.#signals = new RateGuard(MOST_TOLD, clock)
   }
 
+  /** What a worker told too much must not silence its successor. */
+  forget(): void {
+    for (const guard of [this.#prints, this.#mostPrints, this.#logs, this.#signals]) guard.forget()
+  }
+
   admitsPrint({ length }: string): boolean {
     if (this.#mostPrints.take(length) === 'exceeded') {
       this.#flooded(`its worker printed more than ${MOST_PRINTS} characters within a second`, true)

@@ -83,7 +83,9 @@ async function beside(order: string, isolation: Isolation, isOver: (status: BotS
   const { gapMs, grownMb } = await felt()
   process.stdout.write(`${isolation}, ${order}: gap ${gapMs} ms, ${grownMb} MB more\n`)
   expect(supervisor.status('well')?.child).toMatchObject({ state: 'running', incarnation: 1 })
-  return { ill, gapMs, grownMb, printed: printed.join('') }
+  const back = () =>
+    statuses.next(({ botId, child }) => botId === 'ill' && child.incarnation === 2 && child.state === 'running')
+  return { ill, gapMs, grownMb, printed: printed.join(''), back }
 }
 
 const hasEnded = ({ child }: BotStatus): boolean => child.lastExit !== undefined
@@ -106,7 +108,8 @@ it.each<[order: string, cause: string, mostMb: number, isOneMessage?: true]>([
 ])(
   'a worker in a thread that does this is ended, the other bot goes on: %s (W6)',
   async (...[order, cause, mostMb, isOneMessage]) => {
-    const { ill, gapMs, grownMb } = await beside(order, 'thread', hasEnded)
+    const { ill, gapMs, grownMb, back } = await beside(order, 'thread', hasEnded)
+    await back()
     expect(ill.child.lastExit?.reason).toBe('killed')
     expect(ill.flood).toMatchObject({ cause: expect.stringContaining(cause), isFatal: true })
     expect(isOneMessage === true || gapMs < MOST_GAP_MS).toBe(true)

@@ -74,6 +74,23 @@ function world({ endsAtOnce = false } = {}) {
 }
 
 describe('one bot', () => {
+  it('that was ended because it told too much comes back, within the same second', async () => {
+    const { clock, deps, live, end } = world()
+    const child = new BotChild({ ...deps, spec })
+    child.start()
+    const [first] = live
+    const record = { at: 0, level: 'info', scope: 'x', message: 'x', fields: {} } as const
+    for (let n = 0; n < 6_000; n += 1) first?.events.signal({ kind: 'log', incarnation: 1, record })
+    expect(first?.isEnding).toBe(true)
+    expect(child.status.flood).toMatchObject({ isFatal: true })
+    end(first)
+    await clock.advance(0)
+    live[0]?.events.signal({ kind: 'ready', incarnation: 2 })
+    expect(child.status.child).toMatchObject({ state: 'running', incarnation: 2, lastExit: { reason: 'killed' } })
+    child.stop()
+    end(live[0])
+  })
+
   it('is stopped although it was started again before its thread was gone', async () => {
     const { deps, live, end } = world()
     const child = new BotChild({ ...deps, spec })

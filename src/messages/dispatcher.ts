@@ -243,11 +243,8 @@ export class Dispatcher {
 
   /** What cannot wait goes first. */
   #fillThreads(): void {
-    if (this.#phase !== 'running') {
-      // What has no thread yet goes back.
-      for (const lane of this.#lanes.keys()) lane.start()
-      return
-    }
+    // What has no thread yet when it is over goes back.
+    if (this.#phase !== 'running') return this.#lanes.forEach((_done, lane) => lane.start())
     const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling')
     for (const place of PLACES) {
       const idle = this.#deps.places[place].threads - handling.filter((lane) => lane.place === place).length

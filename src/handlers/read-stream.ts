@@ -1,5 +1,7 @@
-import type { ReplyPart } from '../protocol/message.ts'
-import { markdownCard, toMarkdownPart } from './markdown.ts'
+import { markdownCard } from '../core/markdown-card.ts'
+import type { StreamFrame } from '../protocol/chat.ts'
+import type { Delivery, ReplyPart } from '../protocol/message.ts'
+import { toMarkdownPart } from './markdown.ts'
 import type { StreamOptions } from './reply.ts'
 import { splitMarkdown } from './split-markdown.ts'
 import { isInThread } from './to-reply-part.ts'
@@ -7,9 +9,15 @@ import { isInThread } from './to-reply-part.ts'
 /** Of 30 KB [D] for a card, less what streaming adds. */
 const MAX_CARD_BYTES = 29 * 1024
 
+/** Between two frames; how often Feishu is told is decided elsewhere. */
+const FRAME_MS = 100
+
 export interface StreamContext {
+  /** Its number within the run. */
+  readonly stream: number
   readonly canThread: boolean
   readonly signal: AbortSignal
+  readonly onFrame: (frame: StreamFrame) => void
 }
 
 /**
@@ -19,44 +27,64 @@ export interface StreamContext {
 export async function readStream(
   source: AsyncIterable<string>,
   options: StreamOptions,
-  { canThread, signal }: StreamContext,
+  { stream, canThread, signal, onFrame }: StreamContext,
   fill: (parts: readonly ReplyPart[]) => void,
 ): Promise<void> {
-  const { title, placeholder = '' } = options
   if (typeof (source as Partial<typeof source> | undefined)?.[Symbol.asyncIterator] !== 'function') {
     throw new TypeError('ctx.stream takes an AsyncIterable of texts, e.g. an async generator')
   }
-  const delivery = isInThread(options, canThread) ? ({ inThread: true } as const) : undefined
-  const fits = (piece: string): boolean => cardSize(piece, title) <= MAX_CARD_BYTES
-  if (typeof placeholder !== 'string' || !fits(placeholder)) {
-    throw new TypeError('placeholder: expected a text that fits into a card')
+  const { title, placeholder } = checked(options)
+  const thread = isInThread(options, canThread) ? ({ inThread: true } as const) : {}
+  const fits = (piece: string): boolean => {
+    return Buffer.byteLength(JSON.stringify(markdownCard({ text: piece, title }))) <= MAX_CARD_BYTES
   }
+  if (!fits(placeholder)) throw new RangeError('placeholder: it does not fit into a card')
+
   let text = ''
+  let timer: NodeJS.Timeout | undefined
+  const pieces = (): string[] => splitMarkdown(text === '' ? placeholder : text, fits)
+  const show = (): void => {
+    timer = undefined
+    const [first] = pieces()
+    if (first !== undefined) onFrame({ stream, text: first, ...(title === undefined ? {} : { title }), ...thread })
+  }
   try {
-    for await (const chunk of untilAborted(source, signal)) text += checked(chunk)
+    show()
+    for await (const chunk of untilAborted(source, signal)) {
+      if (typeof chunk !== 'string') throw new TypeError('ctx.stream: the source gave something that is no text')
+      text += chunk
+      timer ??= setTimeout(show, FRAME_MS)
+    }
   } finally {
-    const [first, ...others] = splitMarkdown(text === '' ? placeholder : text, fits)
-    const parts: ReplyPart[] =
-      first === undefined
-        ? []
-        : [
-            { msgType: 'interactive', content: JSON.stringify(markdownCard({ text: first, title })) },
-            ...others.map((piece) => toMarkdownPart({ text: piece })),
-          ]
-    fill(delivery === undefined ? parts : parts.map((part) => ({ ...part, delivery })))
+    clearTimeout(timer)
+    show()
+    fill(toParts(pieces(), title, { ...thread, stream }))
   }
 }
 
-function cardSize(text: string, title: string | undefined): number {
-  return Buffer.byteLength(JSON.stringify(markdownCard({ text, title })))
+/** The first piece is the card that streamed. */
+function toParts(pieces: readonly string[], title: string | undefined, delivery: Delivery): ReplyPart[] {
+  const { stream: _stream, ...others } = delivery
+  return pieces.map((text, index) =>
+    index === 0
+      ? { msgType: 'interactive', content: JSON.stringify(markdownCard({ text, title })), delivery }
+      : { ...toMarkdownPart({ text }), delivery: others },
+  )
 }
 
-function checked(chunk: unknown): string {
-  if (typeof chunk === 'string') return chunk
-  throw new TypeError('ctx.stream: the source gave something that is no text')
+function checked({ title, placeholder = '', inThread: _inThread, ...unknown }: StreamOptions): {
+  readonly title: string | undefined
+  readonly placeholder: string
+} {
+  for (const [name, value] of Object.entries({ title, placeholder })) {
+    if (value !== undefined && typeof value !== 'string') throw new TypeError(`${name}: expected a text`)
+  }
+  const [name] = Object.keys(unknown)
+  if (name !== undefined) throw new TypeError(`${name}: ctx.stream has no such option`)
+  return { title, placeholder }
 }
 
-/** The source may wait for ever; the author's own cleanup runs when it ends at last. */
+/** The source may wait for ever; its own cleanup runs when it ends at last. */
 async function* untilAborted(source: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator {
   const iterator = source[Symbol.asyncIterator]()
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -1,3 +1,4 @@
+import type { StreamFrame } from '../protocol/chat.ts'
 import type { ReplyPart } from '../protocol/message.ts'
 import { readStream } from './read-stream.ts'
 import type { StreamOptions } from './reply.ts'
@@ -15,6 +16,8 @@ export interface ReplyBufferOptions {
   /** The event is a message, which may have a thread. */
   readonly canThread: boolean
   readonly signal: AbortSignal
+  /** Told of a streamed answer while it is made. */
+  readonly onFrame: (frame: StreamFrame) => void
 }
 
 /** The replies of one run, until it ends. Its errors are for the author of the handler. */
@@ -24,6 +27,7 @@ export class ReplyBuffer {
   readonly #slots: (readonly ReplyPart[])[] = []
   readonly #pending = new Set<Promise<unknown>>()
   #uploadedBytes = 0
+  #streamCount = 0
   #isClosed = false
 
   constructor(options: ReplyBufferOptions) {
@@ -44,7 +48,10 @@ export class ReplyBuffer {
   }
 
   stream(source: AsyncIterable<string>, options: StreamOptions = {}): Promise<void> {
-    return this.#add('ctx.stream', (fill) => readStream(source, options, this.#options, fill))
+    return this.#add('ctx.stream', (fill) => {
+      const stream = this.#streamCount++
+      return readStream(source, options, { ...this.#options, stream }, fill)
+    })
   }
 
   /** Takes the replies once all that was begun is done. */

@@ -2,7 +2,7 @@
 export type Reply = TextReply | MarkdownReply | PostReply | CardReply | ImageReply | FileReply
 
 export interface ReplyOptions {
-  /** Answers in the message's thread, and opens one if there is none. Only a message can be answered so. Default false. */
+  /** Answers in the message's thread, and opens one if there is none; without it where the chat has no threads. Only a message can be answered so. Default false. */
   readonly inThread?: boolean
 }
 

@@ -3,17 +3,15 @@ import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { Claimed, InboxStore, ReplyStore } from '../store/store.ts'
-import { AckTimes } from './ack-times.ts'
+import type { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import { demand, type Place } from './demand.ts'
-import { FencedWriter } from './fenced-writer.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
-import { type KeptUpload, LaneRun, type LaneRunDeps } from './lane-run.ts'
+import { laneDeps } from './lane-deps.ts'
+import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
-import { OutboundLimits } from './outbound-limits.ts'
-import { ReplySender } from './reply-sender.ts'
-import { SendTries } from './send-tries.ts'
+import type { CallCard } from './live-stream.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
@@ -28,6 +26,7 @@ export interface DispatcherDeps {
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   readonly sendReply: SendReply
+  readonly callCard: CallCard
   readonly options: MessagesOptions
   readonly clock: Clock
   /** In [0, 1). */
@@ -77,7 +76,14 @@ export class Dispatcher {
     this.#deps = deps
     this.#waits = new Sleeper(deps.clock)
     this.#sends = new Sleeper(deps.clock)
-    this.#laneDeps = this.#makeLaneDeps()
+    this.#laneDeps = laneDeps(deps, {
+      waits: this.#waits,
+      sends: this.#sends,
+      isStopping: () => this.#phase !== 'running',
+      isAborting: () => this.#phase === 'aborting' || this.#phase === 'stopped',
+      isStopped: () => this.#phase === 'stopped',
+      onThreadFree: () => this.wake(),
+    })
     this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
   }
 
@@ -225,70 +231,5 @@ export class Dispatcher {
       this.wake()
     })
     this.#lanes.set(lane, done)
-  }
-
-  #makeLaneDeps(): LaneRunDeps {
-    const { inbox, replies, places, handlers, desk, bots, owner, sendReply, options, clock, random, emit, onDecided } =
-      this.#deps
-    const { acks = new AckTimes() } = this.#deps
-    const isAborting = (): boolean => this.#phase === 'aborting' || this.#phase === 'stopped'
-    const sender = new ReplySender({ sendReply, replies })
-    const writing = {
-      maxBatch: options.maxBatch,
-      backoff: options.storeBackoff,
-      sleeper: this.#waits,
-      random,
-      isStopped: () => this.#phase === 'stopped',
-    }
-    return {
-      owner,
-      handling: {
-        places,
-        handlers,
-        desk,
-        bots,
-        answers: options.answers,
-        onDecided,
-        handlerTimeoutMs: options.handlerTimeoutMs,
-        policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
-        maxAgeMs: options.maxAgeMs,
-        clock,
-        random,
-        isAborting,
-      },
-      delivery: {
-        sendStored: (botId, reply) => sender.send(botId, reply),
-        dropUploads: (eventId) => replies.dropUploads(eventId).catch(() => {}),
-        settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
-        owner,
-        policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
-        limits: new OutboundLimits({
-          perChatPerSecond: options.repliesPerChatPerSecond,
-          perBotPerSecond: options.repliesPerBotPerSecond,
-          ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
-          clock,
-        }),
-        tries: new SendTries(),
-        clock,
-        sendTimeoutMs: options.sendTimeoutMs,
-        sends: this.#sends,
-        random,
-        isAborting,
-        emit,
-      },
-      keep: new FencedWriter<KeptUpload>({
-        ...writing,
-        maxBatch: 1,
-        write: async (kept) => {
-          for (const { eventId, upload, bytes } of kept) await replies.putUpload(eventId, upload, bytes)
-          return kept.map(() => true)
-        },
-      }),
-      finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
-      acks,
-      isStopping: () => this.#phase !== 'running',
-      emit,
-      onThreadFree: () => this.wake(),
-    }
   }
 }

@@ -4,11 +4,13 @@ import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
 import type { AnswerPolicy } from '../protocol/bot-settings.ts'
 import type { ChatOutcome, ChatTask } from '../protocol/chat.ts'
 import type { CardResponse, InboundEvent } from '../protocol/inbound-event.ts'
+import type { ReplyPart } from '../protocol/message.ts'
 import type { ClaimedEvent, EventResult } from '../store/store.ts'
 import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
 import { type BotBook, type BotHandlers, placeOf } from './bot-handlers.ts'
 import type { Place } from './demand.ts'
-import { replyUuid } from './reply-uuid.ts'
+import type { LiveStreams } from './live-streams.ts'
+import { replyUuid, streamUuid } from './reply-uuid.ts'
 import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
 import { replyTarget } from './reply-target.ts'
 import type { RunDesk } from './run-desk.ts'
@@ -28,6 +30,7 @@ export interface HandlerPool {
 export interface HandleEventDeps {
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
+  readonly streams: Pick<LiveStreams, 'show'>
   /** The lines of runs. */
   readonly desk: Pick<RunDesk, 'open' | 'messagesBefore'>
   readonly bots: Pick<BotBook, 'settingsOf'>
@@ -91,7 +94,14 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     if (expired !== undefined) return { result: expired }
     const place = deps.places[placeOf(handler)]
     if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
-    const line = deps.desk.open({ botId: event.botId, eventId: event.id, target })
+    const line = deps.desk.open({
+      botId: event.botId,
+      eventId: event.id,
+      target,
+      onFrame: (frame) => {
+        if (target !== undefined) deps.streams.show(event, target, frame)
+      },
+    })
     const task: ChatTask = {
       kind: 'event',
       handler: handler.ref,
@@ -105,7 +115,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap((reply, index) =>
-        target === undefined ? [] : [{ ...reply, ...target, uuid: replyUuid(event.botId, event.dedupeKey, index) }],
+        target === undefined ? [] : [{ ...reply, ...target, uuid: uuidOf(event, reply, index) }],
       )
       return { result: { kind: 'completed', replies }, response: outcome.response }
     }
@@ -115,6 +125,11 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
   } catch (thrown) {
     return { result: afterFailedRun(event.attempt, { error: toErrorRecord(thrown) }, policy, random()) }
   }
+}
+
+function uuidOf({ botId, dedupeKey }: ClaimedEvent, { delivery }: ReplyPart, part: number): string {
+  const stream = delivery?.stream
+  return stream === undefined ? replyUuid(botId, dedupeKey, part) : streamUuid(botId, dedupeKey, stream)
 }
 
 /** Why the event is left alone, if it is. Rejects when the past of the chat cannot be read; then it is tried again. */

@@ -9,12 +9,16 @@ import type { BusyLane, Place } from './demand.ts'
 import { type DeliverRepliesDeps, deliverReplies, giveBack } from './deliver-replies.ts'
 import type { FencedWriter } from './fenced-writer.ts'
 import { type HandleEventDeps, handleEvent } from './handle-event.ts'
+import type { LiveStreams } from './live-streams.ts'
 
 export interface LaneRunDeps {
   readonly owner: string
   readonly handling: HandleEventDeps
   readonly delivery: DeliverRepliesDeps
   readonly keep: FencedWriter<KeptUpload>
+  readonly streams: Pick<LiveStreams, 'end'>
+  /** Ends what an event has begun to stream, except for these. Must not reject. */
+  readonly closeStreams: (event: ClaimedEvent, except: readonly (number | undefined)[]) => Promise<void>
   readonly finish: FencedWriter<FinishedEvent>
   readonly acks: AckTimes
   /** No new work is begun; what was claimed at the last moment goes back. */
@@ -65,18 +69,20 @@ export class LaneRun implements BusyLane {
   }
 
   async #runEvent(event: ClaimedEvent): Promise<void> {
-    const { owner, handling, delivery, finish, acks, isStopping, onThreadFree } = this.#deps
+    const { owner, handling, delivery, streams, finish, acks, isStopping, onThreadFree } = this.#deps
     const claimedAt = handling.clock.now()
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
     this.#stage = 'delivering'
     onThreadFree()
 
+    const isStreamed = await streams.end(event.id)
     if (!(await this.#keepUploads(event.id, result))) return
     const fence = { owner, attempt: event.attempt }
     const written = await finish.write({ id: event.id, fence, result, ...acks.take(event.id) })
     crashPoint('complete.after')
     const handleMs = handling.clock.now() - claimedAt
     if (written === 'held' || written === 'unsure') this.#report(event, result, handleMs)
+    if (isStreamed || event.attempt > 1) await this.#closeStreams(event, result)
     if (result.kind !== 'completed') return
     const { id: eventId, sinceArrivalMs } = event
     const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + handleMs }
@@ -86,6 +92,16 @@ export class LaneRun implements BusyLane {
     // Our own write, committed without an answer, left the lane ours and its replies unsent; but the lane
     // may as well be somebody else's by now. Sending could then disturb their order, giving back cannot.
     if (written === 'unsure') await giveBack(replies, delivery)
+  }
+
+  /** What nobody will bring to its end: begun by a run before, or by the last one that was allowed. */
+  async #closeStreams(event: ClaimedEvent, result: EventResult): Promise<void> {
+    if (result.kind === 'dead') await this.#deps.closeStreams(event, [])
+    if (result.kind !== 'completed') return
+    await this.#deps.closeStreams(
+      event,
+      result.replies.map(({ delivery }) => delivery?.stream),
+    )
   }
 
   /** Bytes are stored before the reply that shows them. False when the stop came first. */

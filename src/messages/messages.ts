@@ -14,6 +14,7 @@ import { Dispatcher } from './dispatcher.ts'
 import { HostRuns } from './host-runs.ts'
 import { InboundLimit } from './inbound-limit.ts'
 import { Intake } from './intake.ts'
+import type { CallCard } from './live-stream.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
 import type { RunDesk } from './run-desk.ts'
@@ -32,6 +33,7 @@ export interface MessagesDeps {
   /** The built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
+  readonly callCard: CallCard
   /** Hands a run to the host's thread; its answer comes with `hostRunEnded`. Must not throw. */
   readonly runOnHost: (run: HostRun) => void
   readonly clock: Clock
@@ -68,7 +70,7 @@ export interface Messages {
  * as an interface and bots as a port to send through; knows neither connections nor workers of bots.
  */
 export function createMessages(deps: MessagesDeps): Messages {
-  const { inbox, replies, owner, sendReply, clock, random, emit } = deps
+  const { inbox, replies, owner, sendReply, callCard, clock, random, emit } = deps
   const options = { ...FIXED_OPTIONS, ...deps.options }
   const pool = new ChatPool({
     filename: deps.chatWorker,
@@ -93,6 +95,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     bots: deps.bots,
     owner,
     sendReply,
+    callCard,
     options,
     clock,
     random,

@@ -7,9 +7,14 @@ import { createHash } from 'node:crypto'
  * a crash between sending and writing it down included, and differs where row ids would repeat: two
  * databases both start at 1, and Feishu would silently drop the second database's first reply.
  */
-export function replyUuid(botId: string, dedupeKey: string, part: number): string {
+export function replyUuid(botId: string, dedupeKey: string, part: number | string): string {
   // JSON keeps the parts apart: ("a", "bc") and ("ab", "c") must not meet.
   return createHash('sha256')
     .update(JSON.stringify([botId, dedupeKey, part]))
     .digest('base64url')
+}
+
+/** The same for a streamed answer, which is shown before it is known which part it is. */
+export function streamUuid(botId: string, dedupeKey: string, stream: number): string {
+  return replyUuid(botId, dedupeKey, `stream ${stream}`)
 }

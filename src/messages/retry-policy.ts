@@ -16,7 +16,7 @@ const EXHAUSTED = 'attempts_exhausted'
 const UNKNOWN = 'outcome_unknown'
 
 /** Feishu forgets a uuid after an hour; some of it is left for the send itself. */
-const UUID_TRUSTED_MS = 55 * 60_000
+export const UUID_TRUSTED_MS = 55 * 60_000
 
 /** Feishu's limits are per second and per minute; a longer wait is a mistake, and would hold up the chat for nothing. */
 const MAX_ASKED_DELAY_MS = 3_600_000
@@ -118,7 +118,7 @@ function buried(reason: string, { failure, unknownAttempts }: FailedSend): Unfin
   return { kind: 'dead', ...ended, ...(logId === undefined ? {} : { logId }) }
 }
 
-function outcomeUnknown(detail: string): ErrorRecord {
+export function outcomeUnknown(detail: string): ErrorRecord {
   const message = `it is not known whether Feishu showed the reply; look into the chat before resubmitting it; ${detail}`
   return { code: 'OUTCOME_UNKNOWN', message, retryable: ERROR_CODES.OUTCOME_UNKNOWN.retryable }
 }

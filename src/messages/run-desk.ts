@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 import { assertNever } from '../core/assert-never.ts'
 import { toErrorRecord } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { StreamFrame } from '../protocol/chat.ts'
 import type { InboundMessage } from '../protocol/inbound-message.ts'
 import type { HistoryQuery, PastEvent, PastReply } from '../protocol/message-log.ts'
 import type { PastMessage, RunAnswer, RunCall } from '../protocol/run-line.ts'
@@ -22,6 +23,7 @@ export interface RunOf {
   readonly botId: string
   readonly eventId: number
   readonly target: ReplyTarget | undefined
+  readonly onFrame: (frame: StreamFrame) => void
 }
 
 /** The supervisor's end of the lines of runs. */
@@ -61,6 +63,9 @@ export class RunDesk {
         this.#deps.log[call.level](call.message, { ...call.fields, botId, eventId })
         break
       }
+      case 'stream':
+        run.onFrame(call.frame)
+        break
       case 'history':
         void this.#answer(call.id, call.limit, run, port)
         break

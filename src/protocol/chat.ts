@@ -64,6 +64,16 @@ export interface HostRun {
   readonly deadlineAt: number
 }
 
+/** A streamed answer as it is now, on its way from the run to the reader. */
+export interface StreamFrame {
+  /** 0, 1, ... within the event. */
+  readonly stream: number
+  /** All of it so far. */
+  readonly text: string
+  readonly title?: string
+  readonly inThread?: true
+}
+
 /** What a pool thread answers to a task. */
 export interface PoolAnswer {
   readonly outcome: ChatOutcome

@@ -11,6 +11,7 @@ export type DataUp = { readonly acks?: readonly Ack[] } & (
   | { readonly kind: 'deliver'; readonly incarnation: number; readonly id: number; readonly event: FeishuEvent }
   | { readonly kind: 'sent'; readonly incarnation: number; readonly id: number; readonly messageId: string }
   | { readonly kind: 'failed'; readonly incarnation: number; readonly id: number; readonly failure: SendFailure }
+  | { readonly kind: 'called'; readonly incarnation: number; readonly id: number; readonly outcome: CardOutcome }
 )
 
 /** A `deliver` that was acknowledged, and when, milliseconds since the epoch; tells it with whatever frame comes next. */
@@ -19,11 +20,36 @@ export interface Ack {
   readonly at: number
 }
 
+/** A change of a card or of a message that is shown. `sequence` grows with every change of one card. */
+export type CardCall =
+  /** Makes a card that nobody sees yet; answers its id. */
+  | { readonly kind: 'create'; readonly card: string }
+  /** New text of an element while the card streams. */
+  | {
+      readonly kind: 'write'
+      readonly cardId: string
+      readonly elementId: string
+      readonly text: string
+      readonly sequence: number
+    }
+  | { readonly kind: 'replace'; readonly cardId: string; readonly card: string; readonly sequence: number }
+  /** Ends the streaming, whatever the card shows. */
+  | { readonly kind: 'close'; readonly cardId: string; readonly sequence: number }
+  /** New content of a card message that is not kept as a card. */
+  | { readonly kind: 'edit'; readonly messageId: string; readonly content: string }
+  /** Whether the app may edit messages: asked with a message of a user, which it may not. */
+  | { readonly kind: 'may_edit'; readonly messageId: string }
+
+export type CardOutcome =
+  /** `id` of what was made. */
+  { readonly kind: 'done'; readonly id?: string } | { readonly kind: 'failed'; readonly failure: SendFailure }
+
 export type DataDown =
   /** `response`: what Feishu gets with the acknowledgement of a callback; plain JSON. */
   | { readonly kind: 'accepted'; readonly incarnation: number; readonly id: number; readonly response?: unknown }
   | { readonly kind: 'refused'; readonly incarnation: number; readonly id: number; readonly error: ErrorRecord }
   | { readonly kind: 'send'; readonly incarnation: number; readonly id: number; readonly reply: ReplyToSend }
+  | { readonly kind: 'call'; readonly incarnation: number; readonly id: number; readonly call: CardCall }
 
 /** A reply with what its sender has to know of its past. */
 export interface ReplyToSend extends OutgoingReply {

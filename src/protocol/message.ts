@@ -40,9 +40,11 @@ export interface ReplyPart {
 
 /** How a message is shown, besides its type and content. */
 export interface Delivery {
-  readonly inThread?: true
+  readonly inThread?: boolean
   /** It shows an image or file that has to be uploaded first. */
   readonly upload?: UploadRef
+  /** The number of a streamed answer of the event: the message may be there already and is brought to its end. */
+  readonly stream?: number
 }
 
 /** Bytes that are kept beside the reply. */

@@ -1,5 +1,6 @@
 import type { LogLevel } from '../core/logger.ts'
 import type { InboundMessage } from './inbound-message.ts'
+import type { StreamFrame } from './chat.ts'
 import type { Result } from './host.ts'
 
 /**
@@ -13,6 +14,8 @@ export type RunCall =
       readonly message: string
       readonly fields: Readonly<Record<string, unknown>>
     }
+  /** What a streamed answer is now. */
+  | { readonly kind: 'stream'; readonly frame: StreamFrame }
   | { readonly kind: 'history'; readonly id: number; readonly limit: number }
 
 export interface RunAnswer {

@@ -50,7 +50,7 @@ select count(*)::int as put_back from back`,
 }
 
 /**
- * $1 event id, $2 part, $3 new uuid. Answers how many were put back.
+ * $1 event id, $2 part, $3 new uuid. Answers how many were put back. With a new uuid a streamed answer is a message of its own.
  *
  * A lane with an owner gets it when the owner frees it. It joins replies that wait, if there are any, and
  * waits with them: order is by event and part.
@@ -64,7 +64,8 @@ with located as materialized (
   select l.lane from located x join feishu_lanes l on l.bot_id = x.bot_id and l.lane = x.lane for update of l
 ), back as (
   update feishu_outbox o set state = 'pending', attempt = 0, refused_count = 0, created_at = now(), died_at = null,
-    reason = null, uuid = case when o.reason = 'outcome_unknown' then $3 else o.uuid end
+    reason = null, uuid = case when o.reason = 'outcome_unknown' then $3 else o.uuid end,
+    delivery = case when o.reason = 'outcome_unknown' then o.delivery - 'stream' else o.delivery end
   from located x
   where o.inbox_id = x.inbox_id and o.part = x.part and o.state = x.state and (select count(*) from locked) >= 0
   returning o.bot_id, o.lane

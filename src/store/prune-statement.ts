@@ -21,6 +21,8 @@ with old as materialized (
   delete from feishu_outbox o using gone where o.inbox_id = gone.id
 ), uploads as (
   delete from feishu_uploads u using gone where u.inbox_id = gone.id
+), streams as (
+  delete from feishu_streams s using gone where s.inbox_id = gone.id
 ), idle as materialized (
   select l.bot_id, l.lane
   from (select distinct bot_id, lane from gone) g join feishu_lanes l on l.bot_id = g.bot_id and l.lane = g.lane

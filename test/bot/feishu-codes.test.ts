@@ -11,6 +11,12 @@ const EXPECTED: readonly (readonly [number, FeishuVerdict])[] = [
   [10013, 'retry'],
   [10014, 'retry'],
   [10015, 'retry'],
+  [200740, 'dead'],
+  [200750, 'dead'],
+  [200770, 'retry'],
+  [200810, 'retry'],
+  [200850, 'dead'],
+  [200860, 'dead'],
   [230001, 'dead'],
   [230002, 'dead'],
   [230006, 'dead'],
@@ -43,6 +49,11 @@ const EXPECTED: readonly (readonly [number, FeishuVerdict])[] = [
   [230110, 'send_alone'],
   [230111, 'dead'],
   [232009, 'dead'],
+  [300305, 'dead'],
+  [300309, 'dead'],
+  [300311, 'dead'],
+  [300313, 'dead'],
+  [300317, 'retry'],
   [99991400, 'wait'],
   [99991401, 'dead'],
   [99991403, 'dead'],
@@ -72,7 +83,7 @@ describe('the table of codes', () => {
 
   it('has no row beside these, and a new version for every change', () => {
     expect([...FEISHU_CODES.keys()].sort((a, b) => a - b)).toEqual(EXPECTED.map(([code]) => code))
-    expect(FEISHU_CODES_VERSION).toBe(1)
+    expect(FEISHU_CODES_VERSION).toBe(2)
   })
 
   it('says of every row where it is from and what it means', () => {

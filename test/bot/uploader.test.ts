@@ -53,6 +53,13 @@ it('an answer in the thread opens one', async () => {
   expect(simulator.messagesOfBot(app.appId)[0]?.threadId).toMatch(/^omt_/)
 })
 
+it.each([230071, 230072])('where threads are refused (%i) an answer goes out without one', async (code) => {
+  const { simulator, app, sender, reply } = await sending()
+  simulator.failNext({ call: 'reply', http: 400, code })
+  expect(await sender.send({ ...reply(), delivery: { inThread: true } })).toMatchObject({ kind: 'sent' })
+  expect(simulator.messagesOfBot(app.appId).map(({ threadId }) => threadId)).toEqual([undefined])
+})
+
 function created(entries: readonly HistoryEntry[]) {
   return entries.flatMap((entry) => (entry.kind === 'message_created' ? [entry] : []))
 }

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CRASH_POINTS, type CrashPoint } from '../../src/core/crash-point.ts'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history.ts'
+import type { SimulatorClient } from '../../src/simulator/client.ts'
 import { type LaunchedSimulator, launchSimulator } from '../../src/simulator/launch.ts'
 import { judge } from '../chaos/judge.ts'
 import { firstEntry } from '../support/first-entry.ts'
@@ -99,6 +100,7 @@ describe.each([
     expect(complaints).toEqual([])
     expect(figures).toMatchObject({ accepted: sent, replied: sent, lost: 0, duplicated: 0, reordered: 0 })
     await successor.order('stop')
+    expect(await unfinished(simulator.client, at)).toEqual([])
   })
 
   it.skipIf(!isThere).each(ANSWERS)('at %s answers a press on a card once', async (at) => {
@@ -119,3 +121,15 @@ describe.each([
     expect((await simulator.client.history()).filter(isReply)).toHaveLength(1)
   })
 })
+
+/** Answers to messages of this crash point that streamed and were not brought to their end. */
+async function unfinished(client: SimulatorClient, text: string): Promise<readonly string[]> {
+  const shown = new Map<string, string>()
+  for (const entry of await client.history()) {
+    if (entry.kind !== 'message_created' && entry.kind !== 'message_updated') continue
+    if (entry.content.includes('streaming_mode')) shown.set(entry.messageId, entry.content)
+  }
+  const answers = [...shown.values()].filter((content) => content.includes(`re: ${text}`))
+  if (text.startsWith('stream') && answers.length !== MESSAGES) return [`${answers.length} answers`]
+  return answers.filter((content) => !/\."/.test(content) || !content.includes('"streaming_mode":false'))
+}

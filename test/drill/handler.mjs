@@ -1,4 +1,11 @@
 // What a message makes the handler do is in its text, so that a checker knows what had to come of it.
+async function* pieces(text) {
+  for (const piece of ['re:', ` ${text}`, '.']) {
+    yield piece
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+}
+
 export default {
   async message(message, ctx) {
     const { text } = message
@@ -11,7 +18,8 @@ export default {
     }
     if (text.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 1_200))
     if (text.includes('hang-once') && ctx.attempt === 1) await new Promise(() => {})
-    await ctx.reply(text.includes('upload') ? { file: Buffer.from(text), name: 'text.txt' } : `re: ${text}`)
+    if (text.includes('stream')) await ctx.stream(pieces(text))
+    else await ctx.reply(text.includes('upload') ? { file: Buffer.from(text), name: 'text.txt' } : `re: ${text}`)
     if (text.includes('double')) await ctx.reply(`re again: ${text}`)
   },
   async cardAction(event, ctx) {

@@ -111,7 +111,8 @@ describe('a reply that Feishu would not take is refused when it is made, by its 
     ['a field of another kind', { text: 'a', title: 'b' }, /^title: it does not go with text/],
     ['an empty text', { text: '' }, /^text: expected a text/],
     ['a text that is none', { text: 3 }, /^text: expected a text/],
-    ['a text too long', 'x'.repeat(153_600), /^text: it has 153611 bytes .* at most 153600/],
+    ['a text too long', 'x'.repeat(153_600), /^text: it has 153617 bytes .* at most 152576/],
+    ['a text too long once it is escaped', '"'.repeat(60_000), /^text: it has .* at most 152576/],
     ['Markdown too long', { markdown: '"'.repeat(16_000) }, /^markdown: .* at most 30720/],
     ['a card too big', { card: { x: 'x'.repeat(31_000) } }, /^card: .* at most 30720/],
     ['a card that is text', { card: '{}' }, /^card: expected an object/],
@@ -137,7 +138,10 @@ describe('a reply that Feishu would not take is refused when it is made, by its 
 
 function openBuffer(more: Partial<ConstructorParameters<typeof ReplyBuffer>[0]> = {}) {
   const abort = new AbortController()
-  return { abort, buffer: new ReplyBuffer({ canReply: true, canThread: true, signal: abort.signal, ...more }) }
+  return {
+    abort,
+    buffer: new ReplyBuffer({ canReply: true, canThread: true, signal: abort.signal, onFrame: () => {}, ...more }),
+  }
 }
 
 const texts = (parts: readonly { readonly content: string }[]): unknown[] =>

@@ -6,7 +6,17 @@ import { Intake } from '../../src/messages/intake.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { CardResponse, InboundEventKind } from '../../src/protocol/inbound-event.ts'
 import type { FeishuEvent } from '../../src/protocol/message.ts'
-import { FakePool, noLines, oneHandler, plainBots, failed, handled, messageEvent, SENT } from './dispatcher-bench.ts'
+import {
+  FakePool,
+  noCards,
+  noLines,
+  oneHandler,
+  plainBots,
+  failed,
+  handled,
+  messageEvent,
+  SENT,
+} from './dispatcher-bench.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
@@ -45,6 +55,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
   const dispatcher = new Dispatcher({
     inbox: store,
     replies: store,
+    callCard: noCards,
     places: { pool, host: new FakePool(0) },
     handlers: oneHandler(...kinds),
     desk: noLines,

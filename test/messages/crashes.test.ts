@@ -11,6 +11,7 @@ import {
   FakePool,
   handled,
   messageEvent,
+  noCards,
   noLines,
   oneHandler,
   plainBots,
@@ -66,6 +67,7 @@ class Life {
     this.dispatcher = new Dispatcher({
       inbox,
       replies: store,
+      callCard: noCards,
       places: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
       desk: noLines,

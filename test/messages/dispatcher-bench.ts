@@ -4,6 +4,7 @@ import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import type { BotBook, BotHandlers } from '../../src/messages/bot-handlers.ts'
+import type { CallCard } from '../../src/messages/live-stream.ts'
 import type { HandlerPool } from '../../src/messages/handle-event.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
 import type { RunDesk } from '../../src/messages/run-desk.ts'
@@ -57,6 +58,13 @@ export function sendFailed(
   const asked = retryAfterMs === undefined ? {} : { retryAfterMs }
   return { kind: 'failed', failure: { error: record, isRefused: true, ...asked, ...more } }
 }
+
+/** A Feishu without cards that stream. */
+export const noCards: CallCard = () =>
+  Promise.resolve({
+    kind: 'failed',
+    failure: { error: { code: 'REPLY_REFUSED', message: 'no scope', retryable: false }, isRefused: true },
+  })
 
 export const SENT: SendOutcome = { kind: 'sent', messageId: 'om_sent' }
 
@@ -158,6 +166,7 @@ export function bench({
   const dispatcher = new Dispatcher({
     inbox: store,
     replies: store,
+    callCard: noCards,
     places: { pool, host },
     handlers,
     desk: noLines,

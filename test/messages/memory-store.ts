@@ -14,6 +14,8 @@ import type {
   NewReply,
   ReplyStore,
   SettledReply,
+  StreamLearned,
+  StreamProgress,
 } from '../../src/store/store.ts'
 
 export interface ReplyRow extends Omit<NewReply, 'uuid'> {
@@ -70,6 +72,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
   readonly calls: Operation[] = []
   fault: (operation: Operation) => Fault = () => 'none'
   readonly #lanes = new Map<string, LaneRow>()
+  readonly #streams = new Map<string, StreamProgress>()
   readonly #uploads = new Map<string, Uint8Array>()
   readonly #clock: Clock
   #lastId = 0
@@ -175,6 +178,25 @@ export class MemoryStore implements InboxStore, ReplyStore {
 
   dropUploads(): Promise<void> {
     return Promise.resolve()
+  }
+
+  stream(eventId: number, stream: number, learned: StreamLearned = {}): Promise<StreamProgress> {
+    const key = `${eventId} ${stream}`
+    const before = this.#streams.get(key) ?? { stream, fallback: 0, sequence: 0 }
+    const { fallback = 0, changes = 0, isSending = false, ...ids } = learned
+    const after: StreamProgress = {
+      ...ids,
+      ...(isSending ? { sendingMs: 0 } : {}),
+      ...before,
+      fallback: Math.max(before.fallback, fallback),
+      sequence: before.sequence + changes,
+    }
+    this.#streams.set(key, after)
+    return Promise.resolve(after)
+  }
+
+  streams(eventId: number): Promise<readonly StreamProgress[]> {
+    return Promise.resolve([...this.#streams].flatMap(([key, row]) => (key.startsWith(`${eventId} `) ? [row] : [])))
   }
 
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }> {

@@ -8,7 +8,7 @@ import { RunDesk } from '../../src/messages/run-desk.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/events.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
-import { messageEvent, plainBots } from './dispatcher-bench.ts'
+import { messageEvent, noCards, plainBots } from './dispatcher-bench.ts'
 import { MemoryStore } from './memory-store.ts'
 
 let messages: Messages | undefined
@@ -22,6 +22,7 @@ function create(handler: HandlerRef) {
   messages = createMessages({
     inbox,
     replies: inbox,
+    callCard: noCards,
     owner: 'instance-1',
     handlers: { default: handler },
     bots: plainBots,

@@ -66,7 +66,7 @@ export class StoreDriver {
   async clear(): Promise<void> {
     await this.rows(
       `with k as (delete from feishu_key_check), a as (delete from feishu_bots), b as (delete from feishu_instances), c as (delete from feishu_lanes),
-         d as (delete from feishu_inbox), e as (delete from feishu_uploads) delete from feishu_outbox`,
+         d as (delete from feishu_inbox), e as (delete from feishu_uploads), f as (delete from feishu_streams) delete from feishu_outbox`,
     )
   }
 

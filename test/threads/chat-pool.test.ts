@@ -83,7 +83,7 @@ function fixture(name: string): HandlerRef {
 }
 
 function run(pool: ChatPool, handler: HandlerRef, timeoutMs = 10_000, task: object = {}): Promise<ChatOutcome> {
-  const { port, close } = desk.open({ botId: 'a', eventId: 7, target })
+  const { port, close } = desk.open({ botId: 'a', eventId: 7, target, onFrame() {} })
   const first = { kind: 'event', handler, event: message, canReply: true, attempt: 1, timeoutMs: 9_000, port } as const
   return pool.run({ ...first, ...task }, timeoutMs).finally(close)
 }

@@ -1,5 +1,5 @@
 /** Changes with every change of a row below, so that a dead letter can be read with the table that made it. */
-export const FEISHU_CODES_VERSION = 1
+export const FEISHU_CODES_VERSION = 2
 
 /**
  * What an answer to a send means for the reply:
@@ -97,6 +97,19 @@ const ROWS: readonly Row[] = [
   [230099, 'dead', 'D', 'the card is not valid'],
   [230110, 'send_alone', 'D', 'the message to answer was deleted'],
   [230111, 'dead', 'D', 'listed for messages; its text is not known here'],
+  // Cards.
+  [200740, 'dead', 'D', 'the card does not exist'],
+  [200750, 'dead', 'D', 'the card has expired'],
+  // Each try has a sequence and a uuid of its own.
+  [200770, 'retry', 'D', 'the uuid was used for another change of the card'],
+  [200810, 'retry', 'D', 'somebody is just using the card'],
+  [200850, 'dead', 'D', 'the streaming of the card has timed out'],
+  [200860, 'dead', 'D', 'the card is too big'],
+  [300305, 'dead', 'D', 'the card has too many components'],
+  [300309, 'dead', 'D', 'the card does not stream any more'],
+  [300311, 'dead', 'D', 'the card belongs to another app'],
+  [300313, 'dead', 'D', 'listed for cards; its text is not known here'],
+  [300317, 'retry', 'D', 'a later change of the card came first'],
   [232009, 'dead', 'D', 'the chat is dissolved'],
 ]
 

@@ -10,6 +10,7 @@ import { serveControl } from '../../src/protocol/control-server.ts'
 import type { Ack, DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
 import { ApiCalls } from './api-calls.ts'
+import { CardCalls } from './card-calls.ts'
 import { checkApp } from './check-app.ts'
 import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './feishu-api.ts'
@@ -57,7 +58,9 @@ const inlet = new Inlet({
 })
 const credentials = { appId: boot.appId, appSecret: boot.appSecret }
 const api = createFeishuApi({ credentials, domain: boot.domain, http, logger })
-const sender = new Sender(new ApiCalls(api))
+const calls = new ApiCalls(api)
+const sender = new Sender(calls)
+const cards = new CardCalls(calls)
 const identity = new Identity({
   api,
   isKnown: boot.isIdentified,
@@ -91,6 +94,10 @@ dataPort.on('message', (frame: DataDown) => {
       // In webhook mode nothing else shows that the credentials work.
       if (outcome.kind === 'sent') void identity.ask()
     })
+  }
+  if (frame.kind === 'call') {
+    const { id } = frame
+    void cards.call(frame.call).then((outcome) => post({ kind: 'called', incarnation, id, outcome }))
   }
 })
 

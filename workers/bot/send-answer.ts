@@ -1,6 +1,6 @@
 import { asObject } from '../../src/core/as-object.ts'
 import { type ErrorCode, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
-import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
+import type { CardOutcome, SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import type { Called } from './api-calls.ts'
 import { CHAT_LIMIT, FEISHU_CODES, type FeishuVerdict, judgeAnswer } from './feishu-codes.ts'
 import type { HttpAnswer } from './http.ts'
@@ -52,6 +52,18 @@ export function keyOf(called: Called, name: string): Keyed {
   if (code === 0 && typeof key === 'string') return { kind: 'key', key }
   const refusal = refusalOf(answer, code === 0 ? 'retry' : judge(answer))
   return { kind: 'failed', failure: { ...refusal.failure, isRefused: true } }
+}
+
+/** A call that makes or changes something; a card tells its id. */
+export function doneOf(answer: HttpAnswer): CardOutcome {
+  const { code, data } = read(answer)
+  if (code !== 0 || answer.status >= 300) return refusalOf(answer, judge(answer))
+  const { card_id: id } = data
+  return { kind: 'done', ...(typeof id === 'string' ? { id } : {}) }
+}
+
+export function codeOf(answer: HttpAnswer): number | undefined {
+  return read(answer).code
 }
 
 /** No token, hence no send. Retryable whatever the code: the reply outlives credentials that are wrong for a while. */

@@ -1,8 +1,11 @@
 import { crashPoint, isPlanted } from '../../src/core/crash-point.ts'
 import type { ReplyToSend, SendOutcome } from '../../src/protocol/data.ts'
 import type { ApiCalls, Call, Called } from './api-calls.ts'
-import { outcomeOf, verdictOf } from './send-answer.ts'
+import { codeOf, outcomeOf, verdictOf } from './send-answer.ts'
 import { Uploader } from './uploader.ts'
+
+/** The chat, or the message, does not support replies in threads. [D] */
+const NO_THREADS: readonly unknown[] = [230071, 230072]
 
 /** More than can be between two tries at a time; forgetting one makes its next try start with the reply again. */
 const MAX_ALONE = 1_000
@@ -48,6 +51,9 @@ export class Sender {
     const { messageId, uuid, mayBeShown = false } = reply
     if (messageId === null || this.#alone.has(uuid)) return outcome(await this.#calls.call(onItsOwn(reply)))
     const called = await this.#calls.call(inAnswerTo(messageId, reply))
+    if (isThreadRefused(called) && reply.delivery?.inThread === true) {
+      return await this.#show({ ...reply, delivery: { ...reply.delivery, inThread: false } })
+    }
     const isWithdrawn = called.kind === 'answered' && verdictOf(called.answer) === 'send_alone'
     if (!isWithdrawn || mayBeShown) return outcome(called)
     this.#rememberAlone(uuid)
@@ -77,6 +83,11 @@ function onItsOwn({ receiver, msgType, content, uuid }: ReplyToSend): Call {
     params: { receive_id_type: receiver.type },
     data: { receive_id: receiver.id, msg_type: msgType, content, uuid },
   }
+}
+
+/** Neither this chat nor its messages get threads by and by, so no earlier try of the message can have opened one. */
+function isThreadRefused(called: Called): boolean {
+  return called.kind === 'answered' && NO_THREADS.includes(codeOf(called.answer))
 }
 
 /** Feishu's guard against a second message; left out where a drill wants to see what it is good for. */

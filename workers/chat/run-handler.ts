@@ -36,7 +36,12 @@ export async function runHandler(
   const line = new RunLine(task.port, task.timeoutMs)
   const abort = new AbortController()
   const signal = gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone])
-  const replies = new ReplyBuffer({ canReply: task.canReply, canThread: event.kind === 'message', signal })
+  const replies = new ReplyBuffer({
+    canReply: task.canReply,
+    canThread: event.kind === 'message',
+    signal,
+    onFrame: line.stream,
+  })
   const timer = setTimeout(() => abort.abort(), task.timeoutMs)
   try {
     const returned = await handler(event, {

@@ -4,6 +4,7 @@ import { FeishuSupervisorError, fromErrorRecord } from '../../src/core/errors.ts
 import type { LogLevel } from '../../src/core/logger.ts'
 import { Pending } from '../../src/core/pending.ts'
 import type { HistoryMessage } from '../../src/handlers/define-handler.ts'
+import type { StreamFrame } from '../../src/protocol/chat.ts'
 import type { PastMessage, RunAnswer, RunCall } from '../../src/protocol/run-line.ts'
 import { normalizeMessage } from './normalize.ts'
 
@@ -50,6 +51,8 @@ export class RunLine {
     if (!result.ok) throw fromErrorRecord(result.error)
     return await Promise.all(result.value.map(rendered))
   }
+
+  readonly stream = (frame: StreamFrame): void => this.#call({ kind: 'stream', frame })
 
   close(): void {
     this.#lose()

@@ -5,6 +5,8 @@ import { type ErrorRecord, errorText, FeishuSupervisorError, toErrorRecord } fro
 import { Pending } from '../../src/core/pending.ts'
 import { RateGuard } from '../../src/core/rate-guard.ts'
 import {
+  type CardCall,
+  type CardOutcome,
   type DataDown,
   type DataUp,
   type ReplyToSend,
@@ -47,6 +49,7 @@ const TOO_MUCH: ErrorRecord = {
 export class BotLink {
   readonly #deps: BotLinkDependencies
   readonly #sends: Pending<SendOutcome>
+  readonly #calls: Pending<CardOutcome>
   readonly #excess: RateGuard
   #isOver = false
   #acceptingCount = 0
@@ -56,6 +59,7 @@ export class BotLink {
   constructor(deps: BotLinkDependencies) {
     this.#deps = deps
     this.#sends = new Pending(deps.clock)
+    this.#calls = new Pending(deps.clock)
     this.#excess = new RateGuard(MOST_EXCESS, deps.clock)
     deps.port.on('message', (frame: DataUp) => this.#onFrame(frame))
   }
@@ -78,11 +82,23 @@ export class BotLink {
     }
   }
 
+  /** Never rejects. Without an answer the change may have been made; making it once more does no harm. */
+  async call(call: CardCall): Promise<CardOutcome> {
+    const { incarnation, port, botId, sendDeadlineMs } = this.#deps
+    const { id, answer } = this.#calls.open(sendDeadlineMs, `card of bot ${botId}`)
+    port.postMessage({ kind: 'call', incarnation, id, call } satisfies DataDown)
+    try {
+      return await answer
+    } catch (thrown) {
+      return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
+    }
+  }
+
   /** The worker is gone: nothing sent to it will be answered. */
   lost(): void {
-    this.#sends.rejectAll(
-      new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${this.#deps.botId} ended`),
-    )
+    const error = new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${this.#deps.botId} ended`)
+    this.#sends.rejectAll(error)
+    this.#calls.rejectAll(error)
   }
 
   /** An answer may come after it was given up, but not a thousand of them. */
@@ -126,6 +142,9 @@ export class BotLink {
         break
       case 'failed':
         this.#settle(frame.id, { kind: 'failed', failure: frame.failure })
+        break
+      case 'called':
+        this.#calls.resolve(frame.id, frame.outcome)
         break
       default:
         assertNever(frame)

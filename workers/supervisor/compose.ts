@@ -4,6 +4,7 @@ import { createLogger } from '../../src/core/logger.ts'
 import { hideValues } from '../../src/core/redact.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import { RunDesk } from '../../src/messages/run-desk.ts'
+import type { SendOutcome } from '../../src/protocol/data.ts'
 import type { NamedEvent } from '../../src/protocol/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/bot-source.ts'
@@ -171,14 +172,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     }),
     runOnHost,
     chatWorker: paths.chatWorker,
-    sendReply: async (botId, reply) =>
-      (await links.get(botId)?.send(reply)) ?? {
-        kind: 'failed',
-        failure: {
-          error: { code: 'WORKER_UNREACHABLE', message: `bot ${botId} has no worker now`, retryable: true },
-          isRefused: true,
-        },
-      },
+    sendReply: async (botId, reply) => (await links.get(botId)?.send(reply)) ?? unreachable(botId),
+    callCard: async (botId, call) => (await links.get(botId)?.call(call)) ?? unreachable(botId),
     clock,
     random,
     emit: (event) => emit({ kind: 'message', event }),
@@ -284,5 +279,14 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     const { store } = keeper
     if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database cannot be reached now')
     return store
+  }
+}
+
+/** Nothing was shown: nobody was there to be asked. */
+function unreachable(botId: string): Extract<SendOutcome, { kind: 'failed' }> {
+  const message = `bot ${botId} has no worker now`
+  return {
+    kind: 'failed',
+    failure: { error: { code: 'WORKER_UNREACHABLE', message, retryable: true }, isRefused: true },
   }
 }

@@ -42,6 +42,8 @@ export function lateStore(current: () => Store | undefined, log: Logger): Pick<S
       putUpload: (...upload) => call('putUpload', ({ replies }) => replies.putUpload(...upload)),
       upload: (...upload) => call('upload', ({ replies }) => replies.upload(...upload)),
       dropUploads: (eventId) => call('dropUploads', ({ replies }) => replies.dropUploads(eventId)),
+      stream: (...learned) => call('stream', ({ replies }) => replies.stream(...learned)),
+      streams: (eventId) => call('streams', ({ replies }) => replies.streams(eventId)),
     },
   }
 }

@@ -13,6 +13,14 @@ await build({
   format: 'esm',
 })
 
+await build({
+  ...common,
+  entryPoints: ['bench/parties/echo-wires.ts'],
+  outfile: 'dist/drill/bench/echo-wires.cjs',
+  packages: 'external',
+  format: 'cjs',
+})
+
 const bareWorker = { ...common, entryPoints: ['bench/parties/bare-worker.ts'], format: 'cjs' }
 // As small as the SDK gets without changing it.
 await build({

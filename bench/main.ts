@@ -6,6 +6,7 @@ import { providePostgres } from '../test/support/postgres.ts'
 import { measureCrash } from './measures/crash.ts'
 import { measureGrowth } from './measures/growth.ts'
 import { measureLatency } from './measures/latency.ts'
+import { measureMicro } from './measures/micro.ts'
 import { measureNeighbour } from './measures/neighbour.ts'
 import { measureThroughput } from './measures/throughput.ts'
 import { type BenchOptions, type MeasureName, readOptions } from './options.ts'
@@ -17,6 +18,7 @@ import type { Run, Section } from './run.ts'
 // `npm run bench`: prints what it does, a table, and one JSON object last.
 
 const MEASURES: Readonly<Record<MeasureName, (run: Run) => Promise<Section>>> = {
+  micro: measureMicro,
   latency: measureLatency,
   throughput: measureThroughput,
   neighbour: measureNeighbour,

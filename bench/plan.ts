@@ -3,6 +3,8 @@ export interface Plan {
   readonly name: 'full' | 'quick' | 'smoke'
   /** Interleaved: every subject once, then every subject again. Ratios are taken repeat by repeat. */
   readonly repeats: number
+  /** Of each single part. */
+  readonly microMs: number
   readonly warmupMs: number
   readonly latencyMs: number
   readonly throughputMs: number
@@ -20,6 +22,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
   full: {
     name: 'full',
     repeats: 5,
+    microMs: 1_000,
     warmupMs: 1_500,
     latencyMs: 15_000,
     throughputMs: 8_000,
@@ -33,6 +36,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
   quick: {
     name: 'quick',
     repeats: 2,
+    microMs: 60,
     warmupMs: 500,
     latencyMs: 2_500,
     throughputMs: 1_500,
@@ -47,6 +51,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
   smoke: {
     name: 'smoke',
     repeats: 1,
+    microMs: 20,
     warmupMs: 100,
     latencyMs: 300,
     throughputMs: 200,

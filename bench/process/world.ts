@@ -123,7 +123,7 @@ export class World {
 let databaseCount = 0
 
 /** A database of its own on the same server; the server goes with all of them. */
-async function freshDatabase(adminUrl: string): Promise<string> {
+export async function freshDatabase(adminUrl: string): Promise<string> {
   const name = `bench_${process.pid}_${databaseCount++}`
   const admin = new Client({ connectionString: adminUrl })
   await admin.connect()

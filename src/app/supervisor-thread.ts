@@ -214,7 +214,9 @@ export class SupervisorThread {
     const thread: Thread = { worker, control, pulse: pulseOf(worker, heartbeat), gone: new AbortController() }
     this.#thread = thread
     let thrown: { value: unknown } | undefined
-    worker.on('message', (signal: HostSignal) => this.#onSignal(signal, thread))
+    worker.on('message', (signals: readonly HostSignal[]) => {
+      for (const signal of signals) this.#onSignal(signal, thread)
+    })
     worker.on('error', (value: unknown) => {
       thrown = { value }
     })

@@ -5,8 +5,8 @@ export type Place = 'pool' | 'host'
 export interface BusyLane {
   readonly botId: string
   readonly place: Place
-  /** `handling` uses a thread of its place; `delivering` waits for the store and for Feishu. */
-  readonly stage: 'handling' | 'delivering'
+  /** `waiting` gets the next thread; `handling` uses one of its place; `delivering` waits for the store and for Feishu. */
+  readonly stage: 'waiting' | 'handling' | 'delivering'
 }
 
 export interface PlaceLimits {
@@ -17,6 +17,8 @@ export interface PlaceLimits {
   readonly reserved?: number
   /** Threads promised to such events whose claim is on its way. Default 0. */
   readonly promised?: number
+  /** Events that may wait for a thread, claimed. Default 0. */
+  readonly ahead?: number
   /** Bots whose handler runs here. */
   readonly botIds: readonly string[]
 }
@@ -29,13 +31,15 @@ export interface DemandLimits {
 
 export interface Demand {
   readonly limit: number
-  readonly excludeBotIds: readonly string[]
+  /** Most lanes of one bot. */
+  readonly perBot: number
+  /** Of bots that have less room. */
+  readonly rooms: Readonly<Record<string, number>>
 }
 
 /**
- * What to claim next: never more than there are free threads, wherever the claimed turns out to run, and
- * never so much that one bot could get beyond its share even if everything claimed were its own. 0 means:
- * wait until something ends. A place without a free thread holds up only its own bots.
+ * What to claim next: what there are free threads for, wherever the claimed turns out to run, and `ahead` more.
+ * A limit of 0 means: wait until something ends. A place without a free thread holds up only its own bots.
  */
 export function demand(lanes: Iterable<BusyLane>, { places, lanesPerBot }: DemandLimits): Demand {
   const busy = [...lanes]
@@ -48,42 +52,76 @@ export function demand(lanes: Iterable<BusyLane>, { places, lanesPerBot }: Deman
     ),
   }))
   const open = demands.filter(({ limit }) => limit > 0)
+  if (open.length === 0) return { limit: 0, perBot: 0, rooms: {} }
+  const rooms = demands.map(({ limit, rooms: own, limits }) =>
+    limit > 0 ? own : Object.fromEntries(limits.botIds.map((botId) => [botId, 0])),
+  )
   return {
-    limit: open.length === 0 ? 0 : Math.min(...open.map(({ limit }) => limit)),
-    excludeBotIds: demands.flatMap(({ limit, excludeBotIds, limits }) => (limit > 0 ? excludeBotIds : limits.botIds)),
+    limit: Math.min(...open.map(({ limit }) => limit)),
+    perBot: Math.min(...open.map(({ perBot }) => perBot)),
+    rooms: Object.assign({}, ...rooms) as Record<string, number>,
   }
 }
 
 /**
  * A bot alone may use all threads but one, which stays free for a bot that wakes up; several share,
  * each at most half. A bot whose replies do not go out stops getting new work, others do not. None of
- * this reaches the reserved threads.
+ * this reaches the reserved threads. What waits because its bot has its share keeps no free thread from others.
  */
 function demandOf(lanes: readonly BusyLane[], limits: PlaceLimits, lanesPerBot: number): Demand {
-  const bots = new Map<string, { handling: number; delivering: number }>()
-  let handling = 0
+  const bots = new Map<string, Record<BusyLane['stage'], number>>()
+  const total = { waiting: 0, handling: 0, delivering: 0 }
   for (const { botId, stage } of lanes) {
-    const bot = bots.get(botId) ?? { handling: 0, delivering: 0 }
+    const bot = bots.get(botId) ?? { waiting: 0, handling: 0, delivering: 0 }
     bots.set(botId, bot)
     bot[stage] += 1
-    if (stage === 'handling') handling += 1
+    total[stage] += 1
   }
   const activeBots = [...bots.values()].filter((bot) => bot.handling > 0).length
-  const { threads, reserved = 0, promised = 0 } = limits
-  const share = threadShare(threads - reserved, activeBots)
-
-  const excludeBotIds: string[] = []
-  let limit = Math.min(threads - reserved - handling - promised, share, lanesPerBot)
-  for (const [botId, bot] of bots) {
-    const room = Math.min(share - bot.handling, lanesPerBot - bot.handling - bot.delivering)
-    if (room <= 0) excludeBotIds.push(botId)
-    else limit = Math.min(limit, room)
+  const { threads, reserved = 0, promised = 0, ahead = 0 } = limits
+  const share = threadShare(threads - reserved + ahead, activeBots)
+  const rooms: Record<string, number> = {}
+  for (const [botId, { waiting, handling, delivering }] of bots) {
+    const claimed = waiting + handling
+    rooms[botId] = Math.max(0, Math.min(share - claimed, lanesPerBot - claimed - delivering))
   }
-  return { limit: Math.max(0, limit), excludeBotIds }
+  const free = threads - reserved - total.handling - promised
+  const limit = Math.max(0, free) + Math.max(0, ahead - total.waiting)
+  return { limit, perBot: Math.min(share, lanesPerBot), rooms }
 }
 
 /** Most threads one bot may use. */
 export function threadShare(threads: number, activeBots: number): number {
   const share = activeBots <= 1 ? threads - 1 : Math.min(threads - 1, Math.ceil(threads / 2))
   return Math.max(1, share)
+}
+
+/** The waiting lanes that get a thread of the place now: those of the bot with the fewest first, and in their order. */
+export function nextTurns<Lane extends BusyLane>(
+  lanes: Iterable<Lane>,
+  { place, threads, reserved = 0, promised = 0 }: PlaceLimits,
+): Lane[] {
+  const handling = new Map<string, number>()
+  const waiting: Lane[] = []
+  let free = threads - reserved - promised
+  for (const lane of lanes) {
+    if (lane.place !== place) continue
+    if (lane.stage === 'waiting') waiting.push(lane)
+    if (lane.stage !== 'handling') continue
+    free -= 1
+    handling.set(lane.botId, threadsOf(lane) + 1)
+  }
+  const turns: Lane[] = []
+  for (; free > 0 && waiting.length > 0; free -= 1) {
+    const next = waiting.reduce((best, lane) => (threadsOf(lane) < threadsOf(best) ? lane : best))
+    if (threadsOf(next) >= threadShare(threads - reserved, 1)) break
+    turns.push(next)
+    waiting.splice(waiting.indexOf(next), 1)
+    handling.set(next.botId, threadsOf(next) + 1)
+  }
+  return turns
+
+  function threadsOf({ botId }: Lane): number {
+    return handling.get(botId) ?? 0
+  }
 }

@@ -2,14 +2,15 @@ import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { Claimed, InboxStore, ReplyStore } from '../store/store.ts'
+import type { Claimed, ClaimedEvent, ClaimOrder, InboxStore, NewEvent, ReplyStore } from '../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
-import { demand, type Place } from './demand.ts'
+import { ClaimAhead } from './claim-ahead.ts'
+import { type Demand, demand, nextTurns, type Place, type PlaceLimits } from './demand.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { laneDeps } from './lane-deps.ts'
-import { LaneRun, type LaneRunDeps } from './lane-run.ts'
+import { laneKey, LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
 import type { CallCard } from './live-stream.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
@@ -63,11 +64,17 @@ export class Dispatcher {
   readonly #sends: Sleeper
   readonly #lanes = new Map<LaneRun, Promise<void>>()
   readonly #urgent: Readonly<Record<Place, UrgentClaims>>
+  readonly #ahead = new ClaimAhead()
   /** Threads that a claim on its way may fill. */
   #claimLimit = 0
+  /** Threads that an offer may fill. */
+  #offered = 0
   #phase: Phase = 'idle'
   #loop: Promise<void> = Promise.resolve()
   #failedClaims = 0
+  /** More was due than the last claim could take. */
+  #isHungry = true
+  #wakesSoon = false
   #isWoken = false
   #pause: { readonly nap: Nap; readonly canWake: boolean } | undefined
   #stopping: Promise<void> | undefined
@@ -82,7 +89,7 @@ export class Dispatcher {
       isStopping: () => this.#phase !== 'running',
       isAborting: () => this.#phase === 'aborting' || this.#phase === 'stopped',
       isStopped: () => this.#phase === 'stopped',
-      onThreadFree: () => this.wake(),
+      onThreadFree: (place, ms) => this.#onThreadFree(place, ms),
     })
     this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
   }
@@ -105,13 +112,33 @@ export class Dispatcher {
   runNow(botId: string, eventId: number): boolean {
     if (this.#phase !== 'running') return false
     this.#urgent[placeOf(this.#deps.handlers.of(botId))].add(eventId)
-    this.#claimUrgent()
+    this.#fillThreads()
     return true
+  }
+
+  /** What may be claimed as it is stored: nothing while others wait longer. `arrived` follows. */
+  offer(): ClaimOrder | undefined {
+    if (this.#phase !== 'running' || this.#isHungry) return undefined
+    const order = this.#demand()
+    this.#offered = order.limit
+    return order.limit === 0 ? undefined : { owner: this.#deps.owner, ...order }
+  }
+
+  /** These were stored; without them: some, perhaps. What came into a busy lane is claimed after what is there. */
+  arrived(events?: readonly NewEvent[], claimed: readonly ClaimedEvent[] = []): void {
+    this.#offered = 0
+    if (claimed.length > 0) crashPoint('claim.after')
+    for (const event of claimed) this.#begin(event)
+    this.#fillThreads()
+    const busy = new Map([...this.#lanes.keys()].map((lane) => [lane.key, lane]))
+    const lanes = events?.map(({ botId, event }) => busy.get(laneKey(botId, event.lane)))
+    for (const lane of lanes ?? []) lane?.expectMore()
+    if (lanes === undefined || lanes.includes(undefined)) this.wake()
   }
 
   /** There may be something to claim. */
   wake(): void {
-    this.#claimUrgent()
+    this.#fillThreads()
     this.#isWoken = true
     // A store that does not answer is left alone until its pause is over, however much work waits.
     if (this.#pause?.canWake) this.#pause.nap.end()
@@ -119,8 +146,7 @@ export class Dispatcher {
 
   /** The store can be reached again: even a pause after a failed claim is over. */
   resume(): void {
-    this.#claimUrgent()
-    this.#isWoken = true
+    this.wake()
     this.#pause?.nap.end()
   }
 
@@ -137,6 +163,7 @@ export class Dispatcher {
   async #stop(graceMs: number): Promise<void> {
     this.#phase = 'draining'
     this.#pause?.nap.end()
+    this.#fillThreads()
     await this.#waits.within(graceMs, this.#allDone())
     this.#phase = 'aborting'
     this.#sends.close()
@@ -162,22 +189,15 @@ export class Dispatcher {
 
   /** Answers how long to wait before the next claim, unless woken. */
   async #claim(): Promise<number> {
-    const { inbox, owner, options, random, handlers } = this.#deps
-    const { limit, excludeBotIds } = demand(this.#lanes.keys(), {
-      lanesPerBot: options.lanesPerBot,
-      places: PLACES.map((place) => ({
-        place,
-        threads: this.#deps.places[place].threads,
-        reserved: this.#reservedIn(place),
-        promised: this.#urgent[place].count,
-        botIds: handlers.botIdsOf(place),
-      })).filter(({ place, botIds }) => place === 'pool' || botIds.length > 0),
-    })
+    const { inbox, owner, options, random } = this.#deps
+    const { limit, perBot, rooms } = this.#demand()
+    this.#isHungry = true
     if (limit === 0) return options.pollMs
     this.#claimLimit = limit
     try {
-      const { items, nextDueMs } = await inbox.claim({ owner, limit, excludeBotIds })
+      const { items, nextDueMs } = await inbox.claim({ owner, limit, perBot, rooms })
       this.#failedClaims = 0
+      this.#isHungry = nextDueMs === 0 || Object.values(rooms).includes(0)
       if (items.length > 0) crashPoint('claim.after')
       for (const item of items) this.#begin(item)
       if (items.length > 0 && nextDueMs === 0) return 0
@@ -189,7 +209,7 @@ export class Dispatcher {
       return 0
     } finally {
       this.#claimLimit = 0
-      this.#claimUrgent()
+      this.#fillThreads()
     }
   }
 
@@ -199,12 +219,37 @@ export class Dispatcher {
     return handlers.handlesCards(place) && places[place].threads > 1 ? 1 : 0
   }
 
-  #claimUrgent(): void {
-    if (this.#phase !== 'running') return
+  #demand(): Demand {
+    return demand(this.#lanes.keys(), {
+      lanesPerBot: this.#deps.options.lanesPerBot,
+      places: PLACES.map((place) => this.#limitsOf(place, this.#offered)).filter(
+        ({ place, botIds }) => place === 'pool' || botIds.length > 0,
+      ),
+    })
+  }
+
+  #limitsOf(place: Place, offered = 0): PlaceLimits {
+    const { threads } = this.#deps.places[place]
+    return {
+      place,
+      threads,
+      reserved: this.#reservedIn(place),
+      promised: this.#urgent[place].count + offered,
+      // Runs on the host's thread are not in our hands.
+      ahead: place === 'pool' ? this.#ahead.limit(threads) : 0,
+      botIds: this.#deps.handlers.botIdsOf(place),
+    }
+  }
+
+  /** What cannot wait goes first. */
+  #fillThreads(): void {
+    // What has no thread yet when it is over goes back.
+    if (this.#phase !== 'running') return this.#lanes.forEach((_done, lane) => lane.start())
     const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling')
     for (const place of PLACES) {
-      const busy = handling.filter((lane) => lane.place === place).length
-      this.#urgent[place].fill(this.#deps.places[place].threads - busy - this.#claimLimit)
+      const idle = this.#deps.places[place].threads - handling.filter((lane) => lane.place === place).length
+      this.#urgent[place].fill(idle - Math.min(this.#claimLimit, Math.max(0, idle - this.#reservedIn(place))))
+      for (const lane of nextTurns(this.#lanes.keys(), this.#limitsOf(place))) lane.start()
     }
   }
 
@@ -212,7 +257,7 @@ export class Dispatcher {
     const { inbox, owner } = this.#deps
     return new UrgentClaims(
       (eventId) => inbox.claimEvent({ owner, eventId }),
-      (event) => (event === null ? this.wake() : this.#begin(event)),
+      (event) => (event === null ? this.wake() : this.#begin(event).start()),
     )
   }
 
@@ -224,12 +269,29 @@ export class Dispatcher {
     this.#pause = undefined
   }
 
-  #begin(item: Claimed): void {
+  #begin(item: Claimed): LaneRun {
     const lane = new LaneRun(item, this.#laneDeps)
     const done = lane.run().finally(() => {
       this.#lanes.delete(lane)
-      this.wake()
+      if (lane.mayHaveMore || this.#isHungry) this.wake()
+      else void this.#wakeSoon()
     })
     this.#lanes.set(lane, done)
+    return lane
+  }
+
+  #onThreadFree(place: Place, ms: number): void {
+    if (place === 'pool') this.#ahead.ran(ms)
+    if (this.#isHungry) this.wake()
+    else this.#fillThreads()
+  }
+
+  /** Nothing is known to wait; another instance may have put something into a lane, or an operator. */
+  async #wakeSoon(): Promise<void> {
+    if (this.#wakesSoon) return
+    this.#wakesSoon = true
+    await this.#waits.nap(MIN_PAUSE_MS).over
+    this.#wakesSoon = false
+    this.wake()
   }
 }

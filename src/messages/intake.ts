@@ -4,7 +4,7 @@ import { FeishuSupervisorError } from '../core/errors.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import { CARD_ACTION_TYPE } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
-import type { Accepted, InboxStore, NewEvent } from '../store/store.ts'
+import type { Accepted, ClaimedEvent, ClaimOrder, InboxStore, NewEvent } from '../store/store.ts'
 import { readEnvelope, text } from './envelope.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { InboundLimit } from './inbound-limit.ts'
@@ -19,9 +19,14 @@ export interface IntakeDeps {
   readonly maxPayloadBytes?: number
   readonly clock?: Pick<Clock, 'now'>
   readonly emit: (event: MessageEvent) => void
-  /** New events are in the database, or may be: a failed call may have been carried out. */
-  readonly onCommitted: () => void
+  /** What may be claimed as it is stored, if anything. Default: nothing. */
+  readonly offer?: () => ClaimOrder | undefined
+  /** These wait in the database; undefined: some may, because a failed call may have been carried out. */
+  readonly onCommitted: (events?: readonly NewEvent[], claimed?: readonly ClaimedEvent[]) => void
 }
+
+/** Events stored together of which some are claimed at once; finding them takes the square of their number. */
+const MAX_CLAIMED_BATCH = 32
 
 const RECALL_TYPE = 'im.message.recalled_v1'
 
@@ -70,12 +75,24 @@ export class Intake {
     }
   }
 
+  /** A card has its own way to a thread; a large batch shows that there is no time to win. */
+  #claimFor(batch: readonly NewEvent[]): ClaimOrder | undefined {
+    const isOrdinary = batch.length <= MAX_CLAIMED_BATCH && batch.every(({ event }) => event.type !== CARD_ACTION_TYPE)
+    return isOrdinary ? this.#deps.offer?.() : undefined
+  }
+
   async #store(batch: readonly NewEvent[]): Promise<Accepted[]> {
     crashPoint('persist.before')
     try {
-      const accepted = await this.#deps.inbox.accept(batch)
+      const claim = this.#claimFor(batch)
+      const accepted = await this.#deps.inbox.accept(batch, claim)
       crashPoint('persist.after')
-      if (accepted.some(({ duplicate }) => !duplicate)) this.#deps.onCommitted()
+      const claimed = accepted.flatMap((one) => one.claimed ?? [])
+      const waiting = batch.filter((_event, index) => {
+        const one = accepted[index]
+        return one?.duplicate === false && one.claimed === undefined
+      })
+      if (waiting.length > 0 || claim !== undefined) this.#deps.onCommitted(waiting, claimed)
       return accepted
     } catch (thrown) {
       // Only the answer may be lost; then the redelivery is a duplicate, which wakes nobody.

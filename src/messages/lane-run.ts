@@ -1,5 +1,6 @@
 import { assertNever } from '../core/assert-never.ts'
 import { crashPoint } from '../core/crash-point.ts'
+import { deferred } from '../core/deferred.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import type { UploadRef } from '../protocol/message.ts'
 import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../store/store.ts'
@@ -24,8 +25,8 @@ export interface LaneRunDeps {
   /** No new work is begun; what was claimed at the last moment goes back. */
   readonly isStopping: () => boolean
   readonly emit: (event: MessageEvent) => void
-  /** The pool thread is free again. */
-  readonly onThreadFree: () => void
+  /** The pool thread is free again, after so long. */
+  readonly onThreadFree: (place: Place, ms: number) => void
 }
 
 /** Bytes on their way into the store; no fence guards them, since their id says what they are. */
@@ -35,12 +36,18 @@ export interface KeptUpload {
   readonly bytes: Uint8Array
 }
 
+export function laneKey(botId: string, lane: string): string {
+  return JSON.stringify([botId, lane])
+}
+
 /** One claimed lane, from its claim until the store has it back. */
 export class LaneRun implements BusyLane {
   readonly botId: string
   readonly place: Place
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
+  readonly #turn = deferred()
+  #mayHaveMore: boolean
   #stage: BusyLane['stage']
 
   constructor(item: Claimed, deps: LaneRunDeps) {
@@ -48,13 +55,35 @@ export class LaneRun implements BusyLane {
     this.place = placeOf(deps.handling.handlers.of(item.botId))
     this.#item = item
     this.#deps = deps
-    this.#stage = item.kind === 'event' ? 'handling' : 'delivering'
+    this.#mayHaveMore = item.kind === 'replies' || item.hasMore !== false
+    this.#stage = item.kind === 'event' ? 'waiting' : 'delivering'
+  }
+
+  /** Something in the lane may be due when this run has ended. */
+  get mayHaveMore(): boolean {
+    return this.#mayHaveMore
+  }
+
+  get key(): string {
+    return laneKey(this.botId, this.#item.lane)
   }
 
   get stage(): BusyLane['stage'] {
     return this.#stage
   }
 
+  /** A thread is free for it. */
+  start(): void {
+    if (this.#stage === 'waiting') this.#stage = 'handling'
+    this.#turn.resolve()
+  }
+
+  /** An event came into the lane. */
+  expectMore(): void {
+    this.#mayHaveMore = true
+  }
+
+  /** What needs a thread waits for `start`. */
   async run(): Promise<void> {
     const { isStopping, delivery } = this.#deps
     const item = this.#item
@@ -68,19 +97,22 @@ export class LaneRun implements BusyLane {
     }
   }
 
-  async #runEvent(event: ClaimedEvent): Promise<void> {
+  async #runEvent(claimed: ClaimedEvent): Promise<void> {
     const { owner, handling, delivery, streams, finish, acks, isStopping, onThreadFree } = this.#deps
     const claimedAt = handling.clock.now()
+    await this.#turn.promise
+    const startedAt = handling.clock.now()
+    const event = older(claimed, Math.max(0, startedAt - claimedAt))
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
     this.#stage = 'delivering'
-    onThreadFree()
+    onThreadFree(this.place, handling.clock.now() - startedAt)
 
     const isStreamed = await streams.end(event.id)
     if (!(await this.#keepUploads(event.id, result))) return
     const fence = { owner, attempt: event.attempt }
     const written = await finish.write({ id: event.id, fence, result, ...acks.take(event.id) })
     crashPoint('complete.after')
-    const handleMs = handling.clock.now() - claimedAt
+    const handleMs = handling.clock.now() - startedAt
     if (written === 'held' || written === 'unsure') this.#report(event, result, handleMs)
     if (isStreamed || event.attempt > 1) await this.#closeStreams(event, result)
     if (result.kind !== 'completed') return
@@ -136,4 +168,11 @@ export class LaneRun implements BusyLane {
         return assertNever(result)
     }
   }
+}
+
+/** What was claimed ahead is older when its turn comes. */
+function older(event: ClaimedEvent, ms: number): ClaimedEvent {
+  const { ageMs, staleMs, sinceArrivalMs } = event
+  const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + ms }
+  return { ...event, ageMs: ageMs + ms, staleMs: staleMs + ms, ...arrival }
 }

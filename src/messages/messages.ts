@@ -114,7 +114,8 @@ export function createMessages(deps: MessagesDeps): Messages {
     maxPayloadBytes: options.maxPayloadBytes,
     clock,
     emit,
-    onCommitted: () => dispatcher.wake(),
+    offer: () => dispatcher.offer(),
+    onCommitted: (events, claimed) => dispatcher.arrived(events, claimed),
   })
   const cards = new CardDesk({
     accept: (botId, event) => intake.accept(botId, event),

@@ -197,5 +197,5 @@ export interface HostControl {
   killBot(botId: string): Promise<boolean>
 }
 
-/** One-way notices of the supervisor thread over parentPort; a `run` is answered with `hostRunEnded`. */
+/** One-way notices of the supervisor thread over parentPort, several to a frame; a `run` is answered with `hostRunEnded`. */
 export type HostSignal = NamedEvent | { readonly kind: 'run'; readonly run: HostRun }

@@ -14,6 +14,7 @@ export interface EventRow {
   stale_ms: number
   /** Since it arrived. */
   arrived_ms: number | null
+  has_more?: boolean
 }
 
 interface ReplyRow {
@@ -87,6 +88,7 @@ export function toClaimedEvent(row: EventRow): ClaimedEvent {
     ageMs: Math.max(0, row.ms),
     staleMs: Math.max(0, row.stale_ms),
     ...sinceArrival(row),
+    ...(row.has_more === undefined ? {} : { hasMore: row.has_more }),
   }
 }
 

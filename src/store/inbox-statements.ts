@@ -20,7 +20,7 @@ export const ARRIVED_MS =
   'case when i.resubmitted_at is null then extract(epoch from now() - coalesce(i.arrived_at, i.received_at))::float8 * 1000 end'
 
 /**
- * $1 owner, $2 limit, $3 excluded bots, $4 claim token.
+ * $1 owner, $2 limit, $3 bots and $4 the most lanes of each, $5 the most lanes of any other, $6 claim token.
  *
  * Fair over bots: the oldest lane of each bot, then the second oldest, and so on; a bot with
  * thousands of waiting lanes costs `limit` index entries, not thousands.
@@ -41,16 +41,20 @@ with recursive bots(bot_id) as (
     where l.owner is null and l.ready_at is not null and l.bot_id > b.bot_id order by l.bot_id limit 1
   ) from bots b where b.bot_id is not null
 ), waiting as materialized (
-  select bot_id from bots where bot_id is not null and bot_id <> all($3::text[])
+  select bot_id, room from (
+    select b.bot_id, coalesce(r.room, $5::int) as room
+    from bots b left join unnest($3::text[], $4::int[]) as r(bot_id, room) on r.bot_id = b.bot_id
+    where b.bot_id is not null
+  ) x where room > 0
 ), candidates as materialized (
   select b.bot_id, c.lane, c.ready_at, c.turn, null::text as owner
   from waiting b cross join lateral (
     select l.lane, l.ready_at, row_number() over (order by l.ready_at rows unbounded preceding) as turn
     from feishu_lanes l
-    where l.bot_id = b.bot_id and l.owner is null and l.ready_at <= now() order by l.ready_at limit $2::int
+    where l.bot_id = b.bot_id and l.owner is null and l.ready_at <= now() order by l.ready_at limit least($2::int, b.room)
   ) c
 ), picked as materialized (
-  select l.bot_id, l.lane, l.unsent, c.turn, c.ready_at
+  select l.bot_id, l.lane, l.unsent, l.pending, c.turn, c.ready_at
   from candidates c
   join feishu_lanes l on l.bot_id = c.bot_id and l.lane = c.lane
   where l.ready_at = c.ready_at and l.owner is not distinct from c.owner
@@ -82,7 +86,7 @@ with recursive bots(bot_id) as (
 ), moved as (
   update feishu_lanes l set
     owner = case when t.bot_id is null then null else $1 end,
-    claim_token = case when t.bot_id is null then null else $4::uuid end,
+    claim_token = case when t.bot_id is null then null else $6::uuid end,
     ready_at = case
       when t.bot_id is not null then l.ready_at
       when h.available_at > now() then h.available_at
@@ -108,18 +112,18 @@ select 'event' as kind, e.bot_id, e.lane, e.id, e.attempt, e.type, e.dedupe_key,
   extract(epoch from now() - e.received_at)::float8 * 1000 as ms,
   extract(epoch from now() - e.fresh_at)::float8 * 1000 as stale_ms, e.arrived_ms,
   null::int as part, null as message_id, null as receiver_type, null as receiver_id, null as uuid, null as msg_type,
-  null as content, null::jsonb as delivery, null::int as unknown_attempts, p.turn, p.ready_at
+  null as content, null::jsonb as delivery, null::int as unknown_attempts, p.pending > 1 as has_more, p.turn, p.ready_at
 from events e join picked p on p.bot_id = e.bot_id and p.lane = e.lane
 union all
 select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null,
   extract(epoch from now() - r.created_at)::float8 * 1000, null,
   (select ${ARRIVED_MS} from feishu_inbox i where i.id = r.inbox_id),
   r.part, r.message_id, coalesce(r.receiver_type, 'chat_id'), coalesce(r.receiver_id, r.lane), r.uuid, r.msg_type,
-  r.content, r.delivery, greatest(0, r.attempt - 1 - r.refused_count), p.turn, p.ready_at
+  r.content, r.delivery, greatest(0, r.attempt - 1 - r.refused_count), null, p.turn, p.ready_at
 from replies r join picked p on p.bot_id = r.bot_id and p.lane = r.lane
 union all
 select 'due', null, null, null, null, null, null, null, extract(epoch from at - now())::float8 * 1000,
-  null, null, null, null, null, null, null, null, null, null, null, null, null
+  null, null, null, null, null, null, null, null, null, null, null, null, null, null
 from due
 order by turn, ready_at, id, part`,
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { isPlanted } from '../core/crash-point.ts'
 import { systemClock } from '../core/clock.ts'
 import { ACCEPT, RECALL } from './accept-statements.ts'
+import { type AcceptedRow, accepted } from './accepted-rows.ts'
 import { CLAIM_EVENT } from './claim-event.ts'
 import { type ClaimedRow, type EventRow, toClaimedEvent, toClaimResult } from './claimed-rows.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent } from '../protocol/message.ts'
@@ -14,8 +15,22 @@ import { UNCLAIM } from './instances.ts'
 import { LostClaims } from './lost-claims.ts'
 import { PRUNE } from './prune-statement.ts'
 import { storable, storableError, storableInstant, storableKey } from './storable.ts'
-import type { Accepted, ClaimedEvent, ClaimResult, FinishedEvent, InboxStore, NewEvent, SettledReply } from './store.ts'
+import type {
+  Accepted,
+  ClaimedEvent,
+  ClaimOrder,
+  ClaimResult,
+  FinishedEvent,
+  InboxStore,
+  NewEvent,
+  SettledReply,
+} from './store.ts'
 import { UnknownOutcomes } from './unknown-outcomes.ts'
+
+/** Of an int4. */
+const MOST_LANES = 2 ** 31 - 1
+
+const NO_CLAIM: Omit<ClaimOrder, 'owner'> & { readonly owner: null } = { owner: null, limit: 0 }
 
 /** The durable inbox and outbox; inbox-statements.ts holds the semantics. */
 export class Inbox implements InboxStore {
@@ -27,25 +42,33 @@ export class Inbox implements InboxStore {
     this.#database = database
   }
 
-  async accept(events: readonly NewEvent[]): Promise<Accepted[]> {
+  async accept(events: readonly NewEvent[], claim?: ClaimOrder): Promise<Accepted[]> {
     if (events.length === 0) return []
     // First, so that a recall that is stored has been carried out; carrying it out twice does no harm.
     await this.#recall(events)
-    const rows = await this.#database.query<{ id: number | null; duplicate: boolean }>(
-      ACCEPT,
-      [
-        ...columns(events.map(({ botId, event }) => ({ ...event, botId }))),
-        events.map(({ delayMs = 0 }) => delayMs),
-        events.map(({ dead }) => (dead === undefined ? null : storable(dead.reason))),
-        events.map(({ dead }) => (dead === undefined ? null : storableError(dead.error))),
-        events.map(({ event }) => ago(event.receivedAt)),
-      ],
-      'storing events',
-    )
+    const token = randomUUID()
+    const rows = await this.#database
+      .query<AcceptedRow>(
+        ACCEPT,
+        [
+          ...columns(events.map(({ botId, event }) => ({ ...event, botId }))),
+          events.map(({ delayMs = 0 }) => delayMs),
+          events.map(({ dead }) => (dead === undefined ? null : storable(dead.reason))),
+          events.map(({ dead }) => (dead === undefined ? null : storableError(dead.error))),
+          events.map(({ event }) => ago(event.receivedAt)),
+          ...claimValues(claim ?? NO_CLAIM),
+          token,
+        ],
+        'storing events',
+      )
+      .catch((thrown: unknown) => {
+        if (claim !== undefined) this.#lostClaims.add(token)
+        throw thrown
+      })
     // No id: somebody else stored the same event after this statement began. Now it can be seen.
     const unseen = events.filter((_event, index) => rows[index]?.id === null)
     const seen = unseen.length === 0 ? [] : await this.accept(unseen)
-    return rows.map(({ id, duplicate }) => (id === null ? (seen.shift() as Accepted) : { id, duplicate }))
+    return rows.map((row, index) => (row.id === null ? (seen.shift() as Accepted) : accepted(row, index, events)))
   }
 
   async #recall(events: readonly NewEvent[]): Promise<void> {
@@ -55,12 +78,12 @@ export class Inbox implements InboxStore {
     if (recalled.length > 0) await this.#database.query(RECALL, columns(recalled), 'recalling events')
   }
 
-  async claim({ owner, limit, excludeBotIds }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
+  async claim(claim: ClaimOrder): Promise<ClaimResult> {
     const lost = this.#lostClaims.tokens()
     if (lost.length > 0) await this.#database.query(UNCLAIM, [lost], 'giving back work of a lost claim')
     const token = randomUUID()
     try {
-      const rows = await this.#database.query<ClaimedRow>(CLAIM, [owner, limit, excludeBotIds, token], 'claiming work')
+      const rows = await this.#database.query<ClaimedRow>(CLAIM, [...claimValues(claim), token], 'claiming work')
       return toClaimResult(rows)
     } catch (thrown) {
       this.#lostClaims.add(token)
@@ -169,6 +192,11 @@ export class Inbox implements InboxStore {
 /** An instant of ours as the database takes it: by its own clock. */
 function ago(at: number | undefined): number | null {
   return at === undefined ? null : Math.max(0, systemClock.now() - at)
+}
+
+/** The values of a claim but for its token. */
+function claimValues({ owner, limit, perBot = MOST_LANES, rooms = {} }: typeof NO_CLAIM | ClaimOrder): unknown[] {
+  return [owner, limit, Object.keys(rooms), Object.values(rooms), perBot]
 }
 
 /** One array per column of what identifies an event. */

@@ -103,6 +103,18 @@ export interface Accepted {
   readonly id: number
   /** The event was stored before; nothing was inserted. */
   readonly duplicate: boolean
+  /** It was claimed as it was stored. */
+  readonly claimed?: ClaimedEvent
+}
+
+/** Due lane heads in turn over the bots. */
+export interface ClaimOrder {
+  readonly owner: string
+  readonly limit: number
+  /** Most lanes of one bot. Default: `limit`. */
+  readonly perBot?: number
+  /** Most lanes of certain bots; 0 leaves a bot out. Default: none has less than others. */
+  readonly rooms?: Readonly<Record<string, number>>
 }
 
 /** The right to write about one claimed item: writes with a stale fence change 0 rows and resolve false. */
@@ -127,6 +139,8 @@ export interface ClaimedEvent {
   readonly staleMs: number
   /** Milliseconds since it reached this process; not of one that an operator resubmitted. */
   readonly sinceArrivalMs?: number
+  /** Whether events waited behind it when it was claimed; absent: not known. */
+  readonly hasMore?: boolean
 }
 
 /** A lane whose last event is complete but whose replies are not all out (after a retry or a crash). */
@@ -211,10 +225,10 @@ export interface NewEvent {
 }
 
 export interface InboxStore {
-  /** Inserts in one transaction, in the given order; answers in the same order. */
-  accept(events: readonly NewEvent[]): Promise<Accepted[]>
-  /** Claims due lane heads, oldest first, none of `excludeBotIds`. The attempt is counted here. */
-  claim(claim: { owner: string; limit: number; excludeBotIds: readonly string[] }): Promise<ClaimResult>
+  /** Inserts in one transaction, in the given order; answers in the same order. `claim` claims what has nothing before it. */
+  accept(events: readonly NewEvent[], claim?: ClaimOrder): Promise<Accepted[]>
+  /** Claims due lane heads, oldest first, in turn over the bots. The attempt is counted here. */
+  claim(claim: ClaimOrder): Promise<ClaimResult>
   /** Claims this one event if it is the due head of a free lane; null if not. The attempt is counted here. */
   claimEvent(claim: { owner: string; eventId: number }): Promise<ClaimedEvent | null>
   /** Each in the order given; true where the fence held. */

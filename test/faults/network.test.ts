@@ -54,7 +54,7 @@ describe.skipIf('skip' in postgres)('D3: packets to the database and back are lo
     const calls = [
       accept(),
       accept(),
-      store.inbox.claim({ owner: 'me', limit: 1, excludeBotIds: [] }),
+      store.inbox.claim({ owner: 'me', limit: 1 }),
       store.inbox.summary(),
       store.instances.renew('me', 60_000),
       store.instances.rescue('me', false),

@@ -76,7 +76,8 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     maxBatch: 10,
     maxWaiting: 100,
     emit: () => {},
-    onCommitted: () => dispatcher.wake(),
+    offer: () => dispatcher.offer(),
+    onCommitted: (events, claimed) => dispatcher.arrived(events, claimed),
   })
   const desk = new CardDesk({
     accept: (botId, event) => intake.accept(botId, event),
@@ -149,6 +150,7 @@ describe('a press on a card', () => {
     expect(sent).toEqual(['{"text":"later"}'])
     expect(pool.runs).toHaveLength(1)
     expect(store.rows).toMatchObject([{ state: 'completed', attempt: 1 }])
+    await clock.advance(1_000)
     expect(clock.timerCount).toBeLessThanOrEqual(1)
   })
 

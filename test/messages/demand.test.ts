@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BusyLane, demand, type PlaceLimits, threadShare } from '../../src/messages/demand.ts'
+import { type BusyLane, demand, nextTurns, type PlaceLimits, threadShare } from '../../src/messages/demand.ts'
 
 const lanes = (botId: string, stage: BusyLane['stage'], count: number): BusyLane[] =>
   Array.from({ length: count }, () => ({ botId, stage, place: 'pool' }))
@@ -22,10 +22,8 @@ describe('demand', () => {
   })
 
   it('leaves out a bot that has its share and asks for the rest', () => {
-    expect(demand(lanes('a', 'handling', 7), { places: [pool(8)], lanesPerBot: 64 })).toEqual({
-      limit: 1,
-      excludeBotIds: ['a'],
-    })
+    const { limit, rooms } = demand(lanes('a', 'handling', 7), { places: [pool(8)], lanesPerBot: 64 })
+    expect({ limit, rooms }).toEqual({ limit: 1, rooms: { a: 0 } })
   })
 
   it('asks for nothing while all threads are busy', () => {
@@ -37,34 +35,77 @@ describe('demand', () => {
     const host: PlaceLimits = { place: 'host', threads: 3, botIds: ['h'] }
     const places = [pool(2, ['a', 'b']), host]
     expect(demand(lanes('a', 'handling', 2), { places, lanesPerBot: 64 })).toEqual({
-      limit: 2,
-      excludeBotIds: ['a', 'b'],
+      limit: 3,
+      perBot: 2,
+      rooms: { a: 0, b: 0 },
     })
     const hosted = lanes('h', 'handling', 3).map((lane): BusyLane => ({ ...lane, place: 'host' }))
-    expect(demand(hosted, { places, lanesPerBot: 64 })).toEqual({ limit: 1, excludeBotIds: ['h'] })
+    expect(demand(hosted, { places, lanesPerBot: 64 })).toEqual({ limit: 2, perBot: 1, rooms: { h: 0 } })
     expect(demand([...hosted, ...lanes('a', 'handling', 2)], { places, lanesPerBot: 64 }).limit).toBe(0)
+  })
+
+  it('fills all free threads by one claim, none of which gives one bot more than its share', () => {
+    expect(demand([], { places: [pool(4)], lanesPerBot: 64 })).toEqual({ limit: 4, perBot: 3, rooms: {} })
+  })
+
+  it('asks for more than there are threads where claiming ahead pays', () => {
+    const busy = [...lanes('a', 'handling', 4), ...lanes('a', 'waiting', 5)]
+    expect(demand(busy, { places: [{ ...pool(4), ahead: 16 }], lanesPerBot: 64 }).limit).toBe(11)
+  })
+
+  it('what waits because its bot has its share keeps no free thread from others', () => {
+    const busy = [...lanes('a', 'handling', 3), ...lanes('a', 'waiting', 9)]
+    expect(demand(busy, { places: [pool(4)], lanesPerBot: 64 }).limit).toBe(1)
   })
 
   it('whatever is busy, no claim can take a bot over its lanes or its share, nor the pool over its threads', () => {
     const busyLanes = fc.array(
       fc.record({
         botId: fc.constantFrom('a', 'b', 'c'),
-        stage: fc.constantFrom('handling', 'delivering'),
+        stage: fc.constantFrom('waiting', 'handling', 'delivering'),
         place: fc.constant('pool'),
       }),
       { maxLength: 40 },
     )
+    const limits = fc.record({
+      threads: fc.integer({ min: 1, max: 9 }),
+      lanesPerBot: fc.integer({ min: 1, max: 12 }),
+      ahead: fc.integer({ min: 0, max: 20 }),
+    })
     fc.assert(
-      fc.property(busyLanes, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 12 }), (busy, threads, most) => {
-        const { limit, excludeBotIds } = demand(busy as BusyLane[], { places: [pool(threads)], lanesPerBot: most })
+      fc.property(busyLanes, limits, (generated, { threads, lanesPerBot, ahead }) => {
+        const busy = generated as BusyLane[]
+        const { limit, perBot, rooms } = demand(busy, { places: [{ ...pool(threads), ahead }], lanesPerBot })
         const handling = busy.filter(({ stage }) => stage === 'handling')
-        expect(limit === 0 || handling.length + limit <= threads).toBe(true)
-        for (const bot of ['a', 'b', 'c', 'new'].filter((id) => limit > 0 && !excludeBotIds.includes(id))) {
-          expect(busy.filter(({ botId }) => botId === bot).length + limit).toBeLessThanOrEqual(most)
-          const own = handling.filter(({ botId }) => botId === bot).length
-          expect(own + limit).toBeLessThanOrEqual(Math.max(1, threads - 1))
+        const waiting = busy.filter(({ stage }) => stage === 'waiting')
+        expect(limit).toBeLessThanOrEqual(Math.max(0, threads - handling.length) + Math.max(0, ahead - waiting.length))
+        for (const bot of ['a', 'b', 'c', 'new']) {
+          const room = rooms[bot] ?? perBot
+          const own = busy.filter(({ botId }) => botId === bot)
+          expect(room === 0 || own.length + room <= lanesPerBot).toBe(true)
+          const claimed = own.filter(({ stage }) => stage !== 'delivering').length
+          expect(room === 0 || claimed + room <= Math.max(1, threads + ahead - 1)).toBe(true)
         }
       }),
     )
+  })
+})
+
+describe('nextTurns', () => {
+  it('gives the freed thread to a bot that has none, though others wait longer', () => {
+    const [busy, waiting] = [lanes('a', 'handling', 3), lanes('a', 'waiting', 9)]
+    const newcomers = lanes('b', 'waiting', 1)
+    expect(nextTurns([...busy, ...waiting, ...newcomers], pool(4))).toEqual(newcomers)
+  })
+
+  it('leaves the last thread to another bot, and the reserved one to what cannot wait', () => {
+    expect(nextTurns(lanes('a', 'waiting', 9), pool(4))).toHaveLength(3)
+    expect(nextTurns(lanes('a', 'waiting', 9), { ...pool(4), reserved: 1 })).toHaveLength(2)
+    expect(nextTurns(lanes('a', 'waiting', 9), pool(1))).toHaveLength(1)
+  })
+
+  it('keeps the order within a bot', () => {
+    const waiting = lanes('a', 'waiting', 3)
+    expect(nextTurns(waiting, pool(3))).toEqual(waiting.slice(0, 2))
   })
 })

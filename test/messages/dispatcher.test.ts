@@ -110,6 +110,41 @@ describe('capacity', () => {
     expect(pool.runs.at(-1)).toMatchObject({ botId: 'b', messageId: 'b1' })
   })
 
+  it('asks the store for more only where more may be', async () => {
+    const { clock, dispatcher, pool, put, store } = bench()
+    const claims = (): number => store.calls.filter((operation) => operation === 'claim').length
+    dispatcher.start()
+    await settle()
+    await put('a', messageEvent('c', 'm1'))
+    const before = claims()
+    pool.runs[0]!.resolve(handled('one'))
+    await settle()
+    expect(store.rows[0]!.state).toBe('completed')
+    expect(claims()).toBe(before)
+    // Another instance may have put something there.
+    await clock.advance(100)
+    expect(claims()).toBe(before + 1)
+  })
+
+  it('claims ahead of its threads once handlers are known to be quick, and gives what waits back when it stops', async () => {
+    const { dispatcher, pool, put, store } = bench({ threads: 2 })
+    pool.answer = async () => handled()
+    dispatcher.start()
+    for (let n = 0; n < 60; n++) await put(`bot${n % 3}`, messageEvent(`quick${n}`, `m${n}`))
+    pool.answer = undefined
+    await put('a', ...[1, 2, 3, 4].map((n) => messageEvent(`c${n}`, `a${n}`)))
+    await put('b', messageEvent('c', 'b1'))
+    expect([...pool.running].map(({ botId }) => botId)).toEqual(['a', 'b'])
+    const waiting = (): unknown[] => store.rows.filter((row) => row.state === 'executing')
+    expect(waiting()).toHaveLength(5)
+    const stopped = dispatcher.stop(1_000)
+    await settle()
+    expect(waiting()).toHaveLength(2)
+    expect(store.rows.filter((row) => row.state === 'available').map((row) => row.attempt)).toEqual([0, 0, 0])
+    for (const run of pool.running) run.resolve(handled())
+    await stopped
+  })
+
   it('gives the freed threads of a flooding bot to the others until it is back at its share', async () => {
     const { dispatcher, pool, put } = bench({ threads: 4 })
     dispatcher.start()
@@ -310,7 +345,7 @@ describe('a store that fails', () => {
     dispatcher.start()
     await put('a', messageEvent('c', 'm1'))
     store.rescue('instance-1')
-    await store.claim({ owner: 'instance-2', limit: 1, excludeBotIds: [] })
+    await store.claim({ owner: 'instance-2', limit: 1 })
     pool.runs[0]!.resolve(handled('stale'))
     await settle()
     expect(sends).toEqual([])

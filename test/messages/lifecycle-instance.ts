@@ -88,8 +88,9 @@ export class Instance implements Port, HandlerPool {
       ...common,
       maxBatch: OPTIONS.maxBatch,
       maxWaiting: OPTIONS.maxWaiting,
-      onCommitted: () => {
-        if (!plant.isDeaf) dispatcher.wake()
+      offer: () => (plant.isDeaf ? undefined : dispatcher.offer()),
+      onCommitted: (events, claimed) => {
+        if (!plant.isDeaf) dispatcher.arrived(events, claimed)
       },
     })
   }

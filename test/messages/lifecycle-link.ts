@@ -60,18 +60,29 @@ export class Link implements SharedInbox {
     this.#rows = rows
   }
 
-  accept(events: Parameters<SharedInbox['accept']>[0]): Promise<Accepted[]> {
-    return this.call('accept', () => this.#inbox.accept(events))
+  accept(...[events, claim]: Parameters<SharedInbox['accept']>): Promise<Accepted[]> {
+    return this.#claiming(
+      'accept',
+      () => this.#inbox.accept(events, claim),
+      (accepted) => accepted.flatMap(({ claimed = [] }) => claimed),
+    )
   }
 
   claim(claim: Parameters<SharedInbox['claim']>[0]): Promise<ClaimResult> {
+    const commit = async (): Promise<ClaimResult> => {
+      if (this.#givesLostBack) await this.#giveBack(this.#lost.splice(0))
+      return await this.#inbox.claim(claim)
+    }
+    return this.#claiming('claim', commit, ({ items }) => items)
+  }
+
+  async #claiming<T>(call: Call, commit: () => Promise<T>, claimedIn: (answer: T) => readonly Claimed[]): Promise<T> {
     let committed: readonly Claimed[] = []
     let isGivenUp = false
-    const answer = this.call('claim', async () => {
-      if (this.#givesLostBack) await this.#giveBack(this.#lost.splice(0))
-      const result = await this.#inbox.claim(claim)
-      this.#onClaimed(result.items)
-      committed = result.items
+    const answer = this.call(call, async () => {
+      const result = await commit()
+      committed = claimedIn(result)
+      this.#onClaimed(committed)
       if (isGivenUp) this.#lost.push(...committed)
       return result
     })

@@ -23,7 +23,7 @@ export function withUnknownAttempts(inbox: SharedInbox, clock: Clock): SharedInb
   }
 
   return {
-    accept: (events) => inbox.accept(events),
+    accept: (events, claim) => inbox.accept(events, claim),
     async finish(finished) {
       const held = await inbox.finish(finished)
       for (const [index, { id, result }] of finished.entries()) {

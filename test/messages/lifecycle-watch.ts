@@ -73,7 +73,7 @@ export class Watch {
   /** Whoever writes down what became of a send does not wait for it any more. */
   observed(owner: string, inbox: SharedInbox): SharedInbox {
     return {
-      accept: (events) => inbox.accept(events),
+      accept: (events, claim) => inbox.accept(events, claim),
       claim: (claim) => inbox.claim(claim),
       finish: (finished) => {
         for (const { id, result } of finished) if (result.kind === 'released') this.#cut(owner, id)

@@ -6,6 +6,7 @@ import type {
   Accepted,
   Claimed,
   ClaimedEvent,
+  ClaimOrder,
   ClaimResult,
   Fence,
   FinishedEvent,
@@ -76,34 +77,50 @@ export class MemoryStore implements InboxStore, ReplyStore {
   readonly #uploads = new Map<string, Uint8Array>()
   readonly #clock: Clock
   #lastId = 0
-  #lostClaim: readonly Claimed[] = []
+  readonly #lostClaims: Claimed[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  accept(events: readonly NewEvent[]): Promise<Accepted[]> {
-    return this.#call('accept', () => {
+  accept(events: readonly NewEvent[], claim?: ClaimOrder): Promise<Accepted[]> {
+    const claimed: Claimed[] = []
+    const accepted = this.#call('accept', () => {
       for (const recall of events) this.#recall(recall)
-      return events.map((newEvent) => this.#accept(newEvent))
+      const stored = events.map((newEvent) => this.#accept(newEvent))
+      if (claim === undefined) return stored
+      const known = new Set(stored.filter(({ duplicate }) => duplicate).map(({ id }) => id))
+      const now = this.#clock.now()
+      const fresh = stored.flatMap(({ id }) =>
+        this.#heads().filter(({ row, dueAt }) => row.id === id && !known.has(id) && dueAt <= now),
+      )
+      for (const head of this.#fitting(fresh, claim)) claimed.push(this.#take(head, claim.owner))
+      return stored.map((one): Accepted => {
+        const own = claimed.find((item) => item.kind === 'event' && item.id === one.id)
+        return own?.kind === 'event' && !one.duplicate ? { ...one, claimed: own } : one
+      })
+    })
+    return accepted.catch((error: unknown) => {
+      this.#lostClaims.push(...claimed)
+      throw error
     })
   }
 
-  claim({ owner, limit, excludeBotIds }: Parameters<InboxStore['claim']>[0]): Promise<ClaimResult> {
-    for (const item of this.#lostClaim) this.#unclaim(item)
-    this.#lostClaim = []
+  claim(claim: ClaimOrder): Promise<ClaimResult> {
+    for (const item of this.#lostClaims.splice(0)) this.#unclaim(item)
     let items: Claimed[] = []
     const claimed = this.#call('claim', () => {
       const now = this.#clock.now()
-      const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && !excludeBotIds.includes(botId))
+      const { perBot = 1e9, rooms = {} } = claim
+      const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && (rooms[botId] ?? perBot) > 0)
       const due = free.filter(({ dueAt }) => dueAt <= now)
       const later = free.filter(({ dueAt }) => dueAt > now).map(({ dueAt }) => dueAt - now)
-      items = due.slice(0, limit).map((head) => this.#take(head, owner))
-      const nextDueMs = due.length > limit ? 0 : later.length > 0 ? Math.min(...later) : null
+      items = this.#fitting(due, claim).map((head) => this.#take(head, claim.owner))
+      const nextDueMs = due.length > items.length ? 0 : later.length > 0 ? Math.min(...later) : null
       return { items, nextDueMs }
     })
     return claimed.catch((error: unknown) => {
-      this.#lostClaim = items
+      this.#lostClaims.push(...items)
       throw error
     })
   }
@@ -269,6 +286,15 @@ export class MemoryStore implements InboxStore, ReplyStore {
     return [...heads.values()]
   }
 
+  #fitting(heads: readonly Head[], { limit, perBot = 1e9, rooms = {} }: ClaimOrder): Head[] {
+    const taken = new Map<string, number>()
+    const fitting = heads.filter(({ botId, lane }) => {
+      taken.set(botId, (taken.get(botId) ?? 0) + 1)
+      return lane.owner === null && (taken.get(botId) ?? 0) <= (rooms[botId] ?? perBot)
+    })
+    return fitting.slice(0, limit)
+  }
+
   #recall({ botId, event, recalls }: NewEvent): void {
     if (recalls === undefined) return
     const row = this.#find(botId, recalls) ?? this.#add(botId, { ...event, dedupeKey: recalls })
@@ -325,6 +351,9 @@ export class MemoryStore implements InboxStore, ReplyStore {
       attempt: row.attempt,
       ageMs: now - row.receivedAt,
       staleMs: now - row.freshAt,
+      hasMore: this.rows.some(
+        (other) => other !== row && other.botId === botId && other.event.lane === event.lane && isUnfinished(other),
+      ),
     }
   }
 
@@ -435,4 +464,8 @@ function lettersOf({ id: eventId, botId, event, ...row }: EventRow): DeadLetter[
 
 function holds(fence: Fence, owner: string | null, attempt: number): boolean {
   return fence.owner === owner && fence.attempt === attempt
+}
+
+function isUnfinished({ state }: EventRow): boolean {
+  return state === 'available' || state === 'executing'
 }

@@ -130,7 +130,7 @@ function withItems(store: MemoryStore, change: (item: Claimed) => Claimed): Shar
 
 function plain(store: MemoryStore): SharedInbox {
   return {
-    accept: (events) => store.accept(events),
+    accept: (events, claim) => store.accept(events, claim),
     claim: (claim) => store.claim(claim),
     finish: (finished) => store.finish(finished),
     settle: (settled) => store.settle(settled),

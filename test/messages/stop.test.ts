@@ -49,7 +49,7 @@ describe('stop', () => {
     const stopped = isSettled(dispatcher.stop(1_000))
     await clock.advance(1_000)
     expect(stopped()).toBe(true)
-    const { items } = await store.claim({ owner: 'instance-2', limit: 5, excludeBotIds: [] })
+    const { items } = await store.claim({ owner: 'instance-2', limit: 5 })
     expect(items).toMatchObject([{ kind: 'replies', replies: [{ part: 0 }, { part: 1 }] }])
   })
 

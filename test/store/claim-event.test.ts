@@ -99,7 +99,7 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
       })
       const [stored] = await db.store.inbox.accept([{ botId: 'bot_a', event: event({ lane: 'card:1' }) }])
       await expect(inbox.claimEvent({ owner: 'me', eventId: stored?.id ?? 0 })).rejects.toThrow('terminated')
-      expect(await inbox.claim({ owner: 'me', limit: 1, excludeBotIds: [] })).toMatchObject({ items: [{ attempt: 1 }] })
+      expect(await inbox.claim({ owner: 'me', limit: 1 })).toMatchObject({ items: [{ attempt: 1 }] })
     })
 
     it('is rescued with the rest when its owner is gone', async () => {

@@ -74,12 +74,12 @@ export class StoreDriver {
     return this.store.inbox.accept(events.map(({ botId = 'bot_a', ...fields }) => ({ botId, event: event(fields) })))
   }
 
-  async claim(owner = 'me', limit = 10, excludeBotIds: string[] = []): Promise<readonly Claimed[]> {
-    return (await this.store.inbox.claim({ owner, limit, excludeBotIds })).items
+  async claim(owner = 'me', limit = 10, rooms: Record<string, number> = {}): Promise<readonly Claimed[]> {
+    return (await this.store.inbox.claim({ owner, limit, rooms })).items
   }
 
   async nextDueMs(limit = 0): Promise<number | null> {
-    return (await this.store.inbox.claim({ owner: 'nobody', limit, excludeBotIds: [] })).nextDueMs
+    return (await this.store.inbox.claim({ owner: 'nobody', limit })).nextDueMs
   }
 
   async claimEvent(owner = 'me'): Promise<ClaimedEvent> {

@@ -51,7 +51,7 @@ export function inboxDriver(current: CurrentInbox) {
     )
     return (await inbox.accept(events)).map(({ id }) => id)
   }
-  const claim = async () => await inbox.claim({ owner: 'me', limit: 10, excludeBotIds: [] })
+  const claim = async () => await inbox.claim({ owner: 'me', limit: 10 })
   /** What is handed out now: ids of events, `id.part` of replies. */
   const handedOut = async () =>
     (await claim()).items.flatMap((item) =>

@@ -4,6 +4,7 @@ import { createBotStore } from '../../src/store/bots.ts'
 import { Inbox } from '../../src/store/inbox.ts'
 import { SecretBox } from '../../src/store/secrets.ts'
 import type { ClaimedEvent, EventResult, Fence, ReplyResult } from '../../src/store/store.ts'
+import { describeClaimedArrivals } from './claimed-arrivals.ts'
 import { describeInbox } from './inbox-contract.ts'
 import { describeReplyStore } from './reply-store-contract.ts'
 import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from './fixtures.ts'
@@ -34,6 +35,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     }))
 
     describeReplyStore(() => db)
+    describeClaimedArrivals(() => db)
 
     describe('accept', () => {
       it('stores events in the given order', async () => {
@@ -120,6 +122,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(items.map((item) => item.lane)).toEqual(['b', 'a', 'c'])
         expect(items[1]).toMatchObject({ kind: 'event', botId: 'bot_a', type: 'im.message.receive_v1', attempt: 1 })
         expect(items[1]).toMatchObject({ payload: '{"n":1}', ageMs: expect.any(Number) })
+        // Whoever ends the run knows whether to claim again.
+        expect(items.map((item) => item.kind === 'event' && item.hasMore)).toEqual([false, true, false])
         expect(await db.claim()).toEqual([])
       })
 
@@ -145,9 +149,15 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect((await db.claim('me', 2)).map(({ botId }) => botId)).toEqual(['bot_flood', 'bot_a'])
       })
 
-      it('leaves out excluded bots, also from the time of the next event', async () => {
+      it('gives no bot more than its room', async () => {
+        await db.accept(...['a', 'b', 'c'].flatMap((botId) => [1, 2, 3].map((n) => ({ botId, lane: `oc_${n}` }))))
+        const { items } = await db.store.inbox.claim({ owner: 'me', limit: 10, perBot: 2, rooms: { b: 1, c: 0 } })
+        expect(items.map(({ botId }) => botId).sort()).toEqual(['a', 'a', 'b'])
+      })
+
+      it('leaves out bots without room, also from the time of the next event', async () => {
         await db.accept({ botId: 'bot_a' }, { botId: 'bot_b' })
-        const claim = { owner: 'me', limit: 10, excludeBotIds: ['bot_a'] }
+        const claim = { owner: 'me', limit: 10, rooms: { bot_a: 0 } }
         const { items, nextDueMs } = await db.store.inbox.claim(claim)
         expect(items.map(({ botId }) => botId)).toEqual(['bot_b'])
         expect(nextDueMs).toBeNull()
@@ -157,8 +167,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       it('says when to come back', async () => {
         expect(await db.nextDueMs()).toBeNull()
         await db.accept({ lane: 'a' }, { lane: 'b' })
-        expect((await db.store.inbox.claim({ owner: 'me', limit: 1, excludeBotIds: [] })).nextDueMs).toBe(0)
-        expect((await db.store.inbox.claim({ owner: 'me', limit: 1, excludeBotIds: [] })).nextDueMs).toBeNull()
+        expect((await db.store.inbox.claim({ owner: 'me', limit: 1 })).nextDueMs).toBe(0)
+        expect((await db.store.inbox.claim({ owner: 'me', limit: 1 })).nextDueMs).toBeNull()
       })
 
       it('says when the next retry is due', async () => {
@@ -519,10 +529,23 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await inbox.accept(events)).toMatchObject([{ duplicate: true }])
       })
 
+      it('of accept with a claim: the lanes are given back, uncounted', async () => {
+        const { inbox, loseNext } = losing()
+        await db.accept({ lane: 'a' })
+        await db.complete(await db.claimEvent())
+        const claim = { owner: 'me', limit: 1 }
+        loseNext()
+        await expect(inbox.accept([{ botId: 'bot_a', event: event({ lane: 'a' }) }], claim)).rejects.toThrow(
+          'terminated',
+        )
+        expect(await db.claim('other')).toEqual([])
+        expect(await inbox.claim(claim)).toMatchObject({ items: [{ kind: 'event', attempt: 1 }] })
+      })
+
       it('of claim: the lanes are given back, uncounted', async () => {
         const { inbox, loseNext } = losing()
         await db.accept({})
-        const claim = { owner: 'me', limit: 1, excludeBotIds: [] }
+        const claim = { owner: 'me', limit: 1 }
         loseNext()
         await expect(inbox.claim(claim)).rejects.toThrow('terminated')
         expect(await inbox.claim(claim)).toMatchObject({ items: [{ kind: 'event', attempt: 1 }] })
@@ -535,7 +558,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         const { id } = await db.claimEvent()
         await db.complete({ id, attempt: 1 }, [reply(), reply()])
         await db.retryReply(id, 0, { owner: 'me', attempt: 1 }, 0)
-        const claim = { owner: 'me', limit: 1, excludeBotIds: [] }
+        const claim = { owner: 'me', limit: 1 }
         loseNext()
         await expect(inbox.claim(claim)).rejects.toThrow('terminated')
         const [item] = (await inbox.claim(claim)).items

@@ -9,16 +9,38 @@ import { composeSupervisor } from './compose.ts'
 const { controlPort, heartbeat, ...boot } = workerData as SupervisorBoot
 startBeating(heartbeat)
 
+/** What happens to messages is told together: at most so late, milliseconds. */
+const TELL_MESSAGES_MS = 10
+
+let untold: HostSignal[] = []
+let timer: NodeJS.Timeout | undefined
+
 const control = composeSupervisor({
   boot,
   clock: systemClock,
   random: Math.random,
   emit: notify,
-  runOnHost: (run) => parentPort?.postMessage({ kind: 'run', run } satisfies HostSignal, [run.task.port]),
+  runOnHost: (run) => parentPort?.postMessage([{ kind: 'run', run } satisfies HostSignal], [run.task.port]),
 })
 
 function notify(signal: HostSignal): void {
-  parentPort?.postMessage(signal)
+  untold.push(signal)
+  if (signal.kind === 'message') timer ??= setTimeout(tell, TELL_MESSAGES_MS)
+  else tell()
 }
 
-serveControl(controlPort, control)
+/** One frame, however many signals: each wakes the host's thread. */
+function tell(): void {
+  clearTimeout(timer)
+  timer = undefined
+  if (untold.length > 0) parentPort?.postMessage(untold)
+  untold = []
+}
+
+serveControl(controlPort, {
+  ...control,
+  async stop(graceMs: number) {
+    await control.stop(graceMs)
+    tell()
+  },
+})

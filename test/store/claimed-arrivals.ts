@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest'
+import type { Accepted, ClaimOrder } from '../../src/store/store.ts'
+import { event, reply, type StoreDriver } from './fixtures.ts'
+
+interface Arrival {
+  readonly botId?: string
+  readonly lane?: string
+  readonly dedupeKey?: string
+  readonly delayMs?: number
+}
+
+/** Events that are claimed as they are stored. */
+export function describeClaimedArrivals(current: () => StoreDriver): void {
+  const arrive = (order: Partial<ClaimOrder>, ...arrivals: Arrival[]): Promise<Accepted[]> =>
+    current().store.inbox.accept(
+      arrivals.map(({ botId = 'bot_a', delayMs = 0, ...fields }) => ({ botId, delayMs, event: event(fields) })),
+      { owner: 'me', limit: 10, ...order },
+    )
+  const claimedOf = (accepted: readonly Accepted[]): boolean[] => accepted.map(({ claimed }) => claimed !== undefined)
+
+  /** Chats that had a message before, and rest. */
+  async function known(...lanes: string[]): Promise<void> {
+    const db = current()
+    await db.accept(...lanes.map((lane) => ({ lane })), ...lanes.map((lane) => ({ lane, botId: 'bot_b' })))
+    for (const item of await db.claim()) if (item.kind === 'event') await db.complete(item)
+  }
+
+  describe('accept and claim in one', () => {
+    it('hands out what has nothing before it, as a claim would', async () => {
+      const db = current()
+      await known('a')
+      const [{ id, claimed } = { id: 0 }] = await arrive({}, { lane: 'a' })
+      const [row] = await db.rows<{ payload: string; type: string }>(
+        'select payload, type from feishu_inbox where id = $1',
+        [id],
+      )
+      expect(claimed).toMatchObject({
+        kind: 'event',
+        id,
+        botId: 'bot_a',
+        lane: 'a',
+        attempt: 1,
+        ...row,
+        ageMs: 0,
+      })
+      expect(claimed?.staleMs).toBeGreaterThan(0)
+      expect(claimed?.hasMore).toBe(false)
+      expect(await db.claim('other')).toEqual([])
+      expect(await db.complete({ id, attempt: 1 }, [reply()])).toBe(true)
+      expect(await db.sent(id, 0, { owner: 'me', attempt: 1 })).toBe(true)
+      expect(await db.claim()).toEqual([])
+    })
+
+    it('leaves what comes behind it in its lane, which is free when it is done', async () => {
+      const db = current()
+      await known('a')
+      const [first, second] = await arrive({}, { lane: 'a' }, { lane: 'a' })
+      expect([first?.claimed?.hasMore, second?.claimed]).toEqual([true, undefined])
+      const [third] = await arrive({}, { lane: 'a' })
+      expect(await db.claim()).toEqual([])
+      expect(await db.complete({ id: first?.id ?? 0, attempt: 1 })).toBe(true)
+      expect((await db.claimEvent()).id).toBe(second?.id)
+      expect(third?.claimed).toBeUndefined()
+    })
+
+    it('never passes what waits, is run or is sent in the lane', async () => {
+      const db = current()
+      await known('waits', 'runs', 'sends')
+      await db.accept({ lane: 'runs' }, { lane: 'sends' })
+      for (const item of await db.claim('other')) {
+        if (item.kind === 'event' && item.lane === 'sends') await db.complete(item, [reply()], 'other')
+      }
+      await db.accept({ lane: 'waits' })
+      expect(claimedOf(await arrive({}, { lane: 'waits' }, { lane: 'runs' }, { lane: 'sends' }))).toEqual([
+        false,
+        false,
+        false,
+      ])
+    })
+
+    it('claims no duplicate, nothing delayed and no chat that is new', async () => {
+      const db = current()
+      await known('a', 'b')
+      const [stored] = await db.accept({ lane: 'a', dedupeKey: 'm:1' })
+      await db.complete(await db.claimEvent())
+      const accepted = await arrive(
+        {},
+        { lane: 'a', dedupeKey: 'm:1' },
+        { lane: 'b', delayMs: 60_000 },
+        { lane: 'new', dedupeKey: 'm:2' },
+      )
+      expect(claimedOf(accepted)).toEqual([false, false, false])
+      expect(accepted[0]).toEqual({ id: stored?.id, duplicate: true })
+      expect((await db.claimEvent()).lane).toBe('new')
+    })
+
+    it('claims an event that comes twice at once once', async () => {
+      await known('a')
+      const accepted = await arrive({}, { lane: 'a', dedupeKey: 'm:1' }, { lane: 'a', dedupeKey: 'm:1' })
+      expect(claimedOf(accepted)).toEqual([true, false])
+      expect(accepted.map(({ duplicate }) => duplicate)).toEqual([false, true])
+    })
+
+    it('claims no more than it may, in turn over the bots, and stores the rest', async () => {
+      const db = current()
+      await known('a', 'b', 'c')
+      const flood = ['a', 'b', 'c'].map((lane) => ({ lane }))
+      const order = { limit: 2, perBot: 2, rooms: { bot_b: 1 } }
+      const accepted = await arrive(order, ...flood, ...flood.map(({ lane }) => ({ lane, botId: 'bot_b' })))
+      expect(claimedOf(accepted)).toEqual([true, false, false, true, false, false])
+      expect(await db.claim()).toHaveLength(4)
+    })
+
+    it('of two at once one gets the lane, and the events keep their order', async () => {
+      const db = current()
+      await known('a', 'b')
+      const both = await Promise.all([
+        arrive({ owner: 'one' }, { lane: 'a' }, { lane: 'b' }),
+        arrive({ owner: 'two' }, { lane: 'b' }, { lane: 'a' }),
+      ])
+      const claimed = both.flat().flatMap((one) => one.claimed ?? [])
+      expect(claimed.map(({ lane }) => lane).sort()).toEqual(['a', 'b'])
+      for (const { id, lane } of claimed) {
+        expect(id).toBe(
+          Math.min(
+            ...(
+              await db.rows<{ id: number }>(
+                'select id from feishu_inbox where lane = $1 and state <> $2 and bot_id = $3',
+                [lane, 'completed', 'bot_a'],
+              )
+            ).map((row) => row.id),
+          ),
+        )
+      }
+    })
+  })
+}

@@ -36,11 +36,11 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
   quick: {
     name: 'quick',
     repeats: 2,
-    microMs: 60,
+    microMs: 40,
     warmupMs: 500,
     latencyMs: 2_500,
     throughputMs: 1_500,
-    neighbourMs: 2_000,
+    neighbourMs: 1_700,
     growthMs: 1_500,
     growthRates: [50, 200, 400],
     manyBots: 50,

@@ -204,7 +204,7 @@ export class BotDesk {
     const bot = this.#bots.get(id)
     if (bot === undefined) return
     this.#bots.set(id, { ...bot, openId })
-    await this.#turns.take(id, () => this.#deps.store().recordOpenId(id, openId)).catch(() => {})
+    await this.#inTurn(id, id, () => this.#deps.store().recordOpenId(id, openId)).catch(() => {})
   }
 
   /** Nobody is started or rotated any more. */

@@ -41,7 +41,7 @@ expose({
   },
   listBots: async () => ({ ok: true, value: [{ ...boot, env: { ...process.env } }] }),
 }, controlPort)
-parentPort.postMessage({ kind: 'log', event: { at: 0, level: 'info', scope: 'fixture', message: 'here', fields: {} } })
+parentPort.postMessage([{ kind: 'log', event: { at: 0, level: 'info', scope: 'fixture', message: 'here', fields: {} } }])
 `
 
 async function create(behaviour: Behaviour, clock: Clock = systemClock, entry?: string) {

@@ -59,7 +59,7 @@ export function whenExpired(
 ): Unfinished<EventResult> | undefined {
   if (maxAgeMs === 0 || attempt > 1 || !(staleMs > maxAgeMs)) return undefined
   const message =
-    `the message was ${inMinutes(staleMs)} old when its turn came, and messages.maxAgeMs allows ${inMinutes(maxAgeMs)};` +
+    `the message was ${inMinutes(staleMs)} old when its turn came, and maxAgeMs allows ${inMinutes(maxAgeMs)};` +
     ' it can be resubmitted'
   const { retryable } = ERROR_CODES.MESSAGE_EXPIRED
   return { kind: 'dead', reason: 'expired', error: { code: 'MESSAGE_EXPIRED', message, retryable } }

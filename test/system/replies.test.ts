@@ -46,7 +46,7 @@ it.each([
   ['image', 'image', { image_key: expect.stringMatching(/^img_v3_/) as string }],
   ['file', 'file', { file_key: expect.stringMatching(/^file_v3_/) as string }],
   ['nonsense', 'text', { text: 'card, image: a reply has one of them; call ctx.reply for each' }],
-])('a reply with %s is shown', { timeout: 20_000 }, async (text, msgType, content) => {
+])('a reply with %s is shown', async (text, msgType, content) => {
   const { created, replies } = await answerTo(text)
   expect(created.msgType).toBe(msgType)
   expect(JSON.parse(created.content)).toEqual(content)

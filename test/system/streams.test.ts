@@ -74,20 +74,20 @@ const oneByOne = (name: string) => async (piece: string) => {
   await shows(piece.endsWith('first') ? `**${name}**` : `**${name}** and`)
 }
 
-it('an answer is typed into one card, which is complete at the end', { timeout: 20_000 }, async () => {
+it('an answer is typed into one card, which is complete at the end', async () => {
   const { created, shown } = await streamed('plain', oneByOne('plain'), () => shows('**plain** and more', true))
   expect(created).toHaveLength(1)
   expect(shown.at(-1)?.content).toContain('"streaming_mode":false')
   expect(shown.at(-1)?.content).toContain('"content":"Answer"')
 })
 
-it('a run after the death of its thread goes on with the same card', { timeout: 20_000 }, async () => {
+it('a run after the death of its thread goes on with the same card', async () => {
   const { created, shown } = await streamed('dies', oneByOne('dies'), () => shows('**dies** and more', true))
   expect(created).toHaveLength(1)
   expect(shown.at(-1)?.content).toContain('"streaming_mode":false')
 })
 
-it('a bot that dies meanwhile goes on with the same card', { timeout: 20_000 }, async () => {
+it('a bot that dies meanwhile goes on with the same card', async () => {
   const kill = async (piece: string): Promise<void> => {
     await oneByOne('killed')(piece)
     const isBack = eventOf(supervisor, 'bot', ({ connection }) => connection.state === 'connected')
@@ -98,14 +98,14 @@ it('a bot that dies meanwhile goes on with the same card', { timeout: 20_000 }, 
   expect(created).toHaveLength(1)
 })
 
-it('without streamed cards it is one message that is edited', { timeout: 20_000 }, async () => {
+it('without streamed cards it is one message that is edited', async () => {
   await simulator.client.inject({ kind: 'fail_next', call: 'card', http: 400, code: 99991672, probability: 1 })
   const { created, shown } = await streamed('edited', oneByOne('edited'), () => shows('**edited** and more', true))
   expect(created).toHaveLength(1)
   expect(shown.map(textOf)).toEqual(['**edited**', '**edited** and', '**edited** and more'])
 })
 
-it('where nothing can be changed it is one message at the end', { timeout: 20_000 }, async () => {
+it('where nothing can be changed it is one message at the end', async () => {
   for (const call of ['card', 'patch'] as const) {
     await simulator.client.inject({ kind: 'fail_next', call, http: 400, code: 99991672, probability: 1 })
   }
@@ -119,7 +119,7 @@ it('where nothing can be changed it is one message at the end', { timeout: 20_00
   expect(shown).toHaveLength(1)
 })
 
-it('one that fails to the end is a dead letter, and its card is not left typing', { timeout: 20_000 }, async () => {
+it('one that fails to the end is a dead letter, and its card is not left typing', async () => {
   const isDead = eventOf(supervisor, 'message', ({ stage }) => stage === 'dead')
   const closed = async (): Promise<void> => {
     await isDead

@@ -123,7 +123,7 @@ describe('an old event', () => {
 
   it('says its age, the limit and the way back', () => {
     const result = whenExpired({ attempt: 1, staleMs: 50_000_000 }, 43_200_000)
-    expect(result?.error.message).toMatch(/833 min .*messages\.maxAgeMs.* 720 min.*resubmitted/)
+    expect(result?.error.message).toMatch(/833 min .*maxAgeMs.* 720 min.*resubmitted/)
   })
 })
 

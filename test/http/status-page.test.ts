@@ -2,35 +2,14 @@ import { expect, it } from 'vitest'
 import { statusPage } from '../../src/http/status-page.ts'
 import type { DeadLetter } from '../../src/protocol/message.ts'
 import type { BotReport, SupervisorStatus } from '../../src/protocol/status.ts'
+import { botReport, shownBot } from '../support/bots.ts'
 
 const NOW = Date.parse('2026-01-02T03:04:05Z')
 const NASTY = '<img src=x onerror=alert(1)>"\'&'
 
-const bot: BotReport['bot'] = {
-  id: 'bot_1',
-  name: 'Ada',
-  appId: 'cli_00000000000000a1',
-  domain: 'https://open.feishu.cn',
-  owner: 'ann',
-  enabled: true,
-  useWebSocket: true,
-  isolation: 'thread',
-  handler: 'default',
-  limits: {},
-  policy: {},
-  openId: null,
-  hasWebhookKeys: false,
-  createdAt: NOW,
-}
+const bot = shownBot('bot_1', { name: 'Ada', appId: 'cli_00000000000000a1', owner: 'ann', createdAt: NOW })
 
-const report: BotReport = {
-  botId: bot.id,
-  name: bot.name,
-  bot,
-  connects: true,
-  child: { state: 'running', since: NOW, incarnation: 1, restartsInWindow: 0, restartCount: 3 },
-  connection: { state: 'connected', since: NOW, attempt: 0 },
-}
+const report = botReport(bot, { restartCount: 3 }, { state: 'connected' })
 
 const letter: DeadLetter = {
   kind: 'reply',

@@ -1,28 +1,11 @@
 import { expect, it } from 'vitest'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { Secret } from '../../src/core/secret.ts'
 import type { Finding } from '../../src/protocol/finding.ts'
-import type { Bot, Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { type DiagnoseDependencies, diagnose } from '../../workers/supervisor/diagnose.ts'
+import { storedBot } from '../support/bots.ts'
 
-const bot: Bot = {
-  id: 'bot_1',
-  name: 'Ada',
-  appId: 'cli_00000000000000a1',
-  appSecret: new Secret('fake-secret'),
-  encryptKey: null,
-  verificationToken: null,
-  domain: 'https://open.feishu.cn',
-  owner: 'admin',
-  enabled: true,
-  useWebSocket: true,
-  isolation: 'thread',
-  handler: 'default',
-  limits: {},
-  policy: {},
-  openId: null,
-  createdAt: 0,
-}
+const bot = storedBot('bot_1', { name: 'Ada', appId: 'cli_00000000000000a1' })
 
 const GOOD: Finding = { check: 'credentials', level: 'ok', message: 'good' }
 

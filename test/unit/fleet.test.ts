@@ -1,23 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { Secret } from '../../src/core/secret.ts'
 import type { BotStatus } from '../../src/protocol/status.ts'
 import type { Bot } from '../../src/store/store.ts'
 import { Fleet } from '../../workers/supervisor/fleet.ts'
 import { FakeClock, settle } from '../messages/fake-clock.ts'
+import { storedBot } from '../support/bots.ts'
 
 function bot(id: string, more: Partial<Bot> = {}): Bot {
-  const secret = new Secret('none')
-  const keys = { appSecret: secret, encryptKey: null, verificationToken: null }
-  const modes = {
-    enabled: true,
-    useWebSocket: true,
-    isolation: 'thread',
-    handler: 'default',
-    limits: {},
-    policy: {},
-    openId: null,
-  } as const
-  return { id, name: id, appId: id, ...keys, domain: 'd', owner: 'admin', ...modes, createdAt: 0, ...more }
+  return storedBot(id, { appId: id, ...more })
 }
 
 function status(botId: string, state: BotStatus['child']['state'], connectedAt?: number): BotStatus {

@@ -1,22 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { ErrorRecord } from '../../src/core/errors.ts'
-import { Secret } from '../../src/core/secret.ts'
 import type { Bot } from '../../src/store/store.ts'
 import { SourceSync } from '../../workers/supervisor/source-sync.ts'
 import { FakeClock, settle } from '../messages/fake-clock.ts'
+import { storedBot } from '../support/bots.ts'
 
 function bot(id: string): Bot {
-  const keys = { appSecret: new Secret('none'), encryptKey: null, verificationToken: null }
-  const modes = {
-    enabled: true,
-    useWebSocket: true,
-    isolation: 'thread',
-    handler: 'default',
-    limits: {},
-    policy: {},
-    openId: null,
-  } as const
-  return { id, name: id, appId: `app-${id}`, ...keys, domain: 'd', owner: 'admin', ...modes, createdAt: 0 }
+  return storedBot(id, { appId: `app-${id}` })
 }
 
 function syncOf(rows: Map<string, Bot>) {

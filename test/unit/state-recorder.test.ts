@@ -3,31 +3,10 @@ import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { BotReport, ConnectionStateName } from '../../src/protocol/status.ts'
 import { StateRecorder } from '../../workers/supervisor/state-recorder.ts'
+import { botReport, shownBot } from '../support/bots.ts'
 
 function report(botId: string, state: ConnectionStateName): BotReport {
-  return {
-    botId,
-    name: botId,
-    bot: {
-      id: botId,
-      name: botId,
-      appId: 'cli_0000000000000001',
-      domain: 'https://open.feishu.cn',
-      owner: 'admin',
-      enabled: true,
-      useWebSocket: true,
-      isolation: 'thread',
-      handler: 'default',
-      limits: {},
-      policy: {},
-      openId: null,
-      hasWebhookKeys: false,
-      createdAt: 0,
-    },
-    connects: true,
-    child: { state: 'running', since: 0, incarnation: 1, restartsInWindow: 0, restartCount: 0 },
-    connection: { state, since: 0, attempt: 0 },
-  }
+  return botReport(shownBot(botId), {}, { state })
 }
 
 /** A table whose writes end when the test says so. */

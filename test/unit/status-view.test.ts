@@ -2,34 +2,13 @@ import { describe, expect, it } from 'vitest'
 import type { ChildStatus } from '../../src/core/child-lifecycle.ts'
 import { connectionView, supervisorView } from '../../src/http/status-view.ts'
 import type { BotReport, ConnectionStatus, ConnectionTroubleKind } from '../../src/protocol/status.ts'
+import { botReport, shownBot } from '../support/bots.ts'
 
 const FAST_ATTEMPTS = 5
 const AT = Date.UTC(2026, 0, 2, 3, 4, 5)
 
 function bot(child: Partial<ChildStatus>, connection: Partial<ConnectionStatus> = {}): BotReport {
-  return {
-    botId: 'b1',
-    name: 'Ada',
-    bot: {
-      id: 'b1',
-      name: 'Ada',
-      appId: 'cli_0000000000000001',
-      domain: 'https://open.feishu.cn',
-      owner: 'admin',
-      enabled: true,
-      useWebSocket: true,
-      isolation: 'thread',
-      handler: 'default',
-      limits: {},
-      policy: {},
-      openId: null,
-      hasWebhookKeys: false,
-      createdAt: AT,
-    },
-    connects: true,
-    child: { state: 'running', since: AT, incarnation: 1, restartsInWindow: 0, restartCount: 0, ...child },
-    connection: { state: 'idle', since: AT, attempt: 0, ...connection },
-  }
+  return botReport(shownBot('b1', { name: 'Ada', createdAt: AT }), child, connection)
 }
 
 function word(child: ChildStatus['state'], connection: Partial<ConnectionStatus> = {}): string {

@@ -9,7 +9,8 @@ export interface BusyLane {
   readonly stage: 'waiting' | 'handling' | 'delivering'
 }
 
-export interface PlaceLimits {
+/** The threads of a place that events may get. */
+export interface PlaceThreads {
   readonly place: Place
   /** Runs at a time. */
   readonly threads: number
@@ -17,6 +18,9 @@ export interface PlaceLimits {
   readonly reserved?: number
   /** Threads promised to such events whose claim is on its way. Default 0. */
   readonly promised?: number
+}
+
+export interface PlaceLimits extends PlaceThreads {
   /** Events that may wait for a thread, claimed. Default 0. */
   readonly ahead?: number
   /** Bots whose handler runs here. */
@@ -99,7 +103,7 @@ export function threadShare(threads: number, activeBots: number): number {
 /** The waiting lanes that get a thread of the place now: those of the bot with the fewest first, and in their order. */
 export function nextTurns<Lane extends BusyLane>(
   lanes: Iterable<Lane>,
-  { place, threads, reserved = 0, promised = 0 }: PlaceLimits,
+  { place, threads, reserved = 0, promised = 0 }: PlaceThreads,
 ): Lane[] {
   const handling = new Map<string, number>()
   const waiting: Lane[] = []

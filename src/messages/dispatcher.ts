@@ -213,32 +213,32 @@ export class Dispatcher {
     }
   }
 
-  /** Only a card has somebody waiting at the screen; with a single thread nothing can be set aside. */
-  #reservedIn(place: Place): number {
-    const { handlers, places } = this.#deps
-    return handlers.handlesCards(place) && places[place].threads > 1 ? 1 : 0
-  }
-
   #demand(): Demand {
     return demand(this.#lanes.keys(), {
       lanesPerBot: this.#deps.options.lanesPerBot,
-      places: PLACES.map((place) => this.#limitsOf(place, this.#offered)).filter(
+      places: PLACES.map((place) => this.#limitsOf(place)).filter(
         ({ place, botIds }) => place === 'pool' || botIds.length > 0,
       ),
     })
   }
 
-  #limitsOf(place: Place, offered = 0): PlaceLimits {
-    const { threads } = this.#deps.places[place]
+  #limitsOf(place: Place): PlaceLimits {
+    const limits = this.#threadsOf(place)
     return {
-      place,
-      threads,
-      reserved: this.#reservedIn(place),
-      promised: this.#urgent[place].count + offered,
+      ...limits,
+      promised: limits.promised + this.#offered,
       // Runs on the host's thread are not in our hands.
-      ahead: place === 'pool' ? this.#ahead.limit(threads) : 0,
+      ahead: place === 'pool' ? this.#ahead.limit(limits.threads) : 0,
       botIds: this.#deps.handlers.botIdsOf(place),
     }
+  }
+
+  #threadsOf(place: Place) {
+    const { handlers, places } = this.#deps
+    const { threads } = places[place]
+    // Only a card has somebody waiting at the screen; with a single thread nothing can be set aside.
+    const reserved = threads > 1 && handlers.handlesCards(place) ? 1 : 0
+    return { place, threads, reserved, promised: this.#urgent[place].count }
   }
 
   /** What cannot wait goes first. */
@@ -247,9 +247,11 @@ export class Dispatcher {
     if (this.#phase !== 'running') return this.#lanes.forEach((_done, lane) => lane.start())
     const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling')
     for (const place of PLACES) {
-      const idle = this.#deps.places[place].threads - handling.filter((lane) => lane.place === place).length
-      this.#urgent[place].fill(idle - Math.min(this.#claimLimit, Math.max(0, idle - this.#reservedIn(place))))
-      for (const lane of nextTurns(this.#lanes.keys(), this.#limitsOf(place))) lane.start()
+      const { threads, reserved } = this.#threadsOf(place)
+      const idle = threads - handling.filter((lane) => lane.place === place).length
+      this.#urgent[place].fill(idle - Math.min(this.#claimLimit, Math.max(0, idle - reserved)))
+      // Asked anew: what has just been promised to urgent events is not given away.
+      for (const lane of nextTurns(this.#lanes.keys(), this.#threadsOf(place))) lane.start()
     }
   }
 

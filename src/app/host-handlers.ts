@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Clock } from '../core/clock.ts'
-import { ERROR_CODES } from '../core/errors.ts'
+import { errorRecord } from '../core/errors.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
 
@@ -59,5 +59,5 @@ export class HostHandlers {
 }
 
 function failed(code: 'INTERNAL' | 'HANDLER_TIMEOUT', message: string): ChatOutcome {
-  return { kind: 'failed', error: { code, message, retryable: ERROR_CODES[code].retryable } }
+  return { kind: 'failed', error: errorRecord(code, message) }
 }

@@ -61,12 +61,17 @@ export interface ErrorRecord {
   readonly retryable: boolean
 }
 
+/** Whether it is worth another try stands in the table of codes. */
+export function errorRecord(code: ErrorCode, message: string): ErrorRecord {
+  return { code, message, retryable: ERROR_CODES[code].retryable }
+}
+
 /** Describes anything that was thrown, including `null`, symbols and objects that cannot be cloned. */
 export function toErrorRecord(thrown: unknown, fallback: ErrorCode = 'INTERNAL'): ErrorRecord {
   if (thrown instanceof FeishuSupervisorError) {
     return { code: thrown.code, message: thrown.message, retryable: thrown.retryable }
   }
-  return { code: fallback, message: errorText(thrown), retryable: ERROR_CODES[fallback].retryable }
+  return errorRecord(fallback, errorText(thrown))
 }
 
 export function fromErrorRecord(record: ErrorRecord): FeishuSupervisorError {

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { type Deferred, deferred } from '../core/deferred.ts'
 import {
   type ErrorCode,
-  ERROR_CODES,
+  errorRecord,
   type ErrorRecord,
   errorText,
   FeishuSupervisorError,
@@ -223,5 +223,5 @@ function failed(code: ErrorCode, message: string): ChatOutcome {
 
 function fault(code: ErrorCode, message: string): ErrorRecord {
   // What ended a thread may be an error of the handler.
-  return { code, message: redactText(message), retryable: ERROR_CODES[code].retryable }
+  return errorRecord(code, redactText(message))
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { ERROR_CODES, FeishuSupervisorError, toErrorRecord } from '../core/errors.ts'
+import { errorRecord, FeishuSupervisorError, toErrorRecord } from '../core/errors.ts'
 import { Pending } from '../core/pending.ts'
 import type { ChatOutcome, ChatTask, HostRun } from '../protocol/chat.ts'
 import type { HandlerPool } from './handle-event.ts'
@@ -60,5 +60,5 @@ export class HostRuns implements HandlerPool {
 }
 
 function failed(code: 'INTERNAL' | 'HANDLER_TIMEOUT' | 'SUPERVISOR_DOWN', message: string): ChatOutcome {
-  return { kind: 'failed', error: { code, message, retryable: ERROR_CODES[code].retryable } }
+  return { kind: 'failed', error: errorRecord(code, message) }
 }

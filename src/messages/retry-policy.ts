@@ -1,5 +1,5 @@
 import { type BackoffPolicy, backoffDelayMs } from '../core/backoff.ts'
-import { ERROR_CODES, type ErrorRecord } from '../core/errors.ts'
+import { errorRecord, type ErrorRecord } from '../core/errors.ts'
 import type { SendFailure } from '../protocol/data.ts'
 import type { ClaimedEvent, EventResult, ReplyResult } from '../store/store.ts'
 
@@ -61,8 +61,7 @@ export function whenExpired(
   const message =
     `the message was ${inMinutes(staleMs)} old when its turn came, and maxAgeMs allows ${inMinutes(maxAgeMs)};` +
     ' it can be resubmitted'
-  const { retryable } = ERROR_CODES.MESSAGE_EXPIRED
-  return { kind: 'dead', reason: 'expired', error: { code: 'MESSAGE_EXPIRED', message, retryable } }
+  return { kind: 'dead', reason: 'expired', error: errorRecord('MESSAGE_EXPIRED', message) }
 }
 
 /** A send that did not succeed. */
@@ -120,7 +119,7 @@ function buried(reason: string, { failure, unknownAttempts }: FailedSend): Unfin
 
 export function outcomeUnknown(detail: string): ErrorRecord {
   const message = `it is not known whether Feishu showed the reply; look into the chat before resubmitting it; ${detail}`
-  return { code: 'OUTCOME_UNKNOWN', message, retryable: ERROR_CODES.OUTCOME_UNKNOWN.retryable }
+  return errorRecord('OUTCOME_UNKNOWN', message)
 }
 
 function inMinutes(ms: number): string {

@@ -1,5 +1,5 @@
 import { asObject } from '../../src/core/as-object.ts'
-import { type ErrorCode, ERROR_CODES, errorText } from '../../src/core/errors.ts'
+import { type ErrorCode, errorRecord, errorText } from '../../src/core/errors.ts'
 import { redactText } from '../../src/core/redact.ts'
 import type { HandlerTable } from '../../src/handlers/handler-table.ts'
 import { ReplyBuffer } from '../../src/handlers/reply-buffer.ts'
@@ -77,7 +77,7 @@ function failedBy(thrown: unknown): ChatOutcome {
 }
 
 export function failed(code: ErrorCode, thrown: unknown): Extract<ChatOutcome, { kind: 'failed' }> {
-  return { kind: 'failed', error: { code, message: describe(thrown), retryable: ERROR_CODES[code].retryable } }
+  return { kind: 'failed', error: errorRecord(code, describe(thrown)) }
 }
 
 /** Users throw anything, also errors whose message is no text; a NUL could not be stored. */

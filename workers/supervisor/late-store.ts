@@ -26,24 +26,37 @@ export function lateStore(current: () => Store | undefined, log: Logger): Pick<S
     }
   }
 
-  return {
-    inbox: {
-      accept: (events) => call('accept', ({ inbox }) => inbox.accept(events)),
-      claim: (claim) => call('claim', ({ inbox }) => inbox.claim(claim)),
-      claimEvent: (claim) => call('claimEvent', ({ inbox }) => inbox.claimEvent(claim)),
-      finish: (finished) => call('finish', ({ inbox }) => inbox.finish(finished)),
-      settle: (settled) => call('settle', ({ inbox }) => inbox.settle(settled)),
-      deadLetters: (page) => call('deadLetters', ({ inbox }) => inbox.deadLetters(page)),
-      resubmit: (letter) => call('resubmit', ({ inbox }) => inbox.resubmit(letter)),
-      prune: (query) => call('prune', ({ inbox }) => inbox.prune(query)),
-      summary: () => call('summary', ({ inbox }) => inbox.summary()),
-    },
-    replies: {
-      putUpload: (...upload) => call('putUpload', ({ replies }) => replies.putUpload(...upload)),
-      upload: (...upload) => call('upload', ({ replies }) => replies.upload(...upload)),
-      dropUploads: (eventId) => call('dropUploads', ({ replies }) => replies.dropUploads(eventId)),
-      stream: (...learned) => call('stream', ({ replies }) => replies.stream(...learned)),
-      streams: (eventId) => call('streams', ({ replies }) => replies.streams(eventId)),
-    },
+  /** Whatever a call is given goes on: one that left out an argument would still do something. */
+  function late<Part extends 'inbox' | 'replies'>(part: Part, kinds: Record<keyof Store[Part], true>): Store[Part] {
+    const calls = Object.keys(kinds).map((kind) => {
+      const through = (...args: unknown[]): Promise<unknown> =>
+        call(kind, (store) => (store[part] as unknown as Calls)[kind]?.(...args) as Promise<unknown>)
+      return [kind, through]
+    })
+    return Object.fromEntries(calls) as Store[Part]
   }
+
+  return { inbox: late('inbox', INBOX), replies: late('replies', REPLIES) }
+}
+
+type Calls = Readonly<Record<string, (...args: unknown[]) => unknown>>
+
+const INBOX: Record<keyof Store['inbox'], true> = {
+  accept: true,
+  claim: true,
+  claimEvent: true,
+  finish: true,
+  settle: true,
+  deadLetters: true,
+  resubmit: true,
+  prune: true,
+  summary: true,
+}
+
+const REPLIES: Record<keyof Store['replies'], true> = {
+  putUpload: true,
+  upload: true,
+  dropUploads: true,
+  stream: true,
+  streams: true,
 }

@@ -6,7 +6,7 @@ import type { Bench } from 'tinybench'
 import { PoolThread } from '../../src/messages/pool-thread.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import { systemClock } from '../../src/core/clock.ts'
-import type { ChatTask } from '../../src/protocol/chat.ts'
+import type { EventTask } from '../../src/protocol/chat.ts'
 import type { DataUp } from '../../src/protocol/data.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import { messageFrom } from './sample.ts'
@@ -37,7 +37,7 @@ export function addWires(bench: Bench, built: string): () => Promise<void> {
     canReply: true,
     attempt: 1,
     timeoutMs: 60_000,
-  } as const satisfies Omit<Extract<ChatTask, { kind: 'event' }>, 'port'>
+  } as const satisfies EventTask
   bench
     .add('data wire of a thread: event there, accepted back', async () => {
       worker.postMessage(frame)
@@ -48,11 +48,7 @@ export function addWires(bench: Bench, built: string): () => Promise<void> {
       await once(child, 'message')
     })
     .add('control wire: one call', () => client.call('connect', 5_000, (remote) => remote.connect()))
-    .add('chat pool: one task of the echo handler', async () => {
-      const { port1, port2: port } = new MessageChannel()
-      await thread.run({ ...task, port })
-      port1.close()
-    })
+    .add('chat pool: one task of the echo handler', () => thread.run(task, () => {}))
   return async () => {
     child.kill('SIGKILL')
     control.port1.close()

@@ -2,15 +2,23 @@ import { createRequire } from 'node:module'
 import type { Clock } from '../core/clock.ts'
 import { errorRecord } from '../core/errors.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
-import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
+import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'
 
 /** The built code that a pool thread runs a handler with; see workers/chat/run-handler.ts. */
 interface HandlerRunner {
   hideValues(values: Iterable<string>): void
+  /** The thread's end of a line. */
+  readonly ThreadLine: new (
+    port: HostRun['task']['port'],
+  ) => object
   runHandler(
     handlers: HandlerTable,
-    task: HostRun['task'],
-    setting: { readonly secrets: Readonly<Record<string, string>>; readonly gone: AbortSignal },
+    task: EventTask,
+    setting: {
+      readonly secrets: Readonly<Record<string, string>>
+      readonly line: object
+      readonly gone: AbortSignal
+    },
   ): Promise<ChatOutcome>
 }
 
@@ -48,7 +56,9 @@ export class HostHandlers {
     // Nobody waits for it any more, and it may be under way again.
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= this.#load()
-    return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, gone })
+    const { port, ...run } = task
+    const line = new this.#runner.ThreadLine(port)
+    return await this.#runner.runHandler(table, { ...run, timeoutMs }, { secrets: this.#secrets, line, gone })
   }
 
   #load(): HandlerRunner {

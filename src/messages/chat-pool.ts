@@ -13,6 +13,7 @@ import { redactText } from '../core/redact.ts'
 import type { ChatOutcome, ChatTask, HandlerRef, PoolAnswer } from '../protocol/chat.ts'
 import type { InboundEventKind } from '../protocol/inbound-event.ts'
 import type { PoolStats } from '../protocol/status.ts'
+import type { TakeCall } from './line-end.ts'
 import { PoolThread } from './pool-thread.ts'
 import { Sleeper } from './sleeper.ts'
 
@@ -91,7 +92,7 @@ export class ChatPool {
   }
 
   /** Never rejects. The limit counts from now, so the start of a replacement thread is included. */
-  run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome> {
+  run(task: ChatTask, timeoutMs: number, take: TakeCall = ignore): Promise<ChatOutcome> {
     if (this.#closing !== undefined) return Promise.resolve(failed('POOL_THREAD_DIED', 'the chat pool is closed'))
     // A waiting task would have to be remembered, ordered and ended; the dispatcher does all that.
     if (this.#runs.size >= this.#options.threads) return Promise.resolve(failed('INTERNAL', 'no pool thread is free'))
@@ -100,7 +101,7 @@ export class ChatPool {
     }
     const thread = this.#idle.pop() ?? this.#newThread()
     const cut = deferred<Cut>()
-    const outcome = this.#run(thread, task, timeoutMs, cut)
+    const outcome = this.#run(thread, task, take, timeoutMs, cut)
     this.#runs.set(thread, { cut, outcome })
     return outcome
   }
@@ -120,10 +121,16 @@ export class ChatPool {
     return this.#closing
   }
 
-  async #run(thread: PoolThread, task: ChatTask, timeoutMs: number, cut: Deferred<Cut>): Promise<ChatOutcome> {
+  async #run(
+    thread: PoolThread,
+    task: ChatTask,
+    take: TakeCall,
+    timeoutMs: number,
+    cut: Deferred<Cut>,
+  ): Promise<ChatOutcome> {
     const cancelDeadline = this.#options.clock.after(timeoutMs, () => cut.resolve('deadline'))
     try {
-      const ended = await Promise.race([thread.run(task), cut.promise])
+      const ended = await Promise.race([thread.run(task, take), cut.promise])
       this.#runs.delete(thread)
       if (ended === 'deadline' || ended === 'closed') {
         this.#retire(thread)
@@ -225,3 +232,6 @@ function fault(code: ErrorCode, message: string): ErrorRecord {
   // What ended a thread may be an error of the handler.
   return errorRecord(code, redactText(message))
 }
+
+/** A probe calls for nothing. */
+function ignore(): void {}

@@ -2,18 +2,19 @@ import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
 import type { AnswerPolicy } from '../protocol/bot-settings.ts'
-import type { ChatOutcome, ChatTask } from '../protocol/chat.ts'
+import type { ChatOutcome, EventTask } from '../protocol/chat.ts'
 import type { CardResponse, InboundEvent } from '../protocol/inbound-event.ts'
 import type { ReplyPart } from '../protocol/message.ts'
 import type { ClaimedEvent, EventResult } from '../store/store.ts'
 import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
 import { type BotBook, type BotHandlers, placeOf } from './bot-handlers.ts'
 import type { Place } from './demand.ts'
+import type { TakeCall } from './line-end.ts'
 import type { LiveStreams } from './live-streams.ts'
 import { replyUuid, streamUuid } from './reply-uuid.ts'
 import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
 import { replyTarget } from './reply-target.ts'
-import type { RunDesk } from './run-desk.ts'
+import type { RunDesk, RunOf } from './run-desk.ts'
 import { kindOf, toInboundEvent } from './to-inbound-event.ts'
 
 /** What the dispatcher needs of a place where handlers run. */
@@ -22,8 +23,8 @@ export interface HandlerPool {
   readonly threads: number
   /** Runs under way. */
   readonly busy: number
-  /** Never rejects. */
-  run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome>
+  /** Never rejects. `take` gets what the run calls, until it ends. */
+  run(task: EventTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome>
   close(graceMs: number): Promise<void>
 }
 
@@ -31,8 +32,8 @@ export interface HandleEventDeps {
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
   readonly streams: Pick<LiveStreams, 'show'>
-  /** The lines of runs. */
-  readonly desk: Pick<RunDesk, 'open' | 'messagesBefore'>
+  /** Does what runs call for. */
+  readonly desk: Pick<RunDesk, 'take' | 'messagesBefore'>
   readonly bots: Pick<BotBook, 'settingsOf'>
   /** What bots have that set nothing else. */
   readonly answers: AnswerPolicy
@@ -94,24 +95,23 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     if (expired !== undefined) return { result: expired }
     const place = deps.places[placeOf(handler)]
     if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
-    const line = deps.desk.open({
+    const run: RunOf = {
       botId: event.botId,
       eventId: event.id,
       target,
       onFrame: (frame) => {
         if (target !== undefined) deps.streams.show(event, target, frame)
       },
-    })
-    const task: ChatTask = {
+    }
+    const task: EventTask = {
       kind: 'event',
       handler: handler.ref,
       event: inbound,
       canReply: target !== undefined,
       attempt: event.attempt,
       timeoutMs: Math.ceil(handlerTimeoutMs * SIGNAL_SHARE),
-      port: line.port,
     }
-    const outcome = await place.run(task, handlerTimeoutMs).finally(line.close)
+    const outcome = await place.run(task, handlerTimeoutMs, (call, answer) => deps.desk.take(call, run, answer))
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap((reply, index) =>

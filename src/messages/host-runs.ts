@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts'
 import { errorRecord, FeishuSupervisorError, toErrorRecord } from '../core/errors.ts'
 import { Pending } from '../core/pending.ts'
-import type { ChatOutcome, ChatTask, HostRun } from '../protocol/chat.ts'
+import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'
 import type { HandlerPool } from './handle-event.ts'
+import { LineEnd, type TakeCall } from './line-end.ts'
 
 export interface HostRunsDeps {
   /** Runs at a time. */
@@ -33,16 +34,21 @@ export class HostRuns implements HandlerPool {
     return this.#pending.size
   }
 
-  async run(task: ChatTask, timeoutMs: number): Promise<ChatOutcome> {
+  async run(task: EventTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome> {
     const { send, clock } = this.#deps
-    if (task.kind !== 'event' || this.#isClosed) return failed('INTERNAL', 'the host runs nothing of the kind now')
+    if (this.#isClosed) return failed('INTERNAL', 'the host runs nothing now')
+    const line = new LineEnd()
+    line.begin(take)
     const { id, answer } = this.#pending.open(timeoutMs, "the handler on the host's thread")
-    send({ id, task, deadlineAt: clock.now() + timeoutMs })
+    send({ id, task: { ...task, port: line.other }, deadlineAt: clock.now() + timeoutMs })
     try {
       return await answer
     } catch (thrown) {
       const { code, message } = toErrorRecord(thrown)
       return code === 'DEADLINE_EXCEEDED' ? failed('HANDLER_TIMEOUT', message) : failed('SUPERVISOR_DOWN', message)
+    } finally {
+      line.end()
+      line.close()
     }
   }
 

@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina'
 import { hardLimits } from '../core/memory-watch.ts'
 import type { ChatBoot, ChatTask } from '../protocol/chat.ts'
+import { LineEnd, type TakeCall } from './line-end.ts'
 
 export interface PoolThreadOptions {
   /** The built file the thread runs. */
@@ -20,7 +21,9 @@ export interface PoolThreadOptions {
  */
 export class PoolThread {
   readonly #piscina: Piscina
+  readonly #line = new LineEnd()
   #taskCount = 0
+  #hasLine = false
 
   constructor({ filename, memoryMb, secrets, onIdleDeath }: PoolThreadOptions) {
     this.#piscina = new Piscina({
@@ -46,13 +49,23 @@ export class PoolThread {
   }
 
   /** Rejects when the thread dies or is ended. */
-  async run(task: ChatTask): Promise<unknown> {
+  async run(task: ChatTask, take: TakeCall): Promise<unknown> {
     this.#taskCount += 1
-    return await this.#piscina.run(task, task.kind === 'event' ? { transferList: [task.port] } : {})
+    if (task.kind === 'probe') return await this.#piscina.run(task)
+    this.#line.begin(take)
+    try {
+      if (this.#hasLine) return await this.#piscina.run(task)
+      this.#hasLine = true
+      const { other: port } = this.#line
+      return await this.#piscina.run({ ...task, port }, { transferList: [port] })
+    } finally {
+      this.#line.end()
+    }
   }
 
   /** Ends the thread whatever it does; resolves once it is gone, which may be never if it sits in native code. */
   async end(): Promise<void> {
+    this.#line.close()
     await this.#piscina.destroy()
   }
 }

@@ -1,4 +1,3 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { assertNever } from '../core/assert-never.ts'
 import { toErrorRecord } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -26,26 +25,12 @@ export interface RunOf {
   readonly onFrame: (frame: StreamFrame) => void
 }
 
-/** The supervisor's end of the lines of runs. */
+/** Does what runs call for. */
 export class RunDesk {
   readonly #deps: RunDeskDeps
 
   constructor(deps: RunDeskDeps) {
     this.#deps = deps
-  }
-
-  /** `port` is for the handler; `close` ends the line. */
-  open(run: RunOf): { readonly port: MessagePort; readonly close: () => void } {
-    const { port1, port2 } = new MessageChannel()
-    port1.on('message', (call: RunCall) => this.#take(call, run, port1))
-    const close = (): void => {
-      // The outcome of the run comes another way and may overtake its last lines.
-      for (let left = receiveMessageOnPort(port1); left !== undefined; left = receiveMessageOnPort(port1)) {
-        this.#take(left.message as RunCall, run, port1)
-      }
-      port1.close()
-    }
-    return { port: port2, close }
   }
 
   /** The last messages to the bot in a chat before an event, at most `count` of them, oldest first. */
@@ -56,7 +41,7 @@ export class RunDesk {
     return messages.flatMap((row) => toPastMessage(botId, chatId, row).map(({ message }) => message)).slice(-count)
   }
 
-  #take(call: RunCall, run: RunOf, port: MessagePort): void {
+  take(call: RunCall, run: RunOf, answer: (answer: RunAnswer) => void): void {
     switch (call.kind) {
       case 'log': {
         const { botId, eventId } = run
@@ -67,20 +52,19 @@ export class RunDesk {
         run.onFrame(call.frame)
         break
       case 'history':
-        void this.#answer(call.id, call.limit, run, port)
+        void this.#answer(call.id, call.limit, run, answer)
         break
       default:
         assertNever(call)
     }
   }
 
-  /** An answer to a run that has ended is silent and harmless. */
-  async #answer(id: number, limit: number, run: RunOf, port: MessagePort): Promise<void> {
+  async #answer(id: number, limit: number, run: RunOf, answer: (answer: RunAnswer) => void): Promise<void> {
     const result = await this.#history(limit, run).then(
       (value) => ({ ok: true, value }) as const,
       (thrown: unknown) => ({ ok: false, error: toErrorRecord(thrown) }) as const,
     )
-    port.postMessage({ id, result } satisfies RunAnswer)
+    answer({ id, result })
   }
 
   async #history(limit: number, { botId, eventId, target }: RunOf): Promise<PastMessage[]> {

@@ -10,24 +10,26 @@ export interface ChatBoot extends MemoryBudget {
   readonly secrets: Readonly<Record<string, string>>
 }
 
-/** One task of the chat pool. `probe` only loads the handler, so that a broken one is found at start. */
-export type ChatTask =
-  | { readonly kind: 'probe'; readonly handler: HandlerRef }
-  | {
-      readonly kind: 'event'
-      readonly handler: HandlerRef
-      readonly event: InboundEvent
-      /** False when it is not known whom a reply would go to. */
-      readonly canReply: boolean
-      /** 1 for the first run; counted when the event is claimed, so a run that killed the process counts. */
-      readonly attempt: number
-      /** Time left for the handler, milliseconds. */
-      readonly timeoutMs: number
-      /** To the supervisor thread, see run-line.ts; transferred. */
-      readonly port: MessagePort
-    }
+/** Only loads the handler, so that a broken one is found at start. */
+export interface ProbeTask {
+  readonly kind: 'probe'
+  readonly handler: HandlerRef
+}
 
-export type EventTask = Extract<ChatTask, { kind: 'event' }>
+export interface EventTask {
+  readonly kind: 'event'
+  readonly handler: HandlerRef
+  readonly event: InboundEvent
+  /** False when it is not known whom a reply would go to. */
+  readonly canReply: boolean
+  /** 1 for the first run; counted when the event is claimed, so a run that killed the process counts. */
+  readonly attempt: number
+  /** Time left for the handler, milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** One task of a pool thread. The first event of a thread comes with its line, see run-line.ts; transferred. */
+export type ChatTask = ProbeTask | (EventTask & { readonly port?: MessagePort })
 
 export type BuiltInRef =
   | { readonly kind: 'builtin'; readonly name: 'echo' }
@@ -59,7 +61,8 @@ export const DEFAULT_HANDLER = 'default'
 /** One run on the host's thread. */
 export interface HostRun {
   readonly id: number
-  readonly task: EventTask
+  /** With a line for this run alone; transferred. */
+  readonly task: EventTask & { readonly port: MessagePort }
   /** From then on nobody waits for it, milliseconds since the epoch. */
   readonly deadlineAt: number
 }

@@ -4,8 +4,8 @@ import type { StreamFrame } from './chat.ts'
 import type { Result } from './host.ts'
 
 /**
- * The line of one run: a MessagePort between the handler's thread, or the host's, and the supervisor thread.
- * The supervisor's end closes it when nobody waits for the run any more.
+ * The line of runs: a MessagePort between a pool thread and the supervisor thread, used by one run after the other,
+ * or for one run of the host's thread. The supervisor's end closes it when nobody waits for a run any more.
  */
 export type RunCall =
   | {

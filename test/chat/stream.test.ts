@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
 import { createLogger } from '../../src/core/logger.ts'
 import { toHandlerTable } from '../../src/handlers/handler-table.ts'
-import { RunDesk } from '../../src/messages/run-desk.ts'
+import { LineEnd } from '../../src/messages/line-end.ts'
+import { RunDesk, type RunOf } from '../../src/messages/run-desk.ts'
 import type { EventTask, StreamFrame } from '../../src/protocol/chat.ts'
 import { runHandler } from '../../workers/chat/run-handler.ts'
+import { ThreadLine } from '../../workers/chat/thread-line.ts'
 
 it('a streamed answer is told of while it is made, and is part of the outcome', async () => {
   const desk = new RunDesk({ history: () => Promise.resolve([]), log: createLogger('test', () => {}) })
@@ -22,7 +24,7 @@ it('a streamed answer is told of while it is made, and is part of the outcome', 
     menu: async (_event: unknown, ctx: { stream: (source: unknown, options: object) => unknown }) =>
       ctx.stream(pieces(), { title: 'T' }),
   })
-  const { port, close } = desk.open({
+  const run: RunOf = {
     botId: 'a',
     eventId: 1,
     target: undefined,
@@ -30,7 +32,9 @@ it('a streamed answer is told of while it is made, and is part of the outcome', 
       frames.push(frame)
       onFrame()
     },
-  })
+  }
+  const line = new LineEnd()
+  line.begin((call, answer) => desk.take(call, run, answer))
   const task: EventTask = {
     kind: 'event',
     handler: { kind: 'builtin', name: 'echo' },
@@ -47,10 +51,10 @@ it('a streamed answer is told of while it is made, and is part of the outcome', 
     canReply: true,
     attempt: 1,
     timeoutMs: 5_000,
-    port,
   }
-  const outcome = await runHandler(table, task, { secrets: {} })
-  close()
+  const outcome = await runHandler(table, task, { secrets: {}, line: new ThreadLine(line.other) })
+  line.end()
+  line.close()
   expect(frames[0]).toEqual({ stream: 0, text: 'half', title: 'T' })
   expect(frames.at(-1)).toMatchObject({ text: 'half and all' })
   expect(outcome).toMatchObject({ kind: 'handled', replies: [{ msgType: 'interactive', delivery: { stream: 0 } }] })

@@ -1,4 +1,3 @@
-import type { MessagePort } from 'node:worker_threads'
 import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
@@ -79,8 +78,8 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
 }
 
 /** For handlers that ask for nothing. */
-export const noLines: Pick<RunDesk, 'open' | 'messagesBefore'> = {
-  open: () => ({ port: {} as MessagePort, close() {} }),
+export const noLines: Pick<RunDesk, 'take' | 'messagesBefore'> = {
+  take() {},
   messagesBefore: () => Promise.resolve([]),
 }
 

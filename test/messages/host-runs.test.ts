@@ -8,7 +8,7 @@ import { HostRuns } from '../../src/messages/host-runs.ts'
 import type { EventTask, HostRun } from '../../src/protocol/chat.ts'
 import { FakeClock } from './fake-clock.ts'
 
-const task: EventTask = {
+const event: EventTask = {
   kind: 'event',
   handler: { kind: 'host', name: 'default', kinds: ['menu'] },
   event: {
@@ -24,8 +24,9 @@ const task: EventTask = {
   canReply: true,
   attempt: 1,
   timeoutMs: 900,
-  port: new MessageChannel().port1,
 }
+const task = { ...event, port: new MessageChannel().port1 }
+const ignore = (): void => {}
 
 describe('a run on the host, seen from the supervisor thread', () => {
   function runs() {
@@ -36,9 +37,9 @@ describe('a run on the host, seen from the supervisor thread', () => {
 
   it('ends with the answer of the host', async () => {
     const { runs: subject, sent, clock } = runs()
-    const outcome = subject.run(task, 1_000)
+    const outcome = subject.run(event, 1_000, ignore)
     expect(subject.busy).toBe(1)
-    expect(sent).toEqual([{ id: sent[0]!.id, task, deadlineAt: clock.now() + 1_000 }])
+    expect(sent).toMatchObject([{ id: sent[0]!.id, task: event, deadlineAt: clock.now() + 1_000 }])
     subject.ended(sent[0]!.id, { kind: 'handled', replies: [] })
     expect(await outcome).toEqual({ kind: 'handled', replies: [] })
     expect(subject.busy).toBe(0)
@@ -46,10 +47,10 @@ describe('a run on the host, seen from the supervisor thread', () => {
 
   it('has failed at its deadline, and what comes later changes nothing', async () => {
     const { runs: subject, sent, clock } = runs()
-    const outcome = subject.run(task, 1_000)
+    const outcome = subject.run(event, 1_000, ignore)
     await clock.advance(1_000)
     expect(await outcome).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_TIMEOUT', retryable: true } })
-    const second = subject.run(task, 1_000)
+    const second = subject.run(event, 1_000, ignore)
     subject.ended(sent[0]!.id, { kind: 'handled', replies: [{ msgType: 'text', content: 'late' }] })
     subject.ended(sent[1]!.id, { kind: 'handled', replies: [] })
     expect(await second).toEqual({ kind: 'handled', replies: [] })
@@ -57,7 +58,7 @@ describe('a run on the host, seen from the supervisor thread', () => {
 
   it('is cut short when the supervisor stops', async () => {
     const { runs: subject } = runs()
-    const outcome = subject.run(task, 1_000)
+    const outcome = subject.run(event, 1_000, ignore)
     await subject.close()
     expect(await outcome).toMatchObject({ kind: 'failed', error: { code: 'SUPERVISOR_DOWN', retryable: true } })
   })

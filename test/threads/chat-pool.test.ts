@@ -82,10 +82,17 @@ function fixture(name: string): HandlerRef {
   return { kind: 'module', path: resolve('test/fixtures/handlers', name) }
 }
 
-function run(pool: ChatPool, handler: HandlerRef, timeoutMs = 10_000, task: object = {}): Promise<ChatOutcome> {
-  const { port, close } = desk.open({ botId: 'a', eventId: 7, target, onFrame() {} })
-  const first = { kind: 'event', handler, event: message, canReply: true, attempt: 1, timeoutMs: 9_000, port } as const
-  return pool.run({ ...first, ...task }, timeoutMs).finally(close)
+function run(
+  pool: ChatPool,
+  handler: HandlerRef,
+  timeoutMs = 10_000,
+  task: object = {},
+  eventId = 7,
+): Promise<ChatOutcome> {
+  const first = { kind: 'event', handler, event: message, canReply: true, attempt: 1, timeoutMs: 9_000 } as const
+  return pool.run({ ...first, ...task }, timeoutMs, (call, answer) =>
+    desk.take(call, { botId: 'a', eventId, target, onFrame() {} }, answer),
+  )
 }
 
 function texts(outcome: ChatOutcome): unknown[] {
@@ -147,6 +154,24 @@ describe('what a handler can ask for', () => {
       message: 'asked for ***',
       fields: { botId: 'a', eventId: 7, size: 3, key: '***' },
     })
+  })
+
+  it('a line of the log of its own run, whatever ran before in the thread', async () => {
+    const pool = openPool()
+    for (const eventId of [8, 9]) {
+      await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('log it') } }, eventId)
+      expect(await logged.next()).toMatchObject({ fields: { eventId } })
+    }
+  })
+
+  it('nothing once the run has ended, also where the thread goes on', async () => {
+    const pool = openPool()
+    await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('later') } }, 8)
+    const answer = await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('now') } }, 9)
+    expect(texts(answer)).toEqual(['nobody waits for this run of the handler any more'])
+    await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('log it') } }, 10)
+    // What the first one would have logged would have come before.
+    expect(await logged.next()).toMatchObject({ fields: { eventId: 10 } })
   })
 
   it('a secret by its name; an error that has it in its text shows none of it', async () => {

@@ -6,10 +6,12 @@ import { usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
 import type { ChatBoot, ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
 import { failed, runHandler } from './run-handler.ts'
+import { ThreadLine } from './thread-line.ts'
 
 const { secrets, ...budget } = workerData as ChatBoot
 hideValues(Object.values(secrets))
 watchMemory(budget)
+let line: ThreadLine | undefined
 
 /**
  * The entry of a pool thread, called by the pool for each task.
@@ -28,7 +30,9 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
       case 'probe':
         return { kind: 'loaded', kinds: [...handlers.keys()] }
       case 'event':
-        return await runHandler(handlers, task, { secrets })
+        if (task.port !== undefined) line = new ThreadLine(task.port)
+        if (line === undefined) throw new TypeError('the first event comes with a port')
+        return await runHandler(handlers, task, { secrets, line })
       default:
         return assertNever(task)
     }

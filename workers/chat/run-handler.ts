@@ -7,9 +7,11 @@ import type { ChatOutcome, EventTask } from '../../src/protocol/chat.ts'
 import { toCardResponse } from './card-response.ts'
 import { normalizeMessage } from './normalize.ts'
 import { RunLine } from './run-line.ts'
+import type { ThreadLine } from './thread-line.ts'
 
 /** The host's thread loads this file with a redaction of its own. */
 export { hideValues } from '../../src/core/redact.ts'
+export { ThreadLine } from './thread-line.ts'
 
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
 const MAX_ERROR_CHARS = 2_000
@@ -17,6 +19,8 @@ const MAX_ERROR_CHARS = 2_000
 /** What a run has around it. */
 export interface RunSetting {
   readonly secrets: Readonly<Record<string, string>>
+  /** Used by nobody else during the run. */
+  readonly line: ThreadLine
   /** Aborts when nobody waits for the run any more. */
   readonly gone?: AbortSignal
 }
@@ -28,12 +32,12 @@ export interface RunSetting {
 export async function runHandler(
   handlers: HandlerTable,
   task: EventTask,
-  { secrets, gone }: RunSetting,
+  { secrets, line: threadLine, gone }: RunSetting,
 ): Promise<ChatOutcome> {
   const handler = handlers.get(task.event.kind)
   if (handler === undefined) return { kind: 'handled', replies: [] }
   const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
-  const line = new RunLine(task.port, task.timeoutMs)
+  const line = new RunLine(threadLine, task.timeoutMs)
   const abort = new AbortController()
   const signal = gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone])
   const replies = new ReplyBuffer({

@@ -1,12 +1,10 @@
-import type { MessagePort } from 'node:worker_threads'
-import { systemClock } from '../../src/core/clock.ts'
-import { FeishuSupervisorError, fromErrorRecord } from '../../src/core/errors.ts'
+import { fromErrorRecord } from '../../src/core/errors.ts'
 import type { LogLevel } from '../../src/core/logger.ts'
-import { Pending } from '../../src/core/pending.ts'
 import type { HistoryMessage } from '../../src/handlers/define-handler.ts'
 import type { StreamFrame } from '../../src/protocol/chat.ts'
-import type { PastMessage, RunAnswer, RunCall } from '../../src/protocol/run-line.ts'
+import type { PastMessage, RunCall } from '../../src/protocol/run-line.ts'
 import { normalizeMessage } from './normalize.ts'
+import { runEnded, type ThreadLine } from './thread-line.ts'
 
 /** A handler that asks for more wants an archive, which this is not. */
 const MAX_HISTORY = 100
@@ -17,19 +15,16 @@ const MAX_LOG_CHARS = 2_000
 const MAX_FIELDS_CHARS = 8_000
 const LEVELS: readonly unknown[] = ['debug', 'info', 'warn', 'error'] satisfies LogLevel[]
 
-/** The handler's end of the line of its run. */
+/** What one run says on the line of its thread; nothing after its end. */
 export class RunLine {
-  readonly #port: MessagePort
+  readonly #line: ThreadLine
   readonly #timeoutMs: number
-  readonly #asked = new Pending<RunAnswer['result']>(systemClock)
   #logLines = 0
-  #isLost = false
+  #isOver = false
 
-  constructor(port: MessagePort, timeoutMs: number) {
-    this.#port = port
+  constructor(line: ThreadLine, timeoutMs: number) {
+    this.#line = line
     this.#timeoutMs = timeoutMs
-    port.on('message', ({ id, result }: RunAnswer) => this.#asked.resolve(id, result))
-    port.once('close', () => this.#lose())
   }
 
   readonly log = (level: LogLevel, message: unknown, fields: Readonly<Record<string, unknown>> = {}): void => {
@@ -44,10 +39,8 @@ export class RunLine {
     if (!Number.isInteger(count) || count < 1 || count > MAX_HISTORY) {
       throw new RangeError(`ctx.history takes a number from 1 to ${MAX_HISTORY}`)
     }
-    if (this.#isLost) throw runEnded()
-    const { id, answer } = this.#asked.open(this.#timeoutMs, 'the history of the chat')
-    this.#call({ kind: 'history', id, limit: count })
-    const result = await answer
+    if (this.#isOver) throw runEnded()
+    const result = await this.#line.history(count, this.#timeoutMs)
     if (!result.ok) throw fromErrorRecord(result.error)
     return await Promise.all(result.value.map(rendered))
   }
@@ -55,22 +48,13 @@ export class RunLine {
   readonly stream = (frame: StreamFrame): void => this.#call({ kind: 'stream', frame })
 
   close(): void {
-    this.#lose()
-    this.#port.close()
-  }
-
-  #lose(): void {
-    this.#isLost = true
-    this.#asked.rejectAll(runEnded())
+    this.#isOver = true
+    this.#line.endRun()
   }
 
   #call(call: RunCall): void {
-    this.#port.postMessage(call)
+    if (!this.#isOver) this.#line.post(call)
   }
-}
-
-function runEnded(): FeishuSupervisorError {
-  return new FeishuSupervisorError('SUPERVISOR_DOWN', 'nobody waits for this run of the handler any more')
 }
 
 async function rendered({ isOwn, message }: PastMessage): Promise<HistoryMessage> {

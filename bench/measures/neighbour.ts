@@ -1,9 +1,9 @@
 import type { LoadResult } from '../process/load.ts'
-import type { SubjectName, World } from '../process/world.ts'
+import type { World, WorldOptions } from '../process/world.ts'
 import { distribution, ratio } from '../report/figures.ts'
 import { judge } from '../report/targets.ts'
 import { BOTS, CHATS_PER_BOT, PATIENCE_MS, type Run, type Section, withWorlds } from '../run.ts'
-import { latencyFinding } from './latency.ts'
+import { heat, latencyFinding } from './latency.ts'
 
 /** Of the quiet bots, each. */
 const PER_SECOND_AND_BOT = 10
@@ -27,19 +27,30 @@ export async function measureNeighbour(run: Run): Promise<Section> {
     'A quiet': [],
     A: [],
   }
-  for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
-    // A world of its own each time: what a noise leaves behind in the inbox goes on for long.
-    const measure = async (key: keyof typeof results, subject: SubjectName, noise: Noise): Promise<void> => {
-      const options = { subject, bots: BOTS, hasBackoff: noise === 'crash' }
-      const result = await withWorlds(run, { noisy: options }, ({ noisy }) => loadBeside(noise, noisy, run))
-      results[key].push(result)
-      say(`  ${repeat}/${plan.repeats} ${key}: the others' reply p99 ${distribution(result.replyMs).p99} ms`)
-    }
-    for (const noise of ['quiet', 'burn', 'crash', 'restart', 'flood'] as const)
-      await measure(noise, 'supervisor', noise)
-    await measure('A quiet', 'oneThread', 'quiet')
-    await measure('A', 'oneThread', 'burn')
-  }
+  const open = async <T>(options: Partial<WorldOptions>, use: (world: World) => Promise<T>): Promise<T> =>
+    await withWorlds(run, { noisy: { subject: 'supervisor', bots: BOTS, ...options } }, async ({ noisy }) => {
+      await heat(noisy, run, PER_SECOND_AND_BOT * BOTS)
+      return await use(noisy)
+    })
+  await open({}, (ours) =>
+    open({ subject: 'oneThread' }, async (theirs) => {
+      for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
+        const measure = async (key: keyof typeof results, world: World, noise: Noise): Promise<void> => {
+          const result = await loadBeside(noise, `${key}-${repeat}`, world, run)
+          results[key].push(result)
+          say(`  ${repeat}/${plan.repeats} ${key}: the others' reply p99 ${distribution(result.replyMs).p99} ms`)
+        }
+        await measure('quiet', ours, 'quiet')
+        await measure('A quiet', theirs, 'quiet')
+        await measure('burn', ours, 'burn')
+        await measure('A', theirs, 'burn')
+        // A world of its own each time: waits before restarts, and what a flood leaves behind, go on for long.
+        await open({ hasBackoff: true }, (world) => measure('crash', world, 'crash'))
+        if (plan.name !== 'quick') await open({}, (world) => measure('restart', world, 'restart'))
+        await open({}, (world) => measure('flood', world, 'flood'))
+      }
+    }),
+  )
   const p99 = (key: keyof typeof results): number[] => results[key].map(({ replyMs }) => distribution(replyMs).p99)
   return {
     title: 'Noisy neighbour',
@@ -48,7 +59,7 @@ export async function measureNeighbour(run: Run): Promise<Section> {
       latencyFinding('quiet', results.quiet),
       latencyFinding('handler burns CPU', results.burn),
       latencyFinding('worker crash-loops', results.crash),
-      latencyFinding('worker crash-loops, hardly a wait', results.restart),
+      ...(results.restart.length === 0 ? [] : [latencyFinding('worker crash-loops, hardly a wait', results.restart)]),
       latencyFinding('flooded', results.flood),
       latencyFinding('A: quiet', results['A quiet']),
       latencyFinding('A: handler burns CPU', results.A),
@@ -62,13 +73,13 @@ export async function measureNeighbour(run: Run): Promise<Section> {
   }
 }
 
-async function loadBeside(noise: Noise, world: World, { plan }: Run): Promise<LoadResult> {
+async function loadBeside(noise: Noise, prefix: string, world: World, { plan }: Run): Promise<LoadResult> {
   const [noisy, ...others] = world.apps
   if (noisy === undefined) throw new Error('there are no apps')
   const load = { warmupMs: plan.warmupMs, durationMs: plan.neighbourMs }
   const measured = world.platform.order('open', {
     ...load,
-    prefix: 'others',
+    prefix: `others-${prefix}`,
     chats: world.chats(CHATS_PER_BOT, others),
     perSecond: PER_SECOND_AND_BOT * others.length,
     patienceMs: PATIENCE_MS,
@@ -76,7 +87,7 @@ async function loadBeside(noise: Noise, world: World, { plan }: Run): Promise<Lo
   const noiseLoad = (perSecond: number): Promise<unknown> =>
     world.platform.order('open', {
       ...load,
-      prefix: noise,
+      prefix: `${noise}-${prefix}`,
       chats: world.chats(CHATS_PER_BOT, [noisy]),
       perSecond,
       patienceMs: 0,

@@ -1,4 +1,4 @@
-import { SUBJECTS } from '../process/world.ts'
+import { SUBJECTS, type World } from '../process/world.ts'
 import { ratio } from '../report/figures.ts'
 import { judge } from '../report/targets.ts'
 import { BOTS, eachOf, type Run, type Section, withWorlds } from '../run.ts'
@@ -12,12 +12,21 @@ export async function measureThroughput(run: Run): Promise<Section> {
   const { plan, say } = run
   return await withWorlds(run, eachOf(NAMES, { bots: BOTS, isUnlimited: true }), async (worlds) => {
     const perSecond = new Map<string, number[]>(NAMES.map((name) => [name, []]))
+    for (const name of NAMES) {
+      const { platform } = worlds[name]
+      await platform.order('closed', {
+        prefix: 'heat',
+        chats: chatsOf(worlds[name]),
+        warmupMs: 0,
+        durationMs: plan.heatMs,
+      })
+    }
     for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
       for (const name of NAMES) {
         const { platform } = worlds[name]
         const value = await platform.order('closed', {
           prefix: `closed-${repeat}`,
-          chats: worlds[name].chats(Math.ceil(IN_FLIGHT / BOTS)).slice(0, IN_FLIGHT),
+          chats: chatsOf(worlds[name]),
           warmupMs: plan.warmupMs,
           durationMs: plan.throughputMs,
         })
@@ -33,4 +42,8 @@ export async function measureThroughput(run: Run): Promise<Section> {
       verdicts: [judge('T3', ratio(of('supervisor'), of('insertFirst')))],
     }
   })
+}
+
+function chatsOf(world: World): ReturnType<World['chats']> {
+  return world.chats(Math.ceil(IN_FLIGHT / BOTS)).slice(0, IN_FLIGHT)
 }

@@ -44,6 +44,7 @@ export function laneKey(botId: string, lane: string): string {
 export class LaneRun implements BusyLane {
   readonly botId: string
   readonly place: Place
+  readonly key: string
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
   readonly #turn = deferred()
@@ -53,6 +54,7 @@ export class LaneRun implements BusyLane {
   constructor(item: Claimed, deps: LaneRunDeps) {
     this.botId = item.botId
     this.place = placeOf(deps.handling.handlers.of(item.botId))
+    this.key = laneKey(item.botId, item.lane)
     this.#item = item
     this.#deps = deps
     this.#mayHaveMore = item.kind === 'replies' || item.hasMore !== false
@@ -62,10 +64,6 @@ export class LaneRun implements BusyLane {
   /** Something in the lane may be due when this run has ended. */
   get mayHaveMore(): boolean {
     return this.#mayHaveMore
-  }
-
-  get key(): string {
-    return laneKey(this.botId, this.#item.lane)
   }
 
   get stage(): BusyLane['stage'] {

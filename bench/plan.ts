@@ -12,6 +12,8 @@ export interface Plan {
   readonly latencyMs: number
   readonly throughputMs: number
   readonly neighbourMs: number
+  /** Also a crash loop with hardly a wait between restarts, which is not judged. */
+  readonly hasHastyRestarts: boolean
   readonly growthMs: number
   readonly growthRates: readonly number[]
   /** Bots of the big world. */
@@ -24,18 +26,19 @@ export interface Plan {
 export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
   full: {
     name: 'full',
-    repeats: 5,
-    microMs: 1_000,
-    heatMs: 15_000,
+    repeats: 3,
+    microMs: 400,
+    heatMs: 10_000,
     warmupMs: 1_500,
-    latencyMs: 15_000,
-    throughputMs: 8_000,
-    neighbourMs: 12_000,
-    growthMs: 8_000,
+    latencyMs: 10_000,
+    throughputMs: 6_000,
+    neighbourMs: 8_000,
+    hasHastyRestarts: true,
+    growthMs: 6_000,
     growthRates: [50, 100, 200, 400, 800],
     manyBots: 50,
-    coldStarts: 5,
-    blockedMs: 5_000,
+    coldStarts: 3,
+    blockedMs: 4_000,
   },
   quick: {
     name: 'quick',
@@ -46,6 +49,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     latencyMs: 2_200,
     throughputMs: 1_200,
     neighbourMs: 1_500,
+    hasHastyRestarts: false,
     growthMs: 1_200,
     growthRates: [50, 200, 400],
     manyBots: 50,
@@ -62,10 +66,11 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     latencyMs: 300,
     throughputMs: 200,
     neighbourMs: 300,
+    hasHastyRestarts: true,
     growthMs: 200,
     growthRates: [50],
     manyBots: 3,
-    coldStarts: 1,
+    coldStarts: 2,
     blockedMs: 200,
   },
 }

@@ -46,7 +46,7 @@ export async function measureNeighbour(run: Run): Promise<Section> {
         await measure('A', theirs, 'burn')
         // A world of its own each time: waits before restarts, and what a flood leaves behind, go on for long.
         await open({ hasBackoff: true }, (world) => measure('crash', world, 'crash'))
-        if (plan.name !== 'quick') await open({}, (world) => measure('restart', world, 'restart'))
+        if (plan.hasHastyRestarts) await open({}, (world) => measure('restart', world, 'restart'))
         await open({}, (world) => measure('flood', world, 'flood'))
       }
     }),

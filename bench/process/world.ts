@@ -101,9 +101,12 @@ export class World {
     return (await this.platform.order('connected', { apps: this.apps.length, after })) - startedAt
   }
 
+  /** Tolerates that it does not run. */
   async stopSubject(): Promise<void> {
-    await this.#subject?.order('stop')
-    await this.#subject?.end()
+    const subject = this.#subject
+    this.#subject = undefined
+    await subject?.order('stop')
+    await subject?.end()
   }
 
   /** So many chats of every app, or of those given, in an order that takes the apps in turn. */

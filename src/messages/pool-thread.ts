@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { hardLimits } from '../core/memory-watch.ts'
 import type { ChatBoot, ChatTask } from '../protocol/chat.ts'
@@ -21,9 +22,9 @@ export interface PoolThreadOptions {
  */
 export class PoolThread {
   readonly #piscina: Piscina
-  readonly #line = new LineEnd()
   #taskCount = 0
-  #hasLine = false
+  /** Of one worker: Piscina makes another one without a word where a handler left behind what ends an idle one. */
+  #line: { readonly worker: Worker | undefined; readonly end: LineEnd } | undefined
 
   constructor({ filename, memoryMb, secrets, onIdleDeath }: PoolThreadOptions) {
     this.#piscina = new Piscina({
@@ -52,20 +53,28 @@ export class PoolThread {
   async run(task: ChatTask, take: TakeCall): Promise<unknown> {
     this.#taskCount += 1
     if (task.kind === 'probe') return await this.#piscina.run(task)
-    this.#line.begin(take)
+    const [worker] = this.#piscina.threads
+    const known = worker === undefined || this.#line?.worker !== worker ? undefined : this.#line.end
+    const line = known ?? this.#newLine(worker)
+    line.begin(take)
     try {
-      if (this.#hasLine) return await this.#piscina.run(task)
-      this.#hasLine = true
-      const { other: port } = this.#line
-      return await this.#piscina.run({ ...task, port }, { transferList: [port] })
+      if (line === known) return await this.#piscina.run(task)
+      return await this.#piscina.run({ ...task, port: line.other }, { transferList: [line.other] })
     } finally {
-      this.#line.end()
+      line.end()
     }
+  }
+
+  #newLine(worker: Worker | undefined): LineEnd {
+    this.#line?.end.close()
+    const end = new LineEnd()
+    this.#line = { worker, end }
+    return end
   }
 
   /** Ends the thread whatever it does; resolves once it is gone, which may be never if it sits in native code. */
   async end(): Promise<void> {
-    this.#line.close()
+    this.#line?.end.close()
     await this.#piscina.destroy()
   }
 }

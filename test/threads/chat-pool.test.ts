@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { constants } from 'node:fs'
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { errorText } from '../../src/core/errors.ts'
@@ -294,6 +296,18 @@ describe('a thread that is lost', () => {
     const told = outcome.kind === 'failed' ? outcome.error.message : errorText(await died.promise)
     expect(told).toContain('left behind')
     expect((await run(pool, fixture('good.mjs'))).kind).toBe('handled')
+  })
+
+  it('one that exits between tasks is replaced, and what its successor calls for is heard', async () => {
+    const made = once(process, 'worker')
+    const pool = openPool()
+    const [worker] = (await made) as [Worker]
+    const exited = once(worker, 'exit')
+    expect((await run(pool, fixture('exits-idle.mjs'))).kind).toBe('handled')
+    await exited
+    const raw = { message: { content: JSON.stringify({ text: 'log it' }) } }
+    expect((await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, raw } })).kind).toBe('handled')
+    expect(await logged.next()).toMatchObject({ message: 'asked for it' })
   })
 })
 

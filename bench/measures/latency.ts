@@ -86,15 +86,8 @@ async function measureBlockedHost(run: Run, world: World): Promise<Pick<Section,
 }
 
 /** At twice the rate that is measured: within the platform's limits of a second, and not so long that it uses up those of a minute. */
-export async function heat(world: World, { plan }: Run, perSecond = PER_SECOND): Promise<void> {
-  await world.platform.order('open', {
-    prefix: 'heat',
-    chats: world.chats(CHATS_PER_BOT),
-    perSecond: 2 * perSecond,
-    warmupMs: 0,
-    durationMs: plan.heatMs,
-    patienceMs: PATIENCE_MS,
-  })
+export async function heat(world: World, run: Run, perSecond = PER_SECOND): Promise<void> {
+  await load(world, 'heat', run, run.plan.heatMs, 2 * perSecond, 0)
 }
 
 function load(
@@ -103,12 +96,13 @@ function load(
   { plan }: Run,
   durationMs: number,
   perSecond = PER_SECOND,
+  warmupMs = plan.warmupMs,
 ): Promise<LoadResult> {
   return world.platform.order('open', {
     prefix,
     chats: world.chats(CHATS_PER_BOT),
     perSecond,
-    warmupMs: plan.warmupMs,
+    warmupMs,
     durationMs,
     patienceMs: PATIENCE_MS,
   })

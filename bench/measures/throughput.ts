@@ -1,3 +1,4 @@
+import type { ClosedLoad } from '../process/load.ts'
 import { SUBJECTS, type World } from '../process/world.ts'
 import { ratio } from '../report/figures.ts'
 import { judge } from '../report/targets.ts'
@@ -12,21 +13,11 @@ export async function measureThroughput(run: Run): Promise<Section> {
   const { plan, say } = run
   return await withWorlds(run, eachOf(NAMES, { bots: BOTS, isUnlimited: true }), async (worlds) => {
     const perSecond = new Map<string, number[]>(NAMES.map((name) => [name, []]))
-    for (const name of NAMES) {
-      const { platform } = worlds[name]
-      await platform.order('closed', {
-        prefix: 'heat',
-        chats: chatsOf(worlds[name]),
-        warmupMs: 0,
-        durationMs: plan.heatMs,
-      })
-    }
+    for (const name of NAMES) await load(worlds[name], { prefix: 'heat', warmupMs: 0, durationMs: plan.heatMs })
     for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
       for (const name of NAMES) {
-        const { platform } = worlds[name]
-        const value = await platform.order('closed', {
+        const value = await load(worlds[name], {
           prefix: `closed-${repeat}`,
-          chats: chatsOf(worlds[name]),
           warmupMs: plan.warmupMs,
           durationMs: plan.throughputMs,
         })
@@ -44,6 +35,7 @@ export async function measureThroughput(run: Run): Promise<Section> {
   })
 }
 
-function chatsOf(world: World): ReturnType<World['chats']> {
-  return world.chats(Math.ceil(IN_FLIGHT / BOTS)).slice(0, IN_FLIGHT)
+function load(world: World, closed: Omit<ClosedLoad, 'chats'>): Promise<number> {
+  const chats = world.chats(Math.ceil(IN_FLIGHT / BOTS)).slice(0, IN_FLIGHT)
+  return world.platform.order('closed', { ...closed, chats })
 }

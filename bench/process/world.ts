@@ -103,10 +103,9 @@ export class World {
 
   /** Tolerates that it does not run. */
   async stopSubject(): Promise<void> {
-    const subject = this.#subject
+    await this.#subject?.order('stop')
+    await this.#subject?.end()
     this.#subject = undefined
-    await subject?.order('stop')
-    await subject?.end()
   }
 
   /** So many chats of every app, or of those given, in an order that takes the apps in turn. */

@@ -56,9 +56,8 @@ export class HostHandlers {
     // Nobody waits for it any more, and it may be under way again.
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= this.#load()
-    const { port, ...run } = task
-    const line = new this.#runner.ThreadLine(port)
-    return await this.#runner.runHandler(table, { ...run, timeoutMs }, { secrets: this.#secrets, line, gone })
+    const line = new this.#runner.ThreadLine(task.port)
+    return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, line, gone })
   }
 
   #load(): HandlerRunner {

@@ -92,7 +92,7 @@ export class ChatPool {
   }
 
   /** Never rejects. The limit counts from now, so the start of a replacement thread is included. */
-  run(task: ChatTask, timeoutMs: number, take: TakeCall = ignore): Promise<ChatOutcome> {
+  run(task: ChatTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome> {
     if (this.#closing !== undefined) return Promise.resolve(failed('POOL_THREAD_DIED', 'the chat pool is closed'))
     // A waiting task would have to be remembered, ordered and ended; the dispatcher does all that.
     if (this.#runs.size >= this.#options.threads) return Promise.resolve(failed('INTERNAL', 'no pool thread is free'))
@@ -108,7 +108,7 @@ export class ChatPool {
 
   /** Answers which kinds of events the handler has functions for; rejects with `HANDLER_UNLOADABLE` and the reason if it cannot be loaded. */
   async probe(handler: HandlerRef, timeoutMs: number): Promise<ReadonlySet<InboundEventKind>> {
-    const outcome = await this.run({ kind: 'probe', handler }, timeoutMs)
+    const outcome = await this.run({ kind: 'probe', handler }, timeoutMs, () => {})
     if (outcome.kind === 'loaded') return new Set(outcome.kinds)
     const error = outcome.kind === 'failed' ? outcome.error : fault('INTERNAL', 'the pool took a probe for an event')
     if (this.#closing !== undefined) throw fromErrorRecord(error)
@@ -232,6 +232,3 @@ function fault(code: ErrorCode, message: string): ErrorRecord {
   // What ended a thread may be an error of the handler.
   return errorRecord(code, redactText(message))
 }
-
-/** A probe calls for nothing. */
-function ignore(): void {}

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, MessagePort } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { HostHandlers } from '../../src/app/host-handlers.ts'
 import { packagePaths } from '../../src/app/package-paths.ts'
@@ -39,7 +39,8 @@ describe('a run on the host, seen from the supervisor thread', () => {
     const { runs: subject, sent, clock } = runs()
     const outcome = subject.run(event, 1_000, ignore)
     expect(subject.busy).toBe(1)
-    expect(sent).toMatchObject([{ id: sent[0]!.id, task: event, deadlineAt: clock.now() + 1_000 }])
+    const sentTask = { ...event, port: expect.any(MessagePort) }
+    expect(sent).toEqual([{ id: sent[0]!.id, task: sentTask, deadlineAt: clock.now() + 1_000 }])
     subject.ended(sent[0]!.id, { kind: 'handled', replies: [] })
     expect(await outcome).toEqual({ kind: 'handled', replies: [] })
     expect(subject.busy).toBe(0)

@@ -32,7 +32,8 @@ export interface Network {
 export interface LinkOptions {
   /** For the search of a result that was written before. */
   readonly rows: readonly EventRow[]
-  readonly onClaimed: (items: readonly Claimed[]) => void
+  /** Told of each claim as it is committed; what it returns is called when the answer is there. */
+  readonly onClaimed: (items: readonly Claimed[]) => () => void
   readonly givesLostBack: boolean
 }
 
@@ -44,7 +45,7 @@ export class Link implements SharedInbox {
   readonly #inbox: SharedInbox
   readonly #network: Network
   readonly #process: Process
-  readonly #onClaimed: (items: readonly Claimed[]) => void
+  readonly #onClaimed: LinkOptions['onClaimed']
   readonly #givesLostBack: boolean
   readonly #rows: readonly EventRow[]
   readonly #unanswered = new Set<string>()
@@ -78,19 +79,24 @@ export class Link implements SharedInbox {
 
   async #claiming<T>(call: Call, commit: () => Promise<T>, claimedIn: (answer: T) => readonly Claimed[]): Promise<T> {
     let committed: readonly Claimed[] = []
+    let onAnswered = (): void => {}
     let isGivenUp = false
     const answer = this.call(call, async () => {
       const result = await commit()
       committed = claimedIn(result)
-      this.#onClaimed(committed)
+      onAnswered = this.#onClaimed(committed)
       if (isGivenUp) this.#lost.push(...committed)
       return result
     })
-    return answer.catch((error: unknown) => {
+    try {
+      const result = await answer
+      onAnswered()
+      return result
+    } catch (error) {
       isGivenUp = true
       this.#lost.push(...committed)
       throw error
-    })
+    }
   }
 
   finish(finished: readonly FinishedEvent[]): Promise<boolean[]> {

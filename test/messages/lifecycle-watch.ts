@@ -16,7 +16,7 @@ export class Watch {
   readonly history: Fact[] = []
   readonly store: MemoryStore
   readonly #active = new Set<Activity>()
-  /** By owner and message: the position in the history of its latest claim. */
+  /** By owner and message: the position in the history of the latest claim that the owner knows of. */
   readonly #claimedAt = new Map<string, number>()
   readonly #revokedAt = new Map<string, number>()
   readonly #begun = new Set<string>()
@@ -29,11 +29,13 @@ export class Watch {
     this.history.push(fact)
   }
 
-  claimed(owner: string, items: readonly Claimed[]): void {
-    for (const item of items) {
-      const id = item.kind === 'event' ? item.id : item.replies[0]?.eventId
-      const row = this.store.rows.find((candidate) => candidate.id === id)
-      if (row !== undefined) this.#claimedAt.set(`${owner} ${messageOf(row)}`, this.history.length)
+  /** Committed now; whoever is not told of it, as its answer is lost, goes on by the right it had before. */
+  claimed(owner: string, items: readonly Claimed[]): () => void {
+    const at = this.history.length
+    const ids = items.map((item) => (item.kind === 'event' ? item.id : item.replies[0]?.eventId))
+    const rows = this.store.rows.filter(({ id }) => ids.includes(id))
+    return () => {
+      for (const row of rows) this.#claimedAt.set(`${owner} ${messageOf(row)}`, at)
     }
   }
 

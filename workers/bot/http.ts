@@ -52,14 +52,16 @@ export class Http {
       if (value !== undefined) url.searchParams.set(key, `${value as string | number | boolean}`)
     }
     const body = request.data === undefined ? undefined : toBody(request)
+    const method = request.method?.toUpperCase() ?? 'GET'
     return new Promise((resolve, reject) => {
-      const call = (url.protocol === 'https:' ? https : http).request(url, {
-        method: request.method?.toUpperCase() ?? 'GET',
+      const call = (url.protocol === 'https:' ? https : http).request({
         ...this.#routes.to(url),
-        headers: {
-          ...request.headers,
-          ...(body === undefined ? {} : { 'content-type': body.type, 'content-length': body.size }),
-        },
+        method,
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        port: url.port,
+        path: `${url.pathname}${url.search}`,
+        // A URL and an object of headers say the same and cost a fifth of a reply's CPU.
+        headers: toHeaders(url, method, request.headers, body),
       })
       const fail = (cause: unknown): void => {
         clearTimeout(timer)
@@ -76,8 +78,9 @@ export class Http {
           resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parseJson(text) })
         })
       })
-      for (const chunk of body?.chunks ?? []) call.write(chunk)
-      call.end()
+      const chunks = body?.chunks ?? []
+      for (const chunk of chunks.slice(0, -1)) call.write(chunk)
+      call.end(chunks.at(-1))
     })
   }
 
@@ -91,6 +94,15 @@ interface Body {
   /** Bytes. */
   readonly size: number
   readonly chunks: readonly Uint8Array[]
+}
+
+/** Names and values in turn, which Node sends as they are: each name once, and the length of what follows. */
+function toHeaders(url: URL, method: string, own: HttpRequest['headers'], body: Body | undefined): string[] {
+  const headers = new Map([['host', url.host]])
+  for (const [name, value] of Object.entries(own ?? {})) headers.set(name.toLowerCase(), value)
+  if (body !== undefined) headers.set('content-type', body.type)
+  if (body !== undefined || method !== 'GET') headers.set('content-length', `${body?.size ?? 0}`)
+  return [...headers].flat()
 }
 
 /** JSON, or the form that a header asks for, as the SDK's generated calls do it. */

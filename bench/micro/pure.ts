@@ -20,7 +20,7 @@ export function addPure(bench: Bench): void {
     place: 'pool' as const,
     stage: index < 4 ? ('handling' as const) : ('delivering' as const),
   }))
-  const limits = { places: [{ place: 'pool' as const, threads: 4, botIds: [] }], lanesPerBot: 64 }
+  const limits = { places: [{ place: 'pool' as const, threads: 4, botIds: () => [] }], lanesPerBot: 64 }
   const fields = { botId: 'bot', url: 'https://open.feishu.cn/x?ticket=fake', body: { app_secret: 'fake', n: 1 } }
   bench
     .add('step of a child', () => stepChild(starting, { kind: 'ready' }, 1, 0.5, supervision))

@@ -23,8 +23,8 @@ export interface PlaceThreads {
 export interface PlaceLimits extends PlaceThreads {
   /** Events that may wait for a thread, claimed. Default 0. */
   readonly ahead?: number
-  /** Bots whose handler runs here. */
-  readonly botIds: readonly string[]
+  /** Bots whose handler runs here; asked for only where they have to wait. */
+  botIds(): readonly string[]
 }
 
 export interface DemandLimits {
@@ -58,7 +58,7 @@ export function demand(lanes: Iterable<BusyLane>, { places, lanesPerBot }: Deman
   const open = demands.filter(({ limit }) => limit > 0)
   if (open.length === 0) return { limit: 0, perBot: 0, rooms: {} }
   const rooms = demands.map(({ limit, rooms: own, limits }) =>
-    limit > 0 ? own : Object.fromEntries(limits.botIds.map((botId) => [botId, 0])),
+    limit > 0 ? own : Object.fromEntries(limits.botIds().map((botId) => [botId, 0])),
   )
   return {
     limit: Math.min(...open.map(({ limit }) => limit)),

@@ -216,8 +216,8 @@ export class Dispatcher {
   #demand(): Demand {
     return demand(this.#lanes.keys(), {
       lanesPerBot: this.#deps.options.lanesPerBot,
-      places: PLACES.map((place) => this.#limitsOf(place)).filter(
-        ({ place, botIds }) => place === 'pool' || botIds.length > 0,
+      places: PLACES.filter((place) => place === 'pool' || this.#deps.handlers.isUsed(place)).map((place) =>
+        this.#limitsOf(place),
       ),
     })
   }
@@ -229,7 +229,7 @@ export class Dispatcher {
       promised: limits.promised + this.#offered,
       // Runs on the host's thread are not in our hands.
       ahead: place === 'pool' ? this.#ahead.limit(limits.threads) : 0,
-      botIds: this.#deps.handlers.botIdsOf(place),
+      botIds: () => this.#deps.handlers.botIdsOf(place),
     }
   }
 

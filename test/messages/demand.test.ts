@@ -5,7 +5,11 @@ import { type BusyLane, demand, nextTurns, type PlaceLimits, threadShare } from 
 const lanes = (botId: string, stage: BusyLane['stage'], count: number): BusyLane[] =>
   Array.from({ length: count }, () => ({ botId, stage, place: 'pool' }))
 
-const pool = (threads: number, botIds: readonly string[] = []): PlaceLimits => ({ place: 'pool', threads, botIds })
+const pool = (threads: number, botIds: readonly string[] = []): PlaceLimits => ({
+  place: 'pool',
+  threads,
+  botIds: () => botIds,
+})
 
 describe('demand', () => {
   it.each([
@@ -32,7 +36,7 @@ describe('demand', () => {
   })
 
   it('a place without a free thread holds up only its own bots', () => {
-    const host: PlaceLimits = { place: 'host', threads: 3, botIds: ['h'] }
+    const host: PlaceLimits = { place: 'host', threads: 3, botIds: () => ['h'] }
     const places = [pool(2, ['a', 'b']), host]
     expect(demand(lanes('a', 'handling', 2), { places, lanesPerBot: 64 })).toEqual({
       limit: 3,

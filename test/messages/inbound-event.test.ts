@@ -300,8 +300,11 @@ describe('a message', () => {
   })
 })
 
-it('drops keys that would change a prototype when copied', () => {
-  const payload = v2('x', {}).replace('"event":{}', '"event":{"a":1,"__proto__":{"b":1},"c":{"__proto__":{"d":1}}}')
+it.each([
+  ['as they are', '__proto__'],
+  ['with escapes', String.raw`\u005f_pr\u006fto__`],
+])('drops keys that would change a prototype when copied, written %s', (_how, key) => {
+  const payload = v2('x', {}).replace('"event":{}', `"event":{"a":1,"${key}":{"b":1},"c":{"${key}":{"d":1}}}`)
   const { raw } = parse('x', payload)
   expect(Object.keys(raw)).toEqual(['a', 'c'])
   expect(Object.assign({}, raw['c'])).not.toHaveProperty('d')

@@ -31,7 +31,9 @@ it('loses nothing when the process is killed, or told to end under load (S1), an
   const env = { FS_DATA_DIR: folder, FS_PORT: '0' }
   const first = cleanups.cli(['start'], env)
   await first.printed('feishu-supervisor is running')
-  await simulator.client.startTraffic({ chats: [{ appId: ADA.appId, chatId: 'oc_1' }], count: 60, perSecond: 60 })
+  // In several chats, each of which gets five replies a second.
+  const chats = [1, 2, 3].map((number) => ({ appId: ADA.appId, chatId: `oc_${number}` }))
+  await simulator.client.startTraffic({ chats, count: 60, perSecond: 60 })
   await simulator.client.waitForReplies({ count: 15, timeoutMs: 20_000 })
   first.child.kill('SIGKILL')
   await first.ended
@@ -42,7 +44,7 @@ it('loses nothing when the process is killed, or told to end under load (S1), an
   // Of a long connection nobody has to reach this process: its only port is that of the HTTP API.
   const reachedAt = process.platform === 'linux' ? await listeningAddresses(second.child.pid ?? 0) : ['127.0.0.1']
   expect(reachedAt).toEqual(['127.0.0.1'])
-  await simulator.client.startTraffic({ chats: [{ appId: ADA.appId, chatId: 'oc_2' }], count: 60, perSecond: 60 })
+  await simulator.client.startTraffic({ chats, count: 60, perSecond: 60 })
   await simulator.client.waitForReplies({ count: 75, timeoutMs: 20_000 })
   const signalledAt = Date.now()
   second.child.kill('SIGTERM')
@@ -112,9 +114,15 @@ it('ends at once at a second signal, and answers after the next start', async ()
   const acked = firstEntry(simulator.client, ({ kind }) => kind === 'acked')
   await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'later' })
   await acked
+  const closed = firstEntry(simulator.client, ({ kind }) => kind === 'connection_closed')
+  const signalledAt = Date.now()
   started.child.kill('SIGTERM')
+  // Two signals at once may arrive as one.
+  await closed
   started.child.kill('SIGTERM')
   await started.ended
+  // The first one alone waits for the handler as long as the grace is.
+  expect(Date.now() - signalledAt).toBeLessThan(10_000)
 
   const next = cleanups.cli(['start'], env)
   await next.printed('feishu-supervisor is running')

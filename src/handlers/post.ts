@@ -1,6 +1,7 @@
 import { rootCertificates } from 'node:tls'
-import { type Dispatcher, EnvHttpProxyAgent, fetch, type Response } from 'undici'
+import { Agent, type Dispatcher, fetch, ProxyAgent, type Response } from 'undici'
 import { errorText } from '../core/errors.ts'
+import { isDirect } from '../core/no-proxy.ts'
 import type { NetworkOptions } from '../protocol/built-in.ts'
 import { HandlerError } from './handler-error.ts'
 
@@ -20,14 +21,14 @@ const WORTH_A_RETRY: ReadonlySet<number> = new Set([408, 409, 425, 429])
 /** What is quoted of an answer that is no success. */
 const MAX_QUOTED_CHARS = 300
 
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
-
 /** Posts through the network's proxy; resolves with answers that are a success, rejects with a HandlerError otherwise. */
 export function newPost(network: NetworkOptions): Post {
-  const agents = new Map<number, Dispatcher>()
-  const agentOf = (timeoutMs: number): Dispatcher => {
-    const agent = agents.get(timeoutMs) ?? newAgent(network, timeoutMs)
-    agents.set(timeoutMs, agent)
+  const agents = new Map<string, Dispatcher>()
+  const agentFor = (url: string, timeoutMs: number): Dispatcher => {
+    const proxy = isDirect(new URL(url), network.noProxy) ? undefined : network.proxy
+    const key = `${proxy ?? ''} ${timeoutMs}`
+    const agent = agents.get(key) ?? newAgent(proxy, network.ca, timeoutMs)
+    agents.set(key, agent)
     return agent
   }
   return async ({ url, headers, body, timeoutMs, signal }) => {
@@ -39,7 +40,7 @@ export function newPost(network: NetworkOptions): Post {
         body,
         redirect: 'manual',
         signal,
-        dispatcher: agentOf(timeoutMs),
+        dispatcher: agentFor(url, timeoutMs),
       })
     } catch (thrown) {
       throw new HandlerError(`${new URL(url).origin} does not answer: ${causeOf(thrown)}`)
@@ -49,18 +50,12 @@ export function newPost(network: NetworkOptions): Post {
   }
 }
 
-function newAgent({ proxy, noProxy, ca }: NetworkOptions, timeoutMs: number): Dispatcher {
+function newAgent(proxy: string | undefined, ca: string | undefined, timeoutMs: number): Dispatcher {
   const tls = ca === undefined ? {} : { ca: [...rootCertificates, ca] }
-  return new EnvHttpProxyAgent({
-    httpProxy: proxy ?? '',
-    httpsProxy: proxy ?? '',
-    noProxy: noProxy.includes('*') ? '*' : [...LOOPBACK, ...noProxy].join(','),
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    connect: { timeout: timeoutMs, ...tls },
-    requestTls: tls,
-    proxyTls: tls,
-  })
+  const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, connect: { timeout: timeoutMs, ...tls } }
+  return proxy === undefined
+    ? new Agent(limits)
+    : new ProxyAgent({ uri: proxy, ...limits, requestTls: tls, proxyTls: tls })
 }
 
 async function refusal(url: string, answer: Response): Promise<HandlerError> {

@@ -300,12 +300,14 @@ it('goes through the proxy, but not to hosts that are reached without it', async
   const { url, seen } = await backend(json({}))
   const { port } = new URL(url)
   const proxy = await startProxy({ hosts: { 'backend.example:80': Number(port) } })
-  const through = newPost({ proxy: proxy.url, noProxy: ['127.0.0.5'] })
+  const through = newPost({ proxy: proxy.url, noProxy: ['*.inside.example'] })
   const call = { headers: {}, body: '{}', timeoutMs: 5_000, signal: new AbortController().signal }
   await through({ ...call, url: 'http://backend.example/a' })
   await through({ ...call, url: `${url}/b` })
-  // Nobody listens there, and the proxy is not asked.
-  await expect(through({ ...call, url: `http://127.0.0.5:${port}/c` })).rejects.toMatchObject({ retryable: true })
+  // Nobody listens there, and the proxy is not asked: the rule is that of the bots.
+  for (const host of ['127.0.0.5', 'model.inside.example', 'inside.example']) {
+    await expect(through({ ...call, url: `http://${host}:${port}/c` })).rejects.toMatchObject({ retryable: true })
+  }
   expect(seen.map(({ url: path }) => path)).toEqual(['POST /a', 'POST /b'])
   expect(proxy.targets()).toEqual(['backend.example:80'])
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isDirect } from '../../workers/bot/no-proxy.ts'
+import { isDirect } from '../../src/core/no-proxy.ts'
 
 describe('a host', () => {
   it.each<[string, string[], boolean]>([

@@ -2,7 +2,7 @@ import { backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import type { MessageEvent } from '../protocol/events.ts'
-import type { Claimed, ClaimedEvent, ClaimOrder, InboxStore, NewEvent, ReplyStore } from '../store/store.ts'
+import type { ArrivalOrder, Claimed, ClaimedEvent, InboxStore, NewEvent, ReplyStore } from '../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
@@ -63,6 +63,7 @@ export class Dispatcher {
   readonly #waits: Sleeper
   readonly #sends: Sleeper
   readonly #lanes = new Map<LaneRun, Promise<void>>()
+  readonly #byKey = new Map<string, LaneRun>()
   readonly #urgent: Readonly<Record<Place, UrgentClaims>>
   readonly #ahead = new ClaimAhead()
   /** Threads that a claim on its way may fill. */
@@ -117,11 +118,13 @@ export class Dispatcher {
   }
 
   /** What may be claimed as it is stored: nothing while others wait longer. `arrived` follows. */
-  offer(): ClaimOrder | undefined {
+  offer(): ArrivalOrder | undefined {
     if (this.#phase !== 'running' || this.#isHungry) return undefined
     const order = this.#demand()
     this.#offered = order.limit
-    return order.limit === 0 ? undefined : { owner: this.#deps.owner, ...order }
+    if (order.limit === 0) return undefined
+    const isBusy = (botId: string, lane: string): boolean => this.#byKey.has(laneKey(botId, lane))
+    return { owner: this.#deps.owner, ...order, isBusy }
   }
 
   /** These were stored; without them: some, perhaps. What came into a busy lane is claimed after what is there. */
@@ -130,8 +133,7 @@ export class Dispatcher {
     if (claimed.length > 0) crashPoint('claim.after')
     for (const event of claimed) this.#begin(event)
     this.#fillThreads()
-    const busy = new Map([...this.#lanes.keys()].map((lane) => [lane.key, lane]))
-    const lanes = events?.map(({ botId, event }) => busy.get(laneKey(botId, event.lane)))
+    const lanes = events?.map(({ botId, event }) => this.#byKey.get(laneKey(botId, event.lane)))
     for (const lane of lanes ?? []) lane?.expectMore()
     if (lanes === undefined || lanes.includes(undefined)) this.wake()
   }
@@ -275,10 +277,12 @@ export class Dispatcher {
     const lane = new LaneRun(item, this.#laneDeps)
     const done = lane.run().finally(() => {
       this.#lanes.delete(lane)
+      if (this.#byKey.get(lane.key) === lane) this.#byKey.delete(lane.key)
       if (lane.mayHaveMore || this.#isHungry) this.wake()
       else void this.#wakeSoon()
     })
     this.#lanes.set(lane, done)
+    this.#byKey.set(lane.key, lane)
     return lane
   }
 

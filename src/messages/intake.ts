@@ -4,7 +4,7 @@ import { FeishuSupervisorError } from '../core/errors.ts'
 import type { MessageEvent } from '../protocol/events.ts'
 import { CARD_ACTION_TYPE } from '../protocol/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/message.ts'
-import type { Accepted, ClaimedEvent, ClaimOrder, InboxStore, NewEvent } from '../store/store.ts'
+import type { Accepted, ArrivalOrder, ClaimedEvent, InboxStore, NewEvent } from '../store/store.ts'
 import { readEnvelope, text } from './envelope.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { InboundLimit } from './inbound-limit.ts'
@@ -20,7 +20,7 @@ export interface IntakeDeps {
   readonly clock?: Pick<Clock, 'now'>
   readonly emit: (event: MessageEvent) => void
   /** What may be claimed as it is stored, if anything. Default: nothing. */
-  readonly offer?: () => ClaimOrder | undefined
+  readonly offer?: () => ArrivalOrder | undefined
   /** These wait in the database; undefined: some may, because a failed call may have been carried out. */
   readonly onCommitted: (events?: readonly NewEvent[], claimed?: readonly ClaimedEvent[]) => void
 }
@@ -76,7 +76,7 @@ export class Intake {
   }
 
   /** A card has its own way to a thread; a large batch shows that there is no time to win. */
-  #claimFor(batch: readonly NewEvent[]): ClaimOrder | undefined {
+  #claimFor(batch: readonly NewEvent[]): ArrivalOrder | undefined {
     const isOrdinary = batch.length <= MAX_CLAIMED_BATCH && batch.every(({ event }) => event.type !== CARD_ACTION_TYPE)
     return isOrdinary ? this.#deps.offer?.() : undefined
   }

@@ -4,9 +4,10 @@ import type { Statement } from './database.ts'
 
 /**
  * $1..$7: one array per column, $8 delay in ms, $9 and $10 reason and error of what is dead from the start,
- * $11 milliseconds since it arrived, null if that is not known. $12 owner, null: claim nothing; $13 limit, $14 bots and
- * $15 the most lanes of each, $16 the most lanes of any other, $17 claim token: as in CLAIM.
- * Ids follow the order of the input; a stored or repeated event keeps its first id.
+ * $11 milliseconds since it arrived, null if that is not known, $12 whether it may be claimed: at most the first event
+ * of a lane, one that neither is delayed nor dead. $13 owner, null: claim nothing; $14 claim token.
+ *
+ * Answers what was stored, of the same event twice the first; the rest was there before. Ids follow the order of the input.
  *
  * A lane that waited for nothing waits for its new head, which may be delayed. Or it is claimed with it, which
  * saves the claim's own commit: only where the lane is known, locked and without anything before the new event.
@@ -17,62 +18,49 @@ export const ACCEPT: Statement = {
 with input as materialized (
   select * from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::float8[], $9::text[], $10::jsonb[],
-    $11::float8[]
+    $11::float8[], $12::boolean[]
   ) with ordinality
-    as t(bot_id, lane, dedupe_key, event_id, type, payload, created_at, delay_ms, reason, error, arrived_ago_ms, ord)
+    as t(bot_id, lane, dedupe_key, event_id, type, payload, created_at, delay_ms, reason, error, arrived_ago_ms, may_claim, ord)
 ), known as materialized (
-  select l.bot_id, l.lane, l.owner is null and l.pending = 0 and l.unsent = 0 and l.resubmitted = 0 as is_free
-  from (select distinct bot_id, lane from input where $12::text is not null) x
-  join feishu_lanes l on l.bot_id = x.bot_id and l.lane = x.lane
+  select i.ord, i.may_claim and l.owner is null and l.pending = 0 and l.unsent = 0 and l.resubmitted = 0 as is_free
+  from input i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane
+  where $13::text is not null
   order by l.bot_id, l.lane
   for update of l
-), heads as materialized (
-  select ord from (
-    select f.ord, coalesce(r.room, $16::int) as room,
-      row_number() over (partition by f.bot_id order by f.ord rows unbounded preceding) as turn
-    from (select distinct on (bot_id, lane) * from input order by bot_id, lane, ord) f
-    join known k on k.bot_id = f.bot_id and k.lane = f.lane
-    left join unnest($14::text[], $15::int[]) as r(bot_id, room) on r.bot_id = f.bot_id
-    where k.is_free and f.reason is null and f.delay_ms = 0
-      and not exists (select from feishu_inbox e where e.bot_id = f.bot_id and e.dedupe_key = f.dedupe_key)
-  ) x where turn <= room order by turn, ord limit $13::int
 ), inserted as (
   insert into feishu_inbox
     (bot_id, lane, dedupe_key, event_id, type, payload, created_at, available_at, state, finished_at, reason, last_error,
       arrived_at, attempt, owner, claimed_at)
   select bot_id, lane, dedupe_key, event_id, type, payload, to_timestamp(created_at / 1000),
     now() + delay_ms * interval '1 ms',
-    case when reason is not null then 'dead' when h.ord is not null then 'executing' else 'available' end,
+    case when reason is not null then 'dead' when k.is_free then 'executing' else 'available' end,
     case when reason is not null then now() end, reason, error,
     now() - arrived_ago_ms * interval '1 ms',
-    (h.ord is not null)::int, case when h.ord is not null then $12 end, case when h.ord is not null then now() end
-  from input left join heads h using (ord) order by ord
+    coalesce(k.is_free, false)::int, case when k.is_free then $13 end, case when k.is_free then now() end
+  from input left join known k using (ord) order by ord
   on conflict (bot_id, dedupe_key) do nothing
-  returning id, bot_id, lane, dedupe_key, state, available_at
+  returning id, bot_id, lane, dedupe_key, state, available_at, created_at
 ), woken as (
   insert into feishu_lanes (bot_id, lane, pending, ready_at, owner, claim_token)
   select bot_id, lane, count(*)::int, (array_agg(available_at order by id))[1],
-    case when bool_or(state = 'executing') then $12 end, case when bool_or(state = 'executing') then $17::uuid end
+    case when bool_or(state = 'executing') then $13 end, case when bool_or(state = 'executing') then $14::uuid end
   from inserted where state <> 'dead' group by bot_id, lane order by bot_id, lane
   on conflict (bot_id, lane) do update
     set pending = feishu_lanes.pending + excluded.pending, ready_at = coalesce(feishu_lanes.ready_at, excluded.ready_at),
       owner = coalesce(excluded.owner, feishu_lanes.owner), claim_token = coalesce(excluded.claim_token, feishu_lanes.claim_token)
-), resolved as materialized (
-  select ord, bot_id, dedupe_key, created_at, max(new_id) over same as id, row_number() over (same order by ord) as nth,
-    bool_or(is_claimed) over same as is_claimed
-  from (
-    select ord, bot_id, dedupe_key, created_at, null::bigint as new_id, false as is_claimed from input
-    union all
-    select null, bot_id, dedupe_key, null, id, state = 'executing' from inserted
-  ) both_sides
-  window same as (partition by bot_id, dedupe_key)
 )
-select coalesce(r.id, o.id) as id, r.id is null or r.nth > 1 as duplicate,
-  case when r.is_claimed and r.nth = 1 then extract(epoch from now())::float8 * 1000 - r.created_at end as claimed_stale_ms
-from resolved r
-left join feishu_inbox o on r.id is null and o.bot_id = r.bot_id and o.dedupe_key = r.dedupe_key
-where r.ord is not null
-order by r.ord`,
+select id, bot_id, dedupe_key,
+  case when state = 'executing' then extract(epoch from now() - created_at)::float8 * 1000 end as claimed_stale_ms
+from inserted`,
+}
+
+/** $1 bots, $2 dedupe keys: one entry per event. Answers those that are stored. */
+export const FIND: Statement = {
+  name: 'feishu_find',
+  text: `
+select e.id, e.bot_id, e.dedupe_key
+from unnest($1::text[], $2::text[]) as i(bot_id, dedupe_key)
+join feishu_inbox e on e.bot_id = i.bot_id and e.dedupe_key = i.dedupe_key`,
 }
 
 /**

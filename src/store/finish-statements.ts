@@ -3,31 +3,24 @@ import type { Statement } from './database.ts'
 // The rules of inbox-statements.ts hold here too.
 
 /**
- * $1 id, $2 owner, $3 attempt, $4 kind, $5 after ms, $6 reason, $7 error, $8 unsure: one array each, one entry per event.
- * $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content, $15 receiver type,
- * $16 receiver id: one entry per reply. $17 milliseconds since it was acknowledged, null if that is not known: one entry per event.
- * $18 delivery: one entry per reply.
- * Answers the indexes of the events whose fence held.
- *
- * `unsure`: an earlier call may have been carried out although its answer got lost; finding its result is a success.
+ * $1 id, $2 owner, $3 attempt, $4 kind, $5 after ms, $6 reason, $7 error, $8 number of replies: one array each, one entry
+ * per event. $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content,
+ * $15 receiver type, $16 receiver id: one entry per reply. $17 milliseconds since it was acknowledged, null if that is not
+ * known: one entry per event. $18 delivery: one entry per reply.
+ * Answers the indexes of the events whose fence held; of the same event twice the first.
  */
 export const FINISH: Statement = {
   name: 'feishu_finish',
   text: `
-with input as materialized (
-  select distinct on (id) * from unnest(
-    $1::bigint[], $2::text[], $3::int[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::boolean[],
-    $17::float8[]
-  ) with ordinality as t(id, owner, attempt, kind, after_ms, reason, error, unsure, acked_ago_ms, ord)
-  order by id, ord
-), reply as materialized (
-  select * from unnest($9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $18::jsonb[])
-    as t(ord, part, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery)
-), located as materialized (
-  select i.*, e.bot_id, e.lane, 'executing' as state from input i join feishu_inbox e on e.id = i.id
+with located as materialized (
+  select i.*, e.bot_id, e.lane, 'executing' as state
+  from unnest(
+    $1::bigint[], $2::text[], $3::int[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::int[], $17::float8[]
+  ) with ordinality as i(id, owner, attempt, kind, after_ms, reason, error, unsent, acked_ago_ms, ord)
+  join feishu_inbox e on e.id = i.id
 ), target as materialized (
   select i.* from located i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner
-  order by i.bot_id, i.lane
+  order by i.bot_id, i.lane, i.ord
   for update of l
 ), done as (
   update feishu_inbox e set
@@ -41,60 +34,68 @@ with input as materialized (
     last_error = coalesce(t.error, e.last_error)
   from target t
   where e.id = t.id and e.state = t.state and e.owner = t.owner and e.attempt = t.attempt
-  returning t.ord, e.id, e.bot_id, e.lane, t.kind, e.available_at
+  returning t.ord, e.id, e.bot_id, e.lane, t.kind, e.available_at, t.unsent
 ), sending as (
   insert into feishu_outbox
     (inbox_id, part, bot_id, lane, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery)
   select d.id, r.part, d.bot_id, d.lane, r.message_id, r.uuid, r.msg_type, r.content, r.receiver_type, r.receiver_id,
     r.delivery
-  from done d join reply r on r.ord = d.ord where d.kind = 'completed'
+  from done d join unnest(
+    $9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $18::jsonb[]
+  ) as r(ord, part, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery) on r.ord = d.ord
 ), lanes as (
   update feishu_lanes l set
     unsent = case when d.unsent > 0 then d.unsent else l.resubmitted end,
     resubmitted = case when d.unsent > 0 then l.resubmitted else 0 end,
     owner = case when d.unsent > 0 then l.owner end,
-    pending = l.pending - case when d.ends then 1 else 0 end,
+    pending = l.pending - case when d.unsent = 0 and d.kind in ('completed', 'dead') then 1 else 0 end,
     ready_at = case
       when d.unsent > 0 then l.ready_at
       when d.kind in ('retry', 'released') and l.resubmitted = 0 then d.available_at
       when l.pending > 1 then now() end
-  from (
-    select done.*, sent.unsent, sent.unsent = 0 and kind in ('completed', 'dead') as ends
-    from done cross join lateral (
-      select count(*)::int as unsent from reply r where r.ord = done.ord and done.kind = 'completed'
-    ) sent
-  ) d
+  from done d
   where l.bot_id = d.bot_id and l.lane = d.lane
 )
-select ord::int from done
-union all
-select i.ord::int from input i join feishu_inbox e on e.id = i.id
-where i.unsure and e.state = i.kind and e.owner = i.owner and e.attempt = i.attempt
+select ord::int from done`,
+}
+
+/**
+ * $1 id, $2 owner, $3 attempt, $4 kind, $5 number of replies: one entry per event. Answers the indexes of those whose
+ * result is there, and nobody else goes on with it.
+ */
+export const FINISHED: Statement = {
+  name: 'feishu_finished',
+  text: `
+select i.ord::int
+from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[]) with ordinality
+  as i(id, owner, attempt, kind, unsent, ord)
+join feishu_inbox e on e.id = i.id
+where e.state = i.kind and e.owner = i.owner and e.attempt = i.attempt
   and (
-    not exists (select from reply r where r.ord = i.ord)
+    i.unsent = 0
     or exists (select from feishu_lanes l where l.bot_id = e.bot_id and l.lane = e.lane and l.owner = i.owner)
   )`,
 }
 
 /**
  * $1 event id, $2 part, $3 owner, $4 attempt, $5 kind, $6 sent message id, $7 after ms, $8 reason, $9 error,
- * $10 log id, $11 unsure, $12 refused: one array each. Answers the indexes of the replies whose fence held.
+ * $10 log id, $11 refused: one array each. Answers the indexes of the replies whose fence held; of the same reply twice
+ * the first.
  */
 export const SETTLE: Statement = {
   name: 'feishu_settle',
   text: `
-with input as materialized (
-  select distinct on (event_id, part) * from unnest(
+with located as materialized (
+  select i.*, o.bot_id, o.lane, 'pending' as state
+  from unnest(
     $1::bigint[], $2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::float8[], $8::text[], $9::jsonb[],
-    $10::text[], $11::boolean[], $12::boolean[]
+    $10::text[], $11::boolean[]
   ) with ordinality
-    as t(event_id, part, owner, attempt, kind, sent_message_id, after_ms, reason, error, log_id, unsure, refused, ord)
-  order by event_id, part, ord
-), located as materialized (
-  select i.*, o.bot_id, o.lane, 'pending' as state from input i join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
+    as i(event_id, part, owner, attempt, kind, sent_message_id, after_ms, reason, error, log_id, refused, ord)
+  join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
 ), target as materialized (
   select i.* from located i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner
-  order by i.bot_id, i.lane
+  order by i.bot_id, i.lane, i.ord
   for update of l
 ), done as (
   update feishu_outbox o set
@@ -138,8 +139,15 @@ with input as materialized (
   from settled s
   where l.bot_id = s.bot_id and l.lane = s.lane
 )
-select ord::int from done
-union all
-select i.ord::int from input i join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
-where i.unsure and o.state = i.kind and o.attempt = i.attempt`,
+select ord::int from done`,
+}
+
+/** $1 event id, $2 part, $3 attempt, $4 kind: one entry per reply. Answers the indexes of those whose result is there. */
+export const SETTLED: Statement = {
+  name: 'feishu_settled',
+  text: `
+select i.ord::int
+from unnest($1::bigint[], $2::int[], $3::int[], $4::text[]) with ordinality as i(event_id, part, attempt, kind, ord)
+join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
+where o.state = i.kind and o.attempt = i.attempt`,
 }

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { isPlanted } from '../core/crash-point.ts'
 import { systemClock } from '../core/clock.ts'
-import { ACCEPT, RECALL } from './accept-statements.ts'
-import { type AcceptedRow, accepted } from './accepted-rows.ts'
+import { ACCEPT, FIND, RECALL } from './accept-statements.ts'
+import { type AcceptedRow, claimedArrival, keyOf, mayClaim, rowKey, type StoredRow } from './accepted-rows.ts'
 import { CLAIM_EVENT } from './claim-event.ts'
 import { type ClaimedRow, type EventRow, toClaimedEvent, toClaimResult } from './claimed-rows.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent } from '../protocol/message.ts'
 import type { Queries, Statement } from './database.ts'
 import { type DeadLetterRow, toDeadLetter } from './dead-letter-rows.ts'
 import { DEAD_LETTERS, RESUBMIT_EVENT, RESUBMIT_REPLY } from './dead-letter-statements.ts'
-import { FINISH, SETTLE } from './finish-statements.ts'
+import { FINISH, FINISHED, SETTLE, SETTLED } from './finish-statements.ts'
 import { CLAIM, SUMMARY } from './inbox-statements.ts'
 import { UNCLAIM } from './instances.ts'
 import { LostClaims } from './lost-claims.ts'
@@ -17,6 +17,7 @@ import { PRUNE } from './prune-statement.ts'
 import { storable, storableError, storableInstant, storableKey } from './storable.ts'
 import type {
   Accepted,
+  ArrivalOrder,
   ClaimedEvent,
   ClaimOrder,
   ClaimResult,
@@ -30,8 +31,6 @@ import { UnknownOutcomes } from './unknown-outcomes.ts'
 /** Of an int4. */
 const MOST_LANES = 2 ** 31 - 1
 
-const NO_CLAIM: Omit<ClaimOrder, 'owner'> & { readonly owner: null } = { owner: null, limit: 0 }
-
 /** The durable inbox and outbox; inbox-statements.ts holds the semantics. */
 export class Inbox implements InboxStore {
   readonly #database: Queries
@@ -42,33 +41,59 @@ export class Inbox implements InboxStore {
     this.#database = database
   }
 
-  async accept(events: readonly NewEvent[], claim?: ClaimOrder): Promise<Accepted[]> {
+  async accept(events: readonly NewEvent[], claim?: ArrivalOrder): Promise<Accepted[]> {
     if (events.length === 0) return []
     // First, so that a recall that is stored has been carried out; carrying it out twice does no harm.
     await this.#recall(events)
     const token = randomUUID()
-    const rows = await this.#database
-      .query<AcceptedRow>(
-        ACCEPT,
-        [
-          ...columns(events.map(({ botId, event }) => ({ ...event, botId }))),
-          events.map(({ delayMs = 0 }) => delayMs),
-          events.map(({ dead }) => (dead === undefined ? null : storable(dead.reason))),
-          events.map(({ dead }) => (dead === undefined ? null : storableError(dead.error))),
-          events.map(({ event }) => ago(event.receivedAt)),
-          ...claimValues(claim ?? NO_CLAIM),
-          token,
-        ],
-        'storing events',
-      )
-      .catch((thrown: unknown) => {
-        if (claim !== undefined) this.#lostClaims.add(token)
-        throw thrown
-      })
-    // No id: somebody else stored the same event after this statement began. Now it can be seen.
-    const unseen = events.filter((_event, index) => rows[index]?.id === null)
-    const seen = unseen.length === 0 ? [] : await this.accept(unseen)
-    return rows.map((row, index) => (row.id === null ? (seen.shift() as Accepted) : accepted(row, index, events)))
+    try {
+      return await this.#store(events, claim, token)
+    } catch (thrown) {
+      if (claim !== undefined) this.#lostClaims.add(token)
+      throw thrown
+    }
+  }
+
+  async #store(events: readonly NewEvent[], claim: ArrivalOrder | undefined, token: string): Promise<Accepted[]> {
+    const values = [
+      ...columns(events.map(({ botId, event }) => ({ ...event, botId }))),
+      events.map(({ delayMs = 0 }) => delayMs),
+      events.map(({ dead }) => (dead === undefined ? null : storable(dead.reason))),
+      events.map(({ dead }) => (dead === undefined ? null : storableError(dead.error))),
+      events.map(({ event }) => ago(event.receivedAt)),
+      mayClaim(events, claim ?? { limit: 0 }),
+      claim?.owner ?? null,
+      token,
+    ]
+    const rows = await this.#database.query<AcceptedRow>(ACCEPT, values, 'storing events')
+    const stored = new Map(rows.map((row) => [rowKey(row), row]))
+    const keys = events.map(keyOf)
+    const known = await this.#known(events.filter((_event, index) => !stored.has(keys[index] ?? '')))
+    const fresh = new Set(stored.keys())
+    return events.map((event, index): Accepted => {
+      const key = keys[index] ?? ''
+      const row = stored.get(key)
+      if (row === undefined) return known.get(key) as Accepted
+      const { id, claimed_stale_ms: staleMs } = row
+      // The same event twice: the first was stored.
+      if (!fresh.delete(key)) return { id, duplicate: true }
+      return { id, duplicate: false, ...(staleMs !== null && { claimed: claimedArrival(id, staleMs, event, events) }) }
+    })
+  }
+
+  /** What is not stored because it was there before. What is gone by now is stored after all. */
+  async #known(events: readonly NewEvent[]): Promise<ReadonlyMap<string, Accepted>> {
+    if (events.length === 0) return new Map()
+    const keys = [
+      events.map(({ botId }) => storableKey(botId)),
+      events.map(({ event }) => storableKey(event.dedupeKey)),
+    ]
+    const rows = await this.#database.query<StoredRow>(FIND, keys, 'finding stored events')
+    const known = new Map(rows.map((row): [string, Accepted] => [rowKey(row), { id: row.id, duplicate: true }]))
+    const gone = events.filter((event) => !known.has(keyOf(event)))
+    const stored = await this.accept(gone)
+    for (const [index, event] of gone.entries()) known.set(keyOf(event), stored[index] as Accepted)
+    return known
   }
 
   async #recall(events: readonly NewEvent[]): Promise<void> {
@@ -78,12 +103,13 @@ export class Inbox implements InboxStore {
     if (recalled.length > 0) await this.#database.query(RECALL, columns(recalled), 'recalling events')
   }
 
-  async claim(claim: ClaimOrder): Promise<ClaimResult> {
+  async claim({ owner, limit, perBot = MOST_LANES, rooms = {} }: ClaimOrder): Promise<ClaimResult> {
     const lost = this.#lostClaims.tokens()
     if (lost.length > 0) await this.#database.query(UNCLAIM, [lost], 'giving back work of a lost claim')
     const token = randomUUID()
+    const values = [owner, limit, Object.keys(rooms), Object.values(rooms), perBot, token]
     try {
-      const rows = await this.#database.query<ClaimedRow>(CLAIM, [...claimValues(claim), token], 'claiming work')
+      const rows = await this.#database.query<ClaimedRow>(CLAIM, values, 'claiming work')
       return toClaimResult(rows)
     } catch (thrown) {
       this.#lostClaims.add(token)
@@ -109,15 +135,19 @@ export class Inbox implements InboxStore {
       result.kind === 'completed' ? result.replies.map((reply, part) => ({ ...reply, part, ord: index + 1 })) : [],
     )
     const results = finished.map(({ result }) => result)
-    const values = [
+    const replyCounts = results.map((result) => (result.kind === 'completed' ? result.replies.length : 0))
+    const identity = [
       finished.map(({ id }) => id),
       finished.map(({ fence }) => fence.owner),
       finished.map(({ fence }) => fence.attempt),
       results.map(({ kind }) => kind),
+    ]
+    const values = [
+      ...identity,
       results.map((result) => ('afterMs' in result ? (result.afterMs ?? 0) : 0)),
       results.map((result) => ('reason' in result && result.reason !== undefined ? storable(result.reason) : null)),
       results.map((result) => ('error' in result ? storableError(result.error) : null)),
-      keys.map((key) => this.#unknown.has(key)),
+      replyCounts,
       replies.map(({ ord }) => ord),
       replies.map(({ part }) => part),
       replies.map(({ messageId }) => (messageId === null ? null : storable(messageId))),
@@ -129,10 +159,7 @@ export class Inbox implements InboxStore {
       finished.map(({ ackedAt }) => ago(ackedAt)),
       replies.map(({ delivery }) => (delivery === undefined ? null : JSON.stringify(delivery))),
     ]
-    const held = await this.#unknown.watch(keys, () =>
-      this.#database.query<{ ord: number }>(drilled(FINISH), values, 'finishing events'),
-    )
-    return flags(finished.length, held)
+    return this.#write(drilled(FINISH), values, FINISHED, [...identity, replyCounts], keys, 'finishing events')
   }
 
   async settle(settled: readonly SettledReply[]): Promise<boolean[]> {
@@ -141,24 +168,48 @@ export class Inbox implements InboxStore {
       ({ eventId, part, fence, result }) => `r:${eventId}:${part}:${fence.owner}:${fence.attempt}:${result.kind}`,
     )
     const results = settled.map(({ result }) => result)
+    const ids = settled.map(({ eventId }) => eventId)
+    const parts = settled.map(({ part }) => part)
+    const attempts = settled.map(({ fence }) => fence.attempt)
+    const kinds = results.map(({ kind }) => kind)
     const values = [
-      settled.map(({ eventId }) => eventId),
-      settled.map(({ part }) => part),
+      ids,
+      parts,
       settled.map(({ fence }) => fence.owner),
-      settled.map(({ fence }) => fence.attempt),
-      results.map(({ kind }) => kind),
+      attempts,
+      kinds,
       results.map((result) => (result.kind === 'sent' ? storable(result.messageId) : null)),
       results.map((result) => (result.kind === 'retry' ? result.afterMs : null)),
       results.map((result) => (result.kind === 'dead' ? storable(result.reason) : null)),
       results.map((result) => ('error' in result ? storableError(result.error) : null)),
       results.map((result) => (result.kind === 'dead' && result.logId !== undefined ? storable(result.logId) : null)),
-      keys.map((key) => this.#unknown.has(key)),
       results.map((result) => result.kind === 'retry' && result.isRefused),
     ]
-    const held = await this.#unknown.watch(keys, () =>
-      this.#database.query<{ ord: number }>(drilled(SETTLE), values, 'settling replies'),
-    )
-    return flags(settled.length, held)
+    return this.#write(drilled(SETTLE), values, SETTLED, [ids, parts, attempts, kinds], keys, 'settling replies')
+  }
+
+  /**
+   * Whether each fence held. An earlier call may have been carried out although its answer got lost: where it
+   * may be so, a result that `done` finds is a success.
+   */
+  #write(
+    statement: Statement,
+    values: readonly unknown[],
+    done: Statement,
+    doneValues: readonly (readonly unknown[])[],
+    keys: readonly string[],
+    doing: string,
+  ): Promise<boolean[]> {
+    return this.#unknown.watch(keys, async () => {
+      const held = indexes(await this.#database.query<OrdRow>(statement, values, doing))
+      const unsure = keys.flatMap((key, index) => (!held.has(index) && this.#unknown.has(key) ? [index] : []))
+      if (unsure.length > 0) {
+        const unsureValues = doneValues.map((column) => unsure.map((index) => column[index]))
+        const found = indexes(await this.#database.query<OrdRow>(done, unsureValues, doing))
+        for (const [nth, index] of unsure.entries()) if (found.has(nth)) held.add(index)
+      }
+      return keys.map((_key, index) => held.has(index))
+    })
   }
 
   async deadLetters({ limit, offset = 0, before }: DeadLetterPage): Promise<DeadLetter[]> {
@@ -194,11 +245,6 @@ function ago(at: number | undefined): number | null {
   return at === undefined ? null : Math.max(0, systemClock.now() - at)
 }
 
-/** The values of a claim but for its token. */
-function claimValues({ owner, limit, perBot = MOST_LANES, rooms = {} }: typeof NO_CLAIM | ClaimOrder): unknown[] {
-  return [owner, limit, Object.keys(rooms), Object.values(rooms), perBot]
-}
-
 /** One array per column of what identifies an event. */
 function columns(events: readonly (FeishuEvent & { readonly botId: string })[]): unknown[] {
   return [
@@ -212,10 +258,13 @@ function columns(events: readonly (FeishuEvent & { readonly botId: string })[]):
   ]
 }
 
-/** From the indexes (from 1) whose fence held to one answer per entry. */
-function flags(count: number, held: readonly { ord: number }[]): boolean[] {
-  const ords = new Set(held.map(({ ord }) => ord))
-  return Array.from({ length: count }, (_none, index) => ords.has(index + 1))
+/** What a statement answers, which counts from 1. */
+interface OrdRow {
+  ord: number
+}
+
+function indexes(rows: readonly OrdRow[]): Set<number> {
+  return new Set(rows.map(({ ord }) => ord - 1))
 }
 
 /** For drills only: the statement without its fences, to show that chaos notices. */

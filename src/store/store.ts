@@ -117,6 +117,12 @@ export interface ClaimOrder {
   readonly rooms?: Readonly<Record<string, number>>
 }
 
+/** What may be claimed as it is stored. */
+export interface ArrivalOrder extends ClaimOrder {
+  /** A lane the owner has already: its events take no room from others. Default: it has none. */
+  readonly isBusy?: (botId: string, lane: string) => boolean
+}
+
 /** The right to write about one claimed item: writes with a stale fence change 0 rows and resolve false. */
 export interface Fence {
   readonly owner: string
@@ -226,7 +232,7 @@ export interface NewEvent {
 
 export interface InboxStore {
   /** Inserts in one transaction, in the given order; answers in the same order. `claim` claims what has nothing before it. */
-  accept(events: readonly NewEvent[], claim?: ClaimOrder): Promise<Accepted[]>
+  accept(events: readonly NewEvent[], claim?: ArrivalOrder): Promise<Accepted[]>
   /** Claims due lane heads, oldest first, in turn over the bots. The attempt is counted here. */
   claim(claim: ClaimOrder): Promise<ClaimResult>
   /** Claims this one event if it is the due head of a free lane; null if not. The attempt is counted here. */

@@ -6,6 +6,7 @@ import type {
   Accepted,
   Claimed,
   ClaimedEvent,
+  ArrivalOrder,
   ClaimOrder,
   ClaimResult,
   Fence,
@@ -83,7 +84,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
     this.#clock = clock
   }
 
-  accept(events: readonly NewEvent[], claim?: ClaimOrder): Promise<Accepted[]> {
+  accept(events: readonly NewEvent[], claim?: ArrivalOrder): Promise<Accepted[]> {
     const claimed: Claimed[] = []
     const accepted = this.#call('accept', () => {
       for (const recall of events) this.#recall(recall)
@@ -94,7 +95,8 @@ export class MemoryStore implements InboxStore, ReplyStore {
       const fresh = stored.flatMap(({ id }) =>
         this.#heads().filter(({ row, dueAt }) => row.id === id && !known.has(id) && dueAt <= now),
       )
-      for (const head of this.#fitting(fresh, claim)) claimed.push(this.#take(head, claim.owner))
+      const free = fresh.filter(({ botId, row }) => claim.isBusy?.(botId, row.event.lane) !== true)
+      for (const head of this.#fitting(free, claim)) claimed.push(this.#take(head, claim.owner))
       return stored.map((one): Accepted => {
         const own = claimed.find((item) => item.kind === 'event' && item.id === one.id)
         return own?.kind === 'event' && !one.duplicate ? { ...one, claimed: own } : one

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Accepted, ClaimOrder } from '../../src/store/store.ts'
+import type { Accepted, ArrivalOrder } from '../../src/store/store.ts'
 import { event, reply, type StoreDriver } from './fixtures.ts'
 
 interface Arrival {
@@ -11,7 +11,7 @@ interface Arrival {
 
 /** Events that are claimed as they are stored. */
 export function describeClaimedArrivals(current: () => StoreDriver): void {
-  const arrive = (order: Partial<ClaimOrder>, ...arrivals: Arrival[]): Promise<Accepted[]> =>
+  const arrive = (order: Partial<ArrivalOrder>, ...arrivals: Arrival[]): Promise<Accepted[]> =>
     current().store.inbox.accept(
       arrivals.map(({ botId = 'bot_a', delayMs = 0, ...fields }) => ({ botId, delayMs, event: event(fields) })),
       { owner: 'me', limit: 10, ...order },
@@ -109,6 +109,12 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       const accepted = await arrive(order, ...flood, ...flood.map(({ lane }) => ({ lane, botId: 'bot_b' })))
       expect(claimedOf(accepted)).toEqual([true, false, false, true, false, false])
       expect(await db.claim()).toHaveLength(4)
+    })
+
+    it('gives the room of a lane that its owner has already to another', async () => {
+      await known('a', 'b')
+      const isBusy = (botId: string, lane: string): boolean => botId === 'bot_a' && lane === 'a'
+      expect(claimedOf(await arrive({ limit: 1, isBusy }, { lane: 'a' }, { lane: 'b' }))).toEqual([false, true])
     })
 
     it('of two at once one gets the lane, and the events keep their order', async () => {

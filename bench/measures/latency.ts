@@ -86,8 +86,8 @@ async function measureBlockedHost(run: Run, world: World): Promise<Pick<Section,
 }
 
 /** At twice the rate that is measured: within the platform's limits of a second, and not so long that it uses up those of a minute. */
-export async function heat(world: World, run: Run, perSecond = PER_SECOND): Promise<void> {
-  await load(world, 'heat', run, run.plan.heatMs, 2 * perSecond, 0)
+export async function heat(world: World, run: Run): Promise<void> {
+  await load(world, 'heat', run, run.plan.heatMs, 2 * PER_SECOND, 0)
 }
 
 function load(

@@ -2,11 +2,11 @@ import type { LoadResult } from '../process/load.ts'
 import type { World, WorldOptions } from '../process/world.ts'
 import { distribution, ratio } from '../report/figures.ts'
 import { judge } from '../report/targets.ts'
-import { BOTS, CHATS_PER_BOT, PATIENCE_MS, type Run, type Section, withWorlds } from '../run.ts'
+import { BOTS, CHATS_PER_BOT, PATIENCE_MS, PER_SECOND, type Run, type Section, withWorlds } from '../run.ts'
 import { heat, latencyFinding } from './latency.ts'
 
-/** Of the quiet bots, each. */
-const PER_SECOND_AND_BOT = 10
+/** Of the quiet bots, each: as in all latency runs. */
+const PER_SECOND_AND_BOT = PER_SECOND / BOTS
 /** Messages a second that each cost 200 ms of CPU. */
 const BURNS_PER_SECOND = 4
 const FLOOD_PER_SECOND = 400
@@ -29,7 +29,7 @@ export async function measureNeighbour(run: Run): Promise<Section> {
   }
   const open = async <T>(options: Partial<WorldOptions>, use: (world: World) => Promise<T>): Promise<T> =>
     await withWorlds(run, { noisy: { subject: 'supervisor', bots: BOTS, ...options } }, async ({ noisy }) => {
-      await heat(noisy, run, PER_SECOND_AND_BOT * BOTS)
+      await heat(noisy, run)
       return await use(noisy)
     })
   await open({}, (ours) =>

@@ -7,10 +7,11 @@ import type { AckTimes } from './ack-times.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type BotHandlers, placeOf } from './bot-handlers.ts'
 import { ClaimAhead } from './claim-ahead.ts'
+import { ClaimedLanes } from './claimed-lanes.ts'
 import { type Demand, demand, nextTurns, type Place, type PlaceLimits } from './demand.ts'
 import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
 import { laneDeps } from './lane-deps.ts'
-import { laneKey, LaneRun, type LaneRunDeps } from './lane-run.ts'
+import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import type { MessagesOptions } from './options.ts'
 import type { CallCard } from './live-stream.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
@@ -62,8 +63,7 @@ export class Dispatcher {
   /** Waits of the claim loop and of writes to a store that does not answer. */
   readonly #waits: Sleeper
   readonly #sends: Sleeper
-  readonly #lanes = new Map<LaneRun, Promise<void>>()
-  readonly #byKey = new Map<string, LaneRun>()
+  readonly #lanes = new ClaimedLanes()
   readonly #urgent: Readonly<Record<Place, UrgentClaims>>
   readonly #ahead = new ClaimAhead()
   /** Threads that a claim on its way may fill. */
@@ -97,7 +97,7 @@ export class Dispatcher {
 
   /** Lanes claimed and not given back yet. */
   get laneCount(): number {
-    return this.#lanes.size
+    return this.#lanes.count
   }
 
   start(): void {
@@ -122,9 +122,7 @@ export class Dispatcher {
     if (this.#phase !== 'running' || this.#isHungry) return undefined
     const order = this.#demand()
     this.#offered = order.limit
-    if (order.limit === 0) return undefined
-    const isBusy = (botId: string, lane: string): boolean => this.#byKey.has(laneKey(botId, lane))
-    return { owner: this.#deps.owner, ...order, isBusy }
+    return order.limit === 0 ? undefined : { owner: this.#deps.owner, ...order, isBusy: this.#lanes.isBusy }
   }
 
   /** These were stored; without them: some, perhaps. What came into a busy lane is claimed after what is there. */
@@ -133,7 +131,7 @@ export class Dispatcher {
     if (claimed.length > 0) crashPoint('claim.after')
     for (const event of claimed) this.#begin(event)
     this.#fillThreads()
-    const lanes = events?.map(({ botId, event }) => this.#byKey.get(laneKey(botId, event.lane)))
+    const lanes = events?.map(({ botId, event }) => this.#lanes.of(botId, event.lane))
     for (const lane of lanes ?? []) lane?.expectMore()
     if (lanes === undefined || lanes.includes(undefined)) this.wake()
   }
@@ -178,7 +176,7 @@ export class Dispatcher {
   async #allDone(): Promise<void> {
     await this.#loop
     await Promise.all(PLACES.map((place) => this.#urgent[place].idle()))
-    await Promise.all(this.#lanes.values())
+    await this.#lanes.allDone()
   }
 
   async #claimLoop(): Promise<void> {
@@ -216,7 +214,7 @@ export class Dispatcher {
   }
 
   #demand(): Demand {
-    return demand(this.#lanes.keys(), {
+    return demand(this.#lanes, {
       lanesPerBot: this.#deps.options.lanesPerBot,
       places: PLACES.filter((place) => place === 'pool' || this.#deps.handlers.isUsed(place)).map((place) =>
         this.#limitsOf(place),
@@ -246,14 +244,14 @@ export class Dispatcher {
   /** What cannot wait goes first. */
   #fillThreads(): void {
     // What has no thread yet when it is over goes back.
-    if (this.#phase !== 'running') return this.#lanes.forEach((_done, lane) => lane.start())
-    const handling = [...this.#lanes.keys()].filter(({ stage }) => stage === 'handling')
+    if (this.#phase !== 'running') return [...this.#lanes].forEach((lane) => lane.start())
+    const handling = [...this.#lanes].filter(({ stage }) => stage === 'handling')
     for (const place of PLACES) {
       const { threads, reserved } = this.#threadsOf(place)
       const idle = threads - handling.filter((lane) => lane.place === place).length
       this.#urgent[place].fill(idle - Math.min(this.#claimLimit, Math.max(0, idle - reserved)))
       // Asked anew: what has just been promised to urgent events is not given away.
-      for (const lane of nextTurns(this.#lanes.keys(), this.#threadsOf(place))) lane.start()
+      for (const lane of nextTurns(this.#lanes, this.#threadsOf(place))) lane.start()
     }
   }
 
@@ -277,12 +275,10 @@ export class Dispatcher {
     const lane = new LaneRun(item, this.#laneDeps)
     const done = lane.run().finally(() => {
       this.#lanes.delete(lane)
-      if (this.#byKey.get(lane.key) === lane) this.#byKey.delete(lane.key)
       if (lane.mayHaveMore || this.#isHungry) this.wake()
       else void this.#wakeSoon()
     })
-    this.#lanes.set(lane, done)
-    this.#byKey.set(lane.key, lane)
+    this.#lanes.add(lane, done)
     return lane
   }
 

@@ -1,6 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { listeningAddresses } from '../support/listening.ts'
 import { APPS, addConnected, Cleanups, eventOf } from './support.ts'
 
@@ -9,8 +8,8 @@ afterAll(cleanups.run)
 
 /** What a host would find left in its process. */
 async function leftovers(): Promise<Record<string, unknown>> {
-  // A closed port counts until the loop has turned.
-  await setImmediate()
+  // A closed port counts until the loop has turned and the thread at its other end is gone.
+  await vi.waitFor(() => expect(process.getActiveResourcesInfo()).not.toContain('MessagePort'))
   return {
     threads: readdirSync('/proc/self/task').length,
     files: readdirSync('/proc/self/fd').length,

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { isPlanted } from '../core/crash-point.ts'
 import { systemClock } from '../core/clock.ts'
-import { ACCEPT, FIND, RECALL } from './accept-statements.ts'
-import { type AcceptedRow, claimedArrival, keyOf, mayClaim, rowKey, type StoredRow } from './accepted-rows.ts'
+import { storeArrivals } from './arrivals.ts'
 import { CLAIM_EVENT } from './claim-event.ts'
 import { type ClaimedRow, type EventRow, toClaimedEvent, toClaimResult } from './claimed-rows.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent } from '../protocol/message.ts'
+import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../protocol/message.ts'
 import type { Queries, Statement } from './database.ts'
 import { type DeadLetterRow, toDeadLetter } from './dead-letter-rows.ts'
 import { DEAD_LETTERS, RESUBMIT_EVENT, RESUBMIT_REPLY } from './dead-letter-statements.ts'
@@ -14,7 +13,7 @@ import { CLAIM, SUMMARY } from './inbox-statements.ts'
 import { UNCLAIM } from './instances.ts'
 import { LostClaims } from './lost-claims.ts'
 import { PRUNE } from './prune-statement.ts'
-import { storable, storableError, storableInstant, storableKey } from './storable.ts'
+import { ago, storable, storableError } from './storable.ts'
 import type {
   Accepted,
   ArrivalOrder,
@@ -42,65 +41,13 @@ export class Inbox implements InboxStore {
   }
 
   async accept(events: readonly NewEvent[], claim?: ArrivalOrder): Promise<Accepted[]> {
-    if (events.length === 0) return []
-    // First, so that a recall that is stored has been carried out; carrying it out twice does no harm.
-    await this.#recall(events)
     const token = randomUUID()
     try {
-      return await this.#store(events, claim, token)
+      return await storeArrivals(this.#database, events, claim, token)
     } catch (thrown) {
       if (claim !== undefined) this.#lostClaims.add(token)
       throw thrown
     }
-  }
-
-  async #store(events: readonly NewEvent[], claim: ArrivalOrder | undefined, token: string): Promise<Accepted[]> {
-    const values = [
-      ...columns(events.map(({ botId, event }) => ({ ...event, botId }))),
-      events.map(({ delayMs = 0 }) => delayMs),
-      events.map(({ dead }) => (dead === undefined ? null : storable(dead.reason))),
-      events.map(({ dead }) => (dead === undefined ? null : storableError(dead.error))),
-      events.map(({ event }) => ago(event.receivedAt)),
-      mayClaim(events, claim ?? { limit: 0 }),
-      claim?.owner ?? null,
-      token,
-    ]
-    const rows = await this.#database.query<AcceptedRow>(ACCEPT, values, 'storing events')
-    const stored = new Map(rows.map((row) => [rowKey(row), row]))
-    const keys = events.map(keyOf)
-    const known = await this.#known(events.filter((_event, index) => !stored.has(keys[index] ?? '')))
-    const fresh = new Set(stored.keys())
-    return events.map((event, index): Accepted => {
-      const key = keys[index] ?? ''
-      const row = stored.get(key)
-      if (row === undefined) return known.get(key) as Accepted
-      const { id, claimed_stale_ms: staleMs } = row
-      // The same event twice: the first was stored.
-      if (!fresh.delete(key)) return { id, duplicate: true }
-      return { id, duplicate: false, ...(staleMs !== null && { claimed: claimedArrival(id, staleMs, event, events) }) }
-    })
-  }
-
-  /** What is not stored because it was there before. What is gone by now is stored after all. */
-  async #known(events: readonly NewEvent[]): Promise<ReadonlyMap<string, Accepted>> {
-    if (events.length === 0) return new Map()
-    const keys = [
-      events.map(({ botId }) => storableKey(botId)),
-      events.map(({ event }) => storableKey(event.dedupeKey)),
-    ]
-    const rows = await this.#database.query<StoredRow>(FIND, keys, 'finding stored events')
-    const known = new Map(rows.map((row): [string, Accepted] => [rowKey(row), { id: row.id, duplicate: true }]))
-    const gone = events.filter((event) => !known.has(keyOf(event)))
-    const stored = await this.accept(gone)
-    for (const [index, event] of gone.entries()) known.set(keyOf(event), stored[index] as Accepted)
-    return known
-  }
-
-  async #recall(events: readonly NewEvent[]): Promise<void> {
-    const recalled = events.flatMap(({ botId, event, recalls }) =>
-      recalls === undefined ? [] : [{ ...event, botId, dedupeKey: recalls }],
-    )
-    if (recalled.length > 0) await this.#database.query(RECALL, columns(recalled), 'recalling events')
   }
 
   async claim({ owner, limit, perBot = MOST_LANES, rooms = {} }: ClaimOrder): Promise<ClaimResult> {
@@ -238,24 +185,6 @@ export class Inbox implements InboxStore {
     )
     return { depth: row?.depth ?? 0, oldestAgeMs: row?.oldest_age_ms ?? 0, dead: row?.dead ?? 0 }
   }
-}
-
-/** An instant of ours as the database takes it: by its own clock. */
-function ago(at: number | undefined): number | null {
-  return at === undefined ? null : Math.max(0, systemClock.now() - at)
-}
-
-/** One array per column of what identifies an event. */
-function columns(events: readonly (FeishuEvent & { readonly botId: string })[]): unknown[] {
-  return [
-    events.map(({ botId }) => storableKey(botId)),
-    events.map(({ lane }) => storableKey(lane)),
-    events.map(({ dedupeKey }) => storableKey(dedupeKey)),
-    events.map(({ eventId }) => storable(eventId)),
-    events.map(({ type }) => storable(type)),
-    events.map(({ payload }) => storable(payload)),
-    events.map(({ createdAt }) => storableInstant(createdAt)),
-  ]
 }
 
 /** What a statement answers, which counts from 1. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { systemClock } from '../core/clock.ts'
 import type { ErrorRecord } from '../core/errors.ts'
 
 const REPLACEMENT = '\uFFFD'
@@ -30,4 +31,9 @@ export function storableInstant(at: number): number {
 /** The JSON text of an error for a jsonb column, which refuses escaped NULs and lone surrogates too. */
 export function storableError({ code, message, retryable }: ErrorRecord): string {
   return JSON.stringify({ code, message: storable(message), retryable })
+}
+
+/** An instant of ours as the database takes it: by its own clock. */
+export function ago(at: number | undefined): number | null {
+  return at === undefined ? null : Math.max(0, systemClock.now() - at)
 }

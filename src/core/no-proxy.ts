@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { bareHost } from './bare-host.ts'
 
 /**
  * Whether a host is reached without the proxy. Entries are as in NO_PROXY: `*`, a host, which stands for
@@ -6,7 +7,7 @@ import { isIP } from 'node:net'
  * asked of a proxy, which would take it for its own.
  */
 export function isDirect(url: URL, noProxy: readonly string[]): boolean {
-  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase()
+  const host = bareHost(url).toLowerCase()
   if (host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))) return true
   const port = url.port === '' ? (/^(https|wss):$/.test(url.protocol) ? '443' : '80') : url.port
   return noProxy.some((entry) => {

@@ -16,8 +16,6 @@ export interface BotHandlers {
   of(botId: string): BotHandler | undefined
   /** Known bots whose handler runs there. */
   botIdsOf(place: Place): readonly string[]
-  /** Whether there are any. */
-  isUsed(place: Place): boolean
   /** Whether a handler that runs there has a function for cards. */
   handlesCards(place: Place): boolean
 }
@@ -46,12 +44,9 @@ export class LoadedHandlers implements BotHandlers {
   }
 
   botIdsOf(place: Place): readonly string[] {
-    return this.#bots.botIds().filter((botId) => placeOf(this.of(botId)) === place)
-  }
-
-  isUsed(place: Place): boolean {
     // Asked for every message: mostly no handler at all runs on the host's thread.
-    return [...this.#handlers.values()].some((handler) => placeOf(handler) === place) && this.botIdsOf(place).length > 0
+    if (place === 'host' && ![...this.#handlers.values()].some((handler) => placeOf(handler) === place)) return []
+    return this.#bots.botIds().filter((botId) => placeOf(this.of(botId)) === place)
   }
 
   handlesCards(place: Place): boolean {

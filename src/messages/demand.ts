@@ -24,7 +24,7 @@ export interface PlaceLimits extends PlaceThreads {
   /** Events that may wait for a thread, claimed. Default 0. */
   readonly ahead?: number
   /** Bots whose handler runs here; asked for only where they have to wait. */
-  botIds(): readonly string[]
+  readonly botIds: () => readonly string[]
 }
 
 export interface DemandLimits {

@@ -216,8 +216,8 @@ export class Dispatcher {
   #demand(): Demand {
     return demand(this.#lanes, {
       lanesPerBot: this.#deps.options.lanesPerBot,
-      places: PLACES.filter((place) => place === 'pool' || this.#deps.handlers.isUsed(place)).map((place) =>
-        this.#limitsOf(place),
+      places: PLACES.map((place) => this.#limitsOf(place)).filter(
+        ({ place, botIds }) => place === 'pool' || botIds().length > 0,
       ),
     })
   }

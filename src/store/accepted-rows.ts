@@ -26,7 +26,7 @@ export function rowKey({ bot_id, dedupe_key }: Omit<StoredRow, 'id'>): string {
 /** Whether each event may be claimed as it is stored: the first of every lane if it can run now, the bots in turn. */
 export function mayClaim(
   events: readonly NewEvent[],
-  { limit, perBot = Infinity, rooms = {}, isBusy = () => false }: Omit<ArrivalOrder, 'owner'>,
+  { limit, perBot = Infinity, rooms = {}, isBusy = () => false }: ArrivalOrder,
 ): boolean[] {
   const room = new Map(Object.entries(rooms))
   const lanes = new Set<string>()

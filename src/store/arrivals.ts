@@ -22,7 +22,7 @@ export async function storeArrivals(
     events.map(({ dead }) => (dead === undefined ? null : storable(dead.reason))),
     events.map(({ dead }) => (dead === undefined ? null : storableError(dead.error))),
     events.map(({ event }) => ago(event.receivedAt)),
-    mayClaim(events, claim ?? { limit: 0 }),
+    claim === undefined ? events.map(() => false) : mayClaim(events, claim),
     claim?.owner ?? null,
     token,
   ]

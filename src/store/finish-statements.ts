@@ -78,7 +78,7 @@ where e.state = i.kind and e.owner = i.owner and e.attempt = i.attempt
 }
 
 /**
- * $1 event id, $2 part, $3 owner, $4 attempt, $5 kind, $6 sent message id, $7 after ms, $8 reason, $9 error,
+ * $1 event id, $2 part, $3 attempt, $4 kind, $5 owner, $6 sent message id, $7 after ms, $8 reason, $9 error,
  * $10 log id, $11 refused: one array each. Answers the indexes of the replies whose fence held; of the same reply twice
  * the first.
  */
@@ -88,10 +88,10 @@ export const SETTLE: Statement = {
 with located as materialized (
   select i.*, o.bot_id, o.lane, 'pending' as state
   from unnest(
-    $1::bigint[], $2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::float8[], $8::text[], $9::jsonb[],
+    $1::bigint[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[], $9::jsonb[],
     $10::text[], $11::boolean[]
   ) with ordinality
-    as i(event_id, part, owner, attempt, kind, sent_message_id, after_ms, reason, error, log_id, refused, ord)
+    as i(event_id, part, attempt, kind, owner, sent_message_id, after_ms, reason, error, log_id, refused, ord)
   join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
 ), target as materialized (
   select i.* from located i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner

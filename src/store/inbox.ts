@@ -115,16 +115,15 @@ export class Inbox implements InboxStore {
       ({ eventId, part, fence, result }) => `r:${eventId}:${part}:${fence.owner}:${fence.attempt}:${result.kind}`,
     )
     const results = settled.map(({ result }) => result)
-    const ids = settled.map(({ eventId }) => eventId)
-    const parts = settled.map(({ part }) => part)
-    const attempts = settled.map(({ fence }) => fence.attempt)
-    const kinds = results.map(({ kind }) => kind)
+    const identity = [
+      settled.map(({ eventId }) => eventId),
+      settled.map(({ part }) => part),
+      settled.map(({ fence }) => fence.attempt),
+      results.map(({ kind }) => kind),
+    ]
     const values = [
-      ids,
-      parts,
+      ...identity,
       settled.map(({ fence }) => fence.owner),
-      attempts,
-      kinds,
       results.map((result) => (result.kind === 'sent' ? storable(result.messageId) : null)),
       results.map((result) => (result.kind === 'retry' ? result.afterMs : null)),
       results.map((result) => (result.kind === 'dead' ? storable(result.reason) : null)),
@@ -132,7 +131,7 @@ export class Inbox implements InboxStore {
       results.map((result) => (result.kind === 'dead' && result.logId !== undefined ? storable(result.logId) : null)),
       results.map((result) => result.kind === 'retry' && result.isRefused),
     ]
-    return this.#write(drilled(SETTLE), values, SETTLED, [ids, parts, attempts, kinds], keys, 'settling replies')
+    return this.#write(drilled(SETTLE), values, SETTLED, identity, keys, 'settling replies')
   }
 
   /**

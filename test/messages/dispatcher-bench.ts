@@ -73,7 +73,6 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
   return {
     of: () => handler,
     botIdsOf: () => [],
-    isUsed: () => false,
     handlesCards: (place) => place === 'pool' && handler.kinds.has('card_action'),
   }
 }

@@ -63,7 +63,6 @@ describe('handlers of bots', () => {
   const handlersOf = (of: (botId: string) => BotHandler | undefined): BotHandlers => ({
     of,
     botIdsOf: (place) => ['a', 'h'].filter((botId) => placeOf(of(botId)) === place),
-    isUsed: () => true,
     handlesCards: () => false,
   })
 

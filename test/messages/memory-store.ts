@@ -4,9 +4,9 @@ import { type ErrorRecord, FeishuSupervisorError } from '../../src/core/errors.t
 import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, UploadRef } from '../../src/protocol/message.ts'
 import type {
   Accepted,
+  ArrivalOrder,
   Claimed,
   ClaimedEvent,
-  ArrivalOrder,
   ClaimOrder,
   ClaimResult,
   Fence,

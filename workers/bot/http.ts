@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
 import { asObject } from '../../src/core/as-object.ts'
+import { bareHost } from '../../src/core/bare-host.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { Routes } from './routes.ts'
 
@@ -57,7 +58,7 @@ export class Http {
       const call = (url.protocol === 'https:' ? https : http).request({
         ...this.#routes.to(url),
         method,
-        host: url.hostname.replace(/^\[|\]$/g, ''),
+        host: bareHost(url),
         port: url.port,
         path: `${url.pathname}${url.search}`,
         // A URL and an object of headers say the same and cost a fifth of a reply's CPU.

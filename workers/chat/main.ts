@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { hideValues } from '../../src/core/redact.ts'
+import { stackFrames } from '../../src/core/stack-frames.ts'
 import { usedMemoryMb, watchMemory } from '../../src/core/memory-watch.ts'
 import type { ChatBoot, ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
@@ -37,6 +38,7 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
         return assertNever(task)
     }
   } catch (error) {
-    return failed(error instanceof FeishuSupervisorError ? error.code : 'INTERNAL', error)
+    if (error instanceof FeishuSupervisorError) return failed(error.code, error)
+    return failed('INTERNAL', error, stackFrames(error, __filename))
   }
 }

@@ -172,7 +172,7 @@ function checkContents(paths) {
   for (const { tag } of journal.entries) {
     if (!paths.includes(`drizzle/${tag}.sql`)) throw new Error(`the package lacks the migration ${tag}`)
   }
-  for (const path of paths.filter((path) => /\.c?js$/.test(path))) {
+  for (const path of paths.filter((name) => /\.c?js$/.test(name))) {
     const [, map] = /^\/\/# sourceMappingURL=(.+)$/m.exec(readFileSync(join(ROOT, path), 'utf8')) ?? []
     const isBundle = path.startsWith('dist/workers/')
     if (isBundle && map === undefined) throw new Error(`${path} names no source map`)

@@ -7,6 +7,12 @@ export interface BackoffPolicy {
   readonly jitter: number
 }
 
+/** How often something is tried, and how long it waits in between. */
+export interface RetryPolicy {
+  readonly maxAttempts: number
+  readonly backoff: BackoffPolicy
+}
+
 /**
  * Delay before retry number `attempt` (1 = the first retry). Pure: `random` is a number in [0, 1).
  * The jittered delay never exceeds `maxMs` and never falls below zero.

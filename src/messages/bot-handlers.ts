@@ -1,7 +1,9 @@
 import type { BotSettings } from '../protocol/bot-settings.ts'
 import type { HandlerRef } from '../protocol/chat.ts'
 import type { InboundEventKind } from '../protocol/inbound-event.ts'
-import type { Place } from './demand.ts'
+
+/** Where handlers run: in the threads of the chat pool, or on the host's thread, a number of runs at a time. */
+export type Place = 'pool' | 'host'
 
 /** A handler that is loaded. */
 export interface BotHandler {

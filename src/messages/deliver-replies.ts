@@ -1,3 +1,4 @@
+import type { RetryPolicy } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import { toErrorRecord } from '../core/errors.ts'
@@ -6,7 +7,7 @@ import type { MessageEvent } from '../protocol/events.ts'
 import type { ReplyResult, SettledReply, StoredReply } from '../store/store.ts'
 import type { FencedWriter } from './fenced-writer.ts'
 import type { OutboundLimits } from './outbound-limits.ts'
-import { afterFailedSend, askedDelayMs, beforeSend, type RetryPolicy, wasUntried } from './retry-policy.ts'
+import { afterFailedSend, askedDelayMs, beforeSend, wasUntried } from './send-retry.ts'
 import type { SendTries } from './send-tries.ts'
 import type { Sleeper } from './sleeper.ts'
 

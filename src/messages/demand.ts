@@ -1,5 +1,4 @@
-/** Where handlers run: in the threads of the chat pool, or on the host's thread, a number of runs at a time. */
-export type Place = 'pool' | 'host'
+import type { Place } from './bot-handlers.ts'
 
 /** A claimed lane that is being worked on. */
 export interface BusyLane {

@@ -1,43 +1,40 @@
-import { backoffDelayMs } from '../core/backoff.ts'
+import { type BackoffPolicy, backoffDelayMs } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
-import type { MessageEvent } from '../protocol/events.ts'
-import type { ArrivalOrder, Claimed, ClaimedEvent, InboxStore, NewEvent, ReplyStore } from '../store/store.ts'
-import type { AckTimes } from './ack-times.ts'
-import type { SendReply } from './deliver-replies.ts'
-import { type BotHandlers, placeOf } from './bot-handlers.ts'
+import type { ArrivalOrder, Claimed, ClaimedEvent, InboxStore, NewEvent } from '../store/store.ts'
+import { type BotHandlers, type Place, placeOf } from './bot-handlers.ts'
 import { ClaimAhead } from './claim-ahead.ts'
 import { ClaimedLanes } from './claimed-lanes.ts'
-import { type Demand, demand, nextTurns, type Place, type PlaceLimits } from './demand.ts'
-import type { HandleEventDeps, HandlerPool } from './handle-event.ts'
-import { laneDeps } from './lane-deps.ts'
+import { type Demand, demand, nextTurns, type PlaceLimits } from './demand.ts'
+import type { HandlerPool } from './handler-pool.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
-import type { MessagesOptions } from './options.ts'
-import type { CallCard } from './live-stream.ts'
 import { type Nap, Sleeper } from './sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
+/** What all lanes share; the dispatcher adds its own state. */
+export interface LaneSurroundings extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
+  /** Of writes to a store that does not answer. */
+  readonly waits: Sleeper
+  readonly sends: Sleeper
+  readonly isAborting: () => boolean
+  readonly isStopped: () => boolean
+}
+
 export interface DispatcherDeps {
-  readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
-  readonly replies: ReplyStore
+  readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent'>
   /** Where handlers run. */
   readonly places: Readonly<Record<Place, HandlerPool>>
   readonly handlers: BotHandlers
-  readonly desk: HandleEventDeps['desk']
-  readonly bots: HandleEventDeps['bots']
   /** Names this supervisor thread in every claim. */
   readonly owner: string
-  readonly sendReply: SendReply
-  readonly callCard: CallCard
-  readonly options: MessagesOptions
+  /** Makes what all lanes share. */
+  readonly laneDeps: (surroundings: LaneSurroundings) => LaneRunDeps
+  readonly lanesPerBot: number
+  readonly pollMs: number
+  readonly storeBackoff: BackoffPolicy
   readonly clock: Clock
   /** In [0, 1). */
   readonly random: () => number
-  readonly emit: (event: MessageEvent) => void
-  /** Default: nobody knows them. */
-  readonly acks?: AckTimes
-  /** Told what becomes of each event before it is written. */
-  readonly onDecided?: HandleEventDeps['onDecided']
 }
 
 /** `draining`: nothing new is begun. `aborting`: handlers and sends are cut short. `stopped`: nothing is written any more. */
@@ -84,7 +81,7 @@ export class Dispatcher {
     this.#deps = deps
     this.#waits = new Sleeper(deps.clock)
     this.#sends = new Sleeper(deps.clock)
-    this.#laneDeps = laneDeps(deps, {
+    this.#laneDeps = deps.laneDeps({
       waits: this.#waits,
       sends: this.#sends,
       isStopping: () => this.#phase !== 'running',
@@ -189,10 +186,10 @@ export class Dispatcher {
 
   /** Answers how long to wait before the next claim, unless woken. */
   async #claim(): Promise<number> {
-    const { inbox, owner, options, random } = this.#deps
+    const { inbox, owner, pollMs, storeBackoff, random } = this.#deps
     const { limit, perBot, rooms } = this.#demand()
     this.#isHungry = true
-    if (limit === 0) return options.pollMs
+    if (limit === 0) return pollMs
     this.#claimLimit = limit
     try {
       const { items, nextDueMs } = await inbox.claim({ owner, limit, perBot, rooms })
@@ -201,11 +198,11 @@ export class Dispatcher {
       if (items.length > 0) crashPoint('claim.after')
       for (const item of items) this.#begin(item)
       if (items.length > 0 && nextDueMs === 0) return 0
-      return Math.min(options.pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? options.pollMs))
+      return Math.min(pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? pollMs))
     } catch {
       this.#failedClaims += 1
       this.#claimLimit = 0
-      await this.#pauseFor(backoffDelayMs(this.#failedClaims, options.storeBackoff, random()), false)
+      await this.#pauseFor(backoffDelayMs(this.#failedClaims, storeBackoff, random()), false)
       return 0
     } finally {
       this.#claimLimit = 0
@@ -215,7 +212,7 @@ export class Dispatcher {
 
   #demand(): Demand {
     return demand(this.#lanes, {
-      lanesPerBot: this.#deps.options.lanesPerBot,
+      lanesPerBot: this.#deps.lanesPerBot,
       places: PLACES.map((place) => this.#limitsOf(place)).filter(
         ({ place, botIds }) => place === 'pool' || botIds().length > 0,
       ),

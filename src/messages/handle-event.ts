@@ -1,32 +1,21 @@
+import type { RetryPolicy } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import { crashPoint } from '../core/crash-point.ts'
 import { type ErrorRecord, toErrorRecord } from '../core/errors.ts'
 import type { AnswerPolicy } from '../protocol/bot-settings.ts'
-import type { ChatOutcome, EventTask } from '../protocol/chat.ts'
+import type { EventTask } from '../protocol/chat.ts'
 import type { CardResponse, InboundEvent } from '../protocol/inbound-event.ts'
 import type { ReplyPart } from '../protocol/message.ts'
 import type { ClaimedEvent, EventResult } from '../store/store.ts'
 import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
-import { type BotBook, type BotHandlers, placeOf } from './bot-handlers.ts'
-import type { Place } from './demand.ts'
-import type { TakeCall } from './line-end.ts'
+import { type BotBook, type BotHandlers, type Place, placeOf } from './bot-handlers.ts'
+import type { HandlerPool } from './handler-pool.ts'
 import type { LiveStreams } from './live-streams.ts'
 import { replyUuid, streamUuid } from './reply-uuid.ts'
-import { afterFailedRun, beforeRun, type RetryPolicy, whenExpired } from './retry-policy.ts'
 import { replyTarget } from './reply-target.ts'
 import type { RunDesk, RunOf } from './run-desk.ts'
+import { afterFailedRun, beforeRun, whenExpired } from './run-retry.ts'
 import { kindOf, toInboundEvent } from './to-inbound-event.ts'
-
-/** What the dispatcher needs of a place where handlers run. */
-export interface HandlerPool {
-  /** Runs at a time. */
-  readonly threads: number
-  /** Runs under way. */
-  readonly busy: number
-  /** Never rejects. `take` gets what the run calls, until it ends. */
-  run(task: EventTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome>
-  close(graceMs: number): Promise<void>
-}
 
 export interface HandleEventDeps {
   readonly places: Readonly<Record<Place, HandlerPool>>

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { errorRecord, FeishuSupervisorError, toErrorRecord } from '../core/errors.ts'
 import { Pending } from '../core/pending.ts'
 import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'
-import type { HandlerPool } from './handle-event.ts'
+import type { HandlerPool } from './handler-pool.ts'
 import { LineEnd, type TakeCall } from './line-end.ts'
 
 export interface HostRunsDeps {

@@ -9,8 +9,8 @@ import { AckTimes } from './ack-times.ts'
 import { type BotBook, LoadedHandlers } from './bot-handlers.ts'
 import { CardDesk } from './card-desk.ts'
 import { ChatPool } from './chat-pool.ts'
+import { createDispatcher } from './create-dispatcher.ts'
 import type { SendReply } from './deliver-replies.ts'
-import { Dispatcher } from './dispatcher.ts'
 import { HostRuns } from './host-runs.ts'
 import { InboundLimit } from './inbound-limit.ts'
 import { Intake } from './intake.ts'
@@ -86,7 +86,7 @@ export function createMessages(deps: MessagesDeps): Messages {
   const host = new HostRuns({ threads: options.hostRuns, send: deps.runOnHost, clock })
   const handlers = new LoadedHandlers(deps.bots)
   const acks = new AckTimes()
-  const dispatcher = new Dispatcher({
+  const dispatcher = createDispatcher({
     inbox,
     replies,
     places: { pool, host },

@@ -5,7 +5,7 @@ import type { CardCall, ReplyToSend, SendOutcome } from '../protocol/data.ts'
 import type { ReplyStore, StoredReply, StreamProgress } from '../store/store.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type CallCard, cardContent } from './live-stream.ts'
-import { outcomeUnknown, UUID_TRUSTED_MS } from './retry-policy.ts'
+import { outcomeUnknown, UUID_TRUSTED_MS } from './send-retry.ts'
 
 export interface ReplySenderDeps {
   readonly sendReply: SendReply

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { AckTimes } from '../../src/messages/ack-times.ts'
 import { CardDesk } from '../../src/messages/card-desk.ts'
-import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { CardResponse, InboundEventKind } from '../../src/protocol/inbound-event.ts'
@@ -52,7 +52,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
   const store = new MemoryStore(clock)
   const pool = new FakePool(threads)
   const sent: string[] = []
-  const dispatcher = new Dispatcher({
+  const dispatcher = createDispatcher({
     inbox: store,
     replies: store,
     callCard: noCards,

@@ -1,10 +1,11 @@
 import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
-import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
+import type { Dispatcher } from '../../src/messages/dispatcher.ts'
 import type { BotBook, BotHandlers } from '../../src/messages/bot-handlers.ts'
 import type { CallCard } from '../../src/messages/live-stream.ts'
-import type { HandlerPool } from '../../src/messages/handle-event.ts'
+import type { HandlerPool } from '../../src/messages/handler-pool.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
 import type { RunDesk } from '../../src/messages/run-desk.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
@@ -162,7 +163,7 @@ export function bench({
   const host = new FakePool(threads)
   const events: MessageEvent[] = []
   const sends: { botId: string; reply: OutgoingReply }[] = []
-  const dispatcher = new Dispatcher({
+  const dispatcher = createDispatcher({
     inbox: store,
     replies: store,
     callCard: noCards,

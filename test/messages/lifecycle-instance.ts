@@ -1,8 +1,9 @@
 import type { Clock } from '../../src/core/clock.ts'
 import { type Deferred, deferred } from '../../src/core/deferred.ts'
 import type { SendReply } from '../../src/messages/deliver-replies.ts'
-import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import type { HandlerPool } from '../../src/messages/handle-event.ts'
+import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
+import type { Dispatcher } from '../../src/messages/dispatcher.ts'
+import type { HandlerPool } from '../../src/messages/handler-pool.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
@@ -71,7 +72,7 @@ export class Instance implements Port, HandlerPool {
     // Cards, which are claimed by their id, are not part of this.
     const claimEvent = (): Promise<null> => Promise.resolve(null)
     const common = { inbox: { ...inbox, claimEvent }, clock: this.process, random, emit: () => {} }
-    const dispatcher = new Dispatcher({
+    const dispatcher = createDispatcher({
       ...common,
       replies: watch.store,
       callCard: noCards,

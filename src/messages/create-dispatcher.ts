@@ -1,47 +1,61 @@
+import type { Clock } from '../core/clock.ts'
+import type { MessageEvent } from '../protocol/events.ts'
+import type { InboxStore, ReplyStore } from '../store/store.ts'
 import { AckTimes } from './ack-times.ts'
-import type { DispatcherDeps } from './dispatcher.ts'
+import type { SendReply } from './deliver-replies.ts'
+import { Dispatcher, type DispatcherDeps, type LaneSurroundings } from './dispatcher.ts'
 import { FencedWriter } from './fenced-writer.ts'
+import type { HandleEventDeps } from './handle-event.ts'
 import type { KeptUpload, LaneRunDeps } from './lane-run.ts'
+import type { CallCard } from './live-stream.ts'
 import { LiveStreams } from './live-streams.ts'
+import type { MessagesOptions } from './options.ts'
 import { OutboundLimits } from './outbound-limits.ts'
 import { ReplySender } from './reply-sender.ts'
 import { SendTries } from './send-tries.ts'
-import type { Sleeper } from './sleeper.ts'
 
-/** What the dispatcher has around its lanes. */
-export interface LaneSurroundings extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
-  /** Of writes to a store that does not answer. */
-  readonly waits: Sleeper
-  readonly sends: Sleeper
-  readonly isAborting: () => boolean
-  readonly isStopped: () => boolean
+export interface CreateDispatcherDeps
+  extends Pick<DispatcherDeps, 'places' | 'handlers' | 'owner'>,
+    Pick<HandleEventDeps, 'desk' | 'bots' | 'onDecided'> {
+  readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
+  readonly replies: ReplyStore
+  readonly sendReply: SendReply
+  readonly callCard: CallCard
+  readonly options: MessagesOptions
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly emit: (event: MessageEvent) => void
+  /** Default: nobody knows them. */
+  readonly acks?: AckTimes
 }
 
 /** Changes of one card, and of all cards of a bot: Feishu allows 5 edits of a message, and about 1000 calls a minute. [D] */
 const CHANGES = { perChatPerSecond: 4, perBotPerSecond: 15 } as const
 
-/** Makes what all lanes of a dispatcher share. */
-export function laneDeps(
-  deps: DispatcherDeps,
-  { waits, sends, isAborting, isStopped, ...state }: LaneSurroundings,
-): LaneRunDeps {
-  const {
+/** Makes the dispatcher and what its lanes share. */
+export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
+  const { inbox, places, handlers, owner, clock, random, options } = deps
+  const { lanesPerBot, pollMs, storeBackoff } = options
+  return new Dispatcher({
     inbox,
-    replies,
     places,
     handlers,
-    desk,
-    bots,
     owner,
-    sendReply,
-    callCard,
-    options,
+    laneDeps: (surroundings) => laneDeps(deps, surroundings),
+    lanesPerBot,
+    pollMs,
+    storeBackoff,
     clock,
     random,
-    emit,
-    onDecided,
-  } = deps
-  const { acks = new AckTimes() } = deps
+  })
+}
+
+function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): LaneRunDeps {
+  const { inbox, replies, places, handlers, desk, bots, owner, sendReply, callCard, options, clock, random, emit } =
+    deps
+  const { onDecided, acks = new AckTimes() } = deps
+  const { waits, sends, isAborting, isStopped, ...state } = surroundings
   const sender = new ReplySender({ sendReply, callCard, replies })
   const limits = new OutboundLimits({
     perChatPerSecond: options.repliesPerChatPerSecond,

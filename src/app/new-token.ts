@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { validated } from '../core/validated.ts'
-import { tokenFields } from '../http/token-routes.ts'
+import { tokenFields } from '../http/token-fields.ts'
 import type { NewApiToken } from '../protocol/access.ts'
 
 const schema = z.strictObject(tokenFields)

@@ -2,13 +2,14 @@ import type { z } from '@hono/zod-openapi'
 import type { ApiTokenRecord, AuditEntry } from '../protocol/access.ts'
 import type { EventMap } from '../protocol/events.ts'
 import type { Finding } from '../protocol/finding.ts'
-import type { BotChangeInput, WebhookAnswer, WebhookRequest } from '../protocol/host.ts'
+import type { WebhookAnswer, WebhookRequest } from '../protocol/host.ts'
+import type { BotChangeInput } from '../protocol/bot-input.ts'
 import type { DeadLetter, DeadLetterId } from '../protocol/message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from '../protocol/message-log.ts'
 import type { BotRecord, SupervisorStatus } from '../protocol/status.ts'
 import type { Authenticate } from './authenticate.ts'
 import type { botFields } from './bot-schema.ts'
-import type { tokenFields } from './token-routes.ts'
+import type { tokenFields } from './token-fields.ts'
 
 type NewBot = z.input<z.ZodObject<typeof botFields>> & { readonly useWebSocket?: boolean }
 

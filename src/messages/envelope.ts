@@ -1,6 +1,6 @@
 import { asObject } from '../core/as-object.ts'
 import { errorText } from '../core/errors.ts'
-import type { EventBase } from '../protocol/inbound-event.ts'
+import type { EventBase } from '../protocol/event-base.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 

@@ -1,5 +1,6 @@
 import { asObject } from '../core/as-object.ts'
-import type { CardActionDetails, EventBase, InboundCardAction } from '../protocol/inbound-event.ts'
+import type { CardActionDetails, InboundCardAction } from '../protocol/inbound-event.ts'
+import type { EventBase } from '../protocol/event-base.ts'
 import { type BadEvent, bad, type Fields, optionalText, text } from './envelope.ts'
 
 /** Reads the event of a `card.action.trigger` envelope; older shapes have the ids at the top instead of in `context`. */

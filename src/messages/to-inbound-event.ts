@@ -1,10 +1,6 @@
 import { asObject } from '../core/as-object.ts'
-import {
-  CARD_ACTION_TYPE,
-  type EventBase,
-  type InboundEvent,
-  type InboundEventKind,
-} from '../protocol/inbound-event.ts'
+import { CARD_ACTION_TYPE, type InboundEvent, type InboundEventKind } from '../protocol/inbound-event.ts'
+import type { EventBase } from '../protocol/event-base.ts'
 import { type BadEvent, bad, instant, optionalText, readEnvelope, text } from './envelope.ts'
 import { toCardAction } from './to-card-action.ts'
 import { MESSAGE_EVENT_TYPE, readMessage } from './to-inbound-message.ts'

@@ -1,5 +1,5 @@
 import { asObject } from '../core/as-object.ts'
-import type { EventBase } from '../protocol/inbound-event.ts'
+import type { EventBase } from '../protocol/event-base.ts'
 import type { InboundMessage, Mention } from '../protocol/inbound-message.ts'
 import { type BadEvent, bad, type Fields, instant, optionalText, parseJson, text } from './envelope.ts'
 

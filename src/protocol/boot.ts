@@ -57,9 +57,6 @@ export interface WorkerLimits extends MemoryBudget {
   readonly heartbeatMs: number
 }
 
-/** What walls a bot worker off: a thread of the host's process, or a process of its own (about 50 MB more). */
-export type Isolation = 'thread' | 'process'
-
 /** workerData of a bot worker: everything it will ever know. */
 export interface BotBoot extends MemoryBudget {
   readonly botId: string

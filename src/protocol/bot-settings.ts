@@ -1,3 +1,6 @@
+/** What walls a bot worker off: a thread of the host's process, or a process of its own (about 50 MB more). */
+export type Isolation = 'thread' | 'process'
+
 /** What of the limits in the options is different for one bot. */
 export interface BotLimits {
   /** Messages that may begin per second in the long run; more are stored and begin later. */

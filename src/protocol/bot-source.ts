@@ -1,8 +1,8 @@
 import type { ErrorRecord } from '../core/errors.ts'
-import type { Isolation } from './boot.ts'
-import type { BotLimits, BotPolicy, SettingChange } from './bot-settings.ts'
+import type { BotLimits, BotPolicy, Isolation, SettingChange } from './bot-settings.ts'
 import type { ConnectionWord } from './connection-word.ts'
-import type { BotChangeInput, BotInput, Result } from './host.ts'
+import type { Result } from './result.ts'
+import type { BotChangeInput, BotInput } from './bot-input.ts'
 
 /** A bot as its host keeps it; more fields do no harm, and null counts as absent. */
 export interface SourceBot {

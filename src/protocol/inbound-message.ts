@@ -1,4 +1,4 @@
-import type { EventBase } from './inbound-event.ts'
+import type { EventBase } from './event-base.ts'
 
 /** A chat message as a handler sees it. */
 export interface InboundMessage extends EventBase {

@@ -1,5 +1,7 @@
-import { type ErrorCode, fromErrorRecord, toErrorRecord } from '../core/errors.ts'
-import type { Result } from './host.ts'
+import { type ErrorCode, type ErrorRecord, fromErrorRecord, toErrorRecord } from '../core/errors.ts'
+
+/** comlink keeps only the text of an error, so results that may fail are values. */
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorRecord }
 
 /** What `run` resolves or rejects with, as a value that crosses the wire whole. */
 export async function result<T>(run: () => T | Promise<T>, fallback: ErrorCode = 'INTERNAL'): Promise<Result<T>> {

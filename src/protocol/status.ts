@@ -1,7 +1,6 @@
 import type { ChildStatus, LastExit } from '../core/child-lifecycle.ts'
 import type { ErrorRecord } from '../core/errors.ts'
-import type { Isolation } from './boot.ts'
-import type { BotLimits, BotPolicy } from './bot-settings.ts'
+import type { BotLimits, BotPolicy, Isolation } from './bot-settings.ts'
 
 export type ConnectionStateName = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
 

@@ -5,16 +5,7 @@ import { openedBot, SEALED_COLUMNS, sealedValues } from './bots.ts'
 import type { Database } from './database.ts'
 import { bots, keyCheck } from './schema.ts'
 import type { SealedPlace, SecretBox } from './secrets.ts'
-
-/** The master key of a database. */
-export interface KeyStore {
-  /** Rejects with `MASTER_KEY_WRONG` when what is stored was sealed with a key that is not there. */
-  check(): Promise<void>
-  /** From now on this key seals; those before still open. */
-  use(key: Secret): void
-  /** Seals anew, row by row, what the current key did not seal. Answers how many bots; what is done stays done. */
-  reseal(): Promise<number>
-}
+import type { KeyStore } from './store.ts'
 
 const CHECK_ID = 1
 const CHECK_PLACE: SealedPlace = { table: 'feishu_key_check', column: 'sealed', rowId: '1', owner: '' }

@@ -16,8 +16,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import type { ErrorRecord } from '../core/errors.ts'
-import type { Isolation } from '../protocol/boot.ts'
-import type { BotLimits, BotPolicy } from '../protocol/bot-settings.ts'
+import type { BotLimits, BotPolicy, Isolation } from '../protocol/bot-settings.ts'
 import { DEFAULT_HANDLER } from '../protocol/chat.ts'
 import type { Delivery } from '../protocol/message.ts'
 

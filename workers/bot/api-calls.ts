@@ -3,16 +3,12 @@ import { toErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure } from '../../src/protocol/data.ts'
 import type { FeishuApi } from './feishu-api.ts'
 import { type HttpAnswer, type HttpRequest, wasNeverSent } from './http.ts'
-import { tokenFailure, verdictOf } from './send-answer.ts'
+import { type Called, tokenFailure, verdictOf } from './send-answer.ts'
 import { TokenRefused } from './tokens.ts'
 
 /** A call of Feishu's open API; POST unless it says otherwise. */
 export type Call = Required<Pick<HttpRequest, 'url' | 'data'>> &
   Pick<HttpRequest, 'method' | 'params' | 'headers' | 'timeoutMs'>
-
-export type Called =
-  | { readonly kind: 'answered'; readonly answer: HttpAnswer }
-  | { readonly kind: 'failed'; readonly failure: SendFailure }
 
 /** Calls under the bot's own token. */
 export class ApiCalls {

@@ -1,9 +1,13 @@
 import { asObject } from '../../src/core/as-object.ts'
 import { type ErrorCode, FeishuSupervisorError, toErrorRecord } from '../../src/core/errors.ts'
 import type { CardOutcome, SendFailure, SendOutcome } from '../../src/protocol/data.ts'
-import type { Called } from './api-calls.ts'
 import { CHAT_LIMIT, FEISHU_CODES, type FeishuVerdict, judgeAnswer } from './feishu-codes.ts'
 import type { HttpAnswer } from './http.ts'
+
+/** What became of a call. */
+export type Called =
+  | { readonly kind: 'answered'; readonly answer: HttpAnswer }
+  | { readonly kind: 'failed'; readonly failure: SendFailure }
 
 type Refusal = Extract<SendOutcome, { kind: 'failed' }>
 

@@ -1,7 +1,7 @@
 import { crashPoint, isPlanted } from '../../src/core/crash-point.ts'
 import type { ReplyToSend, SendOutcome } from '../../src/protocol/data.ts'
-import type { ApiCalls, Call, Called } from './api-calls.ts'
-import { codeOf, outcomeOf, verdictOf } from './send-answer.ts'
+import type { ApiCalls, Call } from './api-calls.ts'
+import { type Called, codeOf, outcomeOf, verdictOf } from './send-answer.ts'
 import { Uploader } from './uploader.ts'
 
 /** The chat, or the message, does not support replies in threads. [D] */

@@ -1,5 +1,5 @@
 import { Secret, secretOrNull } from '../../src/core/secret.ts'
-import type { BotChangeInput, BotInput } from '../../src/protocol/host.ts'
+import type { BotChangeInput, BotInput } from '../../src/protocol/bot-input.ts'
 import type { BotRecord } from '../../src/protocol/status.ts'
 import type { Bot, BotChange, NewBot } from '../../src/store/store.ts'
 

@@ -1,6 +1,5 @@
 import type { HostControl } from '../../src/protocol/host.ts'
-import type { AccessStore } from '../../src/store/access.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { AccessStore, Store } from '../../src/store/store.ts'
 import type { Audited } from './audited.ts'
 import type { BotDesk } from './bot-desk.ts'
 import { result } from '../../src/protocol/result.ts'

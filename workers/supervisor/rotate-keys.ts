@@ -1,6 +1,6 @@
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { loadMasterKeys, type MasterKeySource, newMasterKey, writeKeyFile } from '../../src/store/master-key.ts'
-import type { KeyStore } from '../../src/store/keys.ts'
+import type { KeyStore } from '../../src/store/store.ts'
 
 /**
  * Seals all secrets with a new master key. The key file holds the new key and the old one until everything is sealed

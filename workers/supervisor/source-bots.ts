@@ -4,8 +4,7 @@ import { revealed, Secret, secretOrNull } from '../../src/core/secret.ts'
 import type { BotLimits, BotPolicy } from '../../src/protocol/bot-settings.ts'
 import type { SourceControl, SourceReading, SourceRow } from '../../src/protocol/bot-source.ts'
 import type { ControlClient } from '../../src/protocol/control-client.ts'
-import type { Result } from '../../src/protocol/host.ts'
-import { valueOf } from '../../src/protocol/result.ts'
+import { type Result, valueOf } from '../../src/protocol/result.ts'
 import type { Bot, BotChange, BotStore } from '../../src/store/store.ts'
 
 const CALL_DEADLINE_MS = 2_000

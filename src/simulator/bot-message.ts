@@ -1,5 +1,5 @@
 import type { CardClickResult } from './callback-answer.ts'
-import type { FeishuSimulator } from './simulator.ts'
+import type { UserDeps } from './user-deps.ts'
 import type { StoredMessage } from './stored-message.ts'
 import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
 
@@ -13,13 +13,13 @@ export interface CardPress {
 
 /** A message of a bot as a user sees it: `content` and `text` follow every later edit. */
 export class BotMessage {
-  readonly #simulator: FeishuSimulator
+  readonly #deps: UserDeps
   readonly #appId: string
   readonly #userId: string
   readonly #stored: StoredMessage
 
-  constructor(simulator: FeishuSimulator, appId: string, userId: string, stored: StoredMessage) {
-    this.#simulator = simulator
+  constructor(deps: UserDeps, appId: string, userId: string, stored: StoredMessage) {
+    this.#deps = deps
     this.#appId = appId
     this.#userId = userId
     this.#stored = stored
@@ -61,12 +61,12 @@ export class BotMessage {
   /** Presses a button of the card; resolves with the bot's answer, or with the error that the user sees. */
   click(value: unknown, press: CardPress = {}): Promise<CardClickResult> {
     const { messageId, chatId } = this
-    return this.#simulator.clickCard({ ...press, appId: this.#appId, chatId, messageId, userId: this.#userId, value })
+    return this.#deps.users.clickCard({ ...press, appId: this.#appId, chatId, messageId, userId: this.#userId, value })
   }
 
   /** The user has seen it. */
   read(): { eventId: string } {
-    return this.#simulator.read({ appId: this.#appId, messageIds: [this.messageId], userId: this.#userId })
+    return this.#deps.users.read({ appId: this.#appId, messageIds: [this.messageId], userId: this.#userId })
   }
 
   /** E.g. `THUMBSUP`. */
@@ -80,7 +80,7 @@ export class BotMessage {
 
   /** Waits until the message looks as wanted: for edits, new cards and streamed text. Rejects with DEADLINE_EXCEEDED. */
   async until(matches: (message: BotMessage) => boolean, options: WaitOptions = {}): Promise<this> {
-    const { history } = this.#simulator
+    const { history } = this.#deps
     const explain = (): string => `message ${this.messageId} is still ${this.#stored.content}`
     await history.until(() => matches(this), options.timeoutMs ?? DEFAULT_WAIT_MS, explain)
     return this
@@ -88,6 +88,6 @@ export class BotMessage {
 
   #react(emojiType: string, isRemoved: boolean): { eventId: string } {
     const { messageId } = this
-    return this.#simulator.react({ appId: this.#appId, messageId, emojiType, isRemoved, userId: this.#userId })
+    return this.#deps.users.react({ appId: this.#appId, messageId, emojiType, isRemoved, userId: this.#userId })
   }
 }

@@ -18,14 +18,14 @@ import {
 import { Fields } from './fields.ts'
 import type { HistoryEntry } from './history.ts'
 import type { PlatformEnv } from './http-answer.ts'
-import type { FeishuSimulator } from './simulator.ts'
+import type { SimulatorControls } from './simulator-controls.ts'
 import type { UserChat } from './user-chat.ts'
 
 /**
  * Remote control of a simulator in another process, for drivers and for curl: bodies are read as JSON whatever
  * their content type says, and lists of history entries are NDJSON.
  */
-export function controlRoutes(simulator: FeishuSimulator): Hono<PlatformEnv> {
+export function controlRoutes(simulator: SimulatorControls): Hono<PlatformEnv> {
   const { history } = simulator
   return new Hono<PlatformEnv>()
     .use(refuseOtherSites)
@@ -104,7 +104,7 @@ const refuseOtherSites: MiddlewareHandler<PlatformEnv> = async (c, next) => {
 }
 
 /** The chat that the page shows: the person's p2p chat with the bot, or a group of a name. */
-function readChat(simulator: FeishuSimulator, fields: Fields): UserChat {
+function readChat(simulator: SimulatorControls, fields: Fields): UserChat {
   const user = simulator.user(fields.text('user'))
   const app = { appId: fields.text('appId') }
   return fields.has('group') ? user.groupWith(app, fields.text('group')) : user.chatWith(app)
@@ -128,7 +128,7 @@ function queryNumber(c: Context, name: string, fallback: number): number {
 }
 
 /** The entries after `seq` and then every new one, until the reader leaves. */
-function follow({ history }: FeishuSimulator, seq: number): ReadableStream<Uint8Array> {
+function follow({ history }: SimulatorControls, seq: number): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let unsubscribe = (): void => {}
   return new ReadableStream({

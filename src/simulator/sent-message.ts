@@ -1,22 +1,22 @@
 import { BotMessage } from './bot-message.ts'
 import { explainSilence } from './explain-silence.ts'
-import type { FeishuSimulator } from './simulator.ts'
+import type { UserDeps } from './user-deps.ts'
 import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
 
 /** A message that a user has sent to a bot. */
 export class SentMessage {
   readonly messageId: string
   readonly eventId: string
-  readonly #simulator: FeishuSimulator
+  readonly #deps: UserDeps
   readonly #appId: string
   readonly #userId: string
 
   constructor(
-    simulator: FeishuSimulator,
+    deps: UserDeps,
     { appId, userId }: { readonly appId: string; readonly userId: string },
     { messageId, eventId }: { readonly messageId: string; readonly eventId: string },
   ) {
-    this.#simulator = simulator
+    this.#deps = deps
     this.#appId = appId
     this.#userId = userId
     this.messageId = messageId
@@ -25,22 +25,22 @@ export class SentMessage {
 
   /** The bot's replies to this message that are visible by now, oldest first. */
   get replies(): BotMessage[] {
-    return this.#simulator
+    return this.#deps.board
       .messagesOfBot(this.#appId)
       .filter(({ parentId }) => parentId === this.messageId)
-      .map((stored) => new BotMessage(this.#simulator, this.#appId, this.#userId, stored))
+      .map((stored) => new BotMessage(this.#deps, this.#appId, this.#userId, stored))
   }
 
   /** Waits for the first reply. Rejects with DEADLINE_EXCEEDED and what the platform saw of the bot meanwhile. */
   reply({ timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<BotMessage> {
-    const { history } = this.#simulator
+    const { history } = this.#deps
     const explain = (): string =>
       `no reply to ${this.messageId} (${explainSilence(history.entries, this.#appId, this.messageId)})`
     return history.until(() => this.replies[0], timeoutMs, explain)
   }
 
   recall(): { eventId: string } {
-    return this.#simulator.recall(this.messageId)
+    return this.#deps.users.recall(this.messageId)
   }
 
   /** E.g. `THUMBSUP`. */
@@ -54,6 +54,6 @@ export class SentMessage {
 
   #react(emojiType: string, isRemoved: boolean): { eventId: string } {
     const { messageId } = this
-    return this.#simulator.react({ appId: this.#appId, messageId, emojiType, isRemoved, userId: this.#userId })
+    return this.#deps.users.react({ appId: this.#appId, messageId, emojiType, isRemoved, userId: this.#userId })
   }
 }

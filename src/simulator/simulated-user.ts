@@ -1,16 +1,16 @@
 import { userIds } from './app-directory.ts'
 import { stableId } from './ids.ts'
-import type { FeishuSimulator } from './simulator.ts'
+import type { UserDeps } from './user-deps.ts'
 import { UserChat } from './user-chat.ts'
 
 /** A person who uses bots; the same name is the same person, whose ids and chats stay the same. */
 export class SimulatedUser {
   readonly name: string
   readonly userId: string
-  readonly #simulator: FeishuSimulator
+  readonly #deps: UserDeps
 
-  constructor(simulator: FeishuSimulator, name: string) {
-    this.#simulator = simulator
+  constructor(deps: UserDeps, name: string) {
+    this.#deps = deps
     this.name = name
     this.userId = name
   }
@@ -23,12 +23,12 @@ export class SimulatedUser {
   /** The p2p chat with the bot of an app. */
   chatWith({ appId }: { readonly appId: string }): UserChat {
     const chatId = stableId('oc_', appId, this.userId)
-    return new UserChat(this.#simulator, { appId, chatId, userId: this.userId, chatType: 'p2p' }, this.name)
+    return new UserChat(this.#deps, { appId, chatId, userId: this.userId, chatType: 'p2p' }, this.name)
   }
 
   /** The group of this name, with this user and the bot of an app in it. */
   groupWith({ appId }: { readonly appId: string }, name: string): UserChat {
     const chatId = stableId('oc_', 'group', name)
-    return new UserChat(this.#simulator, { appId, chatId, userId: this.userId, chatType: 'group' }, name)
+    return new UserChat(this.#deps, { appId, chatId, userId: this.userId, chatType: 'group' }, name)
   }
 }

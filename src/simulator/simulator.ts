@@ -3,6 +3,7 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './app-directory.ts'
 import type { CardClickResult } from './callback-answer.ts'
 import { controlRoutes } from './control-api.ts'
+import type { SimulatorControls } from './simulator-controls.ts'
 import type { FailNext, Fault, SpoilNext } from './fault.ts'
 import type { History } from './history.ts'
 import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http-answer.ts'
@@ -29,7 +30,7 @@ export type { SimulatorOptions } from './simulator-options.ts'
  * Each behaviour names its source: [D] documented, [S] read in SDK source, [R] observed with the SDK,
  * [F] reported from the field, [A] assumed.
  */
-export class FeishuSimulator {
+export class FeishuSimulator implements SimulatorControls {
   readonly #timers = new TimerSet()
   readonly #platform: Platform
   readonly #traffic = new Map<string, Traffic>()
@@ -97,7 +98,8 @@ export class FeishuSimulator {
 
   /** The person of this name, who can write to bots. */
   user(name: string): SimulatedUser {
-    return new SimulatedUser(this, name)
+    const { users, board, history } = this.#platform
+    return new SimulatedUser({ users, board, history }, name)
   }
 
   /** What a bot has posted, oldest first. */

@@ -2,7 +2,7 @@ import { BotMessage } from './bot-message.ts'
 import { explainSilence } from './explain-silence.ts'
 import type { UserMessageType } from './sample-content.ts'
 import { SentMessage } from './sent-message.ts'
-import type { FeishuSimulator } from './simulator.ts'
+import type { UserDeps } from './user-deps.ts'
 import type { UserWriting } from './user-message.ts'
 import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
 
@@ -22,17 +22,17 @@ export interface Writing {
 /** One user's view of a chat with a bot, p2p or group. */
 export class UserChat {
   readonly chatId: string
-  readonly #simulator: FeishuSimulator
+  readonly #deps: UserDeps
   readonly #place: Required<Pick<UserWriting, 'appId' | 'chatId' | 'userId' | 'chatType'>>
   readonly #name: string
   #readCount = 0
 
   constructor(
-    simulator: FeishuSimulator,
+    deps: UserDeps,
     place: Required<Pick<UserWriting, 'appId' | 'chatId' | 'userId' | 'chatType'>>,
     name: string,
   ) {
-    this.#simulator = simulator
+    this.#deps = deps
     this.#place = place
     this.#name = name
     this.chatId = place.chatId
@@ -40,23 +40,23 @@ export class UserChat {
 
   say(text: string, writing: Writing = {}): SentMessage {
     const missing = (writing.at ?? []).map((_, index) => `@_user_${index + 1}`).filter((key) => !text.includes(key))
-    const sent = this.#simulator.sendText({ ...this.#writing(writing), text: [...missing, text].join(' ') })
-    return new SentMessage(this.#simulator, this.#place, sent)
+    const sent = this.#deps.users.send({ ...this.#writing(writing), text: [...missing, text].join(' ') })
+    return new SentMessage(this.#deps, this.#place, sent)
   }
 
   /** Sends a message of any type; without `content` a sample of it. */
   send(messageType: UserMessageType, content?: Readonly<Record<string, unknown>>, writing: Writing = {}): SentMessage {
-    const sent = this.#simulator.sendMessage({ ...this.#writing(writing), messageType, ...(content && { content }) })
-    return new SentMessage(this.#simulator, this.#place, sent)
+    const sent = this.#deps.users.send({ ...this.#writing(writing), messageType, ...(content && { content }) })
+    return new SentMessage(this.#deps, this.#place, sent)
   }
 
   /** The bot's messages in this chat by now, oldest first. */
   get botMessages(): BotMessage[] {
     const { appId, userId } = this.#place
-    return this.#simulator
+    return this.#deps.board
       .messagesOfBot(appId)
       .filter(({ chatId }) => chatId === this.chatId)
-      .map((stored) => new BotMessage(this.#simulator, appId, userId, stored))
+      .map((stored) => new BotMessage(this.#deps, appId, userId, stored))
   }
 
   /**
@@ -65,7 +65,7 @@ export class UserChat {
    */
   async next({ timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<BotMessage> {
     const index = this.#readCount
-    const { history } = this.#simulator
+    const { history } = this.#deps
     const explain = (): string => {
       const last = history.entries.findLast((entry) => entry.kind === 'sent' && entry.chatId === this.chatId)
       const why =
@@ -79,21 +79,21 @@ export class UserChat {
 
   /** The user opens the p2p chat. */
   enter(): { eventId: string } {
-    return this.#simulator.enterP2p(this.#place)
+    return this.#deps.users.enterP2p(this.#place)
   }
 
   clickMenu(eventKey: string): { eventId: string } {
-    return this.#simulator.clickMenu({ ...this.#place, eventKey })
+    return this.#deps.users.clickMenu({ ...this.#place, eventKey })
   }
 
   /** The user brings the bot into the group. */
   addBot(): { eventId: string } {
-    return this.#simulator.addBotToChat({ ...this.#place, name: this.#name })
+    return this.#deps.users.changeMembership({ ...this.#place, name: this.#name }, true)
   }
 
   /** The user takes the bot out of the group. */
   removeBot(): { eventId: string } {
-    return this.#simulator.removeBot({ ...this.#place, name: this.#name })
+    return this.#deps.users.changeMembership({ ...this.#place, name: this.#name }, false)
   }
 
   #writing({ at, replyTo }: Writing): UserWriting {

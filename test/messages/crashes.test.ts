@@ -2,10 +2,10 @@ import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
-import type { Dispatcher } from '../../src/messages/dispatcher.ts'
+import type { Dispatcher } from '../../src/messages/dispatch/dispatcher.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome } from '../../src/protocol/chat.ts'
-import type { OutgoingReply } from '../../src/protocol/message.ts'
+import type { OutgoingReply } from '../../src/protocol/model/message.ts'
 import type { InboxStore } from '../../src/store/store.ts'
 import {
   failed,

@@ -3,7 +3,7 @@ import type { BackoffPolicy } from '../core/time/backoff.ts'
 import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
 import type { MemoryBudget } from '../core/lifecycle/memory-watch.ts'
 
-/** How a bot worker connects, acknowledges and sends; all durations in milliseconds. Defaults and meaning for users: src/options.ts. */
+/** How a bot worker connects, acknowledges and sends; all durations in milliseconds. Defaults and meaning for users: src/options. */
 export interface ConnectionOptions {
   /** Limit of one attempt: discovery and handshake together. Default 20 000. */
   readonly attemptTimeoutMs: number

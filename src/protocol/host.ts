@@ -65,7 +65,7 @@ export interface WatchOptions {
 /** How bot workers and the supervisor thread are watched and restarted. */
 export interface SupervisionOptions extends RestartPolicy, HangLimits, MemoryBudget {}
 
-/** The public options with every default filled in and every path absolute; see src/options.ts for their meaning. */
+/** The public options with every default filled in and every path absolute; see src/options for their meaning. */
 export interface ResolvedOptions {
   readonly databaseUrl?: string | undefined
   readonly dataDir: string

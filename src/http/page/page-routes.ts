@@ -6,7 +6,7 @@ import { botIdsOf, botsOf } from '../api/principal.ts'
 import { statusPage } from './status-page.ts'
 
 /** Beside this module, in the source tree and in the built one. */
-const FOLDER = new URL('./page/', import.meta.url)
+const FOLDER = new URL('./static/', import.meta.url)
 
 const PAGE_PATH = '/api/feishu/page'
 

@@ -3,7 +3,7 @@ import { build } from 'esbuild'
 
 // Each thread entry becomes one CommonJS file in dist/workers: the Feishu SDK uses require and
 // __dirname, and dev, tests and the published package all run these same files. Beside each is its
-// source map, by which a crash names a line of the source; see src/core/stack-frames.ts.
+// source map, by which a crash names a line of the source; see src/core/log/stack-frames.ts.
 
 /** Measured size of the SDK inside a bundle plus 10 %; more means that the generated API classes are back. */
 const MOST_SDK_BYTES = { bot: 65_000, chat: 39_000, 'handler-runner': 39_000 }
@@ -47,7 +47,7 @@ const bot = {
   name: 'bot',
   plugins: [leanSdk],
   // The bot gives the SDK its own HTTP client, so axios (6 MB per bot) would only be dead weight.
-  alias: { axios: './workers/bot/no-axios.ts' },
+  alias: { axios: './workers/bot/http/no-axios.ts' },
   mainFields: ['module', 'main'],
   minifyWhitespace: true,
   minifySyntax: true,
@@ -59,7 +59,7 @@ const chat = {
   name: 'chat',
   // Of the SDK only the pure function that renders messages: about 35 KB, 90 with what it drags along.
   plugins: [leanSdk, quietSdkImports],
-  alias: { axios: './workers/bot/no-axios.ts' },
+  alias: { axios: './workers/bot/http/no-axios.ts' },
   // Needed by two built-in handlers alone, and loaded with them.
   external: ['undici', 'eventsource-parser'],
   mainFields: ['module', 'main'],
@@ -73,7 +73,8 @@ const botProcess = { name: 'bot-process' }
 const pglite = { name: 'pglite', packages: 'external' }
 const supervisor = { name: 'supervisor', packages: 'external' }
 
-for (const page of ['http/page', 'simulator/page']) await cp(`src/${page}`, `dist/${page}`, { recursive: true })
+for (const page of ['http/page/static', 'simulator/control/page'])
+  await cp(`src/${page}`, `dist/${page}`, { recursive: true })
 for (const entry of [bot, botProcess, chat, handlerRunner, pglite, supervisor])
   await bundle(entry, 'dist/workers', false)
 // The same threads with crash points and planted bugs, for tests and chaos; not in the package.

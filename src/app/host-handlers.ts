@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { errorRecord, errorText } from '../core/errors.ts'
-import { redactText } from '../core/redact.ts'
-import { stackFrames } from '../core/stack-frames.ts'
+import { redactText } from '../core/log/redact.ts'
+import { stackFrames } from '../core/log/stack-frames.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { SimulatedApp } from '../simulator/app-directory.ts'
-import type { HistoryEntry } from '../simulator/history.ts'
+import type { SimulatedApp } from '../simulator/shared/app-directory.ts'
+import type { HistoryEntry } from '../simulator/history/history.ts'
 import { FeishuSimulator } from '../simulator/simulator.ts'
 import { narrateEntry, say } from './demo/narrate.ts'
 

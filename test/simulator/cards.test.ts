@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { CardDesk } from '../../src/simulator/card-desk.ts'
-import { streamText, mergeSettings } from '../../src/simulator/card-change.ts'
-import { entryOf, History } from '../../src/simulator/history.ts'
+import { CardDesk } from '../../src/simulator/cards/card-desk.ts'
+import { streamText, mergeSettings } from '../../src/simulator/cards/card-change.ts'
+import { entryOf, History } from '../../src/simulator/history/history.ts'
 import { newApp, RawClient, DATA, sdkClient, SOON_MS, startSimulator } from './support.ts'
 
 const STREAMING = {

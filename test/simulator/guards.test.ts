@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/core/clock.ts'
-import { CardDesk } from '../../src/simulator/card-desk.ts'
-import { History } from '../../src/simulator/history.ts'
-import { MessageBoard } from '../../src/simulator/message-board.ts'
-import { TimerSet } from '../../src/simulator/timer-set.ts'
-import { TokenDesk } from '../../src/simulator/token-desk.ts'
+import { systemClock } from '../../src/core/time/clock.ts'
+import { CardDesk } from '../../src/simulator/cards/card-desk.ts'
+import { History } from '../../src/simulator/history/history.ts'
+import { MessageBoard } from '../../src/simulator/messages/message-board.ts'
+import { TimerSet } from '../../src/simulator/shared/timer-set.ts'
+import { TokenDesk } from '../../src/simulator/open-api/token-desk.ts'
 
 const MINUTE_MS = 60_000
 const appId = 'cli_0000000000000001'

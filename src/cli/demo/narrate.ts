@@ -1,5 +1,5 @@
 import type { FeishuSupervisor } from '../../app/feishu-supervisor.ts'
-import type { HistoryEntry } from '../../simulator/history.ts'
+import type { HistoryEntry } from '../../simulator/history/history.ts'
 
 export function say(line: string): void {
   process.stdout.write(`${line}\n`)

@@ -2,24 +2,24 @@ import type { Hono } from 'hono'
 import { ApiLimits } from './open-api/api-limits.ts'
 import { AppDirectory } from './shared/app-directory.ts'
 import { CardCallbacks } from './messages/card-callbacks.ts'
-import { CardDesk } from './cards/card-desk.ts'
+import { CardStore } from './cards/card-store.ts'
 import type { Clock } from '../core/time/clock.ts'
 import { discoveryRoutes } from './gateway/discovery.ts'
 import { EventDelivery } from './events/event-delivery.ts'
 import { FaultPlan } from './faults/fault-plan.ts'
-import { FileDesk } from './messages/file-desk.ts'
+import { FileStore } from './messages/file-store.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { GatewayConnection } from './gateway/gateway-connection.ts'
 import { History } from './history/history.ts'
 import type { PlatformEnv } from './http/http-answer.ts'
 import { seededRandom } from './shared/ids.ts'
 import { MessageBoard } from './messages/message-board.ts'
-import { MessageDesk } from './messages/message-desk.ts'
+import { MessageEdits } from './messages/message-edits.ts'
 import { openApiRoutes } from './open-api/open-api.ts'
 import { RateLimit } from './shared/rate-limits.ts'
-import { ReactionDesk } from './messages/reaction-desk.ts'
+import { Reactions } from './messages/reactions.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
-import { TokenDesk } from './open-api/token-desk.ts'
+import { TokenIssuer } from './open-api/token-issuer.ts'
 import { Users } from './users/users.ts'
 import { WebhookPusher } from './events/webhook-pusher.ts'
 
@@ -32,12 +32,12 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
   const { repeatedUuid } = assumptions
   const history = new History()
   const apps = new AppDirectory()
-  const tokens = new TokenDesk(clock)
+  const tokens = new TokenIssuer(clock)
   const failures = new FaultPlan((call, appId) => history.append({ kind: 'fault_applied', call, appId }))
-  const cards = new CardDesk(history, clock)
+  const cards = new CardStore(history, clock)
   const board = new MessageBoard(clock, cards, { perChat, repeatedUuid })
-  const desk = new MessageDesk({ board, history, patchLimit: new RateLimit(perMessage, clock), clock })
-  const callbacks = new CardCallbacks(board, desk, clock)
+  const edits = new MessageEdits({ board, history, patchLimit: new RateLimit(perMessage, clock), clock })
+  const callbacks = new CardCallbacks(board, edits, clock)
   const webhooks = new WebhookPusher({ deadlineMs: ackDeadlineMs, now: () => clock.now() })
   const delivery = new EventDelivery({
     timeScale,
@@ -73,12 +73,12 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
         gateway,
         tokens,
         board,
-        desk,
+        edits,
         cards,
         callbacks,
         limits: new ApiLimits(limits, clock),
-        reactions: new ReactionDesk({ board, history, clock }),
-        files: new FileDesk(board),
+        reactions: new Reactions({ board, history, clock }),
+        files: new FileStore(board),
       }),
     )
   return { history, apps, tokens, failures, board, webhooks, delivery, gateway, users, mount }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/time/clock.ts'
-import { CardDesk } from '../../src/simulator/cards/card-desk.ts'
+import { CardStore } from '../../src/simulator/cards/card-store.ts'
 import { History } from '../../src/simulator/history/history.ts'
 import { MessageBoard } from '../../src/simulator/messages/message-board.ts'
 import { TimerSet } from '../../src/simulator/shared/timer-set.ts'
-import { TokenDesk } from '../../src/simulator/open-api/token-desk.ts'
+import { TokenIssuer } from '../../src/simulator/open-api/token-issuer.ts'
 
 const MINUTE_MS = 60_000
 const appId = 'cli_0000000000000001'
@@ -12,25 +12,25 @@ const appId = 'cli_0000000000000001'
 describe('TokenDesk', () => {
   it('returns the same token while 30 minutes remain', () => {
     let now = 0
-    const desk = new TokenDesk({ now: () => now })
-    const first = desk.issue(appId)
+    const issuer = new TokenIssuer({ now: () => now })
+    const first = issuer.issue(appId)
     expect(first).toMatchObject({ expiresInSeconds: 7200, reused: false })
     now = 90 * MINUTE_MS
-    expect(desk.issue(appId)).toEqual({ token: first.token, expiresInSeconds: 1800, reused: true })
+    expect(issuer.issue(appId)).toEqual({ token: first.token, expiresInSeconds: 1800, reused: true })
   })
 
   it('issues a new token below 30 minutes and keeps the old one valid to its end', () => {
     let now = 0
-    const desk = new TokenDesk({ now: () => now })
-    const first = desk.issue(appId)
+    const issuer = new TokenIssuer({ now: () => now })
+    const first = issuer.issue(appId)
     now = 91 * MINUTE_MS
-    const second = desk.issue(appId)
+    const second = issuer.issue(appId)
     expect(second).toMatchObject({ expiresInSeconds: 7200, reused: false })
     expect(second.token).not.toBe(first.token)
-    expect(desk.appOf(first.token)).toBe(appId)
+    expect(issuer.appOf(first.token)).toBe(appId)
     now = 120 * MINUTE_MS
-    expect(desk.appOf(first.token)).toBeUndefined()
-    expect(desk.appOf(second.token)).toBe(appId)
+    expect(issuer.appOf(first.token)).toBeUndefined()
+    expect(issuer.appOf(second.token)).toBe(appId)
   })
 })
 
@@ -53,7 +53,7 @@ describe('MessageBoard', () => {
 
   function boardWithMessage() {
     const clock = { at: 0, now: () => clock.at }
-    const board = new MessageBoard(clock, new CardDesk(new History(), clock))
+    const board = new MessageBoard(clock, new CardStore(new History(), clock))
     const { stored } = board.addUserMessage(message)
     return { board, clock, messageId: stored.messageId }
   }

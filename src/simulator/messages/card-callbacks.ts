@@ -2,7 +2,7 @@ import { type ApiResult, accepted, type CallBody, refused } from '../shared/api-
 import type { CallbackAnswer } from '../events/callback-answer.ts'
 import { checkCard } from '../cards/check-card.ts'
 import type { MessageBoard } from './message-board.ts'
-import type { MessageDesk } from './message-desk.ts'
+import type { MessageEdits } from './message-edits.ts'
 
 const MAX_UPDATES = 2
 const UPDATE_WINDOW_MS = 1_800_000
@@ -18,12 +18,12 @@ interface Callback {
 export class CardCallbacks {
   readonly #callbacks = new Map<string, Callback>()
   readonly #board: MessageBoard
-  readonly #desk: MessageDesk
+  readonly #edits: MessageEdits
   readonly #clock: { now(): number }
 
-  constructor(board: MessageBoard, desk: MessageDesk, clock: { now(): number }) {
+  constructor(board: MessageBoard, edits: MessageEdits, clock: { now(): number }) {
     this.#board = board
-    this.#desk = desk
+    this.#edits = edits
     this.#clock = clock
   }
 
@@ -51,6 +51,6 @@ export class CardCallbacks {
 
   #show(appId: string, messageId: string | undefined, card: unknown): void {
     const message = messageId === undefined ? undefined : this.#board.messageOf(appId, messageId)
-    if (message !== undefined) this.#desk.renew(appId, message, JSON.stringify(card))
+    if (message !== undefined) this.#edits.renew(appId, message, JSON.stringify(card))
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/time/clock.ts'
 import { accepted, type ApiResult, type CallBody, refused } from '../shared/api-result.ts'
 import { userIds } from '../shared/app-directory.ts'
 import type { Assumptions } from '../shared/assumptions.ts'
-import type { CardDesk } from '../cards/card-desk.ts'
+import type { CardStore } from '../cards/card-store.ts'
 import { newId, stableId } from '../shared/ids.ts'
 import { readPost } from './post-body.ts'
 import { RateLimit } from '../shared/rate-limits.ts'
@@ -49,11 +49,11 @@ export interface MessageBoardOptions {
 export class MessageBoard {
   readonly #boards = new Map<string, Board>()
   readonly #clock: Pick<Clock, 'now'>
-  readonly #cards: Pick<CardDesk, 'open'>
+  readonly #cards: Pick<CardStore, 'open'>
   readonly #repeatedUuid: Assumptions['repeatedUuid']
   readonly #chatLimit: RateLimit
 
-  constructor(clock: Pick<Clock, 'now'>, cards: Pick<CardDesk, 'open'>, options: MessageBoardOptions = {}) {
+  constructor(clock: Pick<Clock, 'now'>, cards: Pick<CardStore, 'open'>, options: MessageBoardOptions = {}) {
     const { perChat = 0, repeatedUuid = 'original' } = options
     this.#clock = clock
     this.#cards = cards

@@ -6,12 +6,20 @@ import type { Assumptions } from '../shared/assumptions.ts'
 import { type ApiCallName, RATE_LIMITED, rateLimitHeaders } from '../faults/fault.ts'
 import type { FaultPlan } from '../faults/fault-plan.ts'
 import type { History } from '../history/history.ts'
-import { type Answer, apiError, delayed, neverAnswered, type PlatformContext, readBody, send } from '../http/http-answer.ts'
-import type { TokenDesk } from './token-desk.ts'
+import {
+  type Answer,
+  apiError,
+  delayed,
+  neverAnswered,
+  type PlatformContext,
+  readBody,
+  send,
+} from '../http/http-answer.ts'
+import type { TokenIssuer } from './token-issuer.ts'
 
 export interface ApiParts {
   readonly apps: AppDirectory
-  readonly tokens: TokenDesk
+  readonly tokens: TokenIssuer
   readonly limits: ApiLimits
   readonly failures: FaultPlan
   readonly clock: Clock

@@ -12,13 +12,13 @@ import {
   replaceElement,
   streamText,
 } from '../cards/card-change.ts'
-import type { CardDesk } from '../cards/card-desk.ts'
+import type { CardStore } from '../cards/card-store.ts'
 import type { PlatformContext, PlatformEnv } from '../http/http-answer.ts'
 import type { MessageBoard } from '../messages/message-board.ts'
 
 export interface CardParts extends ApiParts {
   readonly board: MessageBoard
-  readonly cards: CardDesk
+  readonly cards: CardStore
 }
 
 /** Everything below cardkit/v1. [D, S] */

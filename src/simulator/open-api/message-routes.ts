@@ -2,24 +2,24 @@ import { Hono } from 'hono'
 import { type ApiCall, type ApiParts, callApi, callApiWithBody } from './api-call.ts'
 import type { ApiResult, CallBody } from '../shared/api-result.ts'
 import type { ApiCallName } from '../faults/fault.ts'
-import type { FileDesk, UploadForm } from '../messages/file-desk.ts'
+import type { FileStore, UploadForm } from '../messages/file-store.ts'
 import type { PlatformContext, PlatformEnv } from '../http/http-answer.ts'
 import type { MessageBoard, PostResult } from '../messages/message-board.ts'
-import type { MessageDesk } from '../messages/message-desk.ts'
+import type { MessageEdits } from '../messages/message-edits.ts'
 import { parseMultipart } from '../http/multipart.ts'
-import type { ReactionDesk } from '../messages/reaction-desk.ts'
+import type { Reactions } from '../messages/reactions.ts'
 import { type StoredMessage, toMessageData } from '../shared/stored-message.ts'
 
 export interface MessageParts extends ApiParts {
   readonly board: MessageBoard
-  readonly desk: MessageDesk
-  readonly reactions: ReactionDesk
-  readonly files: FileDesk
+  readonly edits: MessageEdits
+  readonly reactions: Reactions
+  readonly files: FileStore
 }
 
 /** Everything below im/v1/messages, and the uploads. [D] */
 export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
-  const { board, desk, reactions, files } = parts
+  const { board, edits, reactions, files } = parts
   return new Hono<PlatformEnv>()
     .post('/messages', (c) =>
       callApiWithBody(c, parts, (body) =>
@@ -33,13 +33,13 @@ export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
       )
     })
     .put('/messages/:id', (c) =>
-      callApiWithBody(c, parts, (body) => changing('edit', (appId) => desk.edit(appId, c.req.param('id'), body))),
+      callApiWithBody(c, parts, (body) => changing('edit', (appId) => edits.edit(appId, c.req.param('id'), body))),
     )
     .patch('/messages/:id', (c) =>
       callApiWithBody(c, parts, (body) =>
         changing(
           'patch',
-          (appId) => desk.patch(appId, c.req.param('id'), body),
+          (appId) => edits.patch(appId, c.req.param('id'), body),
           () => ({ data: {} }),
         ),
       ),
@@ -50,7 +50,7 @@ export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
         parts,
         changing(
           'recall',
-          (appId) => desk.recall(appId, c.req.param('id')),
+          (appId) => edits.recall(appId, c.req.param('id')),
           () => ({ data: {} }),
         ),
       ),
@@ -61,7 +61,7 @@ export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
         parts,
         changing(
           'get',
-          (appId) => desk.get(appId, c.req.param('id')),
+          (appId) => edits.get(appId, c.req.param('id')),
           (message, appId) => ({
             data: { items: [toMessageData(appId, message)] },
           }),

@@ -33,7 +33,7 @@ interface Card {
  * operations in sequence. [D, S] An operation whose uuid comes again with the same sequence changes nothing and
  * answers code 0 [A]; with another sequence it is refused with 200770 [D].
  */
-export class CardDesk {
+export class CardStore {
   readonly #cards = new Map<string, Card>()
   readonly #history: History
   readonly #clock: { now(): number }

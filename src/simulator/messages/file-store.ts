@@ -14,7 +14,7 @@ const FILE_TYPES = ['opus', 'mp4', 'pdf', 'doc', 'xls', 'ppt', 'stream']
 export type UploadForm = ReadonlyMap<string, Buffer>
 
 /** What bots upload and download. A key that nobody uploaded stands for bytes made from it, always the same. */
-export class FileDesk {
+export class FileStore {
   readonly #files = new Map<string, Uint8Array>()
   readonly #board: MessageBoard
 

@@ -11,19 +11,19 @@ export interface ReactionData {
   readonly reaction_type: { readonly emoji_type: string }
 }
 
-export interface ReactionDeskParts {
+export interface ReactionsDeps {
   readonly board: MessageBoard
   readonly history: History
   readonly clock: { now(): number }
 }
 
 /** The emojis that bots put under messages; those of users reach the bot as events only. */
-export class ReactionDesk {
-  readonly #parts: ReactionDeskParts
+export class Reactions {
+  readonly #parts: ReactionsDeps
   /** By message. */
   readonly #reactions = new Map<string, Map<string, ReactionData>>()
 
-  constructor(parts: ReactionDeskParts) {
+  constructor(parts: ReactionsDeps) {
     this.#parts = parts
   }
 

@@ -9,7 +9,7 @@ import type { StoredMessage } from '../shared/stored-message.ts'
 const MAX_EDITS = 20
 const PATCH_WINDOW_MS = 14 * 86_400_000
 
-export interface MessageDeskParts {
+export interface MessageEditsDeps {
   readonly board: MessageBoard
   readonly history: History
   /** New contents of each card message. */
@@ -18,10 +18,10 @@ export interface MessageDeskParts {
 }
 
 /** What an app does with messages that exist: read, edit, renew, recall. */
-export class MessageDesk {
-  readonly #parts: MessageDeskParts
+export class MessageEdits {
+  readonly #parts: MessageEditsDeps
 
-  constructor(parts: MessageDeskParts) {
+  constructor(parts: MessageEditsDeps) {
     this.#parts = parts
   }
 

@@ -13,7 +13,7 @@ import type { GatewayConnection } from './gateway/gateway-connection.ts'
 import { History } from './history/history.ts'
 import type { PlatformEnv } from './http/http-answer.ts'
 import { seededRandom } from './shared/ids.ts'
-import { MessageBoard } from './messages/message-board.ts'
+import { ChatStore } from './messages/chat-store.ts'
 import { MessageEdits } from './messages/message-edits.ts'
 import { openApiRoutes } from './open-api/open-api.ts'
 import { RateLimit } from './shared/rate-limits.ts'
@@ -35,9 +35,9 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
   const tokens = new TokenIssuer(clock)
   const failures = new FaultPlan((call, appId) => history.append({ kind: 'fault_applied', call, appId }))
   const cards = new CardStore(history, clock)
-  const board = new MessageBoard(clock, cards, { perChat, repeatedUuid })
-  const edits = new MessageEdits({ board, history, patchLimit: new RateLimit(perMessage, clock), clock })
-  const callbacks = new CardCallbacks(board, edits, clock)
+  const chats = new ChatStore(clock, cards, { perChat, repeatedUuid })
+  const edits = new MessageEdits({ chats, history, patchLimit: new RateLimit(perMessage, clock), clock })
+  const callbacks = new CardCallbacks(chats, edits, clock)
   const webhooks = new WebhookPusher({ deadlineMs: ackDeadlineMs, now: () => clock.now() })
   const delivery = new EventDelivery({
     timeScale,
@@ -60,7 +60,7 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
     listener: delivery,
   })
   const requireApp = (appId: string): unknown => apps.require(appId)
-  const users = new Users({ board, callbacks, delivery, history, clock, requireApp })
+  const users = new Users({ chats, callbacks, delivery, history, clock, requireApp })
   const mount = (app: Hono<PlatformEnv>): Hono<PlatformEnv> =>
     app.route('/', discoveryRoutes({ apps, failures, history, assumptions, gateway, clientConfig, clock })).route(
       '/open-apis',
@@ -72,14 +72,14 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
         assumptions,
         gateway,
         tokens,
-        board,
+        chats,
         edits,
         cards,
         callbacks,
         limits: new ApiLimits(limits, clock),
-        reactions: new Reactions({ board, history, clock }),
-        files: new FileStore(board),
+        reactions: new Reactions({ chats, history, clock }),
+        files: new FileStore(chats),
       }),
     )
-  return { history, apps, tokens, failures, board, webhooks, delivery, gateway, users, mount }
+  return { history, apps, tokens, failures, chats, webhooks, delivery, gateway, users, mount }
 }

@@ -106,13 +106,13 @@ export class FeishuSimulator implements SimulatorControls {
 
   /** The person of this name, who can write to bots. */
   user(name: string): SimulatedUser {
-    const { users, board, history } = this.#platform
-    return new SimulatedUser({ users, board, history }, name)
+    const { users, chats, history } = this.#platform
+    return new SimulatedUser({ users, chats, history }, name)
   }
 
   /** What a bot has posted, oldest first. */
   messagesOfBot(appId: string): StoredMessage[] {
-    return this.#platform.board.messagesOfBot(appId)
+    return this.#platform.chats.messagesOfBot(appId)
   }
 
   /** A user writes a text to the bot of an app. */

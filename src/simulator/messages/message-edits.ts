@@ -1,7 +1,7 @@
 import { type ApiResult, accepted, type CallBody, type Refusal, refused } from '../shared/api-result.ts'
 import { checkCard } from '../cards/check-card.ts'
 import type { History } from '../history/history.ts'
-import type { MessageBoard } from './message-board.ts'
+import type { ChatStore } from './chat-store.ts'
 import { readContent } from './post-body.ts'
 import type { RateLimit } from '../shared/rate-limits.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
@@ -10,7 +10,7 @@ const MAX_EDITS = 20
 const PATCH_WINDOW_MS = 14 * 86_400_000
 
 export interface MessageEditsDeps {
-  readonly board: MessageBoard
+  readonly chats: ChatStore
   readonly history: History
   /** New contents of each card message. */
   readonly patchLimit: RateLimit
@@ -27,7 +27,7 @@ export class MessageEdits {
 
   /** `GET im/v1/messages/:id`, also a user's; 99992354 for an id that does not exist for this app. [D] */
   get(appId: string, messageId: string): ApiResult<StoredMessage> {
-    const message = this.#parts.board.messageOf(appId, messageId)
+    const message = this.#parts.chats.messageOf(appId, messageId)
     return message === undefined ? unknown(messageId) : accepted(message)
   }
 
@@ -89,7 +89,7 @@ export class MessageEdits {
   }
 
   #own(appId: string, messageId: string): ApiResult<StoredMessage> {
-    const message = this.#parts.board.messageOf(appId, messageId)
+    const message = this.#parts.chats.messageOf(appId, messageId)
     if (message === undefined) return unknown(messageId)
     if (message.sender.kind !== 'app') return refused(230027, 'the message was not sent by this app')
     if (message.isRecalled) return refused(230011, 'the message was recalled')

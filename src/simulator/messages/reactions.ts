@@ -1,7 +1,7 @@
 import { type ApiResult, accepted, type CallBody, refused } from '../shared/api-result.ts'
 import type { History } from '../history/history.ts'
 import { newId } from '../shared/ids.ts'
-import type { MessageBoard } from './message-board.ts'
+import type { ChatStore } from './chat-store.ts'
 
 /** The documented `data` of a reaction. [D] */
 export interface ReactionData {
@@ -12,7 +12,7 @@ export interface ReactionData {
 }
 
 export interface ReactionsDeps {
-  readonly board: MessageBoard
+  readonly chats: ChatStore
   readonly history: History
   readonly clock: { now(): number }
 }
@@ -28,8 +28,8 @@ export class Reactions {
   }
 
   add(appId: string, messageId: string, body: CallBody): ApiResult<ReactionData> {
-    const { clock, board } = this.#parts
-    if (board.messageOf(appId, messageId) === undefined) return unknown(messageId)
+    const { clock, chats } = this.#parts
+    if (chats.messageOf(appId, messageId) === undefined) return unknown(messageId)
     const { emoji_type: emoji } = (body['reaction_type'] ?? {}) as { emoji_type?: unknown }
     if (typeof emoji !== 'string' || emoji === '') return refused(231001, 'reaction type is invalid') // [A]
     const reaction: ReactionData = {
@@ -53,7 +53,7 @@ export class Reactions {
   }
 
   list(appId: string, messageId: string, emojiType: string | undefined): ApiResult<object> {
-    if (this.#parts.board.messageOf(appId, messageId) === undefined) return unknown(messageId)
+    if (this.#parts.chats.messageOf(appId, messageId) === undefined) return unknown(messageId)
     const items = [...this.#of(messageId).values()].filter(
       ({ reaction_type: { emoji_type: emoji } }) => emojiType === undefined || emoji === emojiType,
     )

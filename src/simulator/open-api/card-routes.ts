@@ -14,16 +14,16 @@ import {
 } from '../cards/card-change.ts'
 import type { CardStore } from '../cards/card-store.ts'
 import type { PlatformContext, PlatformEnv } from '../http/http-answer.ts'
-import type { MessageBoard } from '../messages/message-board.ts'
+import type { ChatStore } from '../messages/chat-store.ts'
 
 export interface CardParts extends ApiParts {
-  readonly board: MessageBoard
+  readonly chats: ChatStore
   readonly cards: CardStore
 }
 
 /** Everything below cardkit/v1. [D, S] */
 export function cardRoutes(parts: CardParts): Hono<PlatformEnv> {
-  const { board, cards } = parts
+  const { chats, cards } = parts
   const call = (c: PlatformContext, run: (appId: string, body: CallBody) => ApiResult<object>): Promise<Response> =>
     callApiWithBody(c, parts, (body) => ({ name: 'card', run: (appId) => run(appId, body) }))
   const change = (c: PlatformContext, toChange: (body: CallBody, elementId: string) => CardChange): Promise<Response> =>
@@ -33,7 +33,7 @@ export function cardRoutes(parts: CardParts): Hono<PlatformEnv> {
   return new Hono<PlatformEnv>()
     .post('/cards', (c) => call(c, (appId, body) => cards.create(appId, body)))
     .post('/cards/id_convert', (c) =>
-      call(c, (appId, { message_id: id }) => cards.cardOf(appId, board.messageOf(appId, String(id)))),
+      call(c, (appId, { message_id: id }) => cards.cardOf(appId, chats.messageOf(appId, String(id)))),
     )
     .put('/cards/:id', (c) => change(c, ({ card }) => replaceCard((card as { data?: unknown } | undefined)?.data)))
     .patch('/cards/:id/settings', (c) => change(c, ({ settings }) => mergeSettings(settings)))

@@ -4,14 +4,14 @@ import type { ApiResult, CallBody } from '../shared/api-result.ts'
 import type { ApiCallName } from '../faults/fault.ts'
 import type { FileStore, UploadForm } from '../messages/file-store.ts'
 import type { PlatformContext, PlatformEnv } from '../http/http-answer.ts'
-import type { MessageBoard, PostResult } from '../messages/message-board.ts'
+import type { ChatStore, PostResult } from '../messages/chat-store.ts'
 import type { MessageEdits } from '../messages/message-edits.ts'
 import { parseMultipart } from '../http/multipart.ts'
 import type { Reactions } from '../messages/reactions.ts'
 import { type StoredMessage, toMessageData } from '../shared/stored-message.ts'
 
 export interface MessageParts extends ApiParts {
-  readonly board: MessageBoard
+  readonly chats: ChatStore
   readonly edits: MessageEdits
   readonly reactions: Reactions
   readonly files: FileStore
@@ -19,17 +19,17 @@ export interface MessageParts extends ApiParts {
 
 /** Everything below im/v1/messages, and the uploads. [D] */
 export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
-  const { board, edits, reactions, files } = parts
+  const { chats, edits, reactions, files } = parts
   return new Hono<PlatformEnv>()
     .post('/messages', (c) =>
       callApiWithBody(c, parts, (body) =>
-        posting(parts, 'create', body, undefined, (appId) => board.create(appId, c.req.query('receive_id_type'), body)),
+        posting(parts, 'create', body, undefined, (appId) => chats.create(appId, c.req.query('receive_id_type'), body)),
       ),
     )
     .post('/messages/:id/reply', (c) => {
       const id = c.req.param('id')
       return callApiWithBody(c, parts, (body) =>
-        posting(parts, 'reply', body, id, (appId) => board.reply(appId, id, body)),
+        posting(parts, 'reply', body, id, (appId) => chats.reply(appId, id, body)),
       )
     })
     .put('/messages/:id', (c) =>
@@ -103,7 +103,7 @@ async function formOf(c: PlatformContext): Promise<UploadForm> {
 
 /** A create or reply: what the history's checker judges. */
 function posting(
-  { board, history }: MessageParts,
+  { chats, history }: MessageParts,
   call: 'create' | 'reply',
   { uuid }: CallBody,
   replyTo: string | undefined,
@@ -111,7 +111,7 @@ function posting(
 ): ApiCall<{ readonly message: StoredMessage; readonly isRepeated: boolean }> {
   return {
     name: call,
-    enter: (appId) => board.holdUuid(appId, uuid),
+    enter: (appId) => chats.holdUuid(appId, uuid),
     run,
     answer: ({ message }, appId) => ({ data: toMessageData(appId, message) }),
     record({ appId, code, data }) {

@@ -29,7 +29,7 @@ function grantedScope(scope_name: string): object {
 
 /** The REST calls a bot makes. */
 export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
-  const { apps, board, gateway, callbacks } = parts
+  const { apps, chats, gateway, callbacks } = parts
   return (
     new Hono<PlatformEnv>()
       .post('/auth/v3/tenant_access_token/internal', async (c) => issueToken(c, parts, await readBody(c)))
@@ -46,7 +46,7 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
         callApi(c, parts, {
           name: 'chat',
           run(appId) {
-            const chat = board.chatOf(appId, c.req.param('id'))
+            const chat = chats.chatOf(appId, c.req.param('id'))
             if (chat === undefined) return refused(232006, 'chat_id is invalid') // [A]
             if (chat.isLeft) return refused(232011, 'the bot is not in the chat') // [A]
             const { chatId: chat_id, type: chat_mode, name } = chat

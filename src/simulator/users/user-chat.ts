@@ -53,7 +53,7 @@ export class UserChat {
   /** The bot's messages in this chat by now, oldest first. */
   get botMessages(): BotMessage[] {
     const { appId, userId } = this.#place
-    return this.#deps.board
+    return this.#deps.chats
       .messagesOfBot(appId)
       .filter(({ chatId }) => chatId === this.chatId)
       .map((stored) => new BotMessage(this.#deps, appId, userId, stored))

@@ -5,7 +5,7 @@ import { type CardClickResult, shownErrorOf } from '../events/callback-answer.ts
 import type { EventDelivery } from '../events/event-delivery.ts'
 import type { History } from '../history/history.ts'
 import { newId } from '../shared/ids.ts'
-import type { MessageBoard } from '../messages/message-board.ts'
+import type { ChatStore } from '../messages/chat-store.ts'
 import type { PlatformEvent } from '../events/platform-event.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 import {
@@ -29,7 +29,7 @@ import {
 import { toMessageEvent, type TypedMessage, type UserMessage, userIdOf } from '../messages/user-message.ts'
 
 export interface UsersParts {
-  readonly board: MessageBoard
+  readonly chats: ChatStore
   readonly callbacks: CardCallbacks
   readonly delivery: EventDelivery
   readonly history: History
@@ -47,11 +47,11 @@ export class Users {
   }
 
   send(message: UserMessage | TypedMessage): { messageId: string; eventId: string } {
-    const { board, delivery, history, requireApp } = this.#parts
+    const { chats, delivery, history, requireApp } = this.#parts
     const { appId, chatId } = message
     requireApp(appId)
     if (message.replyTo !== undefined) this.#placeOf(message.replyTo)
-    const { stored, index } = board.addUserMessage(message)
+    const { stored, index } = chats.addUserMessage(message)
     const event = toMessageEvent(message, stored)
     const { messageId, eventId } = event
     const text = 'text' in message ? message.text : `[${message.messageType}]`
@@ -61,11 +61,11 @@ export class Users {
   }
 
   react(reaction: Reaction): { eventId: string } {
-    const { board, clock } = this.#parts
+    const { chats, clock } = this.#parts
     const { appId, messageId } = reaction
     const { message } = this.#placeOf(messageId)
     const userId = reaction.userId ?? userIdOf(message)
-    board.meet(appId, userId)
+    chats.meet(appId, userId)
     return this.#tell(toReactionEvent({ ...reaction, userId }, clock.now()))
   }
 
@@ -79,27 +79,27 @@ export class Users {
   }
 
   changeMembership(change: MembershipChange, isAdded: boolean): { eventId: string } {
-    const { board, clock, requireApp } = this.#parts
+    const { chats, clock, requireApp } = this.#parts
     const { appId, chatId } = change
     requireApp(appId)
-    board.meet(appId, userIdOf(change))
-    if (isAdded) board.join(appId, chatId, { type: 'group', name: change.name ?? DEFAULT_GROUP_NAME }).isLeft = false
-    else board.leave(appId, chatId)
+    chats.meet(appId, userIdOf(change))
+    if (isAdded) chats.join(appId, chatId, { type: 'group', name: change.name ?? DEFAULT_GROUP_NAME }).isLeft = false
+    else chats.leave(appId, chatId)
     return this.#tell(toMembershipEvent(change, isAdded, clock.now()), chatId)
   }
 
   enterP2p(action: UserAction): { eventId: string } {
-    const { board, clock, requireApp } = this.#parts
+    const { chats, clock, requireApp } = this.#parts
     const { appId, chatId } = action
     requireApp(appId)
-    board.meet(appId, userIdOf(action), chatId)
-    return this.#tell(toP2pEnteredEvent(action, board.chatOf(appId, chatId)?.lastMessage, clock.now()), chatId)
+    chats.meet(appId, userIdOf(action), chatId)
+    return this.#tell(toP2pEnteredEvent(action, chats.chatOf(appId, chatId)?.lastMessage, clock.now()), chatId)
   }
 
   clickMenu(click: MenuClick): { eventId: string } {
-    const { board, clock, requireApp } = this.#parts
+    const { chats, clock, requireApp } = this.#parts
     requireApp(click.appId)
-    board.meet(click.appId, userIdOf(click), click.chatId)
+    chats.meet(click.appId, userIdOf(click), click.chatId)
     return this.#tell(toMenuEvent(click, clock.now()))
   }
 
@@ -116,10 +116,10 @@ export class Users {
   }
 
   async clickCard(click: CardClick): Promise<CardClickResult> {
-    const { board, callbacks, delivery, history, clock, requireApp } = this.#parts
+    const { chats, callbacks, delivery, history, clock, requireApp } = this.#parts
     const { appId, chatId, messageId } = click
     requireApp(appId)
-    board.join(appId, chatId, {})
+    chats.join(appId, chatId, {})
     const token = newId('c-')
     const event = toCardEvent(click, token, clock.now())
     const { eventId, type } = event
@@ -139,7 +139,7 @@ export class Users {
   }
 
   #placeOf(messageId: string): { readonly appId: string; readonly message: StoredMessage } {
-    const place = this.#parts.board.find(messageId)
+    const place = this.#parts.chats.find(messageId)
     if (place === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', `there is no message "${messageId}"`)
     return place
   }

@@ -6,12 +6,12 @@ import { usedMemoryMb, watchMemory } from '../../src/core/lifecycle/memory-watch
 import type { ChatBoot, ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
 import { failed, runHandler } from './run-handler.ts'
-import { ThreadLine } from './thread-line.ts'
+import { RunChannelClient } from './run-channel-client.ts'
 
 const { secrets, ...budget } = workerData as ChatBoot
 hideValues(Object.values(secrets))
 watchMemory(budget)
-let line: ThreadLine | undefined
+let channel: RunChannelClient | undefined
 
 /**
  * The entry of a pool thread, called by the pool for each task.
@@ -30,9 +30,9 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
       case 'probe':
         return { kind: 'loaded', kinds: [...handlers.keys()] }
       case 'event':
-        if (task.port !== undefined) line = new ThreadLine(task.port)
-        if (line === undefined) throw new TypeError('the first event comes with a port')
-        return await runHandler(handlers, task, { secrets, line })
+        if (task.port !== undefined) channel = new RunChannelClient(task.port)
+        if (channel === undefined) throw new TypeError('the first event comes with a port')
+        return await runHandler(handlers, task, { secrets, channel })
       default:
         return assertNever(task)
     }

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/core/time/clock.ts'
 import { startBeating } from '../../src/core/lifecycle/heartbeat.ts'
 import { createLogger } from '../../src/core/log/logger.ts'
 import { RateGuard } from '../../src/core/time/rate-guard.ts'
-import { watchMemory } from '../../src/core/lifecycle/memory-watch.ts'
+import { enforceMemoryBudget } from '../../src/core/lifecycle/memory-budget.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import { serveControl } from '../../src/protocol/control-server.ts'
@@ -31,7 +31,7 @@ const boot = workerData as BotBoot
 const { incarnation, dataPort, controlPort } = boot
 checkBoot(boot)
 startBeating(boot.heartbeat)
-watchMemory(boot)
+enforceMemoryBudget(boot)
 
 const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
 let acks: Ack[] = []

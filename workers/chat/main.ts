@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
-import { usedMemoryMb, watchMemory } from '../../src/core/lifecycle/memory-watch.ts'
+import { usedMemoryMb, enforceMemoryBudget } from '../../src/core/lifecycle/memory-budget.ts'
 import type { ChatBoot, ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
 import { failed, runHandler } from './run-handler.ts'
@@ -10,7 +10,7 @@ import { RunChannelClient } from './run-channel-client.ts'
 
 const { secrets, ...budget } = workerData as ChatBoot
 hideValues(Object.values(secrets))
-watchMemory(budget)
+enforceMemoryBudget(budget)
 let channel: RunChannelClient | undefined
 
 /**

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import { hardLimits } from '../../core/lifecycle/memory-watch.ts'
+import { hardLimits } from '../../core/lifecycle/memory-budget.ts'
 import type { ChatBoot, ChatTask } from '../../protocol/chat.ts'
 import { RunChannelServer, type TakeCall } from './run-channel-server.ts'
 

@@ -9,8 +9,8 @@ import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'
 /** The built code that a pool thread runs a handler with; see workers/chat/run-handler.ts. */
 interface HandlerRunner {
   hideValues(values: Iterable<string>): void
-  /** The thread's end of a line. */
-  readonly ThreadLine: new (
+  /** The client end of the run channel. */
+  readonly RunChannelClient: new (
     port: HostRun['task']['port'],
   ) => object
   runHandler(
@@ -18,7 +18,7 @@ interface HandlerRunner {
     task: EventTask,
     setting: {
       readonly secrets: Readonly<Record<string, string>>
-      readonly line: object
+      readonly channel: object
       readonly gone: AbortSignal
     },
   ): Promise<ChatOutcome>
@@ -58,9 +58,9 @@ export class HostHandlers {
     // Nobody waits for it any more, and it may be under way again.
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= this.#load()
-    const line = new this.#runner.ThreadLine(task.port)
+    const channel = new this.#runner.RunChannelClient(task.port)
     try {
-      return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, line, gone })
+      return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, channel, gone })
     } catch (thrown) {
       return failed('INTERNAL', redactText(errorText(thrown)), stackFrames(thrown, this.#runnerPath))
     }

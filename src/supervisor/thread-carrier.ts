@@ -1,7 +1,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
 import { newHeartbeat, pulseOf } from '../core/lifecycle/heartbeat.ts'
-import { hardLimits } from '../core/lifecycle/memory-watch.ts'
+import { hardLimits } from '../core/lifecycle/memory-budget.ts'
 import { stackFrames } from '../core/log/stack-frames.ts'
 import type { BotBoot, WorkerLimits } from '../protocol/boot.ts'
 import type { BotSignal } from '../protocol/signal.ts'

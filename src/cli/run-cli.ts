@@ -121,9 +121,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     .command('resubmit <eventId>')
     .description('run an event again, or with --part send one reply of it again')
     .option('--part <number>', 'the part of the dead letter, for a reply')
-    .action((eventId: string, options: { part?: string }) =>
-      resubmitDeadLetter(config(), eventId, options, context),
-    )
+    .action((eventId: string, options: { part?: string }) => resubmitDeadLetter(config(), eventId, options, context))
 
   try {
     await program.parseAsync(argv, { from: 'user' })

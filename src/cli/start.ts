@@ -20,7 +20,10 @@ export async function start({ host, port, log, options }: CliConfig, context: Cl
   })
 
   const supervisor = createFeishuSupervisor(options)
-  supervisor.on('log', logPrinter({ ...log, format: log.format ?? (stderr.isTTY === true ? 'text' : 'json') }, context.log))
+  supervisor.on(
+    'log',
+    logPrinter({ ...log, format: log.format ?? (stderr.isTTY === true ? 'text' : 'json') }, context.log),
+  )
   const server = await serve(supervisor.fetch, { host, port })
   try {
     const started = supervisor.start()

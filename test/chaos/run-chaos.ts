@@ -7,7 +7,7 @@ import type { HistoryEntry } from '../../src/simulator/history.ts'
 import { launchSimulator } from '../../src/simulator/launch.ts'
 import type { DeadLetter } from '../../src/protocol/message.ts'
 import { HostProcess } from '../drill/host-process.ts'
-import { providePostgres } from '../support/postgres.ts'
+import { provideOwnPostgres } from '../support/postgres.ts'
 import { FaultProxy } from './fault-proxy.ts'
 import { judge, openMessages } from './judge.ts'
 import { type Arena, type Chat, NEMESES, type Said } from './nemeses.ts'
@@ -214,7 +214,7 @@ async function openPostgres(cleanups: (() => Promise<unknown>)[]): Promise<{
   executingOwner: NonNullable<Arena['executingOwner']>
   dump(folder: string): Promise<void>
 }> {
-  const postgres = await providePostgres()
+  const postgres = await provideOwnPostgres()
   if ('skip' in postgres) throw new Error(postgres.skip)
   cleanups.push(() => postgres.drop())
   const url = new URL(postgres.url)

@@ -20,7 +20,7 @@ let operations: { readonly method: string; readonly path: string }[]
 beforeAll(async () => {
   const { thread } = resolveOptions({
     ...FAST,
-    dataDir: await file.folder(),
+    dataDir: await file.dataDir(),
     messages: { ...FAST.messages, threads: 1 },
   })
   let asked = 0

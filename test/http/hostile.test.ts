@@ -21,7 +21,7 @@ let url: string
 
 beforeAll(async () => {
   const entry = fileURLToPath(new URL('../fixtures/http-host.mjs', import.meta.url))
-  host = fork(entry, [await cleanups.folder(), API_TOKEN], { execArgv: [] })
+  host = fork(entry, [await cleanups.dataDir(), API_TOKEN], { execArgv: [] })
   cleanups.add(async () => {
     const exited = once(host, 'exit')
     if (host.exitCode === null && host.kill('SIGKILL')) await exited

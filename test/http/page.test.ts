@@ -120,7 +120,7 @@ describe.skipIf('skip' in browser)('the status page', () => {
 })
 
 it('runs no inline script, in a frame of nobody', async () => {
-  const supervisor = file.supervisor({ dataDir: await file.folder() })
+  const supervisor = file.supervisor({ dataDir: await file.dataDir() })
   for (const path of ['/', '/api/feishu/page', '/api/feishu/page/status.js']) {
     const { status, headers } = await supervisor.fetch(new Request(`http://localhost${path}`))
     expect({ path, status }).toEqual({ path, status: 200 })

@@ -27,7 +27,7 @@ describe('H5: a bot', () => {
     const port = new URL(inside.url).port
     // Never started: what is refused here is refused before anybody is asked.
     const supervisor = test.supervisor({
-      dataDir: await test.folder(),
+      dataDir: await test.dataDir(),
       allowedDomains: ['https://feishu.corp.example'],
     })
     const api = new Client(supervisor)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { Client, EventDispatcher, LoggerLevel, WSClient } from '@larksuiteoapi/node-sdk'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from '../../src/simulator/frame.ts'
 import { FeishuSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
@@ -13,16 +13,12 @@ export const SOON_MS = 10_000
 /** Fast cadence for tests; all in seconds. */
 export const FAST = { PingInterval: 0.05, ReconnectInterval: 0.05, ReconnectNonce: 0, ReconnectCount: -1 }
 
-const closers: (() => unknown)[] = []
-
 /** Runs `close` after the test, the last registered first. */
 export function closeLater(close: () => unknown): void {
-  closers.push(close)
+  onTestFinished(async () => {
+    await close()
+  })
 }
-
-afterEach(async () => {
-  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
-})
 
 export interface TestApp {
   readonly appId: string

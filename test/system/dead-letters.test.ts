@@ -86,6 +86,6 @@ it.each([
   [['list', '--limit', '-3'], '--limit: expected a whole number, not "-3"'],
   [['list', '--before', 'yesterday'], '--before: expected the endedAt of a dead letter or a time like'],
 ])('refuses %j, naming the field', async (args, message) => {
-  const ended = await cleanups.cli(['dead-letters', ...args], { FS_DATA_DIR: await cleanups.folder() }).ended
+  const ended = await cleanups.command(['dead-letters', ...args], { FS_DATA_DIR: await cleanups.folder() })
   expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining(message) })
 })

@@ -7,7 +7,7 @@ const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
 async function doctor(env: Record<string, string>): Promise<{ code: number | null; findings: Finding[] }> {
-  const { code, stdout, stderr } = await cleanups.cli(['doctor', '--json'], env).ended
+  const { code, stdout, stderr } = await cleanups.command(['doctor', '--json'], env)
   expect(stderr).toBe('')
   return { code, findings: JSON.parse(stdout) as Finding[] }
 }
@@ -43,7 +43,7 @@ const ADA_IS_WELL = [
 
 it('looks into the embedded database by itself, and through the process that has it', async () => {
   const simulator = await cleanups.simulator()
-  const folder = await cleanups.folder()
+  const folder = await cleanups.dataDir()
   const env = { FS_DATA_DIR: folder, FS_ALLOWED_DOMAINS: simulator.url }
   const { process, port } = await service(env)
   await add(port, { ...ADA, domain: simulator.url, useWebSocket: true })

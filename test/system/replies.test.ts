@@ -15,7 +15,7 @@ let supervisor: FeishuSupervisor
 beforeAll(async () => {
   simulator = await cleanups.simulator()
   const handler = resolve('test/fixtures/handlers/replies.mjs')
-  supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), handler, messages: { threads: 1 } })
+  supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), handler, messages: { threads: 1 } })
   await supervisor.start()
   // So that bytes cross every kind of wire.
   await addConnected(supervisor, { ...ADA, isolation: 'process' }, simulator.url)

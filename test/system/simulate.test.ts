@@ -94,6 +94,6 @@ it.each([
   [['--app', 'cli_00000000000000c3'], 'expected id:secret or id:secret:name'],
   [['--app', 'cli_1:secret'], 'app id must be "cli_" and 16 hex digits, not "cli_1"'],
 ])('refuses %j', async (flags, message) => {
-  const { code, stderr } = await cleanups.cli(['simulate', ...flags]).ended
+  const { code, stderr } = await cleanups.command(['simulate', ...flags])
   expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(message) })
 })

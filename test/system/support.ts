@@ -3,8 +3,11 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+import { runCli } from '../../src/cli/run-cli.ts'
 import {
   createFeishuSupervisor,
   type EventMap,
@@ -70,6 +73,26 @@ export class Cleanups {
     return supervisor
   }
 
+  /**
+   * A command that ends by itself, run in this process, with no variable but the given. That it also runs as a process
+   * is shown once for each command.
+   */
+  async command(args: readonly string[], env: Record<string, string> = {}, stdin = ''): Promise<Ended> {
+    let stdout = ''
+    let stderr = ''
+    const toStderr = { write: (printed: string) => (stderr += printed) }
+    const code = await runCli(args, {
+      env,
+      stdin: Readable.from([Buffer.from(stdin)]),
+      stdout: { write: (printed) => (stdout += printed) },
+      stderr: toStderr,
+      log: toStderr,
+      onSignal: () => () => {},
+      kill: () => expect.unreachable('a command ended its process'),
+    })
+    return { code, stdout, stderr }
+  }
+
   /** The command line in a process of its own, with no FS_ variable but the given. */
   cli(args: readonly string[], env: Record<string, string> = {}): CliProcess {
     const child = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' })
@@ -83,9 +106,16 @@ export class Cleanups {
   }
 }
 
+/** What a command has left behind. */
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
 export class CliProcess {
   readonly child: ChildProcess
-  readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>
+  readonly ended: Promise<Ended>
   #stdout = ''
   #waiting: { text: string; resolve: () => void }[] = []
 

@@ -46,7 +46,7 @@ const bot = {
   name: 'bot',
   plugins: [leanSdk],
   // The bot gives the SDK its own HTTP client, so axios (6 MB per bot) would only be dead weight.
-  alias: { axios: './workers/bot/no-axios.ts' },
+  alias: { axios: './workers/bot/http/no-axios.ts' },
   mainFields: ['module', 'main'],
   minifyWhitespace: true,
   minifySyntax: true,
@@ -58,7 +58,7 @@ const chat = {
   name: 'chat',
   // Of the SDK only the pure function that renders messages: about 35 KB, 90 with what it drags along.
   plugins: [leanSdk, quietSdkImports],
-  alias: { axios: './workers/bot/no-axios.ts' },
+  alias: { axios: './workers/bot/http/no-axios.ts' },
   // Needed by two built-in handlers alone, and loaded with them.
   external: ['undici', 'eventsource-parser'],
   mainFields: ['module', 'main'],
@@ -72,7 +72,8 @@ const botProcess = { name: 'bot-process' }
 const pglite = { name: 'pglite', packages: 'external' }
 const supervisor = { name: 'supervisor', packages: 'external' }
 
-for (const page of ['http/page', 'simulator/page']) await cp(`src/${page}`, `dist/${page}`, { recursive: true })
+for (const page of ['http/page/static', 'simulator/control/page'])
+  await cp(`src/${page}`, `dist/${page}`, { recursive: true })
 for (const entry of [bot, botProcess, chat, handlerRunner, pglite, supervisor])
   await bundle(entry, 'dist/workers', false)
 // The same threads with crash points and planted bugs, for tests and chaos; not in the package.

@@ -1,6 +1,6 @@
 export { createFeishuSupervisor, type FeishuSupervisor } from './app/feishu-supervisor.ts'
 export { type ErrorCode, ERROR_CODES, type ErrorRecord, FeishuSupervisorError } from './core/errors.ts'
-export type { LogLevel, LogRecord } from './core/logger.ts'
+export type { LogLevel, LogRecord } from './core/log/logger.ts'
 export {
   type CardActionHandler,
   type ChatContext,
@@ -23,12 +23,12 @@ export type {
   TextReply,
   Upload,
 } from './handlers/reply.ts'
-export type { FeishuSupervisorOptions } from './options.ts'
-export type { Authorize, Principal } from './protocol/access.ts'
-export type { BotSource, BotWriter, SourceBot, SourceRecord } from './protocol/bot-source.ts'
-export type { AnswerPolicy, BotLimits, BotPolicy } from './protocol/bot-settings.ts'
-export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/events.ts'
-export type { Finding } from './protocol/finding.ts'
+export type { FeishuSupervisorOptions } from './options/options.ts'
+export type { Authorize, Principal } from './protocol/model/access.ts'
+export type { BotSource, BotWriter, SourceBot, SourceRecord } from './protocol/model/bot-source.ts'
+export type { AnswerPolicy, BotLimits, BotPolicy } from './protocol/model/bot-settings.ts'
+export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/model/events.ts'
+export type { Finding } from './protocol/model/finding.ts'
 export type {
   CardResponse,
   CardToast,
@@ -39,7 +39,7 @@ export type {
   InboundOther,
   InboundP2pEntered,
   InboundReaction,
-} from './protocol/inbound-event.ts'
-export type { InboundMessage, Mention, MessageResource } from './protocol/inbound-message.ts'
-export type { DeadLetter, DeadLetterId, DeadLetterPage } from './protocol/message.ts'
-export type { BotStatus, ConnectionStatus, SupervisorStatus } from './protocol/status.ts'
+} from './protocol/model/inbound-event.ts'
+export type { InboundMessage, Mention, MessageResource } from './protocol/model/inbound-message.ts'
+export type { DeadLetter, DeadLetterId, DeadLetterPage } from './protocol/model/message.ts'
+export type { BotStatus, ConnectionStatus, SupervisorStatus } from './protocol/model/status.ts'

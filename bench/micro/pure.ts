@@ -1,11 +1,11 @@
 import type { Bench } from 'tinybench'
-import { newChild, stepChild } from '../../src/core/child-lifecycle.ts'
-import { redact, redactText } from '../../src/core/redact.ts'
-import { demand } from '../../src/messages/demand.ts'
-import { toInboundEvent } from '../../src/messages/to-inbound-event.ts'
-import { resolveOptions } from '../../src/options.ts'
-import { toFeishuEvent } from '../../src/protocol/feishu-event.ts'
-import { stepConnection } from '../../workers/bot/connection-lifecycle.ts'
+import { newChild, stepChild } from '../../src/core/lifecycle/child-lifecycle.ts'
+import { redact, redactText } from '../../src/core/log/redact.ts'
+import { demand } from '../../src/messages/dispatch/demand.ts'
+import { toInboundEvent } from '../../src/messages/inbound/to-inbound-event.ts'
+import { resolveOptions } from '../../src/options/options.ts'
+import { toFeishuEvent } from '../../src/protocol/model/feishu-event.ts'
+import { stepConnection } from '../../workers/bot/connection/connection-lifecycle.ts'
 import { envelope } from './sample.ts'
 
 /** What runs without any other thread: the tables, what is done to every event, and what to every log line. */

@@ -1,7 +1,7 @@
-import { toInboundEvent } from '../../src/messages/to-inbound-event.ts'
-import { toFeishuEvent } from '../../src/protocol/feishu-event.ts'
-import type { InboundEvent } from '../../src/protocol/inbound-event.ts'
-import type { FeishuEvent } from '../../src/protocol/message.ts'
+import { toInboundEvent } from '../../src/messages/inbound/to-inbound-event.ts'
+import { toFeishuEvent } from '../../src/protocol/model/feishu-event.ts'
+import type { InboundEvent } from '../../src/protocol/model/inbound-event.ts'
+import type { FeishuEvent } from '../../src/protocol/model/message.ts'
 
 /** The envelope of a text message as Feishu pushes it. */
 export function envelope(number: number, chat = number % 20): object {

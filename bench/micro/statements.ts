@@ -1,6 +1,6 @@
 import type { Bench } from 'tinybench'
 import type { Claimed, FinishedEvent, NewEvent, SettledReply, Store } from '../../src/store/store.ts'
-import { toFeishuEvent } from '../../src/protocol/feishu-event.ts'
+import { toFeishuEvent } from '../../src/protocol/model/feishu-event.ts'
 import { envelope } from './sample.ts'
 
 const OWNER = 'bench'

@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads'
 import { EventDispatcher, WSClient } from '@larksuiteoapi/node-sdk'
-import type { SimulatedApp } from '../../src/simulator/app-directory.ts'
+import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
 import { quiet } from './sdk.ts'
 
 // The least a bot can be: a thread with the SDK's connection and nothing else. Built twice, with the SDK

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { SimulatedApp } from '../../src/simulator/app-directory.ts'
+import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
 import { readBoot, serveOrders } from '../process/serve-orders.ts'
 import { commonOrders, type SubjectBoot, type SubjectOrders } from '../process/subject-orders.ts'
 

@@ -1,5 +1,5 @@
-import type { SimulatedApp } from '../../src/simulator/app-directory.ts'
-import { entryOf } from '../../src/simulator/history.ts'
+import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import { FeishuSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { type ClosedLoad, type LoadResult, type OpenLoad, runClosedLoad, runOpenLoad } from '../process/load.ts'
 import { readBoot, serveOrders } from '../process/serve-orders.ts'

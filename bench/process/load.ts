@@ -1,5 +1,5 @@
 import type { FeishuSimulator } from '../../src/simulator/simulator.ts'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 
 /** Messages at a fixed rate, however slow the answers are. */
 export interface OpenLoad {

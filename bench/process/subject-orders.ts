@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { SimulatedApp } from '../../src/simulator/app-directory.ts'
+import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
 
 /** What a measured process is started with. */
 export interface SubjectBoot {

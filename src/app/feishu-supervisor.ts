@@ -1,15 +1,15 @@
-import { type Clock, systemClock } from '../core/clock.ts'
+import { type Clock, systemClock } from '../core/time/clock.ts'
 import { Emitter } from '../core/emitter.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import { createLogger } from '../core/logger.ts'
-import { hideValues } from '../core/redact.ts'
+import { createLogger } from '../core/log/logger.ts'
+import { hideValues } from '../core/log/redact.ts'
 import { createRoutes } from '../http/routes.ts'
-import { type ConnectionView, connectionView } from '../http/status-view.ts'
-import { type FeishuSupervisorOptions, resolveOptions } from '../options.ts'
-import type { Authorize } from '../protocol/access.ts'
-import type { BotSource } from '../protocol/bot-source.ts'
-import type { Alert, EventMap } from '../protocol/events.ts'
-import type { Finding } from '../protocol/finding.ts'
+import { type ConnectionView, connectionView } from '../http/schema/status-view.ts'
+import { type FeishuSupervisorOptions, resolveOptions } from '../options/options.ts'
+import type { Authorize } from '../protocol/model/access.ts'
+import type { BotSource } from '../protocol/model/bot-source.ts'
+import type { Alert, EventMap } from '../protocol/model/events.ts'
+import type { Finding } from '../protocol/model/finding.ts'
 import type {
   AlertOptions,
   HostControl,
@@ -18,7 +18,12 @@ import type {
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
-import { type BotReport, idleConnection, type SupervisorReport, type SupervisorStatus } from '../protocol/status.ts'
+import {
+  type BotReport,
+  idleConnection,
+  type SupervisorReport,
+  type SupervisorStatus,
+} from '../protocol/model/status.ts'
 import { OpenAlerts } from './open-alerts.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import { HostHandlers } from './host-handlers.ts'

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { errorRecord } from '../core/errors.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'

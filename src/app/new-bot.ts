@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { validated } from '../core/validated.ts'
-import { botFields, changeFields } from '../http/bot-schema.ts'
-import type { BotChangeInput, BotInput } from '../protocol/host.ts'
+import { botFields, changeFields } from '../http/schema/bot-schema.ts'
+import type { BotChangeInput, BotInput } from '../protocol/model/bot-input.ts'
 
 const schema = z.strictObject({
   ...botFields,

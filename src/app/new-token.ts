@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { validated } from '../core/validated.ts'
-import { tokenFields } from '../http/token-routes.ts'
-import type { NewApiToken } from '../protocol/access.ts'
+import { tokenFields } from '../http/schema/token-fields.ts'
+import type { NewApiToken } from '../protocol/model/access.ts'
 
 const schema = z.strictObject(tokenFields)
 

@@ -1,10 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { type BackoffPolicy, backoffDelayMs } from '../core/backoff.ts'
-import type { Clock } from '../core/clock.ts'
+import { type BackoffPolicy, backoffDelayMs } from '../core/time/backoff.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { errorText } from '../core/errors.ts'
-import type { Logger } from '../core/logger.ts'
-import { redact } from '../core/redact.ts'
-import type { Alert } from '../protocol/events.ts'
+import type { Logger } from '../core/log/logger.ts'
+import { redact } from '../core/log/redact.ts'
+import type { Alert } from '../protocol/model/events.ts'
 import type { AlertOptions } from '../protocol/host.ts'
 
 export interface NotifierDependencies extends AlertOptions {

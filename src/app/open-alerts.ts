@@ -1,4 +1,4 @@
-import type { Alert } from '../protocol/events.ts'
+import type { Alert } from '../protocol/model/events.ts'
 
 /** The alerts of the supervisor thread that are not over. */
 export class OpenAlerts {

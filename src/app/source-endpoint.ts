@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import type { Clock } from '../core/clock.ts'
-import { deferred } from '../core/deferred.ts'
+import type { Clock } from '../core/time/clock.ts'
+import { deferred } from '../core/time/deferred.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { validated } from '../core/validated.ts'
-import { botFields } from '../http/bot-schema.ts'
-import type { BotSource, SourceBot, SourceControl, SourceReading, SourceRow } from '../protocol/bot-source.ts'
+import { botFields } from '../http/schema/bot-schema.ts'
+import type { BotSource, SourceBot, SourceControl, SourceReading, SourceRow } from '../protocol/model/bot-source.ts'
 import { DEFAULT_HANDLER } from '../protocol/chat.ts'
-import { result } from '../protocol/result.ts'
+import { result } from '../protocol/model/result.ts'
 
 const schema = z.object({
   ...botFields,

@@ -1,5 +1,5 @@
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import type { BotSource } from '../protocol/bot-source.ts'
+import type { BotSource } from '../protocol/model/bot-source.ts'
 
 /** Passes on what a source tells of changes; what the supervisor thread did not hear it reads when it is there again. */
 export class SourceWatch {

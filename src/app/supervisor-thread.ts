@@ -9,18 +9,18 @@ import {
   childStatus,
   newChild,
   stepChild,
-} from '../core/child-lifecycle.ts'
-import type { Clock } from '../core/clock.ts'
-import { type Deferred, deferred } from '../core/deferred.ts'
+} from '../core/lifecycle/child-lifecycle.ts'
+import type { Clock } from '../core/time/clock.ts'
+import { type Deferred, deferred } from '../core/time/deferred.ts'
 import { FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
-import { watchForHang } from '../core/hang-watch.ts'
-import { newHeartbeat, type Pulse, pulseOf } from '../core/heartbeat.ts'
-import type { RestartPolicy } from '../core/restart-policy.ts'
-import type { SourceControl } from '../protocol/bot-source.ts'
+import { watchForHang } from '../core/lifecycle/hang-watch.ts'
+import { newHeartbeat, type Pulse, pulseOf } from '../core/lifecycle/heartbeat.ts'
+import type { RestartPolicy } from '../core/lifecycle/restart-policy.ts'
+import type { SourceControl } from '../protocol/model/bot-source.ts'
 import { ControlClient } from '../protocol/control-client.ts'
 import { serveControl } from '../protocol/control-server.ts'
 import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
-import type { NamedEvent } from '../protocol/events.ts'
+import type { NamedEvent } from '../protocol/model/events.ts'
 import type { HostControl, HostSignal, PackagePaths, ResolvedOptions, SupervisorBoot } from '../protocol/host.ts'
 
 export interface SupervisorThreadDependencies {

@@ -1,6 +1,6 @@
 import { openForAdministration } from '../app/feishu-supervisor.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import type { Finding } from '../protocol/finding.ts'
+import type { Finding } from '../protocol/model/finding.ts'
 import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { describeIssues } from '../core/describe-issues.ts'
-import type { FeishuSupervisorOptions } from '../options.ts'
+import type { FeishuSupervisorOptions } from '../options/options.ts'
 import { handlersOf } from './handler-environment.ts'
 import type { LogSettings } from './print-log.ts'
 

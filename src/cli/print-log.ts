@@ -1,5 +1,5 @@
 import pino from 'pino'
-import type { LogLevel, LogRecord } from '../core/logger.ts'
+import type { LogLevel, LogRecord } from '../core/log/logger.ts'
 
 export interface LogSettings {
   /** What is below it is not printed. */

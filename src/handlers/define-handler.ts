@@ -1,4 +1,4 @@
-import type { LogLevel } from '../core/logger.ts'
+import type { LogLevel } from '../core/log/logger.ts'
 import type {
   CardResponse,
   InboundCardAction,
@@ -9,8 +9,8 @@ import type {
   InboundOther,
   InboundP2pEntered,
   InboundReaction,
-} from '../protocol/inbound-event.ts'
-import type { InboundMessage } from '../protocol/inbound-message.ts'
+} from '../protocol/model/inbound-event.ts'
+import type { InboundMessage } from '../protocol/model/inbound-message.ts'
 import type { Reply, StreamOptions } from './reply.ts'
 
 /** A message of the chat's past. */

@@ -1,4 +1,4 @@
-import type { InboundEventKind } from '../protocol/inbound-event.ts'
+import type { InboundEventKind } from '../protocol/model/inbound-event.ts'
 import { type AnyHandler, HANDLER_NAMES } from './define-handler.ts'
 
 export type HandlerTable = ReadonlyMap<InboundEventKind, AnyHandler>

@@ -1,6 +1,6 @@
 import { asObject } from '../core/as-object.ts'
-import type { OpenAiHandlerOptions } from '../protocol/built-in.ts'
-import type { InboundMessage } from '../protocol/inbound-message.ts'
+import type { OpenAiHandlerOptions } from '../protocol/model/built-in.ts'
+import type { InboundMessage } from '../protocol/model/inbound-message.ts'
 import type { ChatContext } from './define-handler.ts'
 import { HandlerError } from './handler-error.ts'
 import { type HandlerTable, toHandlerTable } from './handler-table.ts'

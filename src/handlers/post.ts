@@ -2,7 +2,7 @@ import { rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, fetch, ProxyAgent, type Response } from 'undici'
 import { errorText } from '../core/errors.ts'
 import { isDirect } from '../core/no-proxy.ts'
-import type { NetworkOptions } from '../protocol/built-in.ts'
+import type { NetworkOptions } from '../protocol/model/built-in.ts'
 import { HandlerError } from './handler-error.ts'
 
 export interface PostRequest {

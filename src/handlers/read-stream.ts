@@ -1,6 +1,6 @@
 import { markdownCard } from '../core/markdown-card.ts'
 import type { StreamFrame } from '../protocol/chat.ts'
-import type { Delivery, ReplyPart } from '../protocol/message.ts'
+import type { Delivery, ReplyPart } from '../protocol/model/message.ts'
 import { toMarkdownPart } from './markdown.ts'
 import type { StreamOptions } from './reply.ts'
 import { splitMarkdown } from './split-markdown.ts'

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { asObject } from '../core/as-object.ts'
 import { errorText } from '../core/errors.ts'
-import type { ReplyPart } from '../protocol/message.ts'
+import type { ReplyPart } from '../protocol/model/message.ts'
 
 /** Largest upload. [A] */
 const MAX_BYTES = { image: 10 * 1024 * 1024, file: 30 * 1024 * 1024 } as const

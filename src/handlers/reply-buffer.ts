@@ -1,5 +1,5 @@
 import type { StreamFrame } from '../protocol/chat.ts'
-import type { ReplyPart } from '../protocol/message.ts'
+import type { ReplyPart } from '../protocol/model/message.ts'
 import { readStream } from './read-stream.ts'
 import type { StreamOptions } from './reply.ts'
 import { toReplyPart } from './to-reply-part.ts'

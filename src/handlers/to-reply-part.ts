@@ -1,6 +1,6 @@
 import { asObject } from '../core/as-object.ts'
 import { assertNever } from '../core/assert-never.ts'
-import type { ReplyPart } from '../protocol/message.ts'
+import type { ReplyPart } from '../protocol/model/message.ts'
 import { toMarkdownPart } from './markdown.ts'
 import { readUpload } from './read-upload.ts'
 

@@ -1,23 +1,23 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from '../protocol/chat.ts'
-import type { MessageEvent } from '../protocol/events.ts'
-import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/inbound-event.ts'
-import type { FeishuEvent } from '../protocol/message.ts'
-import type { PoolStats } from '../protocol/status.ts'
+import type { MessageEvent } from '../protocol/model/events.ts'
+import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/model/inbound-event.ts'
+import type { FeishuEvent } from '../protocol/model/message.ts'
+import type { PoolStats } from '../protocol/model/status.ts'
 import type { ReplyStore, Store } from '../store/store.ts'
-import { AckTimes } from './ack-times.ts'
-import { type BotBook, LoadedHandlers } from './bot-handlers.ts'
-import { CardDesk } from './card-desk.ts'
-import { ChatPool } from './chat-pool.ts'
-import type { SendReply } from './deliver-replies.ts'
-import { Dispatcher } from './dispatcher.ts'
-import { HostRuns } from './host-runs.ts'
-import { InboundLimit } from './inbound-limit.ts'
-import { Intake } from './intake.ts'
-import type { CallCard } from './live-stream.ts'
+import { AckTimes } from './intake/ack-times.ts'
+import { type BotBook, LoadedHandlers } from './handle/bot-handlers.ts'
+import { CardDesk } from './intake/card-desk.ts'
+import { ChatPool } from './pool/chat-pool.ts'
+import { createDispatcher } from './create-dispatcher.ts'
+import type { SendReply } from './reply/deliver-replies.ts'
+import { HostRuns } from './pool/host-runs.ts'
+import { InboundLimit } from './intake/inbound-limit.ts'
+import { Intake } from './intake/intake.ts'
+import type { CallCard } from './reply/live-stream.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
-import type { RunDesk } from './run-desk.ts'
+import type { RunDesk } from './handle/run-desk.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
@@ -86,7 +86,7 @@ export function createMessages(deps: MessagesDeps): Messages {
   const host = new HostRuns({ threads: options.hostRuns, send: deps.runOnHost, clock })
   const handlers = new LoadedHandlers(deps.bots)
   const acks = new AckTimes()
-  const dispatcher = new Dispatcher({
+  const dispatcher = createDispatcher({
     inbox,
     replies,
     places: { pool, host },

@@ -1,4 +1,4 @@
-import type { BackoffPolicy } from '../core/backoff.ts'
+import type { BackoffPolicy } from '../core/time/backoff.ts'
 import type { HandlingOptions } from '../protocol/host.ts'
 
 /** What users set; the lease is the caller's business. */

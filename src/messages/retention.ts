@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import type { InboxStore } from '../store/store.ts'
-import { Sleeper } from './sleeper.ts'
+import { Sleeper } from './writes/sleeper.ts'
 
 export interface RetentionDeps {
   readonly inbox: Pick<InboxStore, 'prune'>

@@ -1,6 +1,6 @@
 import { type ExecutionContext, HttpException } from '@nestjs/common'
-import { RequestRefused } from '../http/problem.ts'
-import type { Authorize } from '../protocol/access.ts'
+import { RequestRefused } from '../http/api/problem.ts'
+import type { Authorize } from '../protocol/model/access.ts'
 import type { FeishuSupervisorModuleOptions } from './module-options.ts'
 
 type HostAuthorize = NonNullable<FeishuSupervisorModuleOptions['authorize']>

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { FeishuSupervisorOptions } from '../options.ts'
-import type { Principal } from '../protocol/access.ts'
+import type { FeishuSupervisorOptions } from '../options/options.ts'
+import type { Principal } from '../protocol/model/access.ts'
 
 /** Options of the module: those of `createFeishuSupervisor`, and what belongs to a NestJS host. */
 export interface FeishuSupervisorModuleOptions extends Omit<FeishuSupervisorOptions, 'authorize'> {

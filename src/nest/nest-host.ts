@@ -3,7 +3,7 @@ import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnModuleDestroy
 import type { HttpAdapterHost, ModuleRef } from '@nestjs/core'
 import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { errorText } from '../core/errors.ts'
-import type { LogRecord } from '../core/logger.ts'
+import type { LogRecord } from '../core/log/logger.ts'
 import { API_PREFIX } from '../http/routes.ts'
 import { type MiddlewareHost, type MountedRoutes, mountRoutes } from './mount-routes.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { AnswerPolicy } from '../protocol/bot-settings.ts'
+import type { AnswerPolicy } from '../protocol/model/bot-settings.ts'
 
 /**
  * Which messages are answered. In a group a bot is one of many that may be meant, and depending on its

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { HANDLER_NAMES } from '../handlers/define-handler.ts'
 import { HANDLER_NAME } from '../protocol/chat.ts'
-import type { InboundEventKind } from '../protocol/inbound-event.ts'
+import type { InboundEventKind } from '../protocol/model/inbound-event.ts'
 
 const secretName = z.string().regex(HANDLER_NAME, 'expected the name of one of the secrets')
 const url = z.url({ protocol: /^https?$/, error: 'expected the URL of an HTTP server' })

@@ -6,7 +6,7 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { type BuiltInOption, builtInOption } from './built-in.ts'
 import type { ChatHandler, ChatHandlers } from '../handlers/define-handler.ts'
 import { type HandlerTable, toHandlerTable } from '../handlers/handler-table.ts'
-import type { NetworkOptions } from '../protocol/built-in.ts'
+import type { NetworkOptions } from '../protocol/model/built-in.ts'
 import { type BuiltInRef, DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from '../protocol/chat.ts'
 
 /**

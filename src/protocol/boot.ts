@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { BackoffPolicy } from '../core/backoff.ts'
-import type { Heartbeat } from '../core/heartbeat.ts'
-import type { MemoryBudget } from '../core/memory-watch.ts'
+import type { BackoffPolicy } from '../core/time/backoff.ts'
+import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
+import type { MemoryBudget } from '../core/lifecycle/memory-watch.ts'
 
-/** How a bot worker connects, acknowledges and sends; all durations in milliseconds. Defaults and meaning for users: src/options.ts. */
+/** How a bot worker connects, acknowledges and sends; all durations in milliseconds. Defaults and meaning for users: src/options. */
 export interface ConnectionOptions {
   /** Limit of one attempt: discovery and handshake together. Default 20 000. */
   readonly attemptTimeoutMs: number
@@ -56,9 +56,6 @@ export type BotIdentity = Omit<BotBoot, 'incarnation' | 'controlPort' | 'dataPor
 export interface WorkerLimits extends MemoryBudget {
   readonly heartbeatMs: number
 }
-
-/** What walls a bot worker off: a thread of the host's process, or a process of its own (about 50 MB more). */
-export type Isolation = 'thread' | 'process'
 
 /** workerData of a bot worker: everything it will ever know. */
 export interface BotBoot extends MemoryBudget {

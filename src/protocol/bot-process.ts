@@ -1,4 +1,4 @@
-import type { Pulse } from '../core/heartbeat.ts'
+import type { Pulse } from '../core/lifecycle/heartbeat.ts'
 import type { BotIdentity, WorkerLimits } from './boot.ts'
 import type { BotSignal } from './signal.ts'
 

@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
-import type { MemoryBudget } from '../core/memory-watch.ts'
-import type { HttpHandlerOptions, NetworkOptions, OpenAiHandlerOptions } from './built-in.ts'
-import type { CardResponse, InboundEvent, InboundEventKind } from './inbound-event.ts'
-import type { ReplyPart } from './message.ts'
+import type { MemoryBudget } from '../core/lifecycle/memory-watch.ts'
+import type { HttpHandlerOptions, NetworkOptions, OpenAiHandlerOptions } from './model/built-in.ts'
+import type { CardResponse, InboundEvent, InboundEventKind } from './model/inbound-event.ts'
+import type { ReplyPart } from './model/message.ts'
 
 /** workerData of a pool thread. */
 export interface ChatBoot extends MemoryBudget {

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { wrap } from 'comlink'
-import type { Clock } from '../core/clock.ts'
-import { type Deferred, deferred } from '../core/deferred.ts'
+import type { Clock } from '../core/time/clock.ts'
+import { type Deferred, deferred } from '../core/time/deferred.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Finding } from './finding.ts'
+import type { Finding } from './model/finding.ts'
 
 /**
  * The control wire: comlink over its own MessagePort, supervisor calls, bot worker answers.

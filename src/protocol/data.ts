@@ -1,5 +1,5 @@
 import type { ErrorRecord } from '../core/errors.ts'
-import type { FeishuEvent, OutgoingReply } from './message.ts'
+import type { FeishuEvent, OutgoingReply } from './model/message.ts'
 
 /**
  * The data wire: one MessagePort per bot worker, volume traffic both ways, correlated by integer

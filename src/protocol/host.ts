@@ -1,19 +1,20 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { ErrorRecord } from '../core/errors.ts'
-import type { BackoffPolicy } from '../core/backoff.ts'
-import type { HangLimits } from '../core/hang-watch.ts'
-import type { MemoryBudget } from '../core/memory-watch.ts'
-import type { Heartbeat } from '../core/heartbeat.ts'
-import type { RestartPolicy } from '../core/restart-policy.ts'
-import type { ApiTokenRecord, AuditEntry, NewApiToken } from './access.ts'
-import type { ConnectionOptions, Isolation } from './boot.ts'
-import type { AnswerPolicy, BotLimits, BotPolicy, SettingChange } from './bot-settings.ts'
+import type { BackoffPolicy } from '../core/time/backoff.ts'
+import type { HangLimits } from '../core/lifecycle/hang-watch.ts'
+import type { MemoryBudget } from '../core/lifecycle/memory-watch.ts'
+import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
+import type { RestartPolicy } from '../core/lifecycle/restart-policy.ts'
+import type { ApiTokenRecord, AuditEntry, NewApiToken } from './model/access.ts'
+import type { ConnectionOptions } from './boot.ts'
+import type { BotChangeInput, BotInput } from './model/bot-input.ts'
+import type { AnswerPolicy } from './model/bot-settings.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
-import type { NamedEvent } from './events.ts'
-import type { Finding } from './finding.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage } from './message.ts'
-import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './message-log.ts'
-import type { BotRecord, SupervisorReport } from './status.ts'
+import type { NamedEvent } from './model/events.ts'
+import type { Finding } from './model/finding.ts'
+import type { DeadLetter, DeadLetterId, DeadLetterPage } from './model/message.ts'
+import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './model/message-log.ts'
+import type { Result } from './model/result.ts'
+import type { BotRecord, SupervisorReport } from './model/status.ts'
 
 /** Built files and folders the supervisor thread needs; only the host knows where the package is. */
 export interface PackagePaths {
@@ -64,7 +65,7 @@ export interface WatchOptions {
 /** How bot workers and the supervisor thread are watched and restarted. */
 export interface SupervisionOptions extends RestartPolicy, HangLimits, MemoryBudget {}
 
-/** The public options with every default filled in and every path absolute; see src/options.ts for their meaning. */
+/** The public options with every default filled in and every path absolute; see src/options for their meaning. */
 export interface ResolvedOptions {
   readonly databaseUrl?: string | undefined
   readonly dataDir: string
@@ -104,31 +105,6 @@ export interface SupervisorBoot {
   readonly startsBots: boolean
 }
 
-/** A bot to add; checked by the host, see src/app/new-bot.ts. */
-export interface BotInput {
-  readonly name: string
-  readonly appId: string
-  readonly appSecret: string
-  /** Of webhook mode. */
-  readonly encryptKey?: string | null | undefined
-  readonly verificationToken?: string | null | undefined
-  readonly domain: string
-  readonly useWebSocket: boolean
-  /** Name of its handler. Default: `default`. */
-  readonly handler?: string | undefined
-  readonly limits?: SettingChange<BotLimits> | undefined
-  readonly policy?: SettingChange<BotPolicy> | undefined
-  /** Where its worker runs. Default `thread`. */
-  readonly isolation?: Isolation | undefined
-  /** Whose it is. Default `admin`. */
-  readonly owner?: string | undefined
-}
-
-/** What is not given stays; null takes a key of webhook mode away. */
-export type BotChangeInput = {
-  readonly [Field in keyof Omit<BotInput, 'appId'>]?: BotInput[Field] | undefined
-} & { readonly enabled?: boolean | undefined }
-
 /** A POST to the webhook of an app, as it came. */
 export interface WebhookRequest {
   /** The bytes that were signed. */
@@ -141,9 +117,6 @@ export interface WebhookRequest {
 
 /** What Feishu gets for it. 401: whatever is not Feishu's, so that nobody learns what was wrong; 503: not stored. */
 export type WebhookAnswer = { readonly status: 200; readonly body: object } | { readonly status: 401 | 503 }
-
-/** comlink keeps only the text of an error, so results that may fail are values. */
-export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorRecord }
 
 /**
  * The host wire: the handle calls, the supervisor thread answers. Plain data; every call has a deadline.

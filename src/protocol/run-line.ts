@@ -1,7 +1,7 @@
-import type { LogLevel } from '../core/logger.ts'
-import type { InboundMessage } from './inbound-message.ts'
+import type { LogLevel } from '../core/log/logger.ts'
+import type { InboundMessage } from './model/inbound-message.ts'
 import type { StreamFrame } from './chat.ts'
-import type { Result } from './host.ts'
+import type { Result } from './model/result.ts'
 
 /**
  * The line of runs: a MessagePort between a pool thread and the supervisor thread, used by one run after the other,

@@ -1,5 +1,5 @@
-import type { LogRecord } from '../core/logger.ts'
-import type { ConnectionStatus } from './status.ts'
+import type { LogRecord } from '../core/log/logger.ts'
+import type { ConnectionStatus } from './model/status.ts'
 
 /**
  * One-way notices of a bot worker over parentPort. Nobody answers them, so they arrive even while

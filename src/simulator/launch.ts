@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { systemClock } from '../core/clock.ts'
+import { systemClock } from '../core/time/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { SimulatedApp } from './app-directory.ts'
-import { SimulatorClient } from './client.ts'
+import type { SimulatedApp } from './shared/app-directory.ts'
+import { SimulatorClient } from './control/client.ts'
 import type { SimulatorOptions } from './simulator.ts'
 
 /** The configuration of a simulator process. */

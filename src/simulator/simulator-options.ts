@@ -1,6 +1,6 @@
-import { type Assumptions, DEFAULT_ASSUMPTIONS } from './assumptions.ts'
-import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from './client-config.ts'
-import { DEFAULT_RATE_LIMITS, type RateLimits } from './rate-limits.ts'
+import { type Assumptions, DEFAULT_ASSUMPTIONS } from './shared/assumptions.ts'
+import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from './gateway/client-config.ts'
+import { DEFAULT_RATE_LIMITS, type RateLimits } from './shared/rate-limits.ts'
 
 export interface SimulatorOptions {
   /** Multiplies the waits before redeliveries (15 s, 5 min, 1 h, 6 h). Default 1. */

@@ -1,24 +1,33 @@
 import { Hono } from 'hono'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import type { SimulatedApp } from './app-directory.ts'
-import type { CardClickResult } from './callback-answer.ts'
-import { controlRoutes } from './control-api.ts'
-import type { FailNext, Fault, SpoilNext } from './fault.ts'
-import type { History } from './history.ts'
-import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http-answer.ts'
-import { newId } from './ids.ts'
-import { pageRoutes } from './page-routes.ts'
+import type { SimulatedApp } from './shared/app-directory.ts'
+import type { CardClickResult } from './events/callback-answer.ts'
+import { controlRoutes } from './control/control-api.ts'
+import type { SimulatorControls } from './control/simulator-controls.ts'
+import type { FailNext, Fault, SpoilNext } from './faults/fault.ts'
+import type { History } from './history/history.ts'
+import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http/http-answer.ts'
+import { newId } from './shared/ids.ts'
+import { pageRoutes } from './control/page-routes.ts'
 import { createPlatform, type Platform } from './platform.ts'
-import { PlatformServer } from './platform-server.ts'
-import { type ReplyProgress, ReplyWatch } from './reply-watch.ts'
-import { SimulatedUser } from './simulated-user.ts'
+import { PlatformServer } from './http/platform-server.ts'
+import { type ReplyProgress, ReplyWatch } from './history/reply-watch.ts'
+import { SimulatedUser } from './users/simulated-user.ts'
 import { resolveOptions, type SimulatorOptions } from './simulator-options.ts'
-import type { StoredMessage } from './stored-message.ts'
-import { TimerSet } from './timer-set.ts'
-import { Traffic, type TrafficPlan, type TrafficProgress } from './traffic.ts'
-import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './user-action.ts'
-import type { TypedMessage, UserMessage } from './user-message.ts'
-import type { Webhook } from './webhook.ts'
+import type { StoredMessage } from './shared/stored-message.ts'
+import { TimerSet } from './shared/timer-set.ts'
+import { Traffic, type TrafficPlan, type TrafficProgress } from './users/traffic.ts'
+import type {
+  CardClick,
+  MembershipChange,
+  MenuClick,
+  RawEvent,
+  Reaction,
+  Reading,
+  UserAction,
+} from './users/user-action.ts'
+import type { TypedMessage, UserMessage } from './messages/user-message.ts'
+import type { Webhook } from './events/webhook.ts'
 
 export type { SimulatorOptions } from './simulator-options.ts'
 
@@ -29,7 +38,7 @@ export type { SimulatorOptions } from './simulator-options.ts'
  * Each behaviour names its source: [D] documented, [S] read in SDK source, [R] observed with the SDK,
  * [F] reported from the field, [A] assumed.
  */
-export class FeishuSimulator {
+export class FeishuSimulator implements SimulatorControls {
   readonly #timers = new TimerSet()
   readonly #platform: Platform
   readonly #traffic = new Map<string, Traffic>()
@@ -97,12 +106,13 @@ export class FeishuSimulator {
 
   /** The person of this name, who can write to bots. */
   user(name: string): SimulatedUser {
-    return new SimulatedUser(this, name)
+    const { users, chats, history } = this.#platform
+    return new SimulatedUser({ users, chats, history }, name)
   }
 
   /** What a bot has posted, oldest first. */
   messagesOfBot(appId: string): StoredMessage[] {
-    return this.#platform.board.messagesOfBot(appId)
+    return this.#platform.chats.messagesOfBot(appId)
   }
 
   /** A user writes a text to the bot of an app. */

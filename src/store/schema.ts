@@ -16,10 +16,9 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import type { ErrorRecord } from '../core/errors.ts'
-import type { Isolation } from '../protocol/boot.ts'
-import type { BotLimits, BotPolicy } from '../protocol/bot-settings.ts'
+import type { BotLimits, BotPolicy, Isolation } from '../protocol/model/bot-settings.ts'
 import { DEFAULT_HANDLER } from '../protocol/chat.ts'
-import type { Delivery } from '../protocol/message.ts'
+import type { Delivery } from '../protocol/model/message.ts'
 
 const bytea = customType<{ data: Uint8Array; driverData: Buffer }>({ dataType: () => 'bytea' })
 

@@ -1,15 +1,15 @@
 import { assertNever } from '../core/assert-never.ts'
-import type { Clock } from '../core/clock.ts'
-import { type Deferred, deferred } from '../core/deferred.ts'
-import type { Pulse } from '../core/heartbeat.ts'
-import { watchForHang } from '../core/hang-watch.ts'
-import type { LogRecord } from '../core/logger.ts'
-import { redactText } from '../core/redact.ts'
+import type { Clock } from '../core/time/clock.ts'
+import { type Deferred, deferred } from '../core/time/deferred.ts'
+import type { Pulse } from '../core/lifecycle/heartbeat.ts'
+import { watchForHang } from '../core/lifecycle/hang-watch.ts'
+import type { LogRecord } from '../core/log/logger.ts'
+import { redactText } from '../core/log/redact.ts'
 import type { BotControl } from '../protocol/control.ts'
-import type { Finding } from '../protocol/finding.ts'
+import type { Finding } from '../protocol/model/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
 import type { BotSignal } from '../protocol/signal.ts'
-import { type BotStatus, type ConnectionStatus, type Flood, idleConnection } from '../protocol/status.ts'
+import { type BotStatus, type ConnectionStatus, type Flood, idleConnection } from '../protocol/model/status.ts'
 import {
   type Child,
   type ChildEffect,
@@ -17,8 +17,8 @@ import {
   childStatus,
   newChild,
   stepChild,
-} from '../core/child-lifecycle.ts'
-import type { ObservedExit } from '../core/exit-reason.ts'
+} from '../core/lifecycle/child-lifecycle.ts'
+import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
 import { FloodGuard } from './flood-guard.ts'
 import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 

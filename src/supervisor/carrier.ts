@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { ObservedExit } from '../core/exit-reason.ts'
-import type { Pulse } from '../core/heartbeat.ts'
+import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
+import type { Pulse } from '../core/lifecycle/heartbeat.ts'
 import type { BotIdentity } from '../protocol/boot.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 

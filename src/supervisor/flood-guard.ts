@@ -1,8 +1,8 @@
 import { asObject } from '../core/as-object.ts'
-import type { Clock } from '../core/clock.ts'
-import type { LogRecord } from '../core/logger.ts'
+import type { Clock } from '../core/time/clock.ts'
+import type { LogRecord } from '../core/log/logger.ts'
 import type { BotSignal } from '../protocol/signal.ts'
-import { RateGuard } from '../core/rate-guard.ts'
+import { RateGuard } from '../core/time/rate-guard.ts'
 
 /** What a worker may print within a second, characters; the rest is dropped. */
 const PRINTS = 65_536

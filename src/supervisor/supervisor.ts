@@ -1,8 +1,8 @@
-import type { Clock } from '../core/clock.ts'
-import type { LogRecord } from '../core/logger.ts'
-import type { Finding } from '../protocol/finding.ts'
+import type { Clock } from '../core/time/clock.ts'
+import type { LogRecord } from '../core/log/logger.ts'
+import type { Finding } from '../protocol/model/finding.ts'
 import type { SupervisionOptions } from '../protocol/host.ts'
-import type { BotStatus } from '../protocol/status.ts'
+import type { BotStatus } from '../protocol/model/status.ts'
 import { BotChild, type BotSpec } from './bot-child.ts'
 import type { BotThread, SpawnBot } from './spawn.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { CardResponse } from '../protocol/inbound-event.ts'
-import { CARD_ACTION_TYPE } from '../protocol/inbound-event.ts'
+import type { CardResponse } from '../protocol/model/inbound-event.ts'
+import { CARD_ACTION_TYPE } from '../protocol/model/inbound-event.ts'
 
 /**
  * A press on a card as the older "card request URL" posts it, in the shape of `card.action.trigger`, which differs in

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
-import type { FailureMode } from '../../src/simulator/fault.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
+import type { FailureMode } from '../../src/simulator/faults/fault.ts'
 import { newApp, SOON_MS, startSimulator } from '../simulator/support.ts'
-import { Http } from '../../workers/bot/http.ts'
+import { Http } from '../../workers/bot/http/http.ts'
 import { endOf, openConnection, refuseUpgrade, scriptedGateway } from './support.ts'
 
 describe('a discovery call that fails', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import { SOON_MS, startSimulator } from '../simulator/support.ts'
 import { endOf, openConnection } from './support.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { toErrorRecord } from '../../src/core/errors.ts'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 import { SOON_MS, startSimulator } from '../simulator/support.ts'
 import { openConnection, openInlet } from './support.ts'

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
-import type { FailureMode } from '../../src/simulator/fault.ts'
-import { userIds } from '../../src/simulator/app-directory.ts'
+import type { FailureMode } from '../../src/simulator/faults/fault.ts'
+import { userIds } from '../../src/simulator/shared/app-directory.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 import { listen, sending } from './support.ts'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { HistoryEntry } from '../../src/simulator/history.ts'
+import type { HistoryEntry } from '../../src/simulator/history/history.ts'
 import { sending } from './support.ts'
 
 const MESSAGE = /^om_/

@@ -1,6 +1,6 @@
-import { checkHistory } from '../../src/simulator/check-history.ts'
-import type { HistoryEntry } from '../../src/simulator/history.ts'
-import type { DeadLetter } from '../../src/protocol/message.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
+import type { HistoryEntry } from '../../src/simulator/history/history.ts'
+import type { DeadLetter } from '../../src/protocol/model/message.ts'
 
 export interface Judgement {
   readonly accepted: number

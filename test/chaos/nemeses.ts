@@ -1,4 +1,4 @@
-import type { SimulatorClient } from '../../src/simulator/client.ts'
+import type { SimulatorClient } from '../../src/simulator/control/client.ts'
 import type { HostProcess } from '../drill/host-process.ts'
 import type { FaultProxy } from './fault-proxy.ts'
 import { oneOf } from './seeded-random.ts'

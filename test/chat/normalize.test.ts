@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { toInboundEvent } from '../../src/messages/to-inbound-event.ts'
-import type { InboundMessage } from '../../src/protocol/inbound-message.ts'
+import { toInboundEvent } from '../../src/messages/inbound/to-inbound-event.ts'
+import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import { normalizeMessage } from '../../workers/chat/normalize.ts'
 
 const TOM = { key: '@_user_1', id: { open_id: 'ou_t' }, mentioned_type: 'user', name: 'Tom' }

@@ -6,7 +6,7 @@ import {
   WSClient,
 } from '@larksuiteoapi/node-sdk'
 import { expect } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import { closeLater, SOON_MS } from '../simulator/support.ts'
 import { type Check, expectAll, type World } from './check.ts'
 

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { DatabaseFault, Drill } from '../../src/core/crash-point.ts'
-import type { DeadLetter } from '../../src/protocol/message.ts'
+import type { DeadLetter } from '../../src/protocol/model/message.ts'
 import type { FeishuSupervisorOptions, SupervisorStatus } from '../../src/index.ts'
 
 interface Orders {

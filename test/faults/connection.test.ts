@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import { Recorder } from '../bot/recorder.ts'
 import { listen, refuseUpgrade, scriptedGateway } from '../bot/support.ts'
 import { closeLater, newApp, RawClient, SOON_MS, startSimulator } from '../simulator/support.ts'

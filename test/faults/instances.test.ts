@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { Client } from 'pg'
-import { openPostgres } from '../../src/store/open-postgres.ts'
+import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import { judge } from '../chaos/judge.ts'
 import { migrationsDir, newMasterKey } from '../store/fixtures.ts'
 import { providePostgres, type TestPostgres } from '../support/postgres.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Client } from 'pg'
-import { openPostgres } from '../../src/store/open-postgres.ts'
+import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import type { Store } from '../../src/store/store.ts'
 import { seededRandom } from '../chaos/seeded-random.ts'
 import { event, migrationsDir, newMasterKey } from '../store/fixtures.ts'

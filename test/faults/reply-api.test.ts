@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { FailureMode } from '../../src/simulator/fault.ts'
+import type { FailureMode } from '../../src/simulator/faults/fault.ts'
 import { judge } from '../chaos/judge.ts'
 import { ADA, Cleanups } from '../system/support.ts'
 import { CLEAN, entriesOf, Stage } from './support.ts'

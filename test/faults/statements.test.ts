@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { LogRecord } from '../../src/core/logger.ts'
+import type { LogRecord } from '../../src/core/log/logger.ts'
 import { judge } from '../chaos/judge.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { Cleanups } from '../system/support.ts'

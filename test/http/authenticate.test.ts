@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { createAuthenticate } from '../../src/http/authenticate.ts'
-import type { ApiTokenRecord } from '../../src/protocol/access.ts'
+import { createAuthenticate } from '../../src/http/api/authenticate.ts'
+import type { ApiTokenRecord } from '../../src/protocol/model/access.ts'
 
 afterEach(() => {
   vi.useRealTimers()

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { AppView } from '../../src/http/app-view.ts'
+import type { AppView } from '../../src/http/api/app-view.ts'
 import { createRoutes } from '../../src/http/routes.ts'
 
 /** Nothing of it is asked here. */

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { checkApp } from '../../workers/bot/check-app.ts'
-import { Http } from '../../workers/bot/http.ts'
+import { checkApp } from '../../workers/bot/check/check-app.ts'
+import { Http } from '../../workers/bot/http/http.ts'
 import { Client, shared } from './support.ts'
 
 const { test } = shared()

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { statusPage } from '../../src/http/status-page.ts'
-import type { DeadLetter } from '../../src/protocol/message.ts'
-import type { BotReport, SupervisorStatus } from '../../src/protocol/status.ts'
+import { statusPage } from '../../src/http/page/status-page.ts'
+import type { DeadLetter } from '../../src/protocol/model/message.ts'
+import type { BotReport, SupervisorStatus } from '../../src/protocol/model/status.ts'
 import { botReport, shownBot } from '../support/bots.ts'
 
 const NOW = Date.parse('2026-01-02T03:04:05Z')

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason } from '../../src/messages/answer-policy.ts'
-import { toInboundEvent } from '../../src/messages/to-inbound-event.ts'
-import type { AnswerPolicy } from '../../src/protocol/bot-settings.ts'
-import type { InboundMessage } from '../../src/protocol/inbound-message.ts'
+import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason } from '../../src/messages/handle/answer-policy.ts'
+import { toInboundEvent } from '../../src/messages/inbound/to-inbound-event.ts'
+import type { AnswerPolicy } from '../../src/protocol/model/bot-settings.ts'
+import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 
 const DEFAULT: AnswerPolicy = { groups: 'mentioned', bots: 'ignore' }
 const base = { botId: 'a', eventId: 'e', createdAt: 1, raw: {} }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { AckTimes } from '../../src/messages/ack-times.ts'
-import { CardDesk } from '../../src/messages/card-desk.ts'
-import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import { Intake } from '../../src/messages/intake.ts'
+import { AckTimes } from '../../src/messages/intake/ack-times.ts'
+import { CardDesk } from '../../src/messages/intake/card-desk.ts'
+import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
+import { Intake } from '../../src/messages/intake/intake.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
-import type { CardResponse, InboundEventKind } from '../../src/protocol/inbound-event.ts'
-import type { FeishuEvent } from '../../src/protocol/message.ts'
+import type { CardResponse, InboundEventKind } from '../../src/protocol/model/inbound-event.ts'
+import type { FeishuEvent } from '../../src/protocol/model/message.ts'
 import {
   FakePool,
   noCards,
@@ -52,7 +52,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
   const store = new MemoryStore(clock)
   const pool = new FakePool(threads)
   const sent: string[] = []
-  const dispatcher = new Dispatcher({
+  const dispatcher = createDispatcher({
     inbox: store,
     replies: store,
     callCard: noCards,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ClaimAhead } from '../../src/messages/claim-ahead.ts'
+import { ClaimAhead } from '../../src/messages/dispatch/claim-ahead.ts'
 
 function after(...runsMs: readonly number[]): ClaimAhead {
   const ahead = new ClaimAhead()

@@ -1,10 +1,11 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { SendOutcome } from '../../src/protocol/data.ts'
-import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
+import type { Dispatcher } from '../../src/messages/dispatch/dispatcher.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome } from '../../src/protocol/chat.ts'
-import type { OutgoingReply } from '../../src/protocol/message.ts'
+import type { OutgoingReply } from '../../src/protocol/model/message.ts'
 import type { InboxStore } from '../../src/store/store.ts'
 import {
   failed,
@@ -64,7 +65,7 @@ class Life {
       finish: guard((items) => store.finish(items)),
       settle: guard((items) => store.settle(items)),
     }
-    this.dispatcher = new Dispatcher({
+    this.dispatcher = createDispatcher({
       inbox,
       replies: store,
       callCard: noCards,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BusyLane, demand, nextTurns, type PlaceLimits, threadShare } from '../../src/messages/demand.ts'
+import { type BusyLane, demand, nextTurns, type PlaceLimits, threadShare } from '../../src/messages/dispatch/demand.ts'
 
 const lanes = (botId: string, stage: BusyLane['stage'], count: number): BusyLane[] =>
   Array.from({ length: count }, () => ({ botId, stage, place: 'pool' }))

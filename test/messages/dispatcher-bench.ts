@@ -1,17 +1,18 @@
-import { type Deferred, deferred } from '../../src/core/deferred.ts'
+import { type Deferred, deferred } from '../../src/core/time/deferred.ts'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
-import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import type { BotBook, BotHandlers } from '../../src/messages/bot-handlers.ts'
-import type { CallCard } from '../../src/messages/live-stream.ts'
-import type { HandlerPool } from '../../src/messages/handle-event.ts'
+import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
+import type { Dispatcher } from '../../src/messages/dispatch/dispatcher.ts'
+import type { BotBook, BotHandlers } from '../../src/messages/handle/bot-handlers.ts'
+import type { CallCard } from '../../src/messages/reply/live-stream.ts'
+import type { HandlerPool } from '../../src/messages/pool/handler-pool.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
-import type { RunDesk } from '../../src/messages/run-desk.ts'
+import type { RunDesk } from '../../src/messages/handle/run-desk.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
-import type { MessageEvent } from '../../src/protocol/events.ts'
-import type { InboundEventKind } from '../../src/protocol/inbound-event.ts'
-import type { FeishuEvent, OutgoingReply } from '../../src/protocol/message.ts'
+import type { MessageEvent } from '../../src/protocol/model/events.ts'
+import type { InboundEventKind } from '../../src/protocol/model/inbound-event.ts'
+import type { FeishuEvent, OutgoingReply } from '../../src/protocol/model/message.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
@@ -162,7 +163,7 @@ export function bench({
   const host = new FakePool(threads)
   const events: MessageEvent[] = []
   const sends: { botId: string; reply: OutgoingReply }[] = []
-  const dispatcher = new Dispatcher({
+  const dispatcher = createDispatcher({
     inbox: store,
     replies: store,
     callCard: noCards,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { deferred } from '../../src/core/deferred.ts'
-import { type BotHandler, type BotHandlers, placeOf } from '../../src/messages/bot-handlers.ts'
+import { deferred } from '../../src/core/time/deferred.ts'
+import { type BotHandler, type BotHandlers, placeOf } from '../../src/messages/handle/bot-handlers.ts'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import { bench, failed, handled, messageEvent, SENT, sendFailed } from './dispatcher-bench.ts'
 import { settle } from './fake-clock.ts'

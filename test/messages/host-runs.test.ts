@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { HostHandlers } from '../../src/app/host-handlers.ts'
 import { packagePaths } from '../../src/app/package-paths.ts'
 import { toHandlerTable } from '../../src/handlers/handler-table.ts'
-import { HostRuns } from '../../src/messages/host-runs.ts'
+import { HostRuns } from '../../src/messages/pool/host-runs.ts'
 import type { EventTask, HostRun } from '../../src/protocol/chat.ts'
 import { FakeClock } from './fake-clock.ts'
 

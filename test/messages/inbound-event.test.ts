@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { replyTarget } from '../../src/messages/reply-target.ts'
-import { kindOf, toInboundEvent } from '../../src/messages/to-inbound-event.ts'
-import type { InboundEvent } from '../../src/protocol/inbound-event.ts'
+import { replyTarget } from '../../src/messages/reply/reply-target.ts'
+import { kindOf, toInboundEvent } from '../../src/messages/inbound/to-inbound-event.ts'
+import type { InboundEvent } from '../../src/protocol/model/inbound-event.ts'
 import { messageEvent } from './dispatcher-bench.ts'
 
 const ARRIVED_AT = 42

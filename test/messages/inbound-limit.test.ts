@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { InboundLimit } from '../../src/messages/inbound-limit.ts'
+import { InboundLimit } from '../../src/messages/intake/inbound-limit.ts'
 
 const T = 1_700_000_000_000
 

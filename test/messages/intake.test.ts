@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { deferred } from '../../src/core/deferred.ts'
+import { deferred } from '../../src/core/time/deferred.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { Intake } from '../../src/messages/intake.ts'
-import type { MessageEvent } from '../../src/protocol/events.ts'
+import { Intake } from '../../src/messages/intake/intake.ts'
+import type { MessageEvent } from '../../src/protocol/model/events.ts'
 import type { Accepted, NewEvent } from '../../src/store/store.ts'
 import { messageEvent } from './dispatcher-bench.ts'
-import { InboundLimit } from '../../src/messages/inbound-limit.ts'
-import type { FeishuEvent } from '../../src/protocol/message.ts'
+import { InboundLimit } from '../../src/messages/intake/inbound-limit.ts'
+import type { FeishuEvent } from '../../src/protocol/model/message.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 
 type Batch = { keys: string[]; answer(accepted?: Accepted[]): void; fail(error: unknown): void }

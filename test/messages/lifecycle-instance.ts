@@ -1,13 +1,14 @@
-import type { Clock } from '../../src/core/clock.ts'
-import { type Deferred, deferred } from '../../src/core/deferred.ts'
-import type { SendReply } from '../../src/messages/deliver-replies.ts'
-import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import type { HandlerPool } from '../../src/messages/handle-event.ts'
-import { Intake } from '../../src/messages/intake.ts'
+import type { Clock } from '../../src/core/time/clock.ts'
+import { type Deferred, deferred } from '../../src/core/time/deferred.ts'
+import type { SendReply } from '../../src/messages/reply/deliver-replies.ts'
+import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
+import type { Dispatcher } from '../../src/messages/dispatch/dispatcher.ts'
+import type { HandlerPool } from '../../src/messages/pool/handler-pool.ts'
+import { Intake } from '../../src/messages/intake/intake.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
-import type { FeishuEvent } from '../../src/protocol/message.ts'
+import type { FeishuEvent } from '../../src/protocol/model/message.ts'
 import { failed, handled, noCards, noLines, oneHandler, plainBots } from './dispatcher-bench.ts'
 import { MAX_ATTEMPTS, type RunPlan } from './lifecycle-history.ts'
 import type { Leases } from './lifecycle-leases.ts'
@@ -71,7 +72,7 @@ export class Instance implements Port, HandlerPool {
     // Cards, which are claimed by their id, are not part of this.
     const claimEvent = (): Promise<null> => Promise.resolve(null)
     const common = { inbox: { ...inbox, claimEvent }, clock: this.process, random, emit: () => {} }
-    const dispatcher = new Dispatcher({
+    const dispatcher = createDispatcher({
       ...common,
       replies: watch.store,
       callCard: noCards,

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/core/clock.ts'
+import type { Clock } from '../../src/core/time/clock.ts'
 import type { MemoryStore } from './memory-store.ts'
 import type { Plant } from './planted-bugs.ts'
 

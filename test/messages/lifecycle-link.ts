@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/core/clock.ts'
+import type { Clock } from '../../src/core/time/clock.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { Accepted, Claimed, ClaimResult, FinishedEvent, InboxStore, SettledReply } from '../../src/store/store.ts'
 import type { Process } from './lifecycle-process.ts'

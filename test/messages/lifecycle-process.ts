@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/core/clock.ts'
+import type { Clock } from '../../src/core/time/clock.ts'
 
 /**
  * One operating system process: it can vanish, after which nothing of it is heard again, or stand

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/core/clock.ts'
+import type { Clock } from '../../src/core/time/clock.ts'
 import type { StoredReply } from '../../src/store/store.ts'
 import type { SharedInbox } from './lifecycle-link.ts'
 

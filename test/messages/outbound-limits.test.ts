@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { OutboundLimits } from '../../src/messages/outbound-limits.ts'
+import { OutboundLimits } from '../../src/messages/reply/outbound-limits.ts'
 import { FakeClock } from './fake-clock.ts'
 
 function limits(perChatPerSecond = 5, perBotPerSecond = 50) {

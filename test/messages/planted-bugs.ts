@@ -1,4 +1,4 @@
-import type { SendReply } from '../../src/messages/deliver-replies.ts'
+import type { SendReply } from '../../src/messages/reply/deliver-replies.ts'
 import type { SharedInbox } from './lifecycle-link.ts'
 import type { MemoryStore } from './memory-store.ts'
 import * as instance from './planted-instance-bugs.ts'

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { replyUuid } from '../../src/messages/reply-uuid.ts'
-import {
-  afterFailedRun,
-  afterFailedSend,
-  beforeRun,
-  beforeSend,
-  type FailedSend,
-  type RetryPolicy,
-  whenExpired,
-} from '../../src/messages/retry-policy.ts'
+import { replyUuid } from '../../src/messages/reply/reply-uuid.ts'
+import type { RetryPolicy } from '../../src/core/time/backoff.ts'
+import { afterFailedRun, beforeRun, whenExpired } from '../../src/messages/handle/run-retry.ts'
+import { afterFailedSend, beforeSend, type FailedSend } from '../../src/messages/reply/send-retry.ts'
 import type { SendFailure } from '../../src/protocol/data.ts'
 
 const policy: RetryPolicy = { maxAttempts: 3, backoff: { firstMs: 1_000, maxMs: 3_000, factor: 2, jitter: 0.2 } }

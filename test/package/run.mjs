@@ -162,7 +162,7 @@ function install(path, ...packages) {
 /** What strangers need is in the package, and nothing else of ours. */
 function checkContents(paths) {
   const nest = ['dist/nest/index.js', 'dist/nest/index.d.ts']
-  const simulator = ['dist/simulator/index.js', 'dist/simulator/index.d.ts', 'dist/simulator/page/index.html']
+  const simulator = ['dist/simulator/index.js', 'dist/simulator/index.d.ts', 'dist/simulator/control/page/index.html']
   const needed = [...nest, ...simulator, 'dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'LICENSE', 'README.md']
   const workers = ['bot', 'chat', 'pglite', 'supervisor'].map((name) => `dist/workers/${name}.cjs`)
   for (const path of [...needed, ...workers]) {

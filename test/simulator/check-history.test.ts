@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { checkHistory } from '../../src/simulator/check-history.ts'
-import type { HistoryEntry, HistoryEvent } from '../../src/simulator/history.ts'
-import { seededRandom } from '../../src/simulator/ids.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
+import type { HistoryEntry, HistoryEvent } from '../../src/simulator/history/history.ts'
+import { seededRandom } from '../../src/simulator/shared/ids.ts'
 
 type Step = readonly [what: 'sent' | 'pushed' | 'acked' | 'failed' | 'reply', message: string, at?: number]
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { SimulatorClient } from '../../src/simulator/client.ts'
-import { entryOf, type HistoryEntry } from '../../src/simulator/history.ts'
+import { SimulatorClient } from '../../src/simulator/control/client.ts'
+import { entryOf, type HistoryEntry } from '../../src/simulator/history/history.ts'
 import { closeLater, post, SOON_MS, sdkClient, startSimulator } from './support.ts'
 
 async function startWithClient() {

@@ -1,9 +1,9 @@
 import { EventDispatcher, LoggerLevel, WSClient } from '@larksuiteoapi/node-sdk'
 import { expect, it } from 'vitest'
-import { checkHistory } from '../../src/simulator/check-history.ts'
-import { SimulatorClient } from '../../src/simulator/client.ts'
-import { entryOf } from '../../src/simulator/history.ts'
-import { USER_MESSAGE_TYPES } from '../../src/simulator/sample-content.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
+import { SimulatorClient } from '../../src/simulator/control/client.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
+import { USER_MESSAGE_TYPES } from '../../src/simulator/messages/sample-content.ts'
 import { Recorder } from '../bot/recorder.ts'
 import { closeLater, DATA, eventOf, post, RawClient, sdkClient, SOON_MS, startSimulator } from './support.ts'
 

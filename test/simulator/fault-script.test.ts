@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { SimulatorClient } from '../../src/simulator/client.ts'
-import { FaultPlan } from '../../src/simulator/fault-plan.ts'
-import { entryOf } from '../../src/simulator/history.ts'
+import { SimulatorClient } from '../../src/simulator/control/client.ts'
+import { FaultPlan } from '../../src/simulator/faults/fault-plan.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import {
   connectSdk,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { checkHistory } from '../../src/simulator/check-history.ts'
-import { entryOf } from '../../src/simulator/history.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import {
   connectSdk,
   DATA,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decodeFrame, encodeFrame, type Frame, headerOf } from '../../src/simulator/frame.ts'
+import { decodeFrame, encodeFrame, type Frame, headerOf } from '../../src/simulator/gateway/frame.ts'
 
 const frame: Frame = {
   seqId: 7n,

@@ -72,7 +72,7 @@ describe('an idle client', () => {
     const simulator = new FeishuSimulator()
     closeLater(() => simulator.stop())
     const { url } = await simulator.start()
-    const clientUrl = new URL('../../dist/simulator/client.js', import.meta.url).href
+    const clientUrl = new URL('../../dist/simulator/control/client.js', import.meta.url).href
     const script = `
       const { SimulatorClient } = await import(${JSON.stringify(clientUrl)})
       console.log((await new SimulatorClient(${JSON.stringify(url)}).summary()).sent)`

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { sdkClient, startSimulator } from './support.ts'
 

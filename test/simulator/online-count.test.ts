@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import { RawClient, type TestApp, SOON_MS, sdkClient, startSimulator, DATA } from './support.ts'
 
 async function countOf(url: string, app: TestApp): Promise<unknown> {

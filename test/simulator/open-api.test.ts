@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import type { FeishuSimulator } from '../../src/simulator/simulator.ts'
 import { post, SOON_MS, sdkClient, startSimulator, type TestApp } from './support.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
-import { RateLimit } from '../../src/simulator/rate-limits.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
+import { RateLimit } from '../../src/simulator/shared/rate-limits.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { post, startSimulator, type TestApp } from './support.ts'
 

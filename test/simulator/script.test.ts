@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { entryOf } from '../../src/simulator/history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { connectSdk, type Received, sdkClient, SOON_MS, startSimulator } from './support.ts'
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { Client, EventDispatcher, LoggerLevel, WSClient } from '@larksuiteoapi/node-sdk'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from '../../src/simulator/frame.ts'
+import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from '../../src/simulator/gateway/frame.ts'
 import { FeishuSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
 
 /** Longest wait for anything in these tests. */

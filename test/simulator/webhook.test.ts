@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { AESCipher } from '@larksuiteoapi/node-sdk'
 import { expect, it } from 'vitest'
-import { SimulatorClient } from '../../src/simulator/client.ts'
-import { checkHistory } from '../../src/simulator/check-history.ts'
-import { entryOf } from '../../src/simulator/history.ts'
+import { SimulatorClient } from '../../src/simulator/control/client.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
+import { entryOf } from '../../src/simulator/history/history.ts'
 import { closeLater, SOON_MS, startSimulator } from './support.ts'
 
 const FAST = { timeScale: 0.0005, ackDeadlineMs: 500 }

@@ -1,11 +1,11 @@
 import { copyEmptyDatabase } from '../support/empty-database.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createStore } from '../../src/store/create-store.ts'
-import { Database } from '../../src/store/database.ts'
-import { Inbox } from '../../src/store/inbox.ts'
-import { openPgliteDatabase } from '../../src/store/open-pglite.ts'
-import { openPostgres } from '../../src/store/open-postgres.ts'
-import { SecretBox } from '../../src/store/secrets.ts'
+import { createStore } from '../../src/store/open/create-store.ts'
+import { Database } from '../../src/store/database/database.ts'
+import { Inbox } from '../../src/store/inbox/inbox.ts'
+import { openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
+import { openPostgres } from '../../src/store/open/open-postgres.ts'
+import { SecretBox } from '../../src/store/bots/secrets.ts'
 import { providePostgres } from '../support/postgres.ts'
 import {
   event,

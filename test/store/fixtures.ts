@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Secret } from '../../src/core/secret.ts'
-import type { Database } from '../../src/store/database.ts'
+import { Secret } from '../../src/core/log/secret.ts'
+import type { Database } from '../../src/store/database/database.ts'
 import type { Accepted, Claimed, ClaimedEvent, ClaimedReplies, Fence, NewReply, Store } from '../../src/store/store.ts'
-import type { FeishuEvent } from '../../src/protocol/message.ts'
+import type { FeishuEvent } from '../../src/protocol/model/message.ts'
 
 export const migrationsDir = resolve('drizzle')
 export const workerPath = resolve(process.env['TEST_PGLITE_WORKER'] ?? 'dist/workers/pglite.cjs')

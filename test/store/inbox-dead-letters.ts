@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { DeadLetter } from '../../src/protocol/message.ts'
+import type { DeadLetter } from '../../src/protocol/model/message.ts'
 import { reply } from './fixtures.ts'
 import { type CurrentInbox, DEAD, ERROR, HOUR, inboxDriver } from './inbox-driver.ts'
 

@@ -3,9 +3,9 @@ import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Secret } from '../../src/core/secret.ts'
-import { loadMasterKeys } from '../../src/store/master-key.ts'
-import { SecretBox } from '../../src/store/secrets.ts'
+import { Secret } from '../../src/core/log/secret.ts'
+import { loadMasterKeys } from '../../src/store/bots/master-key.ts'
+import { SecretBox } from '../../src/store/bots/secrets.ts'
 import { newMasterKey, temporaryFolder } from './fixtures.ts'
 
 const PLACE = { table: 'feishu_bots', column: 'app_secret', rowId: 'bot_1', owner: 'ann' }

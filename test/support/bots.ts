@@ -1,5 +1,5 @@
-import { Secret } from '../../src/core/secret.ts'
-import type { BotRecord, BotReport } from '../../src/protocol/status.ts'
+import { Secret } from '../../src/core/log/secret.ts'
+import type { BotRecord, BotReport } from '../../src/protocol/model/status.ts'
 import type { Bot } from '../../src/store/store.ts'
 
 const COMMON = {

@@ -1,5 +1,5 @@
-import type { SimulatorClient } from '../../src/simulator/client.ts'
-import type { HistoryEntry } from '../../src/simulator/history.ts'
+import type { SimulatorClient } from '../../src/simulator/control/client.ts'
+import type { HistoryEntry } from '../../src/simulator/history/history.ts'
 
 /**
  * Resolves with the first entry of the platform's history with a larger `seq` than `after`, past or future, for which

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { checkHistory } from '../../src/simulator/check-history.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import { ADA, addConnected, Cleanups, eventOf } from './support.ts'
 
 const cleanups = new Cleanups()

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { checkHistory } from '../../src/simulator/check-history.ts'
-import type { SimulatorClient } from '../../src/simulator/client.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
+import type { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { firstEntry } from '../support/first-entry.ts'
 import { ADA, addConnected, Cleanups, eventOf } from './support.ts'
 

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { deferred } from '../../src/core/deferred.ts'
+import { deferred } from '../../src/core/time/deferred.ts'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
-import { checkHistory } from '../../src/simulator/check-history.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import { ADA, addConnected, API_TOKEN, BEN, Cleanups, eventOf, getJson } from './support.ts'
 
 const cleanups = new Cleanups()

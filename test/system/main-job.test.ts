@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
-import { checkHistory } from '../../src/simulator/check-history.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import { providePostgres } from '../support/postgres.ts'
 import { ADA, addConnected, BEN, Cleanups, eventOf, getJson } from './support.ts'
 

@@ -4,7 +4,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { checkHistory } from '../../src/simulator/check-history.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import { firstEntry } from '../support/first-entry.ts'
 import { listeningAddresses } from '../support/listening.ts'
 import { provideOwnPostgres } from '../support/postgres.ts'

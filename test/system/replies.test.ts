@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { FeishuSupervisor } from '../../src/index.ts'
-import type { HistoryEntry } from '../../src/simulator/history.ts'
+import type { HistoryEntry } from '../../src/simulator/history/history.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
 import { firstEntry } from '../support/first-entry.ts'
 import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, it } from 'vitest'
-import { SimulatorClient } from '../../src/simulator/client.ts'
+import { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { Cleanups } from './support.ts'
 
 const cleanups = new Cleanups()

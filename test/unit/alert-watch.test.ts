@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { ChildStatus } from '../../src/core/child-lifecycle.ts'
-import type { NamedEvent } from '../../src/protocol/events.ts'
-import type { ConnectionStatus, ConnectionTroubleKind, Flood } from '../../src/protocol/status.ts'
-import { AlertWatch } from '../../workers/supervisor/alert-watch.ts'
+import type { ChildStatus } from '../../src/core/lifecycle/child-lifecycle.ts'
+import type { NamedEvent } from '../../src/protocol/model/events.ts'
+import type { ConnectionStatus, ConnectionTroubleKind, Flood } from '../../src/protocol/model/status.ts'
+import { AlertWatch } from '../../workers/supervisor/watch/alert-watch.ts'
 
 const NOW = 1_700_000_000_000
 

@@ -1,7 +1,13 @@
 import { type Arbitrary, array, assert, constantFrom, double, nat, oneof, property, record } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Child, type ChildEffect, type ChildEvent, newChild, stepChild } from '../../src/core/child-lifecycle.ts'
-import type { RestartPolicy } from '../../src/core/restart-policy.ts'
+import {
+  type Child,
+  type ChildEffect,
+  type ChildEvent,
+  newChild,
+  stepChild,
+} from '../../src/core/lifecycle/child-lifecycle.ts'
+import type { RestartPolicy } from '../../src/core/lifecycle/restart-policy.ts'
 
 const policy: RestartPolicy = {
   limit: { intensity: 3, periodMs: 1_000 },

@@ -6,8 +6,8 @@ import {
   childStatus,
   newChild,
   stepChild,
-} from '../../src/core/child-lifecycle.ts'
-import type { RestartPolicy } from '../../src/core/restart-policy.ts'
+} from '../../src/core/lifecycle/child-lifecycle.ts'
+import type { RestartPolicy } from '../../src/core/lifecycle/restart-policy.ts'
 
 const NOW = 1_000_000
 

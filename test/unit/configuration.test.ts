@@ -4,7 +4,7 @@ import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } f
 import { limitsOf, policyOf } from '../../src/cli/bot-flags.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
 import { errorText } from '../../src/core/errors.ts'
-import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options.ts'
+import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options/options.ts'
 
 const TOKEN = 't'.repeat(32)
 const WEBHOOK_SECRET = `whsec_${btoa('k'.repeat(32))}`

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { resolveOptions } from '../../src/options.ts'
-import type { ConnectionTrouble, ConnectionTroubleKind } from '../../src/protocol/status.ts'
+import { resolveOptions } from '../../src/options/options.ts'
+import type { ConnectionTrouble, ConnectionTroubleKind } from '../../src/protocol/model/status.ts'
 import {
   type ConnectionEvent,
   type ConnectionState,
   retryDelayMs,
   stepConnection,
-} from '../../workers/bot/connection-lifecycle.ts'
+} from '../../workers/bot/connection/connection-lifecycle.ts'
 
 const options = resolveOptions().thread.connection
 const NOW = 1_000_000

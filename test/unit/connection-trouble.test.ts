@@ -6,7 +6,7 @@ import {
   troubleOfHandshake,
   troubleOfStatus,
   troubleOfUpgrade,
-} from '../../workers/bot/connection-trouble.ts'
+} from '../../workers/bot/connection/connection-trouble.ts'
 
 describe('a code of the discovery answer', () => {
   it.each([

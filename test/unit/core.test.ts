@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Emitter } from '../../src/core/emitter.ts'
 import { ERROR_CODES, errorText, FeishuSupervisorError, fromErrorRecord, toErrorRecord } from '../../src/core/errors.ts'
-import { Pending } from '../../src/core/pending.ts'
+import { Pending } from '../../src/core/time/pending.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 
 describe('Pending', () => {

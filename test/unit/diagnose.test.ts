@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { Finding } from '../../src/protocol/finding.ts'
+import type { Finding } from '../../src/protocol/model/finding.ts'
 import type { Store } from '../../src/store/store.ts'
-import { type DiagnoseDependencies, diagnose } from '../../workers/supervisor/diagnose.ts'
+import { type DiagnoseDependencies, diagnose } from '../../workers/supervisor/watch/diagnose.ts'
 import { storedBot } from '../support/bots.ts'
 
 const bot = storedBot('bot_1', { name: 'Ada', appId: 'cli_00000000000000a1' })

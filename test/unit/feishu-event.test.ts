@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { toFeishuEvent } from '../../src/protocol/feishu-event.ts'
+import { toFeishuEvent } from '../../src/protocol/model/feishu-event.ts'
 
 const RECEIVED = 1_700_000_000_999
 

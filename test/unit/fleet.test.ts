@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { BotStatus } from '../../src/protocol/status.ts'
+import type { BotStatus } from '../../src/protocol/model/status.ts'
 import type { Bot } from '../../src/store/store.ts'
-import { Fleet } from '../../workers/supervisor/fleet.ts'
+import { Fleet } from '../../workers/supervisor/bots/fleet.ts'
 import { FakeClock, settle } from '../messages/fake-clock.ts'
 import { storedBot } from '../support/bots.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type HangWatch, observe, watchForHang } from '../../src/core/hang-watch.ts'
+import { type HangWatch, observe, watchForHang } from '../../src/core/lifecycle/hang-watch.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 
 const EVERY_MS = 100

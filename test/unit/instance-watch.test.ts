@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { OpenAlerts } from '../../src/app/open-alerts.ts'
-import { resolveOptions } from '../../src/options.ts'
-import type { Alert } from '../../src/protocol/events.ts'
-import { AlertWatch } from '../../workers/supervisor/alert-watch.ts'
-import { type InstanceFigures, InstanceWatch } from '../../workers/supervisor/instance-watch.ts'
+import { resolveOptions } from '../../src/options/options.ts'
+import type { Alert } from '../../src/protocol/model/events.ts'
+import { AlertWatch } from '../../workers/supervisor/watch/alert-watch.ts'
+import { type InstanceFigures, InstanceWatch } from '../../workers/supervisor/watch/instance-watch.ts'
 
 const QUIET: InstanceFigures = { residentMb: 100, workers: [], pool: { stuck: 0 }, oldestAgeMs: 0 }
 const LIMITS = { memoryMb: 1_000, oldestAgeMs: 60_000, deadLetters: { count: 3, periodMs: 10_000 } }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PresenceWatch } from '../../workers/bot/presence-watch.ts'
+import { PresenceWatch } from '../../workers/bot/connection/presence-watch.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 
 function watching(everyMs = 100) {

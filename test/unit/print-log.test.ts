@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type LogSettings, logPrinter } from '../../src/cli/print-log.ts'
-import { createLogger } from '../../src/core/logger.ts'
-import type { NamedEvent } from '../../src/protocol/events.ts'
-import type { BotReport, ConnectionStatus } from '../../src/protocol/status.ts'
-import { EventLog } from '../../workers/supervisor/event-log.ts'
+import { createLogger } from '../../src/core/log/logger.ts'
+import type { NamedEvent } from '../../src/protocol/model/events.ts'
+import type { BotReport, ConnectionStatus } from '../../src/protocol/model/status.ts'
+import { EventLog } from '../../workers/supervisor/watch/event-log.ts'
 
 function printing(settings: Partial<LogSettings> = {}) {
   const lines: string[] = []

@@ -1,8 +1,8 @@
 import { format, inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { createLogger, type LogRecord } from '../../src/core/logger.ts'
-import { redact, redactText } from '../../src/core/redact.ts'
-import { Secret } from '../../src/core/secret.ts'
+import { createLogger, type LogRecord } from '../../src/core/log/logger.ts'
+import { redact, redactText } from '../../src/core/log/redact.ts'
+import { Secret } from '../../src/core/log/secret.ts'
 
 const CANARY = 'canary-5f3a'
 

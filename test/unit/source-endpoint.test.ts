@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { sourceEndpoint } from '../../src/app/source-endpoint.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
-import type { BotSource, SourceBot } from '../../src/protocol/bot-source.ts'
+import type { BotSource, SourceBot } from '../../src/protocol/model/bot-source.ts'
 
 const ROW = { id: 7, appId: 'cli_00000000000000a1', appSecret: 'fake-secret-a' }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { Bot } from '../../src/store/store.ts'
-import { SourceSync } from '../../workers/supervisor/source-sync.ts'
+import { SourceSync } from '../../workers/supervisor/source/source-sync.ts'
 import { FakeClock, settle } from '../messages/fake-clock.ts'
 import { storedBot } from '../support/bots.ts'
 

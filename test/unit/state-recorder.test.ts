@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { type Deferred, deferred } from '../../src/core/deferred.ts'
+import { type Deferred, deferred } from '../../src/core/time/deferred.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { BotReport, ConnectionStateName } from '../../src/protocol/status.ts'
-import { StateRecorder } from '../../workers/supervisor/state-recorder.ts'
+import type { BotReport, ConnectionStateName } from '../../src/protocol/model/status.ts'
+import { StateRecorder } from '../../workers/supervisor/bots/state-recorder.ts'
 import { botReport, shownBot } from '../support/bots.ts'
 
 function report(botId: string, state: ConnectionStateName): BotReport {

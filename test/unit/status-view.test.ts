@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { ChildStatus } from '../../src/core/child-lifecycle.ts'
-import { connectionView, supervisorView } from '../../src/http/status-view.ts'
-import type { BotReport, ConnectionStatus, ConnectionTroubleKind } from '../../src/protocol/status.ts'
+import type { ChildStatus } from '../../src/core/lifecycle/child-lifecycle.ts'
+import { connectionView, supervisorView } from '../../src/http/schema/status-view.ts'
+import type { BotReport, ConnectionStatus, ConnectionTroubleKind } from '../../src/protocol/model/status.ts'
 import { botReport, shownBot } from '../support/bots.ts'
 
 const FAST_ATTEMPTS = 5

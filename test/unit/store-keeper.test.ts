@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { InstanceStore, Store } from '../../src/store/store.ts'
-import { StoreKeeper } from '../../workers/supervisor/store-keeper.ts'
+import { StoreKeeper } from '../../workers/supervisor/store/store-keeper.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 
 it('tells of work that a rescue freed, and of nothing else', async () => {

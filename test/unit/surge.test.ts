@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Surge } from '../../src/core/surge.ts'
+import { Surge } from '../../src/core/time/surge.ts'
 
 it('a surge begins at its limit and is over when less than half of that came within a period', () => {
   const surge = new Surge({ count: 10, periodMs: 1_000 })

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { FeishuSupervisor } from '../../src/index.ts'
-import { checkHistory } from '../../src/simulator/check-history.ts'
+import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
 import { toLegacyAnswer } from '../../src/webhook/legacy-card.ts'
 import { Client, shared, startedSupervisor } from '../http/support.ts'

@@ -1,5 +1,5 @@
 import { asObject } from '../../src/core/as-object.ts'
-import type { CardResponse, CardToast } from '../../src/protocol/inbound-event.ts'
+import type { CardResponse, CardToast } from '../../src/protocol/model/inbound-event.ts'
 
 const TOAST_TYPES: readonly unknown[] = ['info', 'success', 'error', 'warning'] satisfies CardToast['type'][]
 

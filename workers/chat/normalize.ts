@@ -1,7 +1,7 @@
 import { normalize } from '@larksuiteoapi/node-sdk'
 import { asObject } from '../../src/core/as-object.ts'
 import { errorText } from '../../src/core/errors.ts'
-import type { InboundMessage, MessageResource } from '../../src/protocol/inbound-message.ts'
+import type { InboundMessage, MessageResource } from '../../src/protocol/model/inbound-message.ts'
 
 /** A reason is shown to whoever wonders about an empty text; it may quote the message. */
 const MAX_REASON_CHARS = 200

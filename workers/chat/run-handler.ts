@@ -1,6 +1,6 @@
 import { asObject } from '../../src/core/as-object.ts'
 import { type ErrorCode, errorRecord, errorText } from '../../src/core/errors.ts'
-import { redactText } from '../../src/core/redact.ts'
+import { redactText } from '../../src/core/log/redact.ts'
 import type { HandlerTable } from '../../src/handlers/handler-table.ts'
 import { ReplyBuffer } from '../../src/handlers/reply-buffer.ts'
 import type { ChatOutcome, EventTask } from '../../src/protocol/chat.ts'
@@ -10,7 +10,7 @@ import { RunLine } from './run-line.ts'
 import type { ThreadLine } from './thread-line.ts'
 
 /** The host's thread loads this file with a redaction of its own. */
-export { hideValues } from '../../src/core/redact.ts'
+export { hideValues } from '../../src/core/log/redact.ts'
 export { ThreadLine } from './thread-line.ts'
 
 /** Errors are stored and shown; a handler may throw the whole page it was served. */

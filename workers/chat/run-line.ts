@@ -1,5 +1,5 @@
 import { fromErrorRecord } from '../../src/core/errors.ts'
-import type { LogLevel } from '../../src/core/logger.ts'
+import type { LogLevel } from '../../src/core/log/logger.ts'
 import type { HistoryMessage } from '../../src/handlers/define-handler.ts'
 import type { StreamFrame } from '../../src/protocol/chat.ts'
 import type { PastMessage, RunCall } from '../../src/protocol/run-line.ts'

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
-import { systemClock } from '../../src/core/clock.ts'
+import { systemClock } from '../../src/core/time/clock.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { Pending } from '../../src/core/pending.ts'
+import { Pending } from '../../src/core/time/pending.ts'
 import type { RunAnswer, RunCall } from '../../src/protocol/run-line.ts'
 
 /** A thread's end of its line, see run-line.ts in src/protocol. */

@@ -3,17 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { LockFile } from './lock-file.ts'
 import { askHolder, listen } from './lock-listener.ts'
+import type { DataDirLock, LockTry } from './lock-try.ts'
 
 /** A predecessor that was just killed may need a moment to end. */
 const RETRY_FOR_MS = 2_000
 const RETRY_EVERY_MS = 50
-
-export interface DataDirLock {
-  release(): Promise<void>
-}
-
-/** One try; a holder that does not say who it is has no pid. */
-export type LockTry = { readonly lock: DataDirLock } | { readonly heldBy: number | undefined }
 
 /**
  * Takes the folder for this thread: PGlite itself would let two processes open it and ruin it.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { LockTry } from './data-dir-lock.ts'
+import type { LockTry } from './lock-try.ts'
 import { askHolder, listen } from './lock-listener.ts'
 
 interface Holder {

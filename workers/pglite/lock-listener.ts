@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { DataDirLock } from './data-dir-lock.ts'
+import type { DataDirLock } from './lock-try.ts'
 
 const ASK_TIMEOUT_MS = 500
 

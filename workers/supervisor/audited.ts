@@ -1,6 +1,6 @@
 import { errorText, toErrorRecord } from '../../src/core/errors.ts'
-import type { Logger } from '../../src/core/logger.ts'
-import type { AccessStore } from '../../src/store/access.ts'
+import type { Logger } from '../../src/core/log/logger.ts'
+import type { AccessStore } from '../../src/store/store.ts'
 
 export interface Deed {
   /** The user and the credential. */

@@ -1,9 +1,8 @@
 import type { HostControl } from '../../src/protocol/host.ts'
-import type { AccessStore } from '../../src/store/access.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { AccessStore, Store } from '../../src/store/store.ts'
 import type { Audited } from './audited.ts'
-import type { BotDesk } from './bot-desk.ts'
-import { result } from '../../src/protocol/result.ts'
+import type { BotDesk } from './bots/bot-desk.ts'
+import { result } from '../../src/protocol/model/result.ts'
 
 type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot' | 'restartBot'
 type MessageVerbs = 'deadLetters' | 'listMessages' | 'getMessage' | 'pageOfDeadLetters' | 'resubmit'

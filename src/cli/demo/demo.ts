@@ -1,4 +1,4 @@
-import { deferred } from '../../core/deferred.ts'
+import { deferred } from '../../core/time/deferred.ts'
 import type { CliContext } from '../cli-context.ts'
 import type { CliConfig } from '../environment.ts'
 import { converse } from './converse.ts'

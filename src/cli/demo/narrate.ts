@@ -1,5 +1,5 @@
 import type { FeishuSupervisor } from '../../app/feishu-supervisor.ts'
-import type { HistoryEntry } from '../../simulator/history.ts'
+import type { HistoryEntry } from '../../simulator/history/history.ts'
 import type { Output } from '../print-log.ts'
 
 /** Prints a line for a person. */

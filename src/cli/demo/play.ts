@@ -1,6 +1,6 @@
-import { checkHistory } from '../../simulator/check-history.ts'
-import type { HistoryEntry } from '../../simulator/history.ts'
-import { deferred } from '../../core/deferred.ts'
+import { checkHistory } from '../../simulator/history/check-history.ts'
+import type { HistoryEntry } from '../../simulator/history/history.ts'
+import { deferred } from '../../core/time/deferred.ts'
 import { narrateEntry, narrateRestarts, type Say } from './narrate.ts'
 import type { Stage } from './open-stage.ts'
 

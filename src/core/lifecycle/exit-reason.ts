@@ -1,0 +1,49 @@
+import { type ErrorRecord, errorText } from '../errors.ts'
+
+/**
+ * Why a worker ended. `shutdown` was asked for; `killed`, `hung` and `start_timeout` were ordered; the rest are
+ * faults. `rejected` is the one that another start cannot mend: the worker cannot work with what it was given.
+ */
+export type ExitReason =
+  | 'normal'
+  | 'shutdown'
+  | 'crashed'
+  | 'out_of_memory'
+  | 'hung'
+  | 'start_failed'
+  | 'start_timeout'
+  | 'killed'
+  | 'rejected'
+
+/** Codes of thrown errors that name the reason. */
+const REASON_OF_CODE: Readonly<Record<string, ExitReason>> = {
+  ERR_WORKER_OUT_OF_MEMORY: 'out_of_memory',
+  MEMORY_EXCEEDED: 'out_of_memory',
+  CONFIG_INVALID: 'rejected',
+}
+
+/** What Node tells about the end of a thread. */
+export interface ObservedExit {
+  readonly exitCode: number
+  /** What the thread threw, if it threw; anything, even `null`. */
+  readonly thrown?: { readonly value: unknown }
+}
+
+/**
+ * Names the end of a thread that nobody ordered. Orders are remembered by the child table and
+ * never inferred here: Node uses exit code 1 for a throw and for terminate() alike.
+ */
+export function classifyExit(exit: ObservedExit, wasReady: boolean): ExitReason {
+  const value = exit.thrown?.value
+  const code = typeof value === 'object' && value !== null && 'code' in value ? String(value.code) : ''
+  const named = Object.hasOwn(REASON_OF_CODE, code) ? REASON_OF_CODE[code] : undefined
+  if (named === 'out_of_memory' || (named !== undefined && !wasReady)) return named
+  if (!wasReady) return 'start_failed'
+  return exit.exitCode === 0 && exit.thrown === undefined ? 'normal' : 'crashed'
+}
+
+/** The error behind an exit as plain data; threads may throw values that cannot be printed or cloned. */
+export function exitError(exit: ObservedExit): ErrorRecord | undefined {
+  if (exit.thrown === undefined) return undefined
+  return { code: 'WORKER_UNREACHABLE', message: errorText(exit.thrown.value), retryable: true }
+}

@@ -1,0 +1,88 @@
+import { Counter, Gauge, Registry } from 'prom-client'
+import { connectionWord } from '../../protocol/model/connection-word.ts'
+import type { BotReport, SupervisorStatus } from '../../protocol/model/status.ts'
+
+export interface MetricsInput {
+  readonly status: SupervisorStatus
+  readonly fastAttempts: number
+  /** Of the host's own thread, seconds since the last answer. */
+  readonly loopDelay: { readonly mean: number; readonly max: number }
+  /** Of the process, bytes. */
+  readonly residentBytes: number
+}
+
+const MB = 1_048_576
+
+/**
+ * What the host knows, in the text format of Prometheus. Bots are labelled with their ids alone: names are the
+ * users' own, and a bot that is removed takes its series along.
+ */
+export async function hostMetrics({ status, fastAttempts, loopDelay, residentBytes }: MetricsInput): Promise<string> {
+  const { bots, pool, inbox, store, restarts, state } = status
+  const registry = new Registry()
+  const registers = [registry]
+
+  function gauge(name: string, help: string, value: number | boolean): void {
+    new Gauge({ name, help, registers }).set(Number(value))
+  }
+  function perBot(name: string, help: string, value: (bot: BotReport) => number | undefined): void {
+    const metric = new Gauge({ name, help, registers, labelNames: ['bot'] })
+    for (const bot of bots) {
+      const known = value(bot)
+      if (known !== undefined) metric.set({ bot: bot.botId }, known)
+    }
+  }
+
+  gauge('feishu_supervisor_up', 'The supervisor thread runs.', state === 'running')
+  new Counter({
+    name: 'feishu_supervisor_restarts_total',
+    help: 'Restarts of the supervisor thread.',
+    registers,
+  }).inc(restarts)
+  gauge('feishu_store_ready', 'The database answers.', store.ready)
+
+  const states = new Gauge({
+    name: 'feishu_bot_state',
+    help: 'The state of each bot, as a label.',
+    registers,
+    labelNames: ['bot', 'state'],
+  })
+  for (const bot of bots) states.set({ bot: bot.botId, state: connectionWord(bot, fastAttempts) }, 1)
+  perBot(
+    'feishu_bot_failed_attempts',
+    'Failed attempts since the last good connection.',
+    ({ connection }) => connection.attempt,
+  )
+  const botRestarts = new Counter({
+    name: 'feishu_bot_restarts_total',
+    help: 'Restarts of the worker of each bot.',
+    registers,
+    labelNames: ['bot'],
+  })
+  for (const { botId, child } of bots) botRestarts.inc({ bot: botId }, child.restartCount)
+  perBot('feishu_bot_memory_bytes', 'Heap and Buffers of the worker of each bot.', ({ memoryMb }) =>
+    memoryMb === undefined ? undefined : memoryMb * MB,
+  )
+  perBot(
+    'feishu_bot_utilization_ratio',
+    'Share of the last second in which the event loop of the worker of each bot was not waiting.',
+    ({ utilization }) => utilization,
+  )
+
+  gauge('feishu_inbox_depth', 'Events that are not answered yet.', inbox.depth)
+  gauge('feishu_inbox_oldest_age_seconds', 'Age of the oldest of them.', inbox.oldestAgeMs / 1_000)
+  gauge('feishu_dead_letters', 'Events and replies that were given up, as stored.', inbox.dead)
+  gauge('feishu_pool_threads', 'Threads of the chat pool.', pool.threads)
+  gauge('feishu_pool_busy', 'Threads that run a handler.', pool.busy)
+  gauge('feishu_pool_stuck', 'Threads that do not end, because their handler sits in native code.', pool.stuck)
+  gauge('feishu_process_resident_bytes', 'Memory of the whole process.', residentBytes)
+
+  const delay = new Gauge({
+    name: 'feishu_host_event_loop_delay_seconds',
+    help: 'Delay of the event loop of the host’s own thread since the last scrape.',
+    registers,
+    labelNames: ['stat'],
+  })
+  for (const [stat, value] of Object.entries(loopDelay)) delay.set({ stat }, value)
+  return await registry.metrics()
+}

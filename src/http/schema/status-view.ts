@@ -1,0 +1,101 @@
+import { type ConnectionWord, connectionWord } from '../../protocol/model/connection-word.ts'
+import type { BotReport, SupervisorStatus } from '../../protocol/model/status.ts'
+import { instantOf, iso } from './instant.ts'
+
+export interface ConnectionView {
+  readonly botId: string
+  readonly state: ConnectionWord
+  /** ISO 8601, as all instants here. */
+  readonly connectedAt?: string
+  /** When the gateway last answered a ping. */
+  readonly lastHeartbeat?: string
+  readonly lastEventAt?: string
+  /** What is wrong and what to do; also while a retry is under way. */
+  readonly error?: string
+  /** Failed attempts since the last good connection. */
+  readonly attempt?: number
+  readonly nextAttemptAt?: string
+}
+
+/** The body of GET /api/feishu/bots/:id/ws/status. */
+export function connectionView(bot: BotReport, fastAttempts: number): ConnectionView {
+  const { botId, child, connection } = bot
+  return {
+    botId,
+    state: connectionWord(bot, fastAttempts),
+    ...instantOf('connectedAt', connection.connectedAt),
+    ...instantOf('lastHeartbeat', connection.lastPongAt),
+    ...instantOf('lastEventAt', connection.lastEventAt),
+    ...errorOf(bot),
+    ...(connection.attempt > 0 ? { attempt: connection.attempt } : {}),
+    ...instantOf('nextAttemptAt', connection.nextAt ?? child.nextAt),
+  }
+}
+
+function errorOf(bot: BotReport): { error?: string } {
+  const trouble = troubleOf(bot)
+  if (trouble === undefined) return {}
+  return { error: trouble.nextStep === undefined ? trouble.cause : `${trouble.cause}; ${trouble.nextStep}` }
+}
+
+/** What keeps a bot from taking events or takes them away; a cause that says what to do has no next step beside it. */
+export function troubleOf({
+  child,
+  connection,
+  obstacle,
+}: BotReport): { cause: string; nextStep?: string } | undefined {
+  if (connection.trouble !== undefined) return { cause: connection.trouble.message }
+  if (connection.foreignConnections !== undefined) return { cause: foreignText(connection.foreignConnections) }
+  if (child.state === 'failed' || child.state === 'restarting') {
+    const { reason = 'ended', error } = child.lastExit ?? {}
+    return { cause: `worker ${reason}: ${error?.message ?? reason}`, nextStep: child.nextStep ?? '' }
+  }
+  return obstacle === undefined ? undefined : { cause: obstacle }
+}
+
+function foreignText(count: number): string {
+  return `another client is connected with this app id (${count} more), and Feishu gives each event to only one of them: stop it, or give it an app of its own`
+}
+
+/** The body of GET /api/feishu/supervisor. */
+export function supervisorView(status: SupervisorStatus) {
+  const { bots, startedAt, lastExit, store, ...rest } = status
+  return {
+    state: status.state,
+    ...instantOf('startedAt', startedAt),
+    incarnation: rest.incarnation,
+    restarts: rest.restarts,
+    ...(lastExit === undefined ? {} : { lastExit: { ...lastExit, at: iso(lastExit.at) } }),
+    bots: bots.map(({ botId, name, child, connection, memoryMb, flood, obstacle }) => ({
+      botId,
+      name,
+      ...(obstacle === undefined ? {} : { obstacle }),
+      ...(memoryMb === undefined ? {} : { memoryMb }),
+      ...(flood === undefined ? {} : { flood: { ...flood, at: iso(flood.at) } }),
+      child: {
+        state: child.state,
+        since: iso(child.since),
+        incarnation: child.incarnation,
+        restarts: child.restartCount,
+        restartsInWindow: child.restartsInWindow,
+        ...(child.lastExit === undefined ? {} : { lastExit: { ...child.lastExit, at: iso(child.lastExit.at) } }),
+        ...(child.nextStep === undefined ? {} : { nextStep: child.nextStep }),
+        ...instantOf('nextAt', child.nextAt),
+      },
+      connection: {
+        state: connection.state,
+        attempt: connection.attempt,
+        ...(connection.trouble === undefined ? {} : { cause: connection.trouble }),
+        ...instantOf('nextAt', connection.nextAt),
+        ...instantOf('lastPongAt', connection.lastPongAt),
+        ...instantOf('lastEventAt', connection.lastEventAt),
+        ...(connection.foreignConnections === undefined ? {} : { foreignConnections: connection.foreignConnections }),
+        ...(connection.droppedFrames === undefined ? {} : { droppedFrames: connection.droppedFrames }),
+      },
+    })),
+    pool: rest.pool,
+    inbox: rest.inbox,
+    store,
+    ...(rest.botSource === undefined ? {} : { botSource: rest.botSource }),
+  }
+}

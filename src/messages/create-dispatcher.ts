@@ -1,0 +1,128 @@
+import type { Clock } from '../core/time/clock.ts'
+import type { MessageEvent } from '../protocol/model/events.ts'
+import type { InboxStore, ReplyStore } from '../store/store.ts'
+import { AckTimes } from './intake/ack-times.ts'
+import type { SendReply } from './reply/deliver-replies.ts'
+import { Dispatcher, type DispatcherDeps, type LaneSurroundings } from './dispatch/dispatcher.ts'
+import { FencedWriter } from './writes/fenced-writer.ts'
+import type { HandleEventDeps } from './handle/handle-event.ts'
+import type { KeptUpload, LaneRunDeps } from './dispatch/lane-run.ts'
+import type { CallCard } from './reply/live-stream.ts'
+import { LiveStreams } from './reply/live-streams.ts'
+import type { MessagesOptions } from './options.ts'
+import { OutboundLimits } from './reply/outbound-limits.ts'
+import { ReplySender } from './reply/reply-sender.ts'
+import { SendTries } from './reply/send-tries.ts'
+
+export interface CreateDispatcherDeps
+  extends Pick<DispatcherDeps, 'places' | 'handlers' | 'owner'>,
+    Pick<HandleEventDeps, 'desk' | 'bots' | 'onDecided'> {
+  readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
+  readonly replies: ReplyStore
+  readonly sendReply: SendReply
+  readonly callCard: CallCard
+  readonly options: MessagesOptions
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly emit: (event: MessageEvent) => void
+  /** Default: nobody knows them. */
+  readonly acks?: AckTimes
+}
+
+/** Changes of one card, and of all cards of a bot: Feishu allows 5 edits of a message, and about 1000 calls a minute. [D] */
+const CHANGES = { perChatPerSecond: 4, perBotPerSecond: 15 } as const
+
+/** Makes the dispatcher and what its lanes share. */
+export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
+  const { inbox, places, handlers, owner, clock, random, options } = deps
+  const { lanesPerBot, pollMs, storeBackoff } = options
+  return new Dispatcher({
+    inbox,
+    places,
+    handlers,
+    owner,
+    laneDeps: (surroundings) => laneDeps(deps, surroundings),
+    lanesPerBot,
+    pollMs,
+    storeBackoff,
+    clock,
+    random,
+  })
+}
+
+function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): LaneRunDeps {
+  const { inbox, replies, places, handlers, desk, bots, owner, sendReply, callCard, options, clock, random, emit } =
+    deps
+  const { onDecided, acks = new AckTimes() } = deps
+  const { waits, sends, isAborting, isStopped, ...state } = surroundings
+  const sender = new ReplySender({ sendReply, callCard, replies })
+  const limits = new OutboundLimits({
+    perChatPerSecond: options.repliesPerChatPerSecond,
+    perBotPerSecond: options.repliesPerBotPerSecond,
+    ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
+    clock,
+  })
+  const streams = new LiveStreams({
+    replies,
+    sendReply,
+    callCard,
+    limits,
+    changeLimits: new OutboundLimits({ ...CHANGES, clock }),
+    sleeper: sends,
+  })
+  const writing = {
+    maxBatch: options.maxBatch,
+    backoff: options.storeBackoff,
+    sleeper: waits,
+    random,
+    isStopped,
+  }
+  return {
+    owner,
+    handling: {
+      places,
+      handlers,
+      streams,
+      desk,
+      bots,
+      answers: options.answers,
+      onDecided,
+      handlerTimeoutMs: options.handlerTimeoutMs,
+      policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
+      maxAgeMs: options.maxAgeMs,
+      clock,
+      random,
+      isAborting,
+    },
+    delivery: {
+      sendStored: (botId, reply) => sender.send(botId, reply),
+      dropUploads: (eventId) => replies.dropUploads(eventId).catch(() => {}),
+      settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
+      owner,
+      policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
+      limits,
+      tries: new SendTries(),
+      clock,
+      sendTimeoutMs: options.sendTimeoutMs,
+      sends,
+      random,
+      isAborting,
+      emit,
+    },
+    streams,
+    closeStreams: (event, except) => sender.closeStreams(event, except).catch(() => {}),
+    keep: new FencedWriter<KeptUpload>({
+      ...writing,
+      maxBatch: 1,
+      write: async (kept) => {
+        for (const { eventId, upload, bytes } of kept) await replies.putUpload(eventId, upload, bytes)
+        return kept.map(() => true)
+      },
+    }),
+    finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
+    acks,
+    emit,
+    ...state,
+  }
+}

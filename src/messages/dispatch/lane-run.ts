@@ -1,0 +1,176 @@
+import { assertNever } from '../../core/assert-never.ts'
+import { crashPoint } from '../../core/crash-point.ts'
+import { deferred } from '../../core/time/deferred.ts'
+import type { MessageEvent } from '../../protocol/model/events.ts'
+import type { UploadRef } from '../../protocol/model/message.ts'
+import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../../store/store.ts'
+import type { AckTimes } from '../intake/ack-times.ts'
+import { type Place, placeOf } from '../handle/bot-handlers.ts'
+import type { BusyLane } from './demand.ts'
+import { type DeliverRepliesDeps, deliverReplies, giveBack } from '../reply/deliver-replies.ts'
+import type { FencedWriter } from '../writes/fenced-writer.ts'
+import { type HandleEventDeps, handleEvent } from '../handle/handle-event.ts'
+import type { LiveStreams } from '../reply/live-streams.ts'
+
+export interface LaneRunDeps {
+  readonly owner: string
+  readonly handling: HandleEventDeps
+  readonly delivery: DeliverRepliesDeps
+  readonly keep: FencedWriter<KeptUpload>
+  readonly streams: Pick<LiveStreams, 'end'>
+  /** Ends what an event has begun to stream, except for these. Must not reject. */
+  readonly closeStreams: (event: ClaimedEvent, except: readonly (number | undefined)[]) => Promise<void>
+  readonly finish: FencedWriter<FinishedEvent>
+  readonly acks: AckTimes
+  /** No new work is begun; what was claimed at the last moment goes back. */
+  readonly isStopping: () => boolean
+  readonly emit: (event: MessageEvent) => void
+  /** The pool thread is free again, after so long. */
+  readonly onThreadFree: (place: Place, ms: number) => void
+}
+
+/** Bytes on their way into the store; no fence guards them, since their id says what they are. */
+export interface KeptUpload {
+  readonly eventId: number
+  readonly upload: UploadRef
+  readonly bytes: Uint8Array
+}
+
+export function laneKey(botId: string, lane: string): string {
+  return JSON.stringify([botId, lane])
+}
+
+/** One claimed lane, from its claim until the store has it back. */
+export class LaneRun implements BusyLane {
+  readonly botId: string
+  readonly place: Place
+  readonly key: string
+  readonly #item: Claimed
+  readonly #deps: LaneRunDeps
+  readonly #turn = deferred()
+  #mayHaveMore: boolean
+  #stage: BusyLane['stage']
+
+  constructor(item: Claimed, deps: LaneRunDeps) {
+    this.botId = item.botId
+    this.place = placeOf(deps.handling.handlers.of(item.botId))
+    this.key = laneKey(item.botId, item.lane)
+    this.#item = item
+    this.#deps = deps
+    this.#mayHaveMore = item.kind === 'replies' || item.hasMore !== false
+    this.#stage = item.kind === 'event' ? 'waiting' : 'delivering'
+  }
+
+  /** Something in the lane may be due when this run has ended. */
+  get mayHaveMore(): boolean {
+    return this.#mayHaveMore
+  }
+
+  get stage(): BusyLane['stage'] {
+    return this.#stage
+  }
+
+  /** A thread is free for it. */
+  start(): void {
+    if (this.#stage === 'waiting') this.#stage = 'handling'
+    this.#turn.resolve()
+  }
+
+  /** An event came into the lane. */
+  expectMore(): void {
+    this.#mayHaveMore = true
+  }
+
+  /** What needs a thread waits for `start`. */
+  async run(): Promise<void> {
+    const { isStopping, delivery } = this.#deps
+    const item = this.#item
+    switch (item.kind) {
+      case 'event':
+        return this.#runEvent(item)
+      case 'replies':
+        return isStopping() ? giveBack(item.replies, delivery) : deliverReplies(item.botId, item.replies, delivery)
+      default:
+        return assertNever(item)
+    }
+  }
+
+  async #runEvent(claimed: ClaimedEvent): Promise<void> {
+    const { owner, handling, delivery, streams, finish, acks, isStopping, onThreadFree } = this.#deps
+    const claimedAt = handling.clock.now()
+    await this.#turn.promise
+    const startedAt = handling.clock.now()
+    const event = older(claimed, Math.max(0, startedAt - claimedAt))
+    const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
+    this.#stage = 'delivering'
+    onThreadFree(this.place, handling.clock.now() - startedAt)
+
+    const isStreamed = await streams.end(event.id)
+    if (!(await this.#keepUploads(event.id, result))) return
+    const fence = { owner, attempt: event.attempt }
+    const written = await finish.write({ id: event.id, fence, result, ...acks.take(event.id) })
+    crashPoint('complete.after')
+    const handleMs = handling.clock.now() - startedAt
+    if (written === 'held' || written === 'unsure') this.#report(event, result, handleMs)
+    if (isStreamed || event.attempt > 1) await this.#closeStreams(event, result)
+    if (result.kind !== 'completed') return
+    const { id: eventId, sinceArrivalMs } = event
+    const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + handleMs }
+    const first = { eventId, attempt: 1, unknownAttempts: 0, ageMs: 0, ...arrival }
+    const replies = result.replies.map((reply, part): StoredReply => ({ ...reply, ...first, part }))
+    if (written === 'held') await deliverReplies(event.botId, replies, delivery)
+    // Our own write, committed without an answer, left the lane ours and its replies unsent; but the lane
+    // may as well be somebody else's by now. Sending could then disturb their order, giving back cannot.
+    if (written === 'unsure') await giveBack(replies, delivery)
+  }
+
+  /** What nobody will bring to its end: begun by a run before, or by the last one that was allowed. */
+  async #closeStreams(event: ClaimedEvent, result: EventResult): Promise<void> {
+    if (result.kind === 'dead') await this.#deps.closeStreams(event, [])
+    if (result.kind !== 'completed') return
+    await this.#deps.closeStreams(
+      event,
+      result.replies.map(({ delivery }) => delivery?.stream),
+    )
+  }
+
+  /** Bytes are stored before the reply that shows them. False when the stop came first. */
+  async #keepUploads(eventId: number, result: EventResult): Promise<boolean> {
+    if (result.kind !== 'completed') return true
+    for (const { bytes, delivery } of result.replies) {
+      const upload = delivery?.upload
+      if (bytes === undefined || upload === undefined) continue
+      if ((await this.#deps.keep.write({ eventId, upload, bytes })) !== 'held') return false
+      crashPoint('upload.kept')
+    }
+    return true
+  }
+
+  #report({ id: eventId, botId, attempt, ageMs, sinceArrivalMs }: ClaimedEvent, result: EventResult, ms: number): void {
+    const { emit } = this.#deps
+    // The wait of a later attempt was ordered, and that of a resubmitted event says nothing.
+    const waited = attempt === 1 && sinceArrivalMs !== undefined ? { waitMs: ageMs } : {}
+    const replyCount = result.kind === 'completed' ? result.replies.length : 0
+    switch (result.kind) {
+      case 'completed': {
+        const why = result.reason === undefined ? {} : { reason: result.reason }
+        return emit({ stage: 'handled', botId, eventId, attempt, replyCount, ...why, ...waited, handleMs: ms })
+      }
+      case 'retry':
+        return emit({ stage: 'retry', botId, eventId, attempt, afterMs: result.afterMs, error: result.error })
+      case 'dead':
+        return emit({ stage: 'dead', botId, eventId, reason: result.reason, error: result.error })
+      case 'released':
+        return
+      default:
+        return assertNever(result)
+    }
+  }
+}
+
+/** What was claimed ahead is older when its turn comes. */
+function older(event: ClaimedEvent, ms: number): ClaimedEvent {
+  const { ageMs, staleMs, sinceArrivalMs } = event
+  const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + ms }
+  return { ...event, ageMs: ageMs + ms, staleMs: staleMs + ms, ...arrival }
+}

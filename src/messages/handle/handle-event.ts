@@ -1,0 +1,139 @@
+import type { RetryPolicy } from '../../core/time/backoff.ts'
+import type { Clock } from '../../core/time/clock.ts'
+import { crashPoint } from '../../core/crash-point.ts'
+import { type ErrorRecord, toErrorRecord } from '../../core/errors.ts'
+import type { AnswerPolicy } from '../../protocol/model/bot-settings.ts'
+import type { EventTask } from '../../protocol/chat.ts'
+import type { CardResponse, InboundEvent } from '../../protocol/model/inbound-event.ts'
+import type { ReplyPart } from '../../protocol/model/message.ts'
+import type { ClaimedEvent, EventResult } from '../../store/store.ts'
+import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
+import { type BotBook, type BotHandlers, type Place, placeOf } from './bot-handlers.ts'
+import type { HandlerPool } from '../pool/handler-pool.ts'
+import type { LiveStreams } from '../reply/live-streams.ts'
+import { replyUuid, streamUuid } from '../reply/reply-uuid.ts'
+import { replyTarget } from '../reply/reply-target.ts'
+import type { RunDesk, RunOf } from './run-desk.ts'
+import { afterFailedRun, beforeRun, whenExpired } from './run-retry.ts'
+import { kindOf, toInboundEvent } from '../inbound/to-inbound-event.ts'
+
+export interface HandleEventDeps {
+  readonly places: Readonly<Record<Place, HandlerPool>>
+  readonly handlers: BotHandlers
+  readonly streams: Pick<LiveStreams, 'show'>
+  /** Does what runs call for. */
+  readonly desk: Pick<RunDesk, 'take' | 'messagesBefore'>
+  readonly bots: Pick<BotBook, 'settingsOf'>
+  /** What bots have that set nothing else. */
+  readonly answers: AnswerPolicy
+  /** Told of every decision before it is written, with what a card handler returned. */
+  readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
+  readonly handlerTimeoutMs: number
+  readonly policy: RetryPolicy
+  /** An event older than this is not run any more; 0: no limit. */
+  readonly maxAgeMs: number
+  readonly clock: Clock
+  readonly random: () => number
+  /** Runs are being stopped by us; a failure now says nothing about the message. */
+  readonly isAborting: () => boolean
+}
+
+export interface Decision {
+  readonly result: EventResult
+  readonly response?: CardResponse | undefined
+}
+
+/** How long an event waits whose bot is not known here, or has a handler that is not. */
+const HANDLER_MISSING_MS = 15_000
+
+/** How long it waits if its place is full after all, because its bot has just got another handler. */
+const PLACE_FULL_MS = 100
+
+/** The handler's signal fires a little before its thread is stopped. */
+const SIGNAL_SHARE = 0.9
+
+/** Decides what becomes of a claimed event, running the handler if it handles such events. Never rejects. */
+export async function handleEvent(event: ClaimedEvent, deps: HandleEventDeps): Promise<EventResult> {
+  const decision = await decide(event, deps)
+  deps.onDecided?.(event.id, decision)
+  return decision.result
+}
+
+async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decision> {
+  const { policy, random } = deps
+  const handler = deps.handlers.of(event.botId)
+  const { limits = {}, policy: own = {}, openId = null } = deps.bots.settingsOf(event.botId) ?? {}
+  const { handlerTimeoutMs = deps.handlerTimeoutMs, maxAgeMs = deps.maxAgeMs } = limits
+  // Only the right handler may answer, so the event waits for it, however long; the bot's status says why.
+  if (handler === undefined) return { result: { kind: 'released', afterMs: HANDLER_MISSING_MS } }
+  // Events that it has no function for complete without a run.
+  if (!handler.kinds.has(kindOf(event.type))) return { result: { kind: 'completed', replies: [] } }
+  const exhausted = beforeRun(event.attempt, policy)
+  if (exhausted !== undefined) return { result: exhausted }
+  try {
+    const parsed = toInboundEvent(event.botId, event.type, event.payload, deps.clock.now() - event.ageMs)
+    if (parsed.kind === 'bad') {
+      return { result: { kind: 'dead', reason: 'bad_payload', error: internalError(parsed.reason) } }
+    }
+    const inbound = parsed.event.kind === 'message' ? addressed(parsed.event, openId) : parsed.event
+    const target = replyTarget(inbound)
+    const reason = await skipped(inbound, event.id, { ...deps.answers, ...own } as AnswerPolicy, deps)
+    if (reason !== undefined) return { result: { kind: 'completed', replies: [], reason } }
+    // What nobody would have answered is not given up either.
+    const expired = whenExpired(event, maxAgeMs)
+    if (expired !== undefined) return { result: expired }
+    const place = deps.places[placeOf(handler)]
+    if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
+    const run: RunOf = {
+      botId: event.botId,
+      eventId: event.id,
+      target,
+      onFrame: (frame) => {
+        if (target !== undefined) deps.streams.show(event, target, frame)
+      },
+    }
+    const task: EventTask = {
+      kind: 'event',
+      handler: handler.ref,
+      event: inbound,
+      canReply: target !== undefined,
+      attempt: event.attempt,
+      timeoutMs: Math.ceil(handlerTimeoutMs * SIGNAL_SHARE),
+    }
+    const outcome = await place.run(task, handlerTimeoutMs, (call, answer) => deps.desk.take(call, run, answer))
+    crashPoint('handler.after')
+    if (outcome.kind === 'handled') {
+      const replies = outcome.replies.flatMap((reply, index) =>
+        target === undefined ? [] : [{ ...reply, ...target, uuid: uuidOf(event, reply, index) }],
+      )
+      return { result: { kind: 'completed', replies }, response: outcome.response }
+    }
+    if (deps.isAborting()) return { result: { kind: 'released' } }
+    const failure = outcome.kind === 'failed' ? outcome : { error: internalError('the pool took an event for a probe') }
+    return { result: afterFailedRun(event.attempt, failure, policy, random()) }
+  } catch (thrown) {
+    return { result: afterFailedRun(event.attempt, { error: toErrorRecord(thrown) }, policy, random()) }
+  }
+}
+
+function uuidOf({ botId, dedupeKey }: ClaimedEvent, { delivery }: ReplyPart, part: number): string {
+  const stream = delivery?.stream
+  return stream === undefined ? replyUuid(botId, dedupeKey, part) : streamUuid(botId, dedupeKey, stream)
+}
+
+/** Why the event is left alone, if it is. Rejects when the past of the chat cannot be read; then it is tried again. */
+async function skipped(
+  event: InboundEvent,
+  eventId: number,
+  policy: AnswerPolicy,
+  { desk }: HandleEventDeps,
+): Promise<SkipReason | undefined> {
+  const reason = skipReason(event, policy)
+  if (reason !== undefined || event.kind !== 'message' || event.senderType === 'user') return reason
+  const before = await desk.messagesBefore(event.botId, event.chatId, eventId, MAX_BOT_TURNS)
+  return isBotLoop(before) ? 'bot_loop' : undefined
+}
+
+function internalError(message: string): ErrorRecord {
+  return { code: 'INTERNAL', message, retryable: false }
+}

@@ -1,0 +1,13 @@
+import type { ChatOutcome, EventTask } from '../../protocol/chat.ts'
+import type { TakeCall } from './line-end.ts'
+
+/** What the dispatcher needs of a place where handlers run. */
+export interface HandlerPool {
+  /** Runs at a time. */
+  readonly threads: number
+  /** Runs under way. */
+  readonly busy: number
+  /** Never rejects. `take` gets what the run calls, until it ends. */
+  run(task: EventTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome>
+  close(graceMs: number): Promise<void>
+}

@@ -1,0 +1,70 @@
+import type { Clock } from '../../core/time/clock.ts'
+import { errorRecord, FeishuSupervisorError, toErrorRecord } from '../../core/errors.ts'
+import { Pending } from '../../core/time/pending.ts'
+import type { ChatOutcome, EventTask, HostRun } from '../../protocol/chat.ts'
+import type { HandlerPool } from './handler-pool.ts'
+import { LineEnd, type TakeCall } from './line-end.ts'
+
+export interface HostRunsDeps {
+  /** Runs at a time. */
+  readonly threads: number
+  /** Hands a run to the host's thread; must not throw. */
+  readonly send: (run: HostRun) => void
+  readonly clock: Clock
+}
+
+/**
+ * Handlers that are functions of the embedding host, seen from the supervisor thread: a pool whose runs
+ * happen elsewhere. The host may be busy, so what counts is our own deadline; an answer that comes after it
+ * finds nobody who waits.
+ */
+export class HostRuns implements HandlerPool {
+  readonly threads: number
+  readonly #deps: HostRunsDeps
+  readonly #pending: Pending<ChatOutcome>
+  #isClosed = false
+
+  constructor(deps: HostRunsDeps) {
+    this.threads = deps.threads
+    this.#deps = deps
+    this.#pending = new Pending(deps.clock)
+  }
+
+  get busy(): number {
+    return this.#pending.size
+  }
+
+  async run(task: EventTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome> {
+    const { send, clock } = this.#deps
+    if (this.#isClosed) return failed('INTERNAL', 'the host runs nothing now')
+    const line = new LineEnd()
+    line.begin(take)
+    const { id, answer } = this.#pending.open(timeoutMs, "the handler on the host's thread")
+    send({ id, task: { ...task, port: line.other }, deadlineAt: clock.now() + timeoutMs })
+    try {
+      return await answer
+    } catch (thrown) {
+      const { code, message } = toErrorRecord(thrown)
+      return code === 'DEADLINE_EXCEEDED' ? failed('HANDLER_TIMEOUT', message) : failed('SUPERVISOR_DOWN', message)
+    } finally {
+      line.end()
+      line.close()
+    }
+  }
+
+  /** A run that is not waited for any more changes nothing. */
+  ended(id: number, outcome: ChatOutcome): void {
+    this.#pending.resolve(id, outcome)
+  }
+
+  /** Waits for nobody: whoever closes has waited already. */
+  close(): Promise<void> {
+    this.#isClosed = true
+    this.#pending.rejectAll(new FeishuSupervisorError('SUPERVISOR_DOWN', 'the supervisor stopped during the run'))
+    return Promise.resolve()
+  }
+}
+
+function failed(code: 'INTERNAL' | 'HANDLER_TIMEOUT' | 'SUPERVISOR_DOWN', message: string): ChatOutcome {
+  return { kind: 'failed', error: errorRecord(code, message) }
+}

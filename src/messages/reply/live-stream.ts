@@ -1,0 +1,212 @@
+import { assertNever } from '../../core/assert-never.ts'
+import { crashPoint } from '../../core/crash-point.ts'
+import { deferred } from '../../core/time/deferred.ts'
+import { cardText, markdownCard, TEXT_ELEMENT } from '../../core/markdown-card.ts'
+import type { StreamFrame } from '../../protocol/chat.ts'
+import type { CardCall, CardOutcome, ReplyToSend, SendFailure } from '../../protocol/data.ts'
+import type { ReplyStore, StreamLearned, StreamProgress } from '../../store/store.ts'
+import type { SendReply } from './deliver-replies.ts'
+import type { OutboundLimits } from './outbound-limits.ts'
+import type { ReplyTarget } from './reply-target.ts'
+import type { Sleeper } from '../writes/sleeper.ts'
+import { stepStream } from './stream-step.ts'
+
+export type CallCard = (botId: string, call: CardCall) => Promise<CardOutcome>
+
+export interface LiveStreamDeps {
+  readonly replies: Pick<ReplyStore, 'stream'>
+  readonly sendReply: SendReply
+  readonly callCard: CallCard
+  /** Of messages. */
+  readonly limits: OutboundLimits
+  /** Of changes, by card. */
+  readonly changeLimits: OutboundLimits
+  readonly sleeper: Sleeper
+}
+
+/** Whose answer it is. */
+export interface StreamOwner extends ReplyTarget {
+  readonly eventId: number
+  readonly botId: string
+  readonly uuid: string
+}
+
+/** Sequences are written down before they are used, so many at a time. */
+const CHANGES = 50
+
+/** Readers see text typed, not jumping; and an app has about 1000 calls a minute. [D] */
+const BETWEEN_CHANGES_MS = 300
+
+/** Feishu, the bot or the store is in trouble: the next text is tried after this. */
+const TROUBLE_MS = 1_000
+
+/**
+ * Shows one answer while it is made, as far as Feishu lets us; how it ends is the outbox's business (see ReplySender),
+ * so nothing here has to succeed. What has to hold in any case: at most one message becomes visible. Its uuid sees to
+ * that, and what is learned on the way is stored before the next step relies on it.
+ */
+export class LiveStream {
+  readonly #owner: StreamOwner
+  readonly #deps: LiveStreamDeps
+  readonly #ended = deferred()
+  readonly #done: Promise<void>
+  #frame: StreamFrame
+  #news = deferred()
+  #shown = ''
+  #progress: StreamProgress | undefined
+  /** The last sequence that was used, and how many more are ours. */
+  #sequence = 0
+  #changesLeft = 0
+  #isEnded = false
+
+  constructor(owner: StreamOwner, first: StreamFrame, deps: LiveStreamDeps) {
+    this.#owner = owner
+    this.#frame = first
+    this.#deps = deps
+    this.#done = this.#run()
+  }
+
+  show(frame: StreamFrame): void {
+    this.#frame = frame
+    this.#news.resolve()
+  }
+
+  /** Resolves when nothing more is under way. */
+  async end(): Promise<void> {
+    this.#isEnded = true
+    this.#ended.resolve()
+    await this.#done
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isEnded) {
+      this.#news = deferred()
+      const goesOn = await this.#step().catch(() => this.#pause(TROUBLE_MS))
+      if (goesOn === 'gave_up') return
+      if (goesOn === 'wait') await Promise.race([this.#news.promise, this.#ended.promise])
+    }
+  }
+
+  /** One step towards the newest text. Rejects when the store cannot be reached. */
+  async #step(): Promise<'wait' | 'gave_up' | void> {
+    if (this.#progress === undefined) {
+      await this.#learn({})
+      crashPoint('stream.opened')
+    }
+    const { text } = this.#frame
+    const step = stepStream(this.#progress as StreamProgress, text !== this.#shown)
+    switch (step) {
+      case 'wait':
+        return this.#progress?.fallback === 2 ? 'gave_up' : 'wait'
+      case 'make_card':
+        return await this.#makeCard()
+      case 'show_card':
+      case 'show_message':
+        return await this.#showMessage(step)
+      case 'write_card':
+      case 'edit_message':
+        return await this.#change(step, text)
+      default:
+        return assertNever(step)
+    }
+  }
+
+  async #makeCard(): Promise<void> {
+    const { botId } = this.#owner
+    const { text, title } = this.#frame
+    const card = JSON.stringify(markdownCard({ text, title, isStreaming: true }))
+    const outcome = await this.#deps.callCard(botId, { kind: 'create', card })
+    crashPoint('stream.made')
+    if (outcome.kind === 'failed') return await this.#onFailure(outcome.failure)
+    if (outcome.id === undefined) return await this.#pause(TROUBLE_MS)
+    this.#shown = text
+    await this.#learn({ cardId: outcome.id })
+  }
+
+  async #showMessage(step: 'show_card' | 'show_message'): Promise<'gave_up' | void> {
+    const { botId, receiver, messageId, uuid } = this.#owner
+    const { text, title, inThread } = this.#frame
+    if (!(await this.#isMyTurn(this.#deps.limits, receiver.id))) return
+    const mayBeShown = this.#progress?.sendingMs !== undefined
+    await this.#learn({ isSending: true })
+    const shown = { messageId, receiver, uuid, msgType: 'interactive', ...(inThread && { delivery: { inThread } }) }
+    const cardId = this.#progress?.cardId ?? ''
+    const content = step === 'show_card' ? cardContent(cardId) : JSON.stringify(markdownCard({ text, title }))
+    const reply: ReplyToSend = { ...shown, content, mayBeShown }
+    const outcome = await this.#deps.sendReply(botId, reply)
+    crashPoint('stream.shown')
+    if (outcome.kind === 'sent') {
+      if (step === 'show_message' && !mayBeShown) this.#shown = text
+      return await this.#learn({ messageId: outcome.messageId })
+    }
+    const { failure } = outcome
+    if (failure.error.retryable || !failure.isRefused) return await this.#pause(failure.retryAfterMs)
+    // Nothing of ours is visible, and this way it never will be.
+    if (step === 'show_message' || mayBeShown) return 'gave_up'
+    return await this.#onFailure(failure)
+  }
+
+  async #change(step: 'write_card' | 'edit_message', text: string): Promise<'gave_up' | void> {
+    const { botId, eventId } = this.#owner
+    const { cardId = '', messageId = '', stream = 0 } = this.#progress ?? {}
+    if (!(await this.#isMyTurn(this.#deps.changeLimits, `${eventId} ${stream}`))) return
+    const { title } = this.#frame
+    const call: CardCall =
+      step === 'write_card'
+        ? { kind: 'write', cardId, elementId: TEXT_ELEMENT, text: cardText(text), sequence: await this.#nextSequence() }
+        : { kind: 'edit', messageId, content: JSON.stringify(markdownCard({ text, title })) }
+    const outcome = await this.#deps.callCard(botId, call)
+    crashPoint('stream.written')
+    if (outcome.kind === 'done') {
+      this.#shown = text
+      await this.#pause(BETWEEN_CHANGES_MS)
+    } else if (outcome.failure.error.retryable) await this.#pause(outcome.failure.retryAfterMs)
+    else return 'gave_up'
+  }
+
+  /** Nothing is visible yet: trouble passes, and what Feishu refuses for good is done in another way. */
+  async #onFailure({ error, retryAfterMs }: SendFailure): Promise<void> {
+    if (error.retryable) return await this.#pause(retryAfterMs)
+    const { botId, messageId } = this.#owner
+    if (messageId === null) return await this.#learn({ fallback: 2 })
+    const outcome = await this.#deps.callCard(botId, { kind: 'may_edit', messageId })
+    if (outcome.kind === 'done') await this.#learn({ fallback: 1 })
+    else if (outcome.failure.error.retryable) await this.#pause(outcome.failure.retryAfterMs)
+    else await this.#learn({ fallback: 2 })
+  }
+
+  async #nextSequence(): Promise<number> {
+    if (this.#changesLeft === 0) {
+      await this.#learn({ changes: CHANGES })
+      this.#changesLeft = CHANGES
+      this.#sequence = (this.#progress?.sequence ?? 0) - CHANGES
+    }
+    this.#changesLeft -= 1
+    this.#sequence += 1
+    return this.#sequence
+  }
+
+  async #learn(learned: StreamLearned): Promise<void> {
+    this.#progress = await this.#deps.replies.stream(this.#owner.eventId, this.#frame.stream, learned)
+  }
+
+  async #isMyTurn(limits: OutboundLimits, key: string): Promise<boolean> {
+    while (!this.#isEnded) {
+      const waitMs = limits.take(this.#owner.botId, key)
+      if (waitMs === 0) return true
+      await this.#pause(waitMs)
+    }
+    return false
+  }
+
+  async #pause(ms = TROUBLE_MS): Promise<void> {
+    const nap = this.#deps.sleeper.nap(ms)
+    await Promise.race([nap.over, this.#ended.promise])
+    nap.end()
+  }
+}
+
+/** Shows a card that was made before. */
+export function cardContent(cardId: string): string {
+  return JSON.stringify({ type: 'card', data: { card_id: cardId } })
+}

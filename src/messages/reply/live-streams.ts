@@ -1,0 +1,36 @@
+import type { StreamFrame } from '../../protocol/chat.ts'
+import type { ClaimedEvent } from '../../store/store.ts'
+import { LiveStream, type LiveStreamDeps } from './live-stream.ts'
+import type { ReplyTarget } from './reply-target.ts'
+import { streamUuid } from './reply-uuid.ts'
+
+/** A call that Feishu does not answer is not waited for any longer than this; it does no harm when it ends later. */
+const MAX_END_MS = 10_000
+
+/** The streamed answers of all events that are being handled. */
+export class LiveStreams {
+  readonly #deps: LiveStreamDeps
+  readonly #streams = new Map<number, Map<number, LiveStream>>()
+
+  constructor(deps: LiveStreamDeps) {
+    this.#deps = deps
+  }
+
+  show({ id, botId, dedupeKey }: ClaimedEvent, target: ReplyTarget, frame: StreamFrame): void {
+    const streams = this.#streams.get(id) ?? new Map<number, LiveStream>()
+    this.#streams.set(id, streams)
+    const known = streams.get(frame.stream)
+    if (known !== undefined) return known.show(frame)
+    const owner = { eventId: id, botId, ...target, uuid: streamUuid(botId, dedupeKey, frame.stream) }
+    streams.set(frame.stream, new LiveStream(owner, frame, this.#deps))
+  }
+
+  /** The run of the event is over. True if anything of it was shown. */
+  async end(eventId: number): Promise<boolean> {
+    const streams = this.#streams.get(eventId)
+    if (streams === undefined) return false
+    this.#streams.delete(eventId)
+    await this.#deps.sleeper.within(MAX_END_MS, Promise.all([...streams.values()].map((stream) => stream.end())))
+    return true
+  }
+}

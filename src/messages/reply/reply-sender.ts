@@ -1,0 +1,111 @@
+import { crashPoint } from '../../core/crash-point.ts'
+import { type ErrorRecord, toErrorRecord } from '../../core/errors.ts'
+import { Turns } from '../../core/time/turns.ts'
+import type { CardCall, ReplyToSend, SendOutcome } from '../../protocol/data.ts'
+import type { ReplyStore, StoredReply, StreamProgress } from '../../store/store.ts'
+import type { SendReply } from './deliver-replies.ts'
+import { type CallCard, cardContent } from './live-stream.ts'
+import { outcomeUnknown, UUID_TRUSTED_MS } from './send-retry.ts'
+
+export interface ReplySenderDeps {
+  readonly sendReply: SendReply
+  readonly callCard: CallCard
+  readonly replies: Pick<ReplyStore, 'upload' | 'stream' | 'streams'>
+}
+
+/** Hands stored replies to the bot's worker with all it needs to show them, and brings streamed ones to their end. */
+export class ReplySender {
+  readonly #deps: ReplySenderDeps
+  readonly #turns = new Turns()
+
+  constructor(deps: ReplySenderDeps) {
+    this.#deps = deps
+  }
+
+  /** Rejecting means that the end is unknown. */
+  async send(botId: string, reply: StoredReply): Promise<SendOutcome> {
+    const { upload, stream } = reply.delivery ?? {}
+    if (upload !== undefined) return await this.#sendUpload(botId, reply, upload)
+    if (stream !== undefined) return await this.#finishStream(botId, reply, stream)
+    return await this.#deps.sendReply(botId, toSend(reply))
+  }
+
+  /** Ends the typing on cards of an event that stay as they are. Rejects when the store cannot be reached. */
+  async closeStreams(event: { id: number; botId: string }, except: readonly (number | undefined)[]): Promise<void> {
+    const { replies, callCard } = this.#deps
+    for (const { stream, cardId, sendingMs } of await replies.streams(event.id)) {
+      if (cardId === undefined || sendingMs === undefined || except.includes(stream)) continue
+      const { sequence } = await replies.stream(event.id, stream, { changes: 1 })
+      await callCard(event.botId, { kind: 'close', cardId, sequence })
+    }
+  }
+
+  async #sendUpload(
+    botId: string,
+    reply: StoredReply,
+    upload: NonNullable<NonNullable<StoredReply['delivery']>['upload']>,
+  ): Promise<SendOutcome> {
+    const { sendReply, replies } = this.#deps
+    // One at a time: a worker's memory is small, and bytes of many chats could fill it.
+    return await this.#turns.take(botId, async () => {
+      let bytes: Uint8Array | null
+      try {
+        bytes = reply.bytes ?? (await replies.upload(reply.eventId, upload))
+      } catch (thrown) {
+        return notSent(toErrorRecord(thrown))
+      }
+      return bytes === null ? notSent(gone(upload.name)) : await sendReply(botId, { ...toSend(reply), bytes })
+    })
+  }
+
+  /** The message that streams becomes what the reply says; where none does, the reply is sent as a message. */
+  async #finishStream(botId: string, reply: StoredReply, stream: number): Promise<SendOutcome> {
+    const { replies, sendReply, callCard } = this.#deps
+    let progress: StreamProgress
+    try {
+      progress = await replies.stream(reply.eventId, stream, { changes: 1 })
+    } catch (thrown) {
+      return notSent(toErrorRecord(thrown))
+    }
+    const { fallback, sendingMs, sequence } = progress
+    let { messageId } = progress
+    const asMessage = (): Promise<SendOutcome> => sendReply(botId, toSend(reply))
+    if (sendingMs === undefined || (fallback > 1 && messageId === undefined)) return await asMessage()
+    const cardId = fallback === 0 ? progress.cardId : undefined
+    if (messageId === undefined) {
+      if (sendingMs > UUID_TRUSTED_MS) return maybeSent()
+      const content = cardId === undefined ? reply.content : cardContent(cardId)
+      const sent = await sendReply(botId, { ...toSend(reply), content, mayBeShown: true })
+      // Feishu takes no such card: nothing is shown, and the uuid sees to it that it stays so if it was.
+      if (sent.kind === 'failed' && cardId !== undefined && !sent.failure.error.retryable) return await asMessage()
+      if (sent.kind === 'failed') return sent
+      messageId = sent.messageId
+      await replies.stream(reply.eventId, stream, { messageId })
+    }
+    const call: CardCall =
+      cardId === undefined
+        ? { kind: 'edit', messageId, content: reply.content }
+        : { kind: 'replace', cardId, card: reply.content, sequence }
+    const outcome = await callCard(botId, call)
+    crashPoint('stream.finished')
+    return outcome.kind === 'done' ? { kind: 'sent', messageId } : outcome
+  }
+}
+
+function toSend({ messageId, receiver, uuid, msgType, content, delivery, unknownAttempts }: StoredReply): ReplyToSend {
+  const shown = { messageId, receiver, uuid, msgType, content, ...(delivery === undefined ? {} : { delivery }) }
+  return { ...shown, mayBeShown: unknownAttempts > 0 }
+}
+
+function gone(name: string): ErrorRecord {
+  return { code: 'INTERNAL', message: `the bytes of ${name} are not in the database any more`, retryable: false }
+}
+
+function notSent(error: ErrorRecord): SendOutcome {
+  return { kind: 'failed', failure: { error, isRefused: true } }
+}
+
+function maybeSent(): SendOutcome {
+  const error = outcomeUnknown('the card that streams it was sent more than an hour ago')
+  return { kind: 'failed', failure: { error, isRefused: false } }
+}

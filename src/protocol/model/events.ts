@@ -1,0 +1,103 @@
+import type { ErrorRecord } from '../../core/errors.ts'
+import type { ExitReason } from '../../core/lifecycle/exit-reason.ts'
+import type { LogRecord } from '../../core/log/logger.ts'
+import type { BotReport } from './status.ts'
+
+/**
+ * What happens to one message on its way, in order; `retry` may repeat. All durations in milliseconds.
+ * `persistMs`: from its arrival to its commit. `waitMs`: from there to its first claim, absent at later attempts.
+ * `handleMs`: from the claim to its completion. `sendMs`: from there until the reply is out. `totalMs`: from its
+ * arrival until then, absent if an operator put it back.
+ */
+export type MessageEvent = { readonly botId: string; readonly eventId: number } & (
+  | { readonly stage: 'received'; readonly type: string; readonly duplicate: boolean; readonly persistMs?: number }
+  | {
+      readonly stage: 'handled'
+      readonly attempt: number
+      readonly replyCount: number
+      readonly reason?: string
+      readonly waitMs?: number
+      readonly handleMs: number
+    }
+  | { readonly stage: 'retry'; readonly attempt: number; readonly afterMs: number; readonly error: ErrorRecord }
+  | { readonly stage: 'replied'; readonly messageId: string; readonly sendMs: number; readonly totalMs?: number }
+  | { readonly stage: 'dead'; readonly reason: string; readonly error: ErrorRecord }
+)
+
+/** A bot's worker ended and is started again. */
+export interface RestartEvent {
+  readonly botId: string
+  readonly name: string
+  /** The one that ended. */
+  readonly incarnation: number
+  readonly restartCount: number
+  readonly restartsInWindow: number
+  readonly reason: ExitReason
+  readonly error?: ErrorRecord
+  /** When, milliseconds since the epoch. */
+  readonly nextAt?: number
+}
+
+/**
+ * `worker_failed`: it crashed too often and waits for an operator. `connection_failing`: `fastAttempts`
+ * attempts failed. `credentials_rejected` and `connection_limit`: as Feishu says. `foreign_client`: another
+ * client takes part of the bot's events. `store_unavailable`: the database cannot be used; events are refused
+ * meanwhile and come again. `bot_source_failing`: the bots of a host that keeps them itself cannot be read, or not all
+ * of them; what runs goes on. `supervisor_down`: the supervisor thread ended and is started again.
+ * `worker_flooding`: a worker told or printed more than is good for the others, and was ended or is held down.
+ * `frames_dropped`: masses of frames of a bot could not be read. `handler_stuck`: threads of the chat pool do not
+ * end; `pool_shrunk`: so many that it has fewer than it should. `memory_high`, `inbox_ageing`, `dead_letters`: a
+ * limit of `watch` is exceeded.
+ */
+export type AlertKind =
+  | 'worker_failed'
+  | 'connection_failing'
+  | 'credentials_rejected'
+  | 'connection_limit'
+  | 'foreign_client'
+  | 'store_unavailable'
+  | 'bot_source_failing'
+  | 'supervisor_down'
+  | 'worker_flooding'
+  | 'frames_dropped'
+  | 'handler_stuck'
+  | 'pool_shrunk'
+  | 'memory_high'
+  | 'inbox_ageing'
+  | 'dead_letters'
+
+/** Something that a person should know of, told once when it begins and once when it is over, or became another. */
+export interface Alert {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly kind: AlertKind
+  readonly state: 'raised' | 'cleared'
+  /** Absent for an alert of the whole instance. */
+  readonly botId?: string
+  readonly name?: string
+  readonly cause: string
+  /** Failed attempts, or restarts. */
+  readonly attempt?: number
+  readonly nextStep: string
+  /** When the next attempt starts by itself. */
+  readonly nextAt?: number
+}
+
+/** Everything that is reported while it happens; logs, notifications and the demo hang on it. */
+export interface EventMap {
+  /** A bot's worker or connection changed its state. */
+  readonly bot: BotReport
+  /** A bot was removed; nothing is told of it any more. */
+  readonly removed: { readonly botId: string }
+  readonly restart: RestartEvent
+  readonly alert: Alert
+  readonly message: MessageEvent
+  /** The database became reachable or unreachable. */
+  readonly store: { readonly ready: boolean; readonly error?: ErrorRecord }
+  readonly log: LogRecord
+}
+
+/** One entry of the catalogue with its name, as it crosses threads. */
+export type NamedEvent = {
+  readonly [K in keyof EventMap]: { readonly kind: K; readonly event: EventMap[K] }
+}[keyof EventMap]

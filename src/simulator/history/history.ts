@@ -1,0 +1,216 @@
+import { systemClock } from '../../core/time/clock.ts'
+import { deferred } from '../../core/time/deferred.ts'
+import { FeishuSupervisorError } from '../../core/errors.ts'
+import type { ApiCallName, Fault, FaultyCall, SpoilNext } from '../faults/fault.ts'
+
+/** Something that happened at the simulated platform, as a checker or a dashboard needs to know it. */
+export type HistoryEvent =
+  /** A user sent a message; `index` counts the user messages of its (app, chat) from 0. */
+  | {
+      readonly kind: 'sent'
+      readonly appId: string
+      readonly chatId: string
+      readonly messageId: string
+      readonly eventId: string
+      readonly text: string
+      readonly index: number
+    }
+  /** Something other than a message happened that the app is told of: `type` is Feishu's event type. */
+  | {
+      readonly kind: 'event_sent'
+      readonly appId: string
+      readonly eventId: string
+      readonly type: string
+      readonly chatId?: string
+    }
+  /** A user took a message back; it needs no reply any more, and takes none. */
+  | { readonly kind: 'recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
+  /** The event was written to a connection; attempt 1 is the first push, 2 to 5 are redeliveries. */
+  | ({ readonly kind: 'pushed'; readonly connectionId: string } & Delivery)
+  /** The event could not be pushed because the app had no connection, or its webhook could not be reached. */
+  | ({ readonly kind: 'push_failed' } & Omit<Delivery, 'deliveryId'>)
+  /** An acknowledgement arrived; a late one (after the deadline) no longer stops the redelivery. */
+  | ({
+      readonly kind: 'acked'
+      readonly connectionId: string
+      readonly code: number
+      readonly latencyMs: number
+      readonly late: boolean
+    } & Delivery)
+  | ({ readonly kind: 'ack_timeout' } & Delivery)
+  /** A callback was answered, instead of `acked`; after the deadline it is too late for the user to see it. */
+  | {
+      readonly kind: 'callback_answered'
+      readonly appId: string
+      readonly eventId: string
+      readonly code: number
+      readonly data?: unknown
+      readonly latencyMs: number
+      readonly late: boolean
+    }
+  /** The last redelivery failed too; this event is not pushed again. */
+  | { readonly kind: 'given_up'; readonly appId: string; readonly eventId: string; readonly messageId: string }
+  | { readonly kind: 'discovery'; readonly appId: string; readonly code: number; readonly http: number }
+  | { readonly kind: 'connection_opened'; readonly appId: string; readonly connectionId: string }
+  /** The connection's first ping arrived: events may be pushed from now on. */
+  | { readonly kind: 'connection_ready'; readonly appId: string; readonly connectionId: string }
+  | {
+      readonly kind: 'connection_closed'
+      readonly appId: string
+      readonly connectionId: string
+      /** The WebSocket close code; 1006 means that the connection ended without a close frame. */
+      readonly code: number
+      /** Pushes on this connection whose acknowledgement was still awaited. */
+      readonly unackedCount: number
+    }
+  | { readonly kind: 'token_issued'; readonly appId: string; readonly reused: boolean }
+  /** A create or reply call was decided; `repeated` means that its uuid had been used and nothing new was shown. */
+  | {
+      readonly kind: 'reply_received'
+      readonly call: 'create' | 'reply'
+      /** Absent if the call had no valid token. */
+      readonly appId?: string
+      readonly replyTo?: string
+      readonly uuid?: string
+      readonly repeated: boolean
+      readonly code: number
+    }
+  /** A message of the bot became visible in a chat. */
+  | {
+      readonly kind: 'message_created'
+      readonly appId: string
+      readonly chatId: string
+      readonly messageId: string
+      readonly replyTo?: string
+      readonly msgType: string
+      readonly content: string
+    }
+  /** A message of the bot has new content: it was edited, or its card changed. */
+  | {
+      readonly kind: 'message_updated'
+      readonly appId: string
+      readonly chatId: string
+      readonly messageId: string
+      readonly content: string
+    }
+  /** The bot took a message of its own back. */
+  | { readonly kind: 'message_recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
+  /** The bot put an emoji under a message or took it away. */
+  | {
+      readonly kind: 'bot_reacted'
+      readonly appId: string
+      readonly messageId: string
+      readonly emojiType: string
+      readonly isAdded: boolean
+    }
+  /** Any other call of the open API was decided; without `appId` it had no valid token. */
+  | { readonly kind: 'api_called'; readonly call: ApiCallName; readonly appId?: string; readonly code: number }
+  /** A fault was ordered. */
+  | { readonly kind: 'fault'; readonly fault: Fault }
+  /** A planned fault struck a call or a frame. */
+  | { readonly kind: 'fault_applied'; readonly call: FaultyCall | SpoilNext['target']; readonly appId: string }
+
+interface Delivery {
+  readonly appId: string
+  readonly eventId: string
+  /** The user's message; empty for an event that brings none. */
+  readonly messageId: string
+  /** The `message_id` header of the frame: new with every attempt. */
+  readonly deliveryId: string
+  readonly attempt: number
+}
+
+/** `seq` counts from 1 without gaps; `at` is in milliseconds since the epoch, with fractions, and never goes back. */
+export type HistoryEntry = HistoryEvent & { readonly seq: number; readonly at: number }
+
+export type HistoryKind = HistoryEntry['kind']
+
+export type EntryOf<K extends HistoryKind> = Extract<HistoryEntry, { readonly kind: K }>
+
+/** A predicate for `once`: an entry of this kind that also matches. */
+export function entryOf<K extends HistoryKind>(
+  kind: K,
+  matches: (entry: EntryOf<K>) => boolean = () => true,
+): (entry: HistoryEntry) => entry is EntryOf<K> {
+  return (entry): entry is EntryOf<K> => entry.kind === kind && matches(entry as EntryOf<K>)
+}
+
+/** The append-only log of a simulator. */
+export class History {
+  readonly #entries: HistoryEntry[] = []
+  readonly #listeners = new Set<(entry: HistoryEntry) => void>()
+
+  get entries(): readonly HistoryEntry[] {
+    return this.#entries
+  }
+
+  append(event: HistoryEvent): HistoryEntry {
+    const entry = { seq: this.#entries.length + 1, at: epochMs(), ...event }
+    this.#entries.push(entry)
+    for (const listener of this.#listeners) listener(entry)
+    return entry
+  }
+
+  /** Entries with a larger `seq`. */
+  after(seq: number): HistoryEntry[] {
+    return this.#entries.slice(Math.max(0, seq))
+  }
+
+  /** Calls `listener` with every later entry; it must not throw. Returns the function that removes it. */
+  subscribe(listener: (entry: HistoryEntry) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * The first matching entry after `afterSeq`, past or future, so there is no race between an action and the
+   * wait for its result. Rejects with DEADLINE_EXCEEDED.
+   */
+  once<T extends HistoryEntry>(
+    matches: (entry: HistoryEntry) => entry is T,
+    timeoutMs: number,
+    afterSeq?: number,
+  ): Promise<T>
+  once(matches: (entry: HistoryEntry) => boolean, timeoutMs: number, afterSeq?: number): Promise<HistoryEntry>
+  once(matches: (entry: HistoryEntry) => boolean, timeoutMs: number, afterSeq = 0): Promise<HistoryEntry> {
+    let found = this.after(afterSeq).find(matches)
+    const unsubscribe = this.subscribe((entry) => {
+      if (found === undefined && matches(entry)) found = entry
+    })
+    return this.until(
+      () => found,
+      timeoutMs,
+      () => 'no matching history entry',
+    ).finally(unsubscribe)
+  }
+
+  /**
+   * Resolves with what `look` finds: now, or as soon as an entry makes it find something. Rejects with
+   * DEADLINE_EXCEEDED and what `explain` says then.
+   */
+  until<T>(look: () => T | undefined | false, timeoutMs: number, explain: () => string): Promise<T> {
+    const { promise, resolve, reject } = deferred<T>()
+    const check = (): void => {
+      try {
+        const found = look()
+        if (found !== undefined && found !== false) resolve(found)
+      } catch (thrown) {
+        reject(thrown)
+      }
+    }
+    const unsubscribe = this.subscribe(check)
+    const cancelTimer = systemClock.after(timeoutMs, () =>
+      reject(new FeishuSupervisorError('DEADLINE_EXCEEDED', `${explain()} within ${timeoutMs} ms`)),
+    )
+    check()
+    return promise.finally(() => {
+      unsubscribe()
+      cancelTimer()
+    })
+  }
+}
+
+// The wall clock may be set back; latencies are differences of these.
+function epochMs(): number {
+  return Math.round((performance.timeOrigin + performance.now()) * 1000) / 1000
+}

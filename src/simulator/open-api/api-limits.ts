@@ -1,0 +1,34 @@
+import type { ApiCallName } from '../faults/fault.ts'
+import { RateLimit, type RateLimits } from '../shared/rate-limits.ts'
+
+const MINUTE_MS = 60_000
+/** Calls per second that are documented lower than the rest. [D] */
+const SLOW_CALLS: Partial<Record<ApiCallName, number>> = { connections: 10 }
+
+/** How often an app may call: per second and per minute, counted by API; posts count together. [D] */
+export class ApiLimits {
+  readonly #perSecond: RateLimit
+  readonly #perMinute: RateLimit
+  readonly #slow: ReadonlyMap<ApiCallName, RateLimit>
+
+  constructor({ perApp, perAppMinute }: RateLimits, clock: { now(): number }) {
+    this.#perSecond = new RateLimit(perApp, clock)
+    this.#perMinute = new RateLimit(perAppMinute, clock, MINUTE_MS)
+    this.#slow = new Map(
+      Object.entries(SLOW_CALLS).map(([call, limit]) => [
+        call as ApiCallName,
+        new RateLimit(perApp === 0 ? 0 : limit, clock),
+      ]),
+    )
+  }
+
+  /** Counts a call, or says how long to wait and which figure was reached. */
+  take(call: ApiCallName, appId: string): { readonly waitMs: number; readonly limit: number } {
+    const key = `${call === 'reply' ? 'create' : call} ${appId}`
+    for (const limit of [this.#slow.get(call) ?? this.#perSecond, this.#perMinute]) {
+      const waitMs = limit.take(key)
+      if (waitMs > 0) return { waitMs, limit: limit.limit }
+    }
+    return { waitMs: 0, limit: 0 }
+  }
+}

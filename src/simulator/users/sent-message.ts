@@ -1,0 +1,59 @@
+import { BotMessage } from './bot-message.ts'
+import { explainSilence } from '../history/explain-silence.ts'
+import type { UserDeps } from './user-deps.ts'
+import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
+
+/** A message that a user has sent to a bot. */
+export class SentMessage {
+  readonly messageId: string
+  readonly eventId: string
+  readonly #deps: UserDeps
+  readonly #appId: string
+  readonly #userId: string
+
+  constructor(
+    deps: UserDeps,
+    { appId, userId }: { readonly appId: string; readonly userId: string },
+    { messageId, eventId }: { readonly messageId: string; readonly eventId: string },
+  ) {
+    this.#deps = deps
+    this.#appId = appId
+    this.#userId = userId
+    this.messageId = messageId
+    this.eventId = eventId
+  }
+
+  /** The bot's replies to this message that are visible by now, oldest first. */
+  get replies(): BotMessage[] {
+    return this.#deps.chats
+      .messagesOfBot(this.#appId)
+      .filter(({ parentId }) => parentId === this.messageId)
+      .map((stored) => new BotMessage(this.#deps, this.#appId, this.#userId, stored))
+  }
+
+  /** Waits for the first reply. Rejects with DEADLINE_EXCEEDED and what the platform saw of the bot meanwhile. */
+  reply({ timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<BotMessage> {
+    const { history } = this.#deps
+    const explain = (): string =>
+      `no reply to ${this.messageId} (${explainSilence(history.entries, this.#appId, this.messageId)})`
+    return history.until(() => this.replies[0], timeoutMs, explain)
+  }
+
+  recall(): { eventId: string } {
+    return this.#deps.users.recall(this.messageId)
+  }
+
+  /** E.g. `THUMBSUP`. */
+  react(emojiType: string): { eventId: string } {
+    return this.#react(emojiType, false)
+  }
+
+  unreact(emojiType: string): { eventId: string } {
+    return this.#react(emojiType, true)
+  }
+
+  #react(emojiType: string, isRemoved: boolean): { eventId: string } {
+    const { messageId } = this
+    return this.#deps.users.react({ appId: this.#appId, messageId, emojiType, isRemoved, userId: this.#userId })
+  }
+}

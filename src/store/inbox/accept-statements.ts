@@ -1,0 +1,109 @@
+import type { Statement } from '../database/database.ts'
+
+// The rules of inbox-statements.ts hold here too.
+
+/**
+ * $1..$7: one array per column, $8 delay in ms, $9 and $10 reason and error of what is dead from the start,
+ * $11 milliseconds since it arrived, null if that is not known, $12 whether it may be claimed: at most the first event
+ * of a lane, one that neither is delayed nor dead. $13 owner, null: claim nothing; $14 claim token.
+ *
+ * Answers what was stored, of the same event twice the first; the rest was there before. Ids follow the order of the input.
+ *
+ * A lane that waited for nothing waits for its new head, which may be delayed. Or it is claimed with it, which
+ * saves the claim's own commit: only where the lane is known, locked and without anything before the new event.
+ */
+export const ACCEPT: Statement = {
+  name: 'feishu_accept',
+  text: `
+with input as materialized (
+  select * from unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::float8[], $9::text[], $10::jsonb[],
+    $11::float8[], $12::boolean[]
+  ) with ordinality
+    as t(bot_id, lane, dedupe_key, event_id, type, payload, created_at, delay_ms, reason, error, arrived_ago_ms, may_claim, ord)
+), known as materialized (
+  select i.ord, i.may_claim and l.owner is null and l.pending = 0 and l.unsent = 0 and l.resubmitted = 0 as is_free
+  from input i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane
+  where $13::text is not null
+  order by l.bot_id, l.lane
+  for update of l
+), inserted as (
+  insert into feishu_inbox
+    (bot_id, lane, dedupe_key, event_id, type, payload, created_at, available_at, state, finished_at, reason, last_error,
+      arrived_at, attempt, owner, claimed_at)
+  select bot_id, lane, dedupe_key, event_id, type, payload, to_timestamp(created_at / 1000),
+    now() + delay_ms * interval '1 ms',
+    case when reason is not null then 'dead' when k.is_free then 'executing' else 'available' end,
+    case when reason is not null then now() end, reason, error,
+    now() - arrived_ago_ms * interval '1 ms',
+    coalesce(k.is_free, false)::int, case when k.is_free then $13 end, case when k.is_free then now() end
+  from input left join known k using (ord) order by ord
+  on conflict (bot_id, dedupe_key) do nothing
+  returning id, bot_id, lane, dedupe_key, state, available_at, created_at
+), woken as (
+  insert into feishu_lanes (bot_id, lane, pending, ready_at, owner, claim_token)
+  select bot_id, lane, count(*)::int, (array_agg(available_at order by id))[1],
+    case when bool_or(state = 'executing') then $13 end, case when bool_or(state = 'executing') then $14::uuid end
+  from inserted where state <> 'dead' group by bot_id, lane order by bot_id, lane
+  on conflict (bot_id, lane) do update
+    set pending = feishu_lanes.pending + excluded.pending, ready_at = coalesce(feishu_lanes.ready_at, excluded.ready_at),
+      owner = coalesce(excluded.owner, feishu_lanes.owner), claim_token = coalesce(excluded.claim_token, feishu_lanes.claim_token)
+)
+select id, bot_id, dedupe_key,
+  case when state = 'executing' then extract(epoch from now() - created_at)::float8 * 1000 end as claimed_stale_ms
+from inserted`,
+}
+
+/** $1 bots, $2 dedupe keys: one entry per event. Answers those that are stored. */
+export const FIND: Statement = {
+  name: 'feishu_find',
+  text: `
+select e.id, e.bot_id, e.dedupe_key
+from unnest($1::text[], $2::text[]) as i(bot_id, dedupe_key)
+join feishu_inbox e on e.bot_id = i.bot_id and e.dedupe_key = i.dedupe_key`,
+}
+
+/**
+ * $1..$7: one array per column. Takes events back: $3 is the key of each, the rest describes what asks for it.
+ *
+ * One that waits is completed and leaves its lane, head or not. One that was never stored is stored now, as
+ * completed: the unique key makes a duplicate of it when it arrives, even if both arrive at once. One that
+ * is run or over is left alone.
+ */
+export const RECALL: Statement = {
+  name: 'feishu_recall',
+  text: `
+with input as materialized (
+  select distinct on (bot_id, dedupe_key) * from unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[]
+  ) with ordinality as t(bot_id, lane, dedupe_key, event_id, type, payload, created_at, ord)
+  order by bot_id, dedupe_key, ord
+), located as materialized (
+  select i.*, e.lane as known_lane
+  from input i left join feishu_inbox e on e.bot_id = i.bot_id and e.dedupe_key = i.dedupe_key
+), locked as materialized (
+  select l.bot_id, l.lane
+  from (select distinct bot_id, known_lane from located) x
+  join feishu_lanes l on l.bot_id = x.bot_id and l.lane = x.known_lane
+  order by l.bot_id, l.lane
+  for update of l
+), recalled as (
+  insert into feishu_inbox
+    (bot_id, lane, dedupe_key, event_id, type, payload, created_at, state, finished_at, reason)
+  select bot_id, lane, dedupe_key, event_id, type, payload, to_timestamp(created_at / 1000), 'completed', now(), 'recalled'
+  from located where (select count(*) from locked) >= 0
+  order by bot_id, dedupe_key
+  on conflict (bot_id, dedupe_key) do update
+    set state = excluded.state, finished_at = excluded.finished_at, reason = excluded.reason
+    where feishu_inbox.state = 'available'
+  -- Only a row that was there before has been locked.
+  returning bot_id, lane, xmax <> 0 as has_waited
+)
+insert into feishu_lanes (bot_id, lane, pending)
+select bot_id, lane, (-count(*))::int from recalled where has_waited group by bot_id, lane order by bot_id, lane
+on conflict (bot_id, lane) do update set
+  pending = feishu_lanes.pending + excluded.pending,
+  ready_at = case
+    when feishu_lanes.owner is not null or feishu_lanes.unsent > 0 then feishu_lanes.ready_at
+    when feishu_lanes.pending + excluded.pending > 0 then least(feishu_lanes.ready_at, now()) end`,
+}

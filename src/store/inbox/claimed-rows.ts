@@ -1,0 +1,114 @@
+import type { Delivery } from '../../protocol/model/message.ts'
+import type { Claimed, ClaimedEvent, ClaimResult, StoredReply } from '../store.ts'
+
+/** A claimed event as the statements answer it. */
+export interface EventRow {
+  bot_id: string
+  lane: string
+  id: number
+  attempt: number
+  type: string
+  dedupe_key: string
+  payload: string
+  ms: number
+  stale_ms: number
+  /** Since it arrived. */
+  arrived_ms: number | null
+  has_more?: boolean
+}
+
+interface ReplyRow {
+  kind: 'reply'
+  bot_id: string
+  lane: string
+  id: number
+  attempt: number
+  part: number
+  message_id: string | null
+  receiver_type: 'chat_id' | 'open_id'
+  receiver_id: string
+  uuid: string
+  msg_type: string
+  content: string
+  delivery: Delivery | null
+  /** Since the reply was stored. */
+  ms: number
+  /** Since its event arrived. */
+  arrived_ms: number | null
+  unknown_attempts: number
+}
+
+interface DueRow {
+  kind: 'due'
+  ms: number | null
+}
+
+/** One row of the claim statement: a claimed event, one reply of a claimed lane, or when more is due. */
+export type ClaimedRow = (EventRow & { kind: 'event' }) | ReplyRow | DueRow
+
+export function toClaimResult(rows: readonly ClaimedRow[]): ClaimResult {
+  const items: Claimed[] = []
+  const repliesByLane = new Map<string, StoredReply[]>()
+  let nextDueMs: number | null = null
+  for (const row of rows) {
+    switch (row.kind) {
+      case 'event':
+        items.push(toClaimedEvent(row))
+        break
+      case 'reply': {
+        const laneKey = JSON.stringify([row.bot_id, row.lane])
+        const replies = repliesByLane.get(laneKey)
+        if (replies === undefined) {
+          const first = [toReply(row)]
+          repliesByLane.set(laneKey, first)
+          items.push({ kind: 'replies', botId: row.bot_id, lane: row.lane, replies: first })
+        } else {
+          replies.push(toReply(row))
+        }
+        break
+      }
+      case 'due':
+        nextDueMs = row.ms === null ? null : Math.max(0, Math.ceil(row.ms))
+        break
+    }
+  }
+  return { items, nextDueMs }
+}
+
+export function toClaimedEvent(row: EventRow): ClaimedEvent {
+  return {
+    kind: 'event',
+    id: row.id,
+    botId: row.bot_id,
+    lane: row.lane,
+    type: row.type,
+    dedupeKey: row.dedupe_key,
+    payload: row.payload,
+    attempt: row.attempt,
+    ageMs: Math.max(0, row.ms),
+    staleMs: Math.max(0, row.stale_ms),
+    ...sinceArrival(row),
+    ...(row.has_more === undefined ? {} : { hasMore: row.has_more }),
+  }
+}
+
+function toReply(row: ReplyRow): StoredReply {
+  return {
+    eventId: row.id,
+    part: row.part,
+    messageId: row.message_id,
+    uuid: row.uuid,
+    msgType: row.msg_type,
+    content: row.content,
+    ...(row.delivery === null ? {} : { delivery: row.delivery }),
+    attempt: row.attempt,
+    receiver: { type: row.receiver_type, id: row.receiver_id },
+    unknownAttempts: row.unknown_attempts,
+    ageMs: Math.max(0, row.ms),
+    ...sinceArrival(row),
+  }
+}
+
+function sinceArrival({ arrived_ms: ms }: Pick<EventRow, 'arrived_ms'>): { readonly sinceArrivalMs?: number } {
+  return ms === null ? {} : { sinceArrivalMs: Math.max(0, ms) }
+}

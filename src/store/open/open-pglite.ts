@@ -1,0 +1,76 @@
+import { resolve } from 'node:path'
+import type { PoolConfig } from 'pg'
+import type { Secret } from '../../core/log/secret.ts'
+import { createStore } from './create-store.ts'
+import { Database } from '../database/database.ts'
+import { keepVacuumed } from './keep-vacuumed.ts'
+import { migrate } from './migrate.ts'
+import { PgliteThread } from './pglite-thread.ts'
+import { PortStream } from './port-stream.ts'
+import { SecretBox } from '../bots/secrets.ts'
+import type { Store } from '../store.ts'
+
+const VACUUM_EVERY_MS = 60_000
+
+export interface OpenPgliteOptions {
+  /** Made if missing, readable by its owner only. One process at a time. */
+  readonly dataDir: string
+  /** The built entry of the PGlite thread. */
+  readonly workerPath: string
+  /** The folder with the numbered SQL files and drizzle-kit's meta. */
+  readonly migrationsDir: string
+  readonly masterKey: Secret
+  /** Keys that sealed what a rotation has not come to yet. */
+  readonly olderKeys?: readonly Secret[]
+  /** Longest wait for the connection; there is one, so a statement also waits for those before it. Default 15 000. */
+  readonly connectTimeoutMs?: number
+  /** Longest wait for the answer to a statement. Default 30 000. */
+  readonly statementTimeoutMs?: number
+}
+
+/**
+ * Opens and migrates the embedded database. It survives the death of the process at any moment, but
+ * not a power loss: PGlite never flushes its files.
+ *
+ * Rejects with `DATA_DIR_IN_USE` while another process or thread has the folder, and with
+ * `DATA_DIR_UNUSABLE` when it can be no database folder.
+ */
+export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
+  const secrets = new SecretBox(options.masterKey, ...(options.olderKeys ?? []))
+  const { database, thread } = await openPgliteDatabase(options)
+  const stopVacuuming = keepVacuumed(database, VACUUM_EVERY_MS)
+  return createStore('pglite', database, secrets, () => {
+    stopVacuuming()
+    return thread.close()
+  })
+}
+
+/** The database without the store on top. */
+export async function openPgliteDatabase(
+  options: Omit<OpenPgliteOptions, 'masterKey'>,
+): Promise<{ database: Database; thread: PgliteThread }> {
+  const { workerPath, migrationsDir, connectTimeoutMs = 15_000, statementTimeoutMs = 30_000 } = options
+  const thread = new PgliteThread(workerPath, { dataDir: resolve(options.dataDir) })
+  const connection: PoolConfig = {
+    stream: () =>
+      new PortStream(
+        () => thread.connect(),
+        () => thread.kill(),
+      ),
+    // Not from the environment, which may speak of another server.
+    host: 'pglite',
+    user: 'postgres',
+    database: 'postgres',
+    ssl: false,
+    connectionTimeoutMillis: connectTimeoutMs,
+  }
+  try {
+    await thread.start()
+    await migrate(connection, migrationsDir)
+  } catch (thrown) {
+    await thread.close()
+    throw thrown
+  }
+  const database = new Database({ ...connection, max: 1, idleTimeoutMillis: 0, query_timeout: statementTimeoutMs })
+  return { database, thread }
+}

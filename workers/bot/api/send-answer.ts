@@ -1,0 +1,115 @@
+import { asObject } from '../../../src/core/as-object.ts'
+import { type ErrorCode, FeishuSupervisorError, toErrorRecord } from '../../../src/core/errors.ts'
+import type { CardOutcome, SendFailure, SendOutcome } from '../../../src/protocol/data.ts'
+import { CHAT_LIMIT, FEISHU_CODES, type FeishuVerdict, judgeAnswer } from './feishu-codes.ts'
+import type { HttpAnswer } from '../http/http.ts'
+
+/** What became of a call. */
+export type Called =
+  | { readonly kind: 'answered'; readonly answer: HttpAnswer }
+  | { readonly kind: 'failed'; readonly failure: SendFailure }
+
+type Refusal = Extract<SendOutcome, { kind: 'failed' }>
+
+type Keyed = { readonly kind: 'key'; readonly key: string } | Refusal
+
+/** An answer to a send, and what it means; `sent` where a message is shown. */
+export function verdictOf(answer: HttpAnswer): FeishuVerdict | 'sent' {
+  const { code, data } = read(answer)
+  if (code !== 0 || answer.status >= 300) return judge(answer)
+  // A success without an id was carried out all the same; the same uuid finds it again.
+  return typeof data['message_id'] === 'string' ? 'sent' : 'retry'
+}
+
+export function outcomeOf(answer: HttpAnswer): SendOutcome {
+  const verdict = verdictOf(answer)
+  if (verdict === 'sent') return { kind: 'sent', messageId: String(read(answer).data['message_id']) }
+  return refusalOf(answer, verdict)
+}
+
+/** An answer that is no success. */
+function judge(answer: HttpAnswer): FeishuVerdict {
+  const { code } = read(answer)
+  // Nobody's code: of the statuses only an error says that nothing was done.
+  if (code === undefined) return answer.status >= 400 ? judgeAnswer(answer.status, 0) : 'retry'
+  return judgeAnswer(answer.status, code)
+}
+
+function refusalOf(answer: HttpAnswer, verdict: FeishuVerdict): Refusal {
+  const { code } = read(answer)
+  const isDead = verdict === 'dead' || verdict === 'send_alone'
+  const error = new FeishuSupervisorError(
+    isDead ? 'REPLY_REFUSED' : 'REPLY_FAILED',
+    `Feishu refused the reply: ${describeAnswer(answer)}`,
+  )
+  const limitOf = verdict === 'wait' ? ({ limitOf: code === CHAT_LIMIT ? 'chat' : 'bot' } as const) : {}
+  // Its own trouble, or "is being sent", does not say that nothing was shown.
+  return { kind: 'failed', failure: { ...failure(answer, error, verdict !== 'retry'), ...limitOf } }
+}
+
+/** The key of an upload: the field `name` of the answer. A failure leaves nothing that anybody sees. */
+export function keyOf(called: Called, name: string): Keyed {
+  if (called.kind === 'failed') return { kind: 'failed', failure: { ...called.failure, isRefused: true } }
+  const { answer } = called
+  const { code, data } = read(answer)
+  const key = data[name]
+  if (code === 0 && typeof key === 'string') return { kind: 'key', key }
+  const refusal = refusalOf(answer, code === 0 ? 'retry' : judge(answer))
+  return { kind: 'failed', failure: { ...refusal.failure, isRefused: true } }
+}
+
+/** A call that makes or changes something; a card tells its id. */
+export function doneOf(answer: HttpAnswer): CardOutcome {
+  const { code, data } = read(answer)
+  if (code !== 0 || answer.status >= 300) return refusalOf(answer, judge(answer))
+  const { card_id: id } = data
+  return { kind: 'done', ...(typeof id === 'string' ? { id } : {}) }
+}
+
+export function codeOf(answer: HttpAnswer): number | undefined {
+  return read(answer).code
+}
+
+/** No token, hence no send. Retryable whatever the code: the reply outlives credentials that are wrong for a while. */
+export function tokenFailure(answer: HttpAnswer): SendFailure {
+  const { code } = read(answer)
+  const isTheirs =
+    answer.status >= 500 || answer.status === 429 || (code !== undefined && judgeAnswer(0, code) === 'wait')
+  const errorCode: ErrorCode = isTheirs ? 'REPLY_FAILED' : 'CREDENTIALS_REJECTED'
+  const error = new FeishuSupervisorError(errorCode, `no access token: ${describeAnswer(answer)}`, { retryable: true })
+  return failure(answer, error, true)
+}
+
+function failure(answer: HttpAnswer, error: FeishuSupervisorError, isRefused: boolean): SendFailure {
+  // Seconds, possibly with a fraction.
+  const resetSeconds = Number(answer.headers['x-ogw-ratelimit-reset'])
+  const logId = answer.headers['x-tt-logid']
+  return {
+    error: toErrorRecord(error),
+    isRefused,
+    ...(resetSeconds > 0 && Number.isFinite(resetSeconds) ? { retryAfterMs: Math.ceil(resetSeconds * 1000) } : {}),
+    ...(typeof logId === 'string' ? { logId } : {}),
+  }
+}
+
+/** What Feishu said, and what it means. */
+export function describeAnswer(answer: HttpAnswer): string {
+  const { code, text } = read(answer)
+  if (code === undefined) return `the answer is not Feishu's (HTTP ${answer.status})`
+  const meaning = FEISHU_CODES.get(code)?.meaning
+  return `${text} (code ${code}, HTTP ${answer.status}${meaning === undefined ? '' : `: ${meaning}`})`
+}
+
+/** `code` is absent where something between us and Feishu answered, or nonsense came. */
+function read({ body }: HttpAnswer): {
+  readonly code: number | undefined
+  readonly text: string
+  readonly data: Readonly<Record<string, unknown>>
+} {
+  const { code, msg, data } = asObject(body)
+  return {
+    code: typeof code === 'number' ? code : undefined,
+    text: typeof msg === 'string' ? msg : 'no message',
+    data: asObject(data),
+  }
+}

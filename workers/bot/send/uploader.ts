@@ -1,0 +1,69 @@
+import { extname } from 'node:path'
+import { crashPoint } from '../../../src/core/crash-point.ts'
+import { type ReplyToSend, type SendFailure, UPLOAD_TIMEOUT_MS } from '../../../src/protocol/data.ts'
+import type { ApiCalls, Call } from '../api/api-calls.ts'
+import { FORM } from '../http/http.ts'
+import { keyOf } from '../api/send-answer.ts'
+
+type Content =
+  | { readonly kind: 'ready'; readonly content: string }
+  | { readonly kind: 'failed'; readonly failure: SendFailure }
+
+/** More than can be between two tries at a time; bytes whose key is forgotten are uploaded again. */
+const MAX_KEYS = 1_000
+
+/** Feishu's file_type by extension; anything else is a `stream`. [D] */
+const FILE_TYPES: Readonly<Record<string, string>> = {
+  '.pdf': 'pdf',
+  '.doc': 'doc',
+  '.docx': 'doc',
+  '.xls': 'xls',
+  '.xlsx': 'xls',
+  '.ppt': 'ppt',
+  '.pptx': 'ppt',
+}
+
+/**
+ * Uploads what a reply shows. An upload is seen by nobody until a message names its key, so one that is repeated after
+ * a crash does no harm: the message that names it is still shown once.
+ */
+export class Uploader {
+  readonly #calls: ApiCalls
+  /** By the reply's uuid. */
+  readonly #keys = new Map<string, string>()
+
+  constructor(calls: ApiCalls) {
+    this.#calls = calls
+  }
+
+  /** The content of the message, its upload done. Never rejects. */
+  async contentOf({ msgType, content, uuid, bytes, delivery }: ReplyToSend): Promise<Content> {
+    if (bytes === undefined) return { kind: 'ready', content }
+    const field = `${msgType}_key`
+    const key = this.#keys.get(uuid)
+    if (key !== undefined) return { kind: 'ready', content: JSON.stringify({ [field]: key }) }
+    const called = await this.#calls.call(toCall(msgType, bytes, delivery?.upload?.name ?? msgType))
+    crashPoint('upload.after')
+    const uploaded = keyOf(called, field)
+    if (uploaded.kind === 'failed') return uploaded
+    this.#remember(uuid, uploaded.key)
+    return { kind: 'ready', content: JSON.stringify({ [field]: uploaded.key }) }
+  }
+
+  #remember(uuid: string, key: string): void {
+    this.#keys.set(uuid, key)
+    for (const oldest of this.#keys.keys()) {
+      if (this.#keys.size <= MAX_KEYS) return
+      this.#keys.delete(oldest)
+    }
+  }
+}
+
+function toCall(msgType: string, bytes: Uint8Array, name: string): Call {
+  const form = { headers: { 'content-type': FORM }, timeoutMs: UPLOAD_TIMEOUT_MS }
+  if (msgType === 'image') {
+    return { url: '/open-apis/im/v1/images', data: { image_type: 'message', image: bytes }, ...form }
+  }
+  const type = FILE_TYPES[extname(name).toLowerCase()] ?? 'stream'
+  return { url: '/open-apis/im/v1/files', data: { file_type: type, file_name: name, file: bytes }, ...form }
+}

@@ -1,0 +1,171 @@
+import type { MessagePort } from 'node:worker_threads'
+import { assertNever } from '../../../src/core/assert-never.ts'
+import type { Clock } from '../../../src/core/time/clock.ts'
+import { type ErrorRecord, errorText, FeishuSupervisorError, toErrorRecord } from '../../../src/core/errors.ts'
+import { Pending } from '../../../src/core/time/pending.ts'
+import { RateGuard } from '../../../src/core/time/rate-guard.ts'
+import {
+  type CardCall,
+  type CardOutcome,
+  type DataDown,
+  type DataUp,
+  type ReplyToSend,
+  type SendOutcome,
+  UPLOAD_TIMEOUT_MS,
+} from '../../../src/protocol/data.ts'
+import type { FeishuEvent } from '../../../src/protocol/model/message.ts'
+
+export interface BotLinkDependencies {
+  readonly botId: string
+  readonly incarnation: number
+  readonly port: MessagePort
+  readonly sendDeadlineMs: number
+  readonly clock: Clock
+  /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
+  accept(event: FeishuEvent): Promise<unknown>
+  /** Events that the worker lets wait for storage at a time. */
+  readonly creditWindow: number
+  /** A frame with a longer payload is none of our worker's. */
+  readonly maxPayloadBytes: number
+  /** The worker does what none of ours does: it has to be ended. */
+  misbehaved(cause: string): void
+  /** An acknowledgement left so long after its event was accepted. */
+  acked(ms: number): void
+}
+
+/** Events that may wait for storage here, in credit windows: a worker gives up what waits too long, and has credit again. */
+const MOST_WINDOWS = 4
+
+/** Frames above that, or that answer nothing, within a second; ours waits for its credit. */
+const MOST_EXCESS = 1_000
+
+const TOO_MUCH: ErrorRecord = {
+  code: 'INTAKE_FULL',
+  message: 'too many events of this bot wait for storage already',
+  retryable: true,
+}
+
+/** The supervisor thread's end of one bot worker's data wire, for one incarnation. */
+export class BotLink {
+  readonly #deps: BotLinkDependencies
+  readonly #sends: Pending<SendOutcome>
+  readonly #calls: Pending<CardOutcome>
+  readonly #excess: RateGuard
+  #isOver = false
+  #acceptingCount = 0
+  /** When each event was accepted whose acknowledgement is not known yet. */
+  readonly #acceptedAt = new Map<number, number>()
+
+  constructor(deps: BotLinkDependencies) {
+    this.#deps = deps
+    this.#sends = new Pending(deps.clock)
+    this.#calls = new Pending(deps.clock)
+    this.#excess = new RateGuard(MOST_EXCESS, deps.clock)
+    deps.port.on('message', (frame: DataUp) => this.#onFrame(frame))
+  }
+
+  get incarnation(): number {
+    return this.#deps.incarnation
+  }
+
+  /** Never rejects. Without an answer the outcome is unknown, so the failure is retryable: the uuid prevents a second message. */
+  async send(reply: ReplyToSend): Promise<SendOutcome> {
+    const { incarnation, port, botId, sendDeadlineMs } = this.#deps
+    // Twice, because a stale token repeats it.
+    const uploadMs = reply.bytes === undefined ? 0 : 2 * UPLOAD_TIMEOUT_MS
+    const { id, answer } = this.#sends.open(sendDeadlineMs + uploadMs, `reply of bot ${botId}`)
+    port.postMessage({ kind: 'send', incarnation, id, reply } satisfies DataDown)
+    try {
+      return await answer
+    } catch (thrown) {
+      return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
+    }
+  }
+
+  /** Never rejects. Without an answer the change may have been made; making it once more does no harm. */
+  async call(call: CardCall): Promise<CardOutcome> {
+    const { incarnation, port, botId, sendDeadlineMs } = this.#deps
+    const { id, answer } = this.#calls.open(sendDeadlineMs, `card of bot ${botId}`)
+    port.postMessage({ kind: 'call', incarnation, id, call } satisfies DataDown)
+    try {
+      return await answer
+    } catch (thrown) {
+      return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
+    }
+  }
+
+  /** The worker is gone: nothing sent to it will be answered. */
+  lost(): void {
+    const error = new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${this.#deps.botId} ended`)
+    this.#sends.rejectAll(error)
+    this.#calls.rejectAll(error)
+  }
+
+  /** An answer may come after it was given up, but not a thousand of them. */
+  #settle(id: number, outcome: SendOutcome): void {
+    if (!this.#sends.resolve(id, outcome)) this.#exceed()
+  }
+
+  #exceed(): void {
+    if (this.#excess.take(1) === 'exceeded') this.#end('its worker sends without end')
+  }
+
+  /** Whatever still comes of this worker is not looked at. */
+  #end(cause: string): void {
+    this.#isOver = true
+    this.#deps.misbehaved(cause)
+  }
+
+  #onFrame(frame: DataUp): void {
+    if (this.#isOver) return
+    try {
+      this.#read(frame)
+    } catch (thrown) {
+      this.#end(`its worker sent what no worker sends: ${errorText(thrown)}`)
+    }
+  }
+
+  #read(frame: DataUp): void {
+    if (frame.incarnation !== this.#deps.incarnation) return this.#exceed()
+    for (const { id, at } of frame.acks ?? []) {
+      const acceptedAt = this.#acceptedAt.get(id)
+      if (this.#acceptedAt.delete(id) && acceptedAt !== undefined) this.#deps.acked(Math.max(0, at - acceptedAt))
+    }
+    switch (frame.kind) {
+      case 'deliver':
+        if (frame.event.payload.length > this.#deps.maxPayloadBytes)
+          this.#end('its worker sent an event that it should have cut')
+        else void this.#accept(frame.id, frame.event)
+        break
+      case 'sent':
+        this.#settle(frame.id, { kind: 'sent', messageId: frame.messageId })
+        break
+      case 'failed':
+        this.#settle(frame.id, { kind: 'failed', failure: frame.failure })
+        break
+      case 'called':
+        this.#calls.resolve(frame.id, frame.outcome)
+        break
+      default:
+        assertNever(frame)
+    }
+  }
+
+  /** Posting to a worker that died meanwhile is silent and harmless: Feishu pushes the event again, and it is a duplicate then. */
+  async #accept(id: number, event: FeishuEvent): Promise<void> {
+    const { incarnation, port, accept, clock, creditWindow } = this.#deps
+    if (this.#acceptingCount >= MOST_WINDOWS * creditWindow) {
+      this.#exceed()
+      port.postMessage({ kind: 'refused', incarnation, id, error: TOO_MUCH } satisfies DataDown)
+      return
+    }
+    this.#acceptingCount += 1
+    const frame: DataDown = await accept(event).then(
+      (response) => ({ kind: 'accepted', incarnation, id, ...(response === undefined ? {} : { response }) }),
+      (thrown: unknown) => ({ kind: 'refused', incarnation, id, error: toErrorRecord(thrown) }),
+    )
+    this.#acceptingCount -= 1
+    if (frame.kind === 'accepted') this.#acceptedAt.set(id, clock.now())
+    port.postMessage(frame)
+  }
+}

@@ -1,0 +1,124 @@
+import { type BackoffPolicy, backoffDelayMs } from '../../../src/core/time/backoff.ts'
+import type { Clock } from '../../../src/core/time/clock.ts'
+import {
+  type ErrorRecord,
+  errorText,
+  FeishuSupervisorError,
+  fromErrorRecord,
+  toErrorRecord,
+} from '../../../src/core/errors.ts'
+import type { BotDesk } from '../bots/bot-desk.ts'
+import type { SourceBots } from './source-bots.ts'
+
+export interface SourceSyncDependencies {
+  readonly source: Pick<SourceBots, 'read' | 'get'>
+  /** What it puts as the source says; rejects, leaving a bot as it was, where that cannot be done. */
+  readonly desk: Pick<BotDesk, 'put' | 'drop' | 'known' | 'botIds'>
+  /** There may be something to handle for a bot that came. */
+  wake(): void
+  /** What keeps the source, or a row of it, from being used; undefined: nothing. */
+  changed(error: ErrorRecord | undefined): void
+  readonly clock: Clock
+  readonly random: () => number
+}
+
+const RETRY: BackoffPolicy = { firstMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }
+
+/**
+ * Follows a source of bots: reads one after the other what has changed, so that an older reading never overtakes a
+ * newer one. Whatever fails leads to reading everything, later and later, until it works; the bots that run go on.
+ */
+export class SourceSync {
+  readonly #deps: SourceSyncDependencies
+  /** To be read. */
+  #wanted: Set<string> | 'all' = new Set()
+  #reading: Promise<void> | undefined
+  #failures = 0
+  #error: ErrorRecord | undefined
+  #isClosed = false
+  #hasRead = false
+  #cancelRetry: () => void = () => {}
+
+  constructor(deps: SourceSyncDependencies) {
+    this.#deps = deps
+  }
+
+  get status(): { readonly ready: boolean; readonly error?: ErrorRecord } {
+    return this.#error === undefined ? { ready: true } : { ready: false, error: this.#error }
+  }
+
+  /** That bot, or everything, may have changed. Resolves when it is read, or could not be. */
+  async look(botId?: string): Promise<void> {
+    if (botId === undefined) this.#wanted = 'all'
+    else if (this.#wanted !== 'all') this.#wanted.add(botId)
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined
+    })
+    await this.#reading
+  }
+
+  /** Nothing is read any more. */
+  close(): void {
+    this.#isClosed = true
+    this.#cancelRetry()
+  }
+
+  async #readAll(): Promise<void> {
+    while (!this.#isClosed && (this.#wanted === 'all' || this.#wanted.size > 0)) {
+      const wanted = this.#wanted
+      this.#wanted = new Set()
+      try {
+        if (wanted === 'all') {
+          await this.#readEverything()
+          this.#set(undefined)
+        } else for (const botId of wanted) await this.#readOne(botId)
+      } catch (thrown) {
+        this.#set(toErrorRecord(thrown))
+      }
+    }
+  }
+
+  async #readEverything(): Promise<void> {
+    const { source, desk, wake } = this.#deps
+    const { bots, unusable, failure } = await source.read()
+    // What was there before is enough to begin with.
+    if (failure !== undefined && this.#hasRead) throw fromErrorRecord(failure)
+    const known = new Set([...bots.map(({ id }) => id), ...unusable.map(({ botId }) => botId)])
+    const wrong = unusable.map(({ botId, why }) => `bot ${botId}: ${why}`)
+    // First what goes: an app may have moved from one row to another.
+    for (const botId of desk.botIds()) if (!known.has(botId)) await desk.drop(botId)
+    for (const bot of bots) {
+      if (this.#isClosed) return
+      await desk.put(bot).catch((thrown: unknown) => wrong.push(`bot ${bot.id}: ${errorText(thrown)}`))
+    }
+    this.#hasRead = true
+    desk.known()
+    wake()
+    if (failure !== undefined) throw fromErrorRecord(failure)
+    if (wrong.length > 0) throw new FeishuSupervisorError('BOT_SOURCE_FAILED', wrong.join('\n'))
+  }
+
+  async #readOne(botId: string): Promise<void> {
+    const { source, desk, wake } = this.#deps
+    try {
+      const bot = await source.get(botId)
+      await (bot === null ? desk.drop(botId) : desk.put(bot))
+      wake()
+    } catch (thrown) {
+      throw new FeishuSupervisorError('BOT_SOURCE_FAILED', `bot ${botId}: ${errorText(thrown)}`)
+    }
+  }
+
+  #set(error: ErrorRecord | undefined): void {
+    const { clock, random, changed } = this.#deps
+    const hasChanged = error?.message !== this.#error?.message
+    this.#error = error
+    this.#cancelRetry()
+    this.#failures = error === undefined ? 0 : this.#failures + 1
+    if (error !== undefined && !this.#isClosed) {
+      const delayMs = backoffDelayMs(this.#failures, RETRY, random())
+      this.#cancelRetry = clock.after(delayMs, () => void this.look())
+    }
+    if (hasChanged) changed(error)
+  }
+}

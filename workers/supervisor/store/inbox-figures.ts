@@ -1,0 +1,34 @@
+import type { Clock } from '../../../src/core/time/clock.ts'
+import type { SupervisorReport } from '../../../src/protocol/model/status.ts'
+import type { InboxStore } from '../../../src/store/store.ts'
+
+type Figures = SupervisorReport['inbox']
+
+/** Longest wait for the figures; a slow database must not make the status slow. */
+const DEADLINE_MS = 300
+
+/** How full the inbox is; the last known figures where the database does not answer in time. */
+export class InboxFigures {
+  readonly #inbox: () => Pick<InboxStore, 'summary'> | undefined
+  readonly #clock: Clock
+  #last: Figures = { depth: 0, oldestAgeMs: 0, dead: 0 }
+
+  /** `inbox`: undefined while there is none. */
+  constructor(inbox: () => Pick<InboxStore, 'summary'> | undefined, clock: Clock) {
+    this.#inbox = inbox
+    this.#clock = clock
+  }
+
+  async read(): Promise<Figures> {
+    const inbox = this.#inbox()
+    if (inbox === undefined) return this.#last
+    this.#last = await new Promise((resolve) => {
+      const cancel = this.#clock.after(DEADLINE_MS, () => resolve(this.#last))
+      inbox
+        .summary()
+        .then(resolve, () => resolve(this.#last))
+        .finally(cancel)
+    })
+    return this.#last
+  }
+}

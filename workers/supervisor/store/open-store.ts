@@ -1,0 +1,34 @@
+import { join } from 'node:path'
+import { FeishuSupervisorError } from '../../../src/core/errors.ts'
+import type { PackagePaths, ResolvedOptions } from '../../../src/protocol/host.ts'
+import { loadMasterKeys, type MasterKeySource } from '../../../src/store/bots/master-key.ts'
+import { openPglite } from '../../../src/store/open/open-pglite.ts'
+import { openPostgres } from '../../../src/store/open/open-postgres.ts'
+import type { Store } from '../../../src/store/store.ts'
+
+/** Opens PostgreSQL when a URL is given, the embedded database otherwise; migrated, and with the right master key. */
+export async function openStore(
+  options: ResolvedOptions,
+  { pgliteWorker, migrations: migrationsDir }: PackagePaths,
+): Promise<Store> {
+  const { databaseUrl, dataDir } = options
+  const [masterKey, ...olderKeys] = await loadMasterKeys(keySource(options))
+  if (masterKey === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', 'there is no master key')
+  const keys = { masterKey, olderKeys, migrationsDir }
+  const store =
+    databaseUrl === undefined
+      ? await openPglite({ ...keys, dataDir, workerPath: pgliteWorker })
+      : await openPostgres({ ...keys, url: databaseUrl })
+  try {
+    await store.keys.check()
+  } catch (thrown) {
+    await store.close()
+    throw thrown
+  }
+  return store
+}
+
+/** Where the master key comes from. */
+export function keySource({ dataDir, masterKey: value }: ResolvedOptions): MasterKeySource {
+  return { ...(value === undefined ? {} : { value }), keyFile: join(dataDir, 'master.key') }
+}

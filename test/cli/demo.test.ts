@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { afterEach, expect, it } from 'vitest'
-import { Cleanups } from '../system/support.ts'
+import { Cleanups } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { Cleanups } from '../system/support.ts'
+import { Cleanups } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)

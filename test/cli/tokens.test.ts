@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
-import { ADA, Cleanups } from '../system/support.ts'
+import { ADA, Cleanups } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)

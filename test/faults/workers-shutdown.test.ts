@@ -10,7 +10,7 @@ import { FeishuSupervisor } from '../../src/app/feishu-supervisor.ts'
 import { packagePaths } from '../../src/app/package-paths.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import { providePostgres } from '../support/postgres.ts'
-import { ADA, addConnected, Cleanups, eventOf } from '../system/support.ts'
+import { ADA, addConnected, Cleanups, eventOf } from '../support/system.ts'
 import { connectAdmin } from './support.ts'
 
 const cleanups = new Cleanups()

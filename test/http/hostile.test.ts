@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API_TOKEN, Cleanups } from '../system/support.ts'
+import { API_TOKEN, Cleanups } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterAll(cleanups.run)

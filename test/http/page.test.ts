@@ -5,8 +5,8 @@ import { serve } from '../../src/cli/serve.ts'
 import type { FeishuSupervisor } from '../../src/index.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
 import { type BrowserPage, findChromium, openPage } from '../support/chromium.ts'
-import { ADA, addConnected, API_TOKEN, BEN, eventOf } from '../system/support.ts'
-import { shared, startedSupervisor } from './support.ts'
+import { ADA, addConnected, API_TOKEN, BEN, eventOf } from '../support/system.ts'
+import { shared, startedSupervisor } from '../support/http.ts'
 
 const browser = findChromium()
 const { file } = shared()

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { checkApp } from '../../workers/bot/check/check-app.ts'
 import { Http } from '../../workers/bot/http/http.ts'
-import { Client, shared } from './support.ts'
+import { Client, shared } from '../support/http.ts'
 
 const { test } = shared()
 const BOT = { appId: 'cli_00000000000000a1', appSecret: 'canary-secret' }

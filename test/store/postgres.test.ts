@@ -9,7 +9,7 @@ import { migrate } from '../../src/store/open/migrate.ts'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import type { Store } from '../../src/store/store.ts'
 import { provideOwnPostgres, type TestPostgres } from '../support/postgres.ts'
-import { StoreDriver, migrationsDir, newMasterKey } from './fixtures.ts'
+import { StoreDriver, migrationsDir, newMasterKey } from '../support/store.ts'
 import { describeStore } from './store-contract.ts'
 import { sql } from 'drizzle-orm'
 

@@ -7,7 +7,7 @@ import { afterEach, expect, it } from 'vitest'
 import { deferred } from '../../src/core/time/deferred.ts'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
-import { ADA, addConnected, API_TOKEN, BEN, Cleanups, eventOf, getJson } from './support.ts'
+import { ADA, addConnected, API_TOKEN, BEN, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)

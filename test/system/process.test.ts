@@ -8,7 +8,7 @@ import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import { firstEntry } from '../support/first-entry.ts'
 import { listeningAddresses } from '../support/listening.ts'
 import { provideOwnPostgres } from '../support/postgres.ts'
-import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
+import { ADA, addConnected, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)

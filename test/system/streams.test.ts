@@ -7,7 +7,7 @@ import type { FeishuSupervisor } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history/history.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
+import { ADA, addConnected, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterAll(cleanups.run)

@@ -87,7 +87,7 @@ describe('each thing that is wrong is said once, with its mend', () => {
     [
       'the certificate is not trusted',
       async () => {
-        const tls = (name: string): Buffer => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url))
+        const tls = (name: string): Buffer => readFileSync(new URL(`../../fixtures/tls/${name}`, import.meta.url))
         const server = createTlsServer({ key: tls('server.key'), cert: tls('server.pem') })
         return { domain: `https://127.0.0.1:${await listening(server)}` }
       },

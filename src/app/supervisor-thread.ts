@@ -13,9 +13,11 @@ import {
 import type { Clock } from '../core/time/clock.ts'
 import { type Deferred, deferred } from '../core/time/deferred.ts'
 import { FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
+import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
 import { startWatchdog } from '../core/lifecycle/watchdog.ts'
 import { newHeartbeat, type Pulse, pulseOf } from '../core/lifecycle/heartbeat.ts'
 import type { RestartPolicy } from '../core/lifecycle/restart-policy.ts'
+import { stackFrames } from '../core/log/stack-frames.ts'
 import type { SourceControl } from '../protocol/model/bot-source.ts'
 import { ControlClient } from '../protocol/control-client.ts'
 import { serveControl } from '../protocol/control-server.ts'
@@ -213,12 +215,12 @@ export class SupervisorThread {
     if (sourceChannel !== undefined && source !== undefined) serveControl(sourceChannel.port1, source)
     const thread: Thread = { worker, control, pulse: pulseOf(worker, heartbeat), gone: new AbortController() }
     this.#thread = thread
-    let thrown: { value: unknown } | undefined
+    let thrown: ObservedExit['thrown']
     worker.on('message', (signals: readonly HostSignal[]) => {
       for (const signal of signals) this.#onSignal(signal, thread)
     })
     worker.on('error', (value: unknown) => {
-      thrown = { value }
+      thrown = { value, stack: stackFrames(value, paths.supervisorWorker) }
     })
     worker.on('messageerror', () => void worker.terminate())
     for (const stream of [worker.stdout, worker.stderr]) {

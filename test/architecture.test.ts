@@ -301,7 +301,7 @@ describe('architecture', () => {
 
   it('spawns bots, the supervisor thread, the pool and PGlite in one place each', () => {
     expect(offenders(({ text }) => /new (Worker|Piscina)\(/.test(text)).toSorted()).toEqual([
-      'src/app/supervisor-thread.ts',
+      'src/app/spawn-supervisor-thread.ts',
       'src/messages/pool/pool-thread.ts',
       'src/store/open/pglite-thread.ts',
       'src/supervisor/thread-carrier.ts',

@@ -17,7 +17,9 @@ import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { AlertWatch } from './watch/alert-watch.ts'
 import { createAudited } from './audited.ts'
-import { BotDesk } from './bots/bot-desk.ts'
+import { BotAdmin } from './bots/bot-admin.ts'
+import { BotReconciler } from './bots/bot-reconciler.ts'
+import { BotRegistry } from './bots/bot-registry.ts'
 import { BotLink } from './bots/bot-link.ts'
 import { lateStore } from './store/late-store.ts'
 import { diagnose } from './watch/diagnose.ts'
@@ -65,6 +67,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   const eventLog = new EventLog(log)
   const links = new Map<string, BotLink>()
+  const registry = new BotRegistry()
   const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
   const botStore = (): BotStore => source ?? openedStore().bots
   const inboxFigures = new InboxFigures(() => keeper.store?.inbox, clock)
@@ -104,8 +107,8 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       links.delete(botId)
       link.lost()
     },
-    changed: (status) => bots.statusChanged(status),
-    identified: (botId, openId) => void bots.identified(botId, openId),
+    changed: (status) => reconciler.statusChanged(status),
+    identified: (botId, openId) => void reconciler.identified(botId, openId),
     log: (event) => emit({ kind: 'log', event }),
   })
 
@@ -115,20 +118,22 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     watch: new InstanceWatch(options.watch, options.messages.threads),
     alerts,
     everyMs: options.watch.everyMs,
-    bots: () => bots.reports,
+    bots: () => reconciler.reports,
     pool: () => messages.stats(),
     inbox: inboxFigures,
     clock,
   })
 
-  const bots = new BotDesk({
+  const shared = {
+    registry,
     supervisor,
     store: botStore,
-    written: (botId) => void sync?.look(botId),
     connection: options.connection,
-    maxConnections: options.maxConnections,
     handlers: Object.keys(options.handlers),
-    startsBots: boot.startsBots,
+  }
+  const reconciler = new BotReconciler({
+    ...shared,
+    maxConnections: options.maxConnections,
     clock,
     random,
     changed: (event) => {
@@ -138,16 +143,16 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     },
     removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
-  const states = new StateRecorder({
-    store: botStore,
-    fastAttempts: options.connection.fastAttempts,
-  })
+  const written = (botId: string): void => void sync?.look(botId)
+  const admin = new BotAdmin({ ...shared, reconciler, written, startsBots: boot.startsBots })
+  const states = new StateRecorder({ store: botStore, fastAttempts: options.connection.fastAttempts })
 
   const sync =
     source &&
     new SourceSync({
       source,
-      desk: bots,
+      reconciler,
+      registry,
       wake: () => messages.wake(),
       changed: (error) => {
         alerts.seeSource(error, clock.now())
@@ -161,10 +166,10 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
 
   const messages: Messages = createMessages({
     // Without the bots it would not be known who handles what.
-    ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
+    ...lateStore(() => (registry.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
-    bots,
+    bots: registry,
     secrets: options.secrets,
     desk: new RunDesk({
       history: (query) => openedStore().log.history(query),
@@ -183,7 +188,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   })
 
   const webhooks = new WebhookDesk({
-    botOfApp: (appId) => bots.botOfApp(appId),
+    botOfApp: (appId) => registry.botOfApp(appId),
     accept: (botId, event) => messages.accept(botId, event),
     acceptTimeoutMs: options.connection.acceptTimeoutMs,
     maxPayloadBytes: options.connection.maxPayloadBytes,
@@ -195,7 +200,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     open: () => openStore(options, paths),
     opened: async () => {
       if (!boot.startsBots) return
-      await (sync === undefined ? bots.open() : sync.look())
+      await (sync === undefined ? reconciler.open() : sync.look())
       messages.wake()
     },
     changed: (ready, error) => {
@@ -232,7 +237,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     async report() {
       const inbox = await inboxFigures.read()
       return {
-        bots: bots.reports,
+        bots: reconciler.reports,
         pool: messages.stats(),
         inbox,
         store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
@@ -243,7 +248,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     metrics: () => metrics.text(),
 
     takeWebhook: (appId, request) => webhooks.take(appId, request),
-    ...botOrders(bots, audited),
+    ...botOrders(admin, audited),
     rotateKeys: (by) =>
       result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
     ...accessOrders(() => openedStore().access, audited),
@@ -252,7 +257,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     lookAtSource: async (botId) => void sync?.look(botId),
     diagnose: (botIds) =>
       diagnose(
-        { store: keeper.store, error: keeper.status.error, bots: () => bots.all(), check: (bot) => bots.check(bot) },
+        { store: keeper.store, error: keeper.status.error, bots: () => admin.all(), check: (bot) => admin.check(bot) },
         botIds,
       ),
 
@@ -265,7 +270,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     const stopAt = clock.now() + graceMs
     patrol.close()
     sync?.close()
-    bots.close()
+    reconciler.close()
     // A bot that hangs must not use up the time of the messages in flight.
     await supervisor.drain(graceMs / 2)
     await messages.stop(Math.max(0, stopAt - clock.now()))

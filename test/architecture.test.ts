@@ -133,7 +133,10 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Files above it do two things. */
-const MOST_LINES = 300
+const MOST_LINES = 250
+
+/** Above that for now. */
+const LONGER: readonly string[] = ['src/options/options.ts']
 
 interface SourceFile {
   readonly path: string
@@ -291,7 +294,7 @@ describe('architecture', () => {
   })
 
   it(`has no file of more than ${MOST_LINES} lines`, () => {
-    expect(offenders(({ text }) => text.split('\n').length > MOST_LINES)).toEqual([])
+    expect(offenders(({ text }) => text.split('\n').length > MOST_LINES)).toEqual(LONGER)
   })
 
   it('is made of small files', () => {

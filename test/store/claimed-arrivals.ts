@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Accepted, ArrivalOrder } from '../../src/store/store.ts'
+import type { Accepted, ArrivalOrder, ClaimedEvent } from '../../src/store/store.ts'
 import { event, reply, type StoreDriver } from './fixtures.ts'
 
 interface Arrival {
@@ -46,8 +46,9 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       expect(claimed?.staleMs).toBeGreaterThan(0)
       expect(claimed?.hasMore).toBe(false)
       expect(await db.claim('other')).toEqual([])
-      expect(await db.complete({ id, attempt: 1 }, [reply()])).toBe(true)
-      expect(await db.sent(id, 0, { owner: 'me', attempt: 1 })).toBe(true)
+      const { fence } = claimed as ClaimedEvent
+      expect(await db.complete({ id, fence }, [reply()])).toBe(true)
+      expect(await db.sent(id, 0, fence)).toBe(true)
       expect(await db.claim()).toEqual([])
     })
 
@@ -58,7 +59,7 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       expect([first?.claimed?.hasMore, second?.claimed]).toEqual([true, undefined])
       const [third] = await arrive({}, { lane: 'a' })
       expect(await db.claim()).toEqual([])
-      expect(await db.complete({ id: first?.id ?? 0, attempt: 1 })).toBe(true)
+      expect(await db.complete(first?.claimed as ClaimedEvent)).toBe(true)
       expect((await db.claimEvent()).id).toBe(second?.id)
       expect(third?.claimed).toBeUndefined()
     })
@@ -68,7 +69,7 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       await known('waits', 'runs', 'sends')
       await db.accept({ lane: 'runs' }, { lane: 'sends' })
       for (const item of await db.claim('other')) {
-        if (item.kind === 'event' && item.lane === 'sends') await db.complete(item, [reply()], 'other')
+        if (item.kind === 'event' && item.lane === 'sends') await db.complete(item, [reply()])
       }
       await db.accept({ lane: 'waits' })
       expect(claimedOf(await arrive({}, { lane: 'waits' }, { lane: 'runs' }, { lane: 'sends' }))).toEqual([

@@ -58,5 +58,5 @@ const REPLIES: Record<keyof Store['replies'], true> = {
   upload: true,
   dropUploads: true,
   stream: true,
-  streams: true,
+  closeStreams: true,
 }

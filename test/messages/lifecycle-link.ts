@@ -32,6 +32,8 @@ export interface Network {
   faultOf(call: Call): CallFault | undefined
   readonly isDown: () => boolean
   latency(): number
+  /** After how long a statement is carried out whose sender gave up. */
+  lateness(): number
   /** Whether a write without an answer is known when it is made again. */
   remembers(): boolean
   pass(point: Point, process: Process): void
@@ -46,7 +48,6 @@ export interface LinkOptions {
 }
 
 const STATEMENT_TIMEOUT_MS = 1_500
-const LATE_MS = 9_000
 
 /** One instance's way to the database they all share. What was sent arrives, whether its sender still lives or not. */
 export class Link implements SharedInbox {
@@ -131,7 +132,7 @@ export class Link implements SharedInbox {
     return this.#process.reach(async () => {
       network.pass(`${call}.sent`, this.#process)
       if (fault === 'late') {
-        network.clock.after(LATE_MS, () => void commit())
+        network.clock.after(network.lateness(), () => void commit())
         await this.#wait(STATEMENT_TIMEOUT_MS)
         throw unavailable()
       }

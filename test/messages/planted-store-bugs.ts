@@ -39,6 +39,34 @@ export function settlesUnfenced(store: MemoryStore): SharedInbox {
   return { ...plain(store), claim: latest.claim, settle }
 }
 
+/** Fences by owner and attempt, as 0.1 did: a claim given back uncounted and made again has both once more. */
+export function fencesByAttempt(store: MemoryStore): SharedInbox {
+  /** By epoch. */
+  const attempts = new Map<number, number>()
+  const note = (item: Claimed | undefined): void => {
+    if (item?.kind === 'event') attempts.set(item.fence.epoch, item.attempt)
+  }
+  const inAttempts = ({ id, fence, result }: FinishedEvent): FinishedEvent => {
+    const row = rowOf(store, id)
+    const isSame = row !== undefined && row.owner === fence.owner && row.attempt === attempts.get(fence.epoch)
+    return { id, fence: isSame ? { owner: fence.owner, epoch: row.epoch ?? 0 } : fence, result }
+  }
+  return {
+    ...plain(store),
+    async accept(events, claim) {
+      const accepted = await store.accept(events, claim)
+      for (const { claimed } of accepted) note(claimed)
+      return accepted
+    },
+    async claim(claim) {
+      const result = await store.claim(claim)
+      result.items.forEach(note)
+      return result
+    },
+    finish: (finished) => store.finish(finished.map(inAttempts)),
+  }
+}
+
 /** A run that does not come back leaves no trace. */
 export function countsAfterRun(store: MemoryStore): SharedInbox {
   return {

@@ -52,6 +52,30 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       expect(await db.claim()).toEqual([])
     })
 
+    it('takes a new epoch with each claim, also in a chat that was forgotten and came again', async () => {
+      const db = current()
+      await known('a')
+      const epochs: number[] = []
+      for (let round = 0; round < 3; round++) {
+        const [first] = await arrive({}, { lane: 'a' })
+        const { fence, id } = first?.claimed as ClaimedEvent
+        expect(fence.owner).toBe('me')
+        epochs.push(fence.epoch)
+        await db.store.inbox.finish([{ id, fence, result: { kind: 'released' } }])
+        const again = await db.store.inbox.claimEvent({ owner: 'me', eventId: id })
+        epochs.push(again?.fence.epoch ?? 0)
+        expect(await db.complete({ id, fence })).toBe(false)
+        expect(await db.complete(again as ClaimedEvent)).toBe(true)
+        await db.store.inbox.prune({ olderThanMs: 0, limit: 10 })
+        expect(await db.rows("select 1 from feishu_lanes where bot_id = 'bot_a'")).toEqual([])
+        await db.accept({ lane: 'a' })
+        const fresh = await db.claimEvent()
+        epochs.push(fresh.fence.epoch)
+        await db.complete(fresh)
+      }
+      expect(epochs).toEqual([...new Set(epochs)].toSorted((a, b) => a - b))
+    })
+
     it('leaves what comes behind it in its lane, which is free when it is done', async () => {
       const db = current()
       await known('a')

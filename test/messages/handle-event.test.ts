@@ -25,6 +25,7 @@ async function run(
     type,
     dedupeKey,
     payload,
+    fence: { owner: 'me', epoch: 1 },
     attempt: 1,
     ageMs: 0,
     staleMs: 0,

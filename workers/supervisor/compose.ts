@@ -4,7 +4,7 @@ import { createLogger } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
 import { stackFrames } from '../../src/core/log/stack-frames.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
-import { RunDesk } from '../../src/messages/handle/run-desk.ts'
+import { ContextServer } from '../../src/messages/handle/context-server.ts'
 import type { NamedEvent } from '../../src/protocol/model/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/model/bot-source.ts'
@@ -33,7 +33,7 @@ import { SourceBots } from './source/source-bots.ts'
 import { SourceSync } from './source/source-sync.ts'
 import { StateRecorder } from './bots/state-recorder.ts'
 import { StoreKeeper } from './store/store-keeper.ts'
-import { WebhookDesk } from './bots/webhook-desk.ts'
+import { WebhookReceiver } from './bots/webhook-receiver.ts'
 
 export interface ComposeDependencies {
   readonly boot: Omit<SupervisorBoot, 'controlPort' | 'heartbeat'>
@@ -149,7 +149,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     handlers: options.handlers,
     bots: registry,
     secrets: options.secrets,
-    desk: new RunDesk({
+    contextServer: new ContextServer({
       history: (query) => openedStore().log.history(query),
       log: createLogger('handler', (event) => emit({ kind: 'log', event })),
     }),
@@ -168,7 +168,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
-  const webhooks = new WebhookDesk({
+  const webhooks = new WebhookReceiver({
     botOfApp: (appId) => registry.botOfApp(appId),
     accept: (botId, event) => messages.accept(botId, event),
     acceptTimeoutMs: options.connection.acceptTimeoutMs,

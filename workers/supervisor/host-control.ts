@@ -8,7 +8,7 @@ import type { Audited } from './audited.ts'
 import type { BotAdmin } from './bots/bot-admin.ts'
 import type { BotReconciler } from './bots/bot-reconciler.ts'
 import type { StateRecorder } from './bots/state-recorder.ts'
-import type { WebhookDesk } from './bots/webhook-desk.ts'
+import type { WebhookReceiver } from './bots/webhook-receiver.ts'
 import { accessOrders, botOrders, messageOrders } from './orders.ts'
 import type { SourceSync } from './source/source-sync.ts'
 import type { InboxFigures } from './store/inbox-figures.ts'
@@ -27,7 +27,7 @@ export interface HostControlDeps {
   readonly states: StateRecorder
   /** Undefined unless the host keeps the bots. */
   readonly sync: SourceSync | undefined
-  readonly webhooks: WebhookDesk
+  readonly webhooks: WebhookReceiver
   readonly messages: Messages
   readonly keeper: StoreKeeper
   /** Throws `STORE_UNAVAILABLE` while there is none. */

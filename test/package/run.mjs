@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** What differs most between versions of Node: threads, sockets, HTTP servers and loading of modules. */
-const CLOSE_TO_NODE = ['bot', 'chat', 'threads', 'http', 'nest'].map((name) => `test/${name}`)
+const CLOSE_TO_NODE = ['workers', 'handlers', 'threads', 'http', 'nest'].map((name) => `test/${name}`)
 /** The tests of `npm test` that run on each besides: all on the newest, since the oldest is for `npm test` itself. */
 const OTHER_NODES = [
   { major: '22', tests: CLOSE_TO_NODE },
@@ -65,6 +65,8 @@ if (missing.length > 0) throw new Error(`there are no tests in ${missing.join(',
 const folder = mkdtempSync(join(tmpdir(), 'feishu-supervisor-package-'))
 let passed = 0
 try {
+  // Files that an older build left behind would be packed too.
+  rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
   run('npm', ['run', '--silent', 'build'], ROOT)
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], ROOT))
   checkContents(packed.files.map(({ path }) => path))

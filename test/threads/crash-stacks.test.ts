@@ -25,8 +25,8 @@ import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { EventLog } from '../../workers/supervisor/watch/event-log.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater, newApp } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater, newApp } from '../support/simulator.ts'
 import { copyEmptyDatabase } from '../support/empty-database.ts'
 
 const paths = packagePaths()

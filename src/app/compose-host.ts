@@ -49,14 +49,17 @@ export interface Host {
   readonly sourceSubscription: SourceSubscription | undefined
   /** Undefined without the option `alerts`. */
   readonly notifier: Notifier | undefined
-  fetch(request: Request, context?: object): Response | Promise<Response>
+  /** Makes the HTTP API. `view` is what it shows; it has to be complete, since its events are listened to at once. */
+  createFetch(view: AppView): Fetch
 }
+
+export type Fetch = (request: Request, context?: object) => Response | Promise<Response>
 
 /** Longest wait until the thread knows that the source has changed. */
 const SOURCE_DEADLINE_MS = 5_000
 
-/** Joins the parts of the host's side. `view` is what the HTTP API shows; it is not used before the first request. */
-export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: AppView): Host {
+/** Joins the parts of the host's side. */
+export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host {
   const { alerts, handlerTables = new Map(), botSource } = setup
   const { startsBots = true, paths = packagePaths(), clock = systemClock } = setup
   const { secrets } = options
@@ -98,7 +101,7 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: 
     lastReport,
     sourceSubscription,
     notifier,
-    fetch: createFetch(options, setup, view, logger),
+    createFetch: (view) => createFetch(options, setup, view, logger),
   }
 
   function threadChanged({ state, lastExit, restartCount }: ChildStatus): void {
@@ -126,7 +129,7 @@ function createFetch(
   { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
   view: AppView,
   logger: Logger,
-): Host['fetch'] {
+): Fetch {
   const routes = createRoutes({
     view,
     fastAttempts: connection.fastAttempts,

@@ -11,7 +11,7 @@ import {
   stepChild,
 } from './child-lifecycle.ts'
 import type { ObservedExit } from './exit-reason.ts'
-import { type HangLimits, watchForHang } from './hang-watch.ts'
+import { type HangLimits, startWatchdog } from './watchdog.ts'
 import type { Pulse } from './heartbeat.ts'
 import type { RestartPolicy } from './restart-policy.ts'
 
@@ -46,7 +46,7 @@ export class ChildDriver<Thread extends DrivenThread> {
   /** Of the last spawn; settled once its thread is gone. */
   #ended: Deferred<void> | undefined
   #unschedule: () => void = () => {}
-  #unwatch: () => void = () => {}
+  #stopWatchdog: () => void = () => {}
 
   constructor(deps: ChildDriverDeps<Thread>) {
     this.#deps = deps
@@ -81,8 +81,8 @@ export class ChildDriver<Thread extends DrivenThread> {
     const { policy, clock } = this.#deps
     this.step({ kind: 'ready' })
     if (this.#thread === undefined) return
-    this.#unwatch()
-    this.#unwatch = watchForHang(pulse, policy, clock, () => this.step({ kind: 'kill', reason: 'hung' }))
+    this.#stopWatchdog()
+    this.#stopWatchdog = startWatchdog(pulse, policy, clock, () => this.step({ kind: 'kill', reason: 'hung' }))
   }
 
   /** Ends the thread as a crash would. */
@@ -127,7 +127,7 @@ export class ChildDriver<Thread extends DrivenThread> {
     const ended = deferred()
     this.#ended = ended
     const exited = (exit: ObservedExit): void => {
-      this.#unwatch()
+      this.#stopWatchdog()
       this.#thread = undefined
       gone(incarnation)
       this.step({ kind: 'exited', exit })

@@ -1,11 +1,11 @@
-import { Turns } from '../../../src/core/time/turns.ts'
+import { KeyedQueue } from '../../../src/core/time/keyed-queue.ts'
 import type { BotSettings } from '../../../src/protocol/model/bot-settings.ts'
 import type { Bot } from '../../../src/store/store.ts'
 
 /** The bots that this instance knows, as they are now. */
 export class BotRegistry {
   readonly #bots = new Map<string, Bot>()
-  readonly #turns = new Turns()
+  readonly #queue = new KeyedQueue()
   #isOpen = false
 
   /** The list of bots is complete. */
@@ -60,6 +60,6 @@ export class BotRegistry {
    * connection. `appId` counts where the bot is not known.
    */
   inTurn<T>(botId: string, appId: string, run: () => Promise<T>): Promise<T> {
-    return this.#turns.take(this.#bots.get(botId)?.appId ?? appId, run)
+    return this.#queue.run(this.#bots.get(botId)?.appId ?? appId, run)
   }
 }

@@ -8,6 +8,7 @@ import type { FailNext, Fault, SpoilNext } from './faults/fault.ts'
 import type { History } from './history/history.ts'
 import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http/http-answer.ts'
 import { newId } from './shared/ids.ts'
+import { injectFault } from './inject-fault.ts'
 import { pageRoutes } from './control/page-routes.ts'
 import { createPlatform, type Platform } from './platform.ts'
 import { PlatformServer } from './http/platform-server.ts'
@@ -219,21 +220,8 @@ export class FeishuSimulator implements SimulatorControls {
   inject(fault: Fault): void {
     if (fault.appId !== undefined) this.#platform.apps.require(fault.appId)
     this.history.append({ kind: 'fault', fault })
-    const { failures, tokens, gateway } = this.#platform
-    if (fault.kind === 'fail_next') return failures.fail(fault)
-    if (fault.kind === 'spoil_next') return failures.spoil(fault)
-    if (fault.kind === 'clear_faults') return failures.clear(fault.appId)
-    if (fault.kind === 'revoke_tokens') return tokens.revoke(fault.appId)
-    if (fault.kind === 'restart_platform') return this.#restart(fault.downMs)
-    const { connectionId } = fault
-    for (const connection of gateway.connectionsOf(fault.appId)) {
-      if (connectionId !== undefined && connection.id !== connectionId) continue
-      if (fault.kind === 'withhold_acks') connection.withholdAcks()
-      else if (fault.kind === 'freeze_connections') connection.freeze()
-      else if (fault.kind === 'forget_connections') connection.forget()
-      else if (fault.mode === 'reset') connection.reset()
-      else connection.close(fault.code ?? 1001)
-    }
+    if (fault.kind === 'restart_platform') this.#restart(fault.downMs)
+    else injectFault(this.#platform, fault)
   }
 
   /** Whoever drives the simulator still reaches it. */

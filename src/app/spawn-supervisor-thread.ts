@@ -3,6 +3,7 @@ import type { Clock } from '../core/time/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
 import { newHeartbeat, type Pulse, pulseOf } from '../core/lifecycle/heartbeat.ts'
+import { stackFrames } from '../core/log/stack-frames.ts'
 import type { ChatOutcome, HostRun } from '../protocol/chat.ts'
 import { ControlClient } from '../protocol/control-client.ts'
 import { serveControl } from '../protocol/control-server.ts'
@@ -60,7 +61,7 @@ export function spawnSupervisorThread(
   const control = new ControlClient<HostControl>(channel.port1, clock)
   if (sourceChannel !== undefined && source !== undefined) serveControl(sourceChannel.port1, source)
   const gone = new AbortController()
-  let thrown: { value: unknown } | undefined
+  let thrown: ObservedExit['thrown']
 
   worker.on('message', (signals: readonly HostSignal[]) => {
     for (const signal of signals) {
@@ -69,7 +70,7 @@ export function spawnSupervisorThread(
     }
   })
   worker.on('error', (value: unknown) => {
-    thrown = { value }
+    thrown = { value, stack: stackFrames(value, given.paths.supervisorWorker) }
   })
   worker.on('messageerror', () => void worker.terminate())
   for (const stream of [worker.stdout, worker.stderr]) {

@@ -8,12 +8,12 @@ import type { FailNext, Fault, SpoilNext } from './faults/fault.ts'
 import type { History } from './history/history.ts'
 import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http/http-answer.ts'
 import { newId } from './shared/ids.ts'
-import { injectFault } from './inject-fault.ts'
 import { pageRoutes } from './control/page-routes.ts'
 import { createPlatform, type Platform } from './platform.ts'
 import { PlatformServer } from './http/platform-server.ts'
 import { type ReplyProgress, ReplyWaiter } from './history/reply-waiter.ts'
 import { SimulatedUser } from './users/simulated-user.ts'
+import { applyFault } from './apply-fault.ts'
 import { resolveSimulatorOptions, type SimulatorOptions } from './simulator-options.ts'
 import type { StoredMessage } from './shared/stored-message.ts'
 import { TimerSet } from './shared/timer-set.ts'
@@ -221,7 +221,7 @@ export class FeishuSimulator implements SimulatorControls {
     if (fault.appId !== undefined) this.#platform.apps.require(fault.appId)
     this.history.append({ kind: 'fault', fault })
     if (fault.kind === 'restart_platform') this.#restart(fault.downMs)
-    else injectFault(this.#platform, fault)
+    else applyFault(this.#platform, fault)
   }
 
   /** Whoever drives the simulator still reaches it. */

@@ -2,6 +2,7 @@ import type { Clock } from '../../src/core/time/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
+import { stackFrames } from '../../src/core/log/stack-frames.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import { RunDesk } from '../../src/messages/handle/run-desk.ts'
 import type { NamedEvent } from '../../src/protocol/model/events.ts'
@@ -159,7 +160,10 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     clock,
     random,
     emit: (event) => emit({ kind: 'message', event }),
-    onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
+    onIdleDeath: (thrown) => {
+      const stack = stackFrames(thrown, paths.chatWorker)
+      log.error(`a chat thread ended between tasks: ${errorText(thrown)}`, { stack })
+    },
     onStuck: () => void patrol.look(),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
@@ -174,7 +178,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   })
 
   const keeper = new StoreKeeper({
-    open: () => openStore(options, paths),
+    open: () => openStore(options, paths, log),
     opened: async () => {
       if (!boot.startsBots) return
       await (sync === undefined ? reconciler.open() : sync.look())

@@ -46,7 +46,7 @@ export class ChildDriver<Thread extends DrivenThread> {
   /** Of the last spawn; settled once its thread is gone. */
   #ended: Deferred<void> | undefined
   #unschedule: () => void = () => {}
-  #stopWatchdog: () => void = () => {}
+  #unwatch: () => void = () => {}
 
   constructor(deps: ChildDriverDeps<Thread>) {
     this.#deps = deps
@@ -81,8 +81,8 @@ export class ChildDriver<Thread extends DrivenThread> {
     const { policy, clock } = this.#deps
     this.step({ kind: 'ready' })
     if (this.#thread === undefined) return
-    this.#stopWatchdog()
-    this.#stopWatchdog = startWatchdog(pulse, policy, clock, () => this.step({ kind: 'kill', reason: 'hung' }))
+    this.#unwatch()
+    this.#unwatch = startWatchdog(pulse, policy, clock, () => this.step({ kind: 'kill', reason: 'hung' }))
   }
 
   /** Ends the thread as a crash would. */
@@ -127,7 +127,7 @@ export class ChildDriver<Thread extends DrivenThread> {
     const ended = deferred()
     this.#ended = ended
     const exited = (exit: ObservedExit): void => {
-      this.#stopWatchdog()
+      this.#unwatch()
       this.#thread = undefined
       gone(incarnation)
       this.step({ kind: 'exited', exit })

@@ -5,7 +5,7 @@ import type { Bot } from '../../../src/store/store.ts'
 /** The bots that this instance knows, as they are now. */
 export class BotRegistry {
   readonly #bots = new Map<string, Bot>()
-  readonly #queue = new KeyedQueue()
+  readonly #perApp = new KeyedQueue()
   #isOpen = false
 
   /** The list of bots is complete. */
@@ -60,6 +60,6 @@ export class BotRegistry {
    * connection. `appId` counts where the bot is not known.
    */
   inTurn<T>(botId: string, appId: string, run: () => Promise<T>): Promise<T> {
-    return this.#queue.run(this.#bots.get(botId)?.appId ?? appId, run)
+    return this.#perApp.run(this.#bots.get(botId)?.appId ?? appId, run)
   }
 }

@@ -1,10 +1,10 @@
 import type { Fault } from './faults/fault.ts'
 import type { Platform } from './platform.ts'
 
-/** Makes the platform fail as ordered. A restart is not among these: that is the whole server's. */
-export function injectFault(
+/** Orders a fault of the platform, other than its restart. */
+export function applyFault(
   { failures, tokens, gateway }: Pick<Platform, 'failures' | 'tokens' | 'gateway'>,
-  fault: Exclude<Fault, { kind: 'restart_platform' }>,
+  fault: Exclude<Fault, { readonly kind: 'restart_platform' }>,
 ): void {
   if (fault.kind === 'fail_next') return failures.fail(fault)
   if (fault.kind === 'spoil_next') return failures.spoil(fault)

@@ -44,7 +44,7 @@ export function lateStore(current: () => Store | undefined, log: Logger): Pick<S
       upload: (...args) => call('upload', ({ replies }) => replies.upload(...args)),
       dropUploads: (...args) => call('dropUploads', ({ replies }) => replies.dropUploads(...args)),
       stream: (...args) => call('stream', ({ replies }) => replies.stream(...args)),
-      streams: (...args) => call('streams', ({ replies }) => replies.streams(...args)),
+      closeStreams: (...args) => call('closeStreams', ({ replies }) => replies.closeStreams(...args)),
     },
   }
 }

@@ -4,7 +4,7 @@ import { AppDirectory } from './shared/app-directory.ts'
 import { CardCallbacks } from './messages/card-callbacks.ts'
 import { CardStore } from './cards/card-store.ts'
 import type { Clock } from '../core/time/clock.ts'
-import { discoveryRoutes } from './gateway/discovery.ts'
+import { discoveryRoutes } from './gateway/discovery-routes.ts'
 import { EventDelivery } from './events/event-delivery.ts'
 import { FaultPlan } from './faults/fault-plan.ts'
 import { FileStore } from './messages/file-store.ts'
@@ -15,10 +15,10 @@ import type { PlatformEnv } from './http/http-answer.ts'
 import { seededRandom } from './shared/ids.ts'
 import { ChatStore } from './messages/chat-store.ts'
 import { MessageEdits } from './messages/message-edits.ts'
-import { openApiRoutes } from './open-api/open-api.ts'
-import { RateLimit } from './shared/rate-limits.ts'
+import { apiRoutes } from './open-api/api-routes.ts'
+import { CallLimit } from './shared/rate-limits.ts'
 import { Reactions } from './messages/reactions.ts'
-import type { ResolvedOptions } from './simulator-options.ts'
+import type { ResolvedSimulatorOptions } from './simulator-options.ts'
 import { TokenIssuer } from './open-api/token-issuer.ts'
 import { Users } from './users/users.ts'
 import { WebhookPusher } from './events/webhook-pusher.ts'
@@ -26,7 +26,7 @@ import { WebhookPusher } from './events/webhook-pusher.ts'
 /** The parts of a simulator, joined. */
 export type Platform = ReturnType<typeof createPlatform>
 
-export function createPlatform(options: ResolvedOptions, clock: Clock) {
+export function createPlatform(options: ResolvedSimulatorOptions, clock: Clock) {
   const { timeScale, ackDeadlineMs, seed, fragmentBytes, clientConfig, limits, assumptions } = options
   const { perChat, perMessage } = limits
   const { repeatedUuid } = assumptions
@@ -36,7 +36,7 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
   const failures = new FaultPlan((call, appId) => history.append({ kind: 'fault_applied', call, appId }))
   const cards = new CardStore(history, clock)
   const chats = new ChatStore(clock, cards, { perChat, repeatedUuid })
-  const edits = new MessageEdits({ chats, history, patchLimit: new RateLimit(perMessage, clock), clock })
+  const edits = new MessageEdits({ chats, history, patchLimit: new CallLimit(perMessage, clock), clock })
   const callbacks = new CardCallbacks(chats, edits, clock)
   const webhooks = new WebhookPusher({ deadlineMs: ackDeadlineMs, now: () => clock.now() })
   const delivery = new EventDelivery({
@@ -64,7 +64,7 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
   const mount = (app: Hono<PlatformEnv>): Hono<PlatformEnv> =>
     app.route('/', discoveryRoutes({ apps, failures, history, assumptions, gateway, clientConfig, clock })).route(
       '/open-apis',
-      openApiRoutes({
+      apiRoutes({
         clock,
         apps,
         failures,

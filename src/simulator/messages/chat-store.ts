@@ -5,7 +5,7 @@ import type { Assumptions } from '../shared/assumptions.ts'
 import type { CardStore } from '../cards/card-store.ts'
 import { newId, stableId } from '../shared/ids.ts'
 import { readPost } from './post-body.ts'
-import { RateLimit } from '../shared/rate-limits.ts'
+import { CallLimit } from '../shared/rate-limits.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 import { contentOf, type TypedMessage, type UserMessage, userIdOf } from './user-message.ts'
 
@@ -51,14 +51,14 @@ export class ChatStore {
   readonly #clock: Pick<Clock, 'now'>
   readonly #cards: Pick<CardStore, 'open'>
   readonly #repeatedUuid: Assumptions['repeatedUuid']
-  readonly #chatLimit: RateLimit
+  readonly #chatLimit: CallLimit
 
   constructor(clock: Pick<Clock, 'now'>, cards: Pick<CardStore, 'open'>, options: ChatStoreOptions = {}) {
     const { perChat = 0, repeatedUuid = 'original' } = options
     this.#clock = clock
     this.#cards = cards
     this.#repeatedUuid = repeatedUuid
-    this.#chatLimit = new RateLimit(perChat, clock)
+    this.#chatLimit = new CallLimit(perChat, clock)
   }
 
   /** `index` counts the user messages of its chat from 0. */

@@ -19,16 +19,16 @@ export interface ReactionsDeps {
 
 /** The emojis that bots put under messages; those of users reach the bot as events only. */
 export class Reactions {
-  readonly #parts: ReactionsDeps
+  readonly #deps: ReactionsDeps
   /** By message. */
   readonly #reactions = new Map<string, Map<string, ReactionData>>()
 
-  constructor(parts: ReactionsDeps) {
-    this.#parts = parts
+  constructor(deps: ReactionsDeps) {
+    this.#deps = deps
   }
 
   add(appId: string, messageId: string, body: CallBody): ApiResult<ReactionData> {
-    const { clock, chats } = this.#parts
+    const { clock, chats } = this.#deps
     if (chats.messageOf(appId, messageId) === undefined) return unknown(messageId)
     const { emoji_type: emoji } = (body['reaction_type'] ?? {}) as { emoji_type?: unknown }
     if (typeof emoji !== 'string' || emoji === '') return refused(231001, 'reaction type is invalid') // [A]
@@ -53,7 +53,7 @@ export class Reactions {
   }
 
   list(appId: string, messageId: string, emojiType: string | undefined): ApiResult<object> {
-    if (this.#parts.chats.messageOf(appId, messageId) === undefined) return unknown(messageId)
+    if (this.#deps.chats.messageOf(appId, messageId) === undefined) return unknown(messageId)
     const items = [...this.#of(messageId).values()].filter(
       ({ reaction_type: { emoji_type: emoji } }) => emojiType === undefined || emoji === emojiType,
     )
@@ -67,7 +67,7 @@ export class Reactions {
   }
 
   #record(appId: string, messageId: string, emojiType: string, isAdded: boolean): void {
-    this.#parts.history.append({ kind: 'bot_reacted', appId, messageId, emojiType, isAdded })
+    this.#deps.history.append({ kind: 'bot_reacted', appId, messageId, emojiType, isAdded })
   }
 }
 

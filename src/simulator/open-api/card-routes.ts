@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { type ApiParts, callApiWithBody } from './api-call.ts'
+import { type ApiDeps, callApiWithBody } from './api-call.ts'
 import type { ApiResult, CallBody } from '../shared/api-result.ts'
 import {
   addElements,
@@ -16,16 +16,16 @@ import type { CardStore } from '../cards/card-store.ts'
 import type { PlatformContext, PlatformEnv } from '../http/http-answer.ts'
 import type { ChatStore } from '../messages/chat-store.ts'
 
-export interface CardParts extends ApiParts {
+export interface CardRouteDeps extends ApiDeps {
   readonly chats: ChatStore
   readonly cards: CardStore
 }
 
 /** Everything below cardkit/v1. [D, S] */
-export function cardRoutes(parts: CardParts): Hono<PlatformEnv> {
-  const { chats, cards } = parts
+export function cardRoutes(deps: CardRouteDeps): Hono<PlatformEnv> {
+  const { chats, cards } = deps
   const call = (c: PlatformContext, run: (appId: string, body: CallBody) => ApiResult<object>): Promise<Response> =>
-    callApiWithBody(c, parts, (body) => ({ name: 'card', run: (appId) => run(appId, body) }))
+    callApiWithBody(c, deps, (body) => ({ name: 'card', run: (appId) => run(appId, body) }))
   const change = (c: PlatformContext, toChange: (body: CallBody, elementId: string) => CardChange): Promise<Response> =>
     call(c, (appId, body) =>
       cards.operate(appId, c.req.param('id') ?? '', body, toChange(body, c.req.param('element') ?? '')),

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Finding } from '../../src/index.ts'
-import { postgresOfFile } from '../support/describe-postgres.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
 import { ADA, API_TOKEN, BEN, type CliProcess, Cleanups } from '../support/system.ts'
 
 const cleanups = new Cleanups()

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { FaultProxy } from '../support/fault-proxy.ts'
 import { judge } from '../support/judge.ts'
-import { postgresOfFile } from '../support/describe-postgres.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
 import { provideOwnPostgres } from '../support/postgres.ts'
 import { Cleanups, eventOf, getJson } from '../support/system.ts'
 import { CLEAN, connectAdmin, entriesOf, freshDatabase, lateAcks, Stage, unsavedAcks } from './support.ts'

@@ -3,7 +3,7 @@ import type { Client } from 'pg'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import { judge } from '../support/judge.ts'
 import { migrationsDir, newMasterKey } from '../support/store.ts'
-import { postgresOfFile } from '../support/describe-postgres.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
 import { Cleanups, FAST } from '../support/system.ts'
 import { CLEAN, connectAdmin, entriesOf, FAST_REPLIES, freshDatabase, openSimulator, startHost } from './support.ts'
 

@@ -4,7 +4,7 @@ import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import type { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { judge } from '../support/judge.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { postgresOfFile } from '../support/describe-postgres.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
 import { ADA, Cleanups } from '../support/system.ts'
 import { StatementProxy } from './statement-proxy.ts'
 import {

@@ -2,7 +2,7 @@ import type { Database } from '../../src/store/database/database.ts'
 import { Inbox } from '../../src/store/inbox/inbox.ts'
 
 /** An inbox; the next statement after `loseNext` is carried out but not answered. */
-export function losing(database: Database): { inbox: Inbox; loseNext: () => void } {
+export function losingInbox(database: Database): { inbox: Inbox; loseNext: () => void } {
   let isLosing = false
   const inbox = new Inbox({
     async query(statement, values, doing) {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { losing } from './losing-inbox.ts'
+import { losingInbox } from './losing-inbox.ts'
 import { event, type StoreDriver } from '../support/store.ts'
 
 const AWAY = { code: 'REPLY_FAILED', message: 'away', retryable: true } as const
@@ -79,7 +79,7 @@ export function describeClaimEvent(current: () => StoreDriver): void {
     })
 
     it('whose answer got lost is given back, uncounted', async () => {
-      const { inbox, loseNext } = losing(db.database)
+      const { inbox, loseNext } = losingInbox(db.database)
       const [stored] = await db.store.inbox.accept([{ botId: 'bot_a', event: event({ lane: 'card:1' }) }])
       loseNext()
       await expect(inbox.claimEvent({ owner: 'me', eventId: stored?.id ?? 0 })).rejects.toThrow('terminated')

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { losing } from './losing-inbox.ts'
+import { losingInbox } from './losing-inbox.ts'
 import { event, reply, type StoreDriver } from '../support/store.ts'
 
 /** Statements that are carried out, but whose answer does not arrive. */
@@ -11,7 +11,7 @@ export function describeLostAnswers(current: () => StoreDriver): void {
     })
 
     it('of accept: the repeated events are duplicates', async () => {
-      const { inbox, loseNext } = losing(db.database)
+      const { inbox, loseNext } = losingInbox(db.database)
       const events = [{ botId: 'bot_a', event: event() }]
       loseNext()
       await expect(inbox.accept(events)).rejects.toThrow('terminated')
@@ -19,7 +19,7 @@ export function describeLostAnswers(current: () => StoreDriver): void {
     })
 
     it('of accept with a claim: the lanes are given back, uncounted', async () => {
-      const { inbox, loseNext } = losing(db.database)
+      const { inbox, loseNext } = losingInbox(db.database)
       await db.accept({ lane: 'a' })
       await db.complete(await db.claimEvent())
       const claim = { owner: 'me', limit: 1 }
@@ -30,7 +30,7 @@ export function describeLostAnswers(current: () => StoreDriver): void {
     })
 
     it('of claim: the lanes are given back, uncounted', async () => {
-      const { inbox, loseNext } = losing(db.database)
+      const { inbox, loseNext } = losingInbox(db.database)
       await db.accept({})
       const claim = { owner: 'me', limit: 1 }
       loseNext()
@@ -40,7 +40,7 @@ export function describeLostAnswers(current: () => StoreDriver): void {
     })
 
     it('of a claim of replies: none of them counts as tried', async () => {
-      const { inbox, loseNext } = losing(db.database)
+      const { inbox, loseNext } = losingInbox(db.database)
       await db.accept({})
       const { id } = await db.claimEvent()
       await db.complete({ id, attempt: 1 }, [reply(), reply()])
@@ -53,7 +53,7 @@ export function describeLostAnswers(current: () => StoreDriver): void {
     })
 
     it('of finish and settle: the repeated call finds its result', async () => {
-      const { inbox, loseNext } = losing(db.database)
+      const { inbox, loseNext } = losingInbox(db.database)
       await db.accept({}, {})
       const { id } = await db.claimEvent()
       const fence = { owner: 'me', attempt: 1 }

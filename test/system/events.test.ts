@@ -104,7 +104,7 @@ describe('a press on a card', () => {
   const press = (appId: string, value: object) => ({ appId, chatId: 'oc_1', value })
 
   it('shows what the handler returns, and its replies go out', async () => {
-    const { bot, appId, client, says } = await connected()
+    const { appId, client, says } = await connected()
     expect(await client.clickCard(press(appId, { act: 'ok' }))).toMatchObject({
       kind: 'answered',
       code: 200,

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
-import { postgresOfFile } from '../support/describe-postgres.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
 import { ADA, addConnected, BEN, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()

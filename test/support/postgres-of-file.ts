@@ -12,5 +12,5 @@ export async function postgresOfFile(provide: typeof providePostgres = providePo
   afterAll(async () => {
     if (isThere) await provided.drop()
   })
-  return { postgres: provided as TestPostgres, isThere, describePostgres: describe.skipIf(!isThere) }
+  return { postgres: provided as TestPostgres, isThere, describePostgres: isThere ? describe : describe.skip }
 }

@@ -100,7 +100,7 @@ const WINGS: Readonly<
   },
   'workers/supervisor': {
     own: 'face',
-    wings: { bots: [], source: ['bots'], store: [], watch: ['bots', 'store'] },
+    wings: { bots: [], source: ['bots'], store: [], health: ['bots', 'store'] },
   },
 }
 
@@ -111,7 +111,7 @@ const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts']
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // The pool uses one pure function of it, which renders messages: 35 KB of the bundle, no client and no secret.
   '@larksuiteoapi/node-sdk': ['workers/bot', 'workers/chat/normalize.ts'],
-  'prom-client': ['src/http/routes/metrics.ts', 'workers/supervisor/watch/metrics.ts'],
+  'prom-client': ['src/http/routes/metrics.ts', 'workers/supervisor/health/metrics.ts'],
   pino: ['src/cli'],
   piscina: ['src/messages/pool/pool-thread.ts'],
   'drizzle-orm': ['src/store'],
@@ -133,7 +133,10 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Files above it do two things. */
-const MOST_LINES = 300
+const MOST_LINES = 250
+
+/** Above that for now. */
+const LONGER: readonly string[] = ['src/options/options.ts']
 
 interface SourceFile {
   readonly path: string
@@ -291,7 +294,7 @@ describe('architecture', () => {
   })
 
   it(`has no file of more than ${MOST_LINES} lines`, () => {
-    expect(offenders(({ text }) => text.split('\n').length > MOST_LINES)).toEqual([])
+    expect(offenders(({ text }) => text.split('\n').length > MOST_LINES)).toEqual(LONGER)
   })
 
   it('is made of small files', () => {
@@ -301,7 +304,7 @@ describe('architecture', () => {
 
   it('spawns bots, the supervisor thread, the pool and PGlite in one place each', () => {
     expect(offenders(({ text }) => /new (Worker|Piscina)\(/.test(text)).toSorted()).toEqual([
-      'src/app/supervisor-thread.ts',
+      'src/app/spawn-supervisor-thread.ts',
       'src/messages/pool/pool-thread.ts',
       'src/store/open/pglite-thread.ts',
       'src/supervisor/thread-carrier.ts',

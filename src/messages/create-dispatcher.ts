@@ -16,7 +16,7 @@ import { SendTries } from './reply/send-tries.ts'
 
 export interface CreateDispatcherDeps
   extends Pick<DispatcherDeps, 'places' | 'handlers' | 'owner'>,
-    Pick<HandleEventDeps, 'desk' | 'bots' | 'onDecided'> {
+    Pick<HandleEventDeps, 'contextServer' | 'bots' | 'onDecided'> {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
   readonly replies: ReplyStore
   readonly sendReply: SendReply
@@ -52,7 +52,7 @@ export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
 }
 
 function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): LaneRunDeps {
-  const { inbox, replies, places, handlers, desk, bots, owner, sendReply, callCard, options, clock, random, emit } =
+  const { inbox, replies, places, handlers, contextServer, bots, sendReply, callCard, options, clock, random, emit } =
     deps
   const { onDecided, acks = new AckTimes() } = deps
   const { waits, sends, isAborting, isStopped, ...state } = surroundings
@@ -79,12 +79,11 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
     isStopped,
   }
   return {
-    owner,
     handling: {
       places,
       handlers,
       streams,
-      desk,
+      contextServer,
       bots,
       answers: options.answers,
       onDecided,
@@ -99,7 +98,6 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
       sendStored: (botId, reply) => sender.send(botId, reply),
       dropUploads: (eventId) => replies.dropUploads(eventId).catch(() => {}),
       settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
-      owner,
       policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
       limits,
       tries: new SendTries(),
@@ -115,10 +113,8 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
     keep: new FencedWriter<KeptUpload>({
       ...writing,
       maxBatch: 1,
-      write: async (kept) => {
-        for (const { eventId, upload, bytes } of kept) await replies.putUpload(eventId, upload, bytes)
-        return kept.map(() => true)
-      },
+      write: (kept) =>
+        Promise.all(kept.map(({ eventId, fence, upload, bytes }) => replies.putUpload(eventId, fence, upload, bytes))),
     }),
     finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
     acks,

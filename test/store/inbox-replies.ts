@@ -165,11 +165,7 @@ export function describeReplies(current: CurrentInbox): void {
 
     const ends: [string, (id: number) => Promise<unknown>, (id: number) => string[]][] = [
       ['completes', (id) => db.finish(id, 1), () => []],
-      [
-        'is given back',
-        (id) => db.inbox.finish([{ id, fence: { owner: 'me', attempt: 1 }, result: { kind: 'released' } }]),
-        (id) => [String(id)],
-      ],
+      ['is given back', (id) => db.release(id, 1), (id) => [String(id)]],
       ['is put off', (id) => db.retry(id, 1, 60_000), (id) => [String(id)]],
       ['dies', (id) => db.bury(id, 1), () => []],
       ['loses its owner', () => db.rescue(), (id) => [String(id)]],

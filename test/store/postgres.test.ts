@@ -150,7 +150,7 @@ describe.skipIf('skip' in provided)('on a real server', () => {
             order.get(item.lane)?.push(item.id)
             await new Promise(setImmediate)
             inFlight.delete(item.lane)
-            expect(await driver.complete(item, [], owner)).toBe(true)
+            expect(await driver.complete(item)).toBe(true)
             finished++
           }
         }
@@ -175,7 +175,7 @@ describe.skipIf('skip' in provided)('on a real server', () => {
       const claimer = async (owner: string) => {
         while (finished < total) {
           for (const item of await driver.claim(owner, 1)) {
-            if (item.kind === 'event') await driver.complete(item, [], owner)
+            if (item.kind === 'event') await driver.complete(item)
             finished++
           }
         }

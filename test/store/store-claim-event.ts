@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { ClaimedEvent } from '../../src/store/store.ts'
 import { losingInbox } from './losing-inbox.ts'
 import { event, type StoreDriver } from '../support/store.ts'
 
@@ -26,7 +27,8 @@ export function describeClaimEvent(current: () => StoreDriver): void {
 
     it('takes the event and its lane, before older lanes, and counts the attempt', async () => {
       const [older = 0, wanted = 0] = await store('a', 'card:1')
-      expect(await claimEvent(wanted)).toMatchObject({
+      const claimed = await claimEvent(wanted)
+      expect(claimed).toMatchObject({
         kind: 'event',
         id: wanted,
         botId: 'bot_a',
@@ -38,7 +40,7 @@ export function describeClaimEvent(current: () => StoreDriver): void {
       const rest = await db.claim('other')
       expect(rest).toMatchObject([{ id: older }])
       expect(await claimEvent(wanted)).toBeNull()
-      expect(await db.complete({ id: wanted, attempt: 1 })).toBe(true)
+      expect(await db.complete(claimed as ClaimedEvent)).toBe(true)
       expect(await claimEvent(wanted)).toBeNull()
     })
 
@@ -52,7 +54,7 @@ export function describeClaimEvent(current: () => StoreDriver): void {
       expect(claimed.id).toBe(first)
       expect(await claimEvent(first)).toBeNull()
       expect(await claimEvent(second)).toBeNull()
-      await db.retry(claimed, 60_000, 'other')
+      await db.retry(claimed, 60_000)
       expect(await claimEvent(first)).toBeNull()
       await db.passTime()
       expect(await claimEvent(first)).toMatchObject({ attempt: 2 })
@@ -63,10 +65,10 @@ export function describeClaimEvent(current: () => StoreDriver): void {
       const claimed = await db.claimEvent()
       expect(claimed.id).toBe(first)
       const result = { kind: 'completed', replies: [REPLY] } as const
-      await db.store.inbox.finish([{ id: first, fence: { owner: 'me', attempt: 1 }, result }])
+      await db.store.inbox.finish([{ id: first, fence: claimed.fence, result }])
       expect(await claimEvent(second)).toBeNull()
       const retry = { kind: 'retry', afterMs: 0, error: AWAY, isRefused: true } as const
-      await db.store.inbox.settle([{ eventId: first, part: 0, fence: { owner: 'me', attempt: 1 }, result: retry }])
+      await db.store.inbox.settle([{ eventId: first, part: 0, fence: claimed.fence, result: retry }])
       expect(await claimEvent(second)).toBeNull()
     })
 

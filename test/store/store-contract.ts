@@ -58,7 +58,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       for (const item of await db.claim()) {
         if (item.kind !== 'event') throw new Error('no replies were stored')
         await db.complete(item, [reply()])
-        await db.sent(item.id, 0, { owner: 'me', attempt: 1 })
+        await db.sent(item.id, 0, item.fence)
       }
       await db.age(86_400_000)
       const [waiting] = await db.accept({ lane: 'busy' })
@@ -73,13 +73,13 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       expect(await db.store.inbox.summary()).toEqual({ depth: 0, oldestAgeMs: 0, dead: 0 })
       await db.accept({ lane: 'a' }, { lane: 'b' }, { lane: 'c' })
       await db.rows("update feishu_inbox set received_at = now() - interval '1 hour' where lane = 'a'")
-      const [a, b] = (await db.claim()) as readonly { id: number; attempt: number }[]
-      await db.complete(a as { id: number; attempt: number }, [reply()])
-      await db.complete(b as { id: number; attempt: number })
+      const [a, b] = (await db.claimEvents()) as [ClaimedEvent, ClaimedEvent]
+      await db.complete(a, [reply()])
+      await db.complete(b)
       const summary = await db.store.inbox.summary()
       expect(summary).toMatchObject({ depth: 2, dead: 0 })
       expect(summary.oldestAgeMs).toBeGreaterThan(3_590_000)
-      await db.sent(a?.id ?? 0, 0, { owner: 'me', attempt: 1 })
+      await db.sent(a.id, 0, a.fence)
       expect(await db.store.inbox.summary()).toMatchObject({ depth: 1 })
     })
 
@@ -90,7 +90,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         (item) => item.kind === 'event' && item.payload === '{"n":1}',
       ) as ClaimedEvent
       await db.complete(first, [reply(), reply()])
-      await db.sent(first.id, 0, { owner: 'me', attempt: 1 })
+      await db.sent(first.id, 0, first.fence)
       await db.accept(said('c', '{"n":4}', { type: 'im.chat.updated_v1' }), said('c', '{"n":5}'))
       const [now] = await db.accept(said('c', '{"n":6}'), said('c', '{"n":7}'))
       const history = (limit: number) =>
@@ -103,31 +103,32 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     it('writes down when an event arrived and was acknowledged, over retries and replies', async () => {
       const now = Date.now()
       const [accepted] = await db.accept({ receivedAt: now - 60_000 })
-      const { id, sinceArrivalMs, attempt } = await db.claimEvent()
+      const { id, sinceArrivalMs, fence } = await db.claimEvent()
       expect(sinceArrivalMs).toBeGreaterThanOrEqual(60_000)
       expect(sinceArrivalMs).toBeLessThan(70_000)
       const error = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
       const result = { kind: 'retry', afterMs: 0, error } as const
       const ackedAt = now - 30_000
-      await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result, ackedAt }])
+      await db.store.inbox.finish([{ id, fence, result, ackedAt }])
       // It is not known any more where a later attempt ends.
-      await db.complete(await db.claimEvent(), [reply(), reply()])
+      const second = await db.claimEvent()
+      await db.complete(second, [reply(), reply()])
       const way = await db.store.log.get(accepted?.id ?? 0)
       const { receivedAt = 0, persistedAt = 0, ackedAt: storedAck = 0 } = way ?? {}
       expect(persistedAt - receivedAt).toBeGreaterThanOrEqual(60_000)
       expect(storedAck - receivedAt).toBeGreaterThan(29_000)
       expect(storedAck - receivedAt).toBeLessThan(31_000)
-      await db.retryReply(id, 0, { owner: 'me', attempt: 1 }, 0)
+      await db.retryReply(id, 0, second.fence, 0)
       const { replies } = await db.claimReplies()
       expect(replies.map(({ sinceArrivalMs: ms = 0 }) => ms >= 60_000 && ms < 70_000)).toEqual([true, true])
     })
 
     it('says nothing of the arrival of an event that was put back', async () => {
       const [accepted] = await db.accept({ receivedAt: Date.now() - 60_000 })
-      const { id, attempt } = await db.claimEvent()
+      const { id, fence } = await db.claimEvent()
       const error = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
       const result = { kind: 'dead', reason: 'expired', error } as const
-      await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result }])
+      await db.store.inbox.finish([{ id, fence, result }])
       await db.store.inbox.resubmit({ eventId: accepted?.id ?? 0 })
       expect(await db.claimEvent()).not.toHaveProperty('sinceArrivalMs')
     })

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { EventResult } from '../../src/store/store.ts'
+import type { ClaimedEvent, EventResult } from '../../src/store/store.ts'
 import { reply, type StoreDriver } from '../support/store.ts'
 
 const ERROR = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
@@ -23,7 +23,7 @@ export function describeFinish(current: () => StoreDriver): void {
       await db.accept({}, {})
       const first = await db.claimEvent()
       expect(await db.complete(first, [reply(), reply()])).toBe(true)
-      const fence = { owner: 'me', attempt: 1 }
+      const { fence } = first
       expect(await db.claim()).toEqual([])
       expect(await db.sent(first.id, 0, fence)).toBe(true)
       expect(await db.claim()).toEqual([])
@@ -60,9 +60,9 @@ export function describeFinish(current: () => StoreDriver): void {
 
     it('buries an event with its reason and goes on with the lane', async () => {
       await db.accept({}, {})
-      const { id, attempt } = await db.claimEvent()
+      const { id, fence } = await db.claimEvent()
       const result = { kind: 'dead', reason: 'attempts', error: { ...ERROR, message: 'nul \u0000 \ud800' } } as const
-      expect(await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result }])).toEqual([true])
+      expect(await db.store.inbox.finish([{ id, fence, result }])).toEqual([true])
       expect(await db.rows('select state, reason, last_error from feishu_inbox where id = $1', [id])).toEqual([
         { state: 'dead', reason: 'attempts', last_error: { ...ERROR, message: 'nul \uFFFD \uFFFD' } },
       ])
@@ -72,15 +72,14 @@ export function describeFinish(current: () => StoreDriver): void {
 
     it('gives a claim back without counting it', async () => {
       await db.accept({})
-      const { id, attempt } = await db.claimEvent()
-      const fence = { owner: 'me', attempt }
+      const { id, fence } = await db.claimEvent()
       expect(await db.store.inbox.finish([{ id, fence, result: { kind: 'released' } }])).toEqual([true])
       expect(await db.claimEvent('other')).toMatchObject({ id, attempt: 1 })
     })
 
     it('finishes a batch, each by its own result and fence', async () => {
       await db.accept(...['a', 'b', 'c', 'd', 'e'].map((lane) => ({ lane })))
-      const items = await db.claim()
+      const items = await db.claimEvents()
       const results: EventResult[] = [
         { kind: 'completed', replies: [] },
         { kind: 'completed', replies: [reply({ content: '{"part":0}' }), reply({ content: '{"part":1}' })] },
@@ -88,11 +87,10 @@ export function describeFinish(current: () => StoreDriver): void {
         { kind: 'completed', replies: [reply()] },
         { kind: 'dead', reason: 'attempts', error: ERROR },
       ]
-      const finished = results.map((result, index) => ({
-        id: (items[index] as { id: number }).id,
-        fence: { owner: index === 3 ? 'zombie' : 'me', attempt: 1 },
-        result,
-      }))
+      const finished = results.map((result, index) => {
+        const { id, fence } = items[index] as ClaimedEvent
+        return { id, fence: index === 3 ? { ...fence, owner: 'zombie' } : fence, result }
+      })
       expect(await db.store.inbox.finish(finished)).toEqual([true, true, true, false, true])
       expect(await db.rows('select lane, part, content, attempt from feishu_outbox order by lane, part')).toEqual([
         { lane: 'b', part: 0, content: '{"part":0}', attempt: 1 },
@@ -111,8 +109,7 @@ export function describeFinish(current: () => StoreDriver): void {
 
     it('lets only the first of two results for one event count', async () => {
       await db.accept({})
-      const { id } = await db.claimEvent()
-      const fence = { owner: 'me', attempt: 1 }
+      const { id, fence } = await db.claimEvent()
       const completed = { kind: 'completed', replies: [] } as const
       const results = [
         { id, fence, result: completed },

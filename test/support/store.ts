@@ -123,22 +123,29 @@ export class StoreDriver {
     return item
   }
 
+  async claimEvents(owner = 'me'): Promise<readonly ClaimedEvent[]> {
+    return (await this.claim(owner)).map((item) => {
+      if (item.kind !== 'event') throw new Error('claimed replies instead of an event')
+      return item
+    })
+  }
+
   async claimReplies(owner = 'me'): Promise<ClaimedReplies> {
     const [item] = await this.claim(owner, 1)
     if (item?.kind !== 'replies') throw new Error(`claimed ${item?.kind ?? 'nothing'} instead of replies`)
     return item
   }
 
-  async complete(item: { id: number; attempt: number }, replies: NewReply[] = [], owner = 'me'): Promise<boolean> {
+  async complete({ id, fence }: Pick<ClaimedEvent, 'id' | 'fence'>, replies: NewReply[] = []): Promise<boolean> {
     const result = { kind: 'completed', replies } as const
-    const [held] = await this.store.inbox.finish([{ id: item.id, fence: { owner, attempt: item.attempt }, result }])
+    const [held] = await this.store.inbox.finish([{ id, fence, result }])
     return held === true
   }
 
-  async retry(item: { id: number; attempt: number }, afterMs: number, owner = 'me'): Promise<boolean> {
+  async retry({ id, fence }: Pick<ClaimedEvent, 'id' | 'fence'>, afterMs: number): Promise<boolean> {
     const error = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
     const result = { kind: 'retry', afterMs, error } as const
-    const [held] = await this.store.inbox.finish([{ id: item.id, fence: { owner, attempt: item.attempt }, result }])
+    const [held] = await this.store.inbox.finish([{ id, fence, result }])
     return held === true
   }
 

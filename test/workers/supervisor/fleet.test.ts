@@ -28,39 +28,46 @@ function fleetOf(maxConnections: number, rotateEveryMs = 0) {
   const started: string[] = []
   const rotations: { botId: string; mayOverlap: boolean; done: () => void }[] = []
   const rested: BotStatus[] = []
+  const resting = new Set<string>()
   const fleet = new Fleet({
     maxConnections,
     rotateEveryMs,
     clock,
     random: () => 0,
-    start: ({ id }) => started.push(id),
+    start: ({ id }) => {
+      started.push(id)
+      resting.delete(id)
+    },
     rotate: (botId, mayOverlap) =>
       new Promise<void>((resolve) => {
         rotations.push({ botId, mayOverlap, done: resolve })
       }),
-    rests: (one) => rested.push(one),
+    rests: (one) => {
+      rested.push(one)
+      resting.add(one.botId)
+    },
   })
-  return { clock, fleet, started, rotations, rested }
+  return { clock, fleet, started, rotations, rested, resting }
 }
 
 describe('the places of an instance', () => {
   it('are given in order, and the rest waits visibly', () => {
-    const { fleet, started, rested } = fleetOf(2)
+    const { fleet, started, rested, resting } = fleetOf(2)
     for (const id of ['a', 'b', 'c', 'd']) fleet.start(bot(id))
     expect(started).toEqual(['a', 'b'])
-    expect(fleet.resting.map(({ botId }) => botId)).toEqual(['c', 'd'])
+    expect([...resting]).toEqual(['c', 'd'])
     expect(rested[0]?.child.nextStep).toContain('all 2 connections of this instance are taken')
   })
 
   it.each(['failed', 'stopped'] as const)('go to the next in line when a bot has %s', (state) => {
-    const { fleet, started } = fleetOf(1)
+    const { fleet, started, resting } = fleetOf(1)
     for (const id of ['a', 'b', 'c']) fleet.start(bot(id))
     fleet.changed(status('a', 'restarting'))
     expect(started).toEqual(['a'])
     fleet.changed(status('a', state))
     fleet.changed(status('a', state))
     expect(started).toEqual(['a', 'b'])
-    expect(fleet.resting.map(({ botId }) => botId)).toEqual(['c'])
+    expect([...resting]).toEqual(['c'])
     // Whoever left waits behind the others.
     fleet.start(bot('a'))
     fleet.changed(status('b', state))

@@ -285,7 +285,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
   }
 
   #lane(botId: string, lane: string): LaneRow {
-    const key = JSON.stringify([botId, lane])
+    const key = `${botId}\n${lane}`
     const row = this.#lanes.get(key) ?? { owner: null, epoch: 0, readyAt: 0 }
     this.#lanes.set(key, row)
     return row

@@ -18,7 +18,12 @@ import type {
   WebhookAnswer,
   WebhookRequest,
 } from '../protocol/host.ts'
-import { type BotReport, idleConnection, type SupervisorReport, type SupervisorStatus } from '../protocol/model/status.ts'
+import {
+  type BotReport,
+  idleConnection,
+  type SupervisorReport,
+  type SupervisorStatus,
+} from '../protocol/model/status.ts'
 import { OpenAlerts } from './open-alerts.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import { HostHandlers } from './host-handlers.ts'

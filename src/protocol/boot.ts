@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { BackoffPolicy } from '../core/time/backoff.ts'
 import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
-import type { MemoryBudget } from '../core/lifecycle/memory-watch.ts'
+import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
 
 /** How a bot worker connects, acknowledges and sends; all durations in milliseconds. Defaults and meaning for users: src/options. */
 export interface ConnectionOptions {

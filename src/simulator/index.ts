@@ -17,13 +17,21 @@ export {
 } from './history/history.ts'
 export { type LaunchedSimulator, launchSimulator, type SimulatorConfig } from './launch.ts'
 export type { RateLimits } from './shared/rate-limits.ts'
-export type { ReplyProgress } from './history/reply-watch.ts'
+export type { ReplyProgress } from './history/reply-waiter.ts'
 export type { UserMessageType } from './messages/sample-content.ts'
 export type { SentMessage } from './users/sent-message.ts'
 export type { SimulatedUser } from './users/simulated-user.ts'
 export { FeishuSimulator, type SimulatorOptions } from './simulator.ts'
 export type { TrafficPlan, TrafficProgress } from './users/traffic.ts'
-export type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './users/user-action.ts'
+export type {
+  CardClick,
+  MembershipChange,
+  MenuClick,
+  RawEvent,
+  Reaction,
+  Reading,
+  UserAction,
+} from './users/user-action.ts'
 export type { Mentionable, UserChat, Writing } from './users/user-chat.ts'
 export type { TypedMessage, UserMessage, UserWriting } from './messages/user-message.ts'
 export type { WaitOptions } from './users/wait-options.ts'

@@ -9,7 +9,7 @@ import type { FeishuEvent } from '../../src/protocol/model/message.ts'
 import {
   FakePool,
   noCards,
-  noLines,
+  noCalls,
   oneHandler,
   plainBots,
   failed,
@@ -17,7 +17,7 @@ import {
   messageEvent,
   SENT,
 } from './dispatcher-bench.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
 const PENDING = { toast: { type: 'info', content: 'wait' } }
@@ -58,7 +58,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     callCard: noCards,
     places: { pool, host: new FakePool(0) },
     handlers: oneHandler(...kinds),
-    desk: noLines,
+    desk: noCalls,
     bots: plainBots,
     owner: 'me',
     sendReply: async (_botId, { content }) => {

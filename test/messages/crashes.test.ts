@@ -13,13 +13,13 @@ import {
   handled,
   messageEvent,
   noCards,
-  noLines,
+  noCalls,
   oneHandler,
   plainBots,
   type Run,
   sendFailed,
 } from './dispatcher-bench.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { type Fault, MemoryStore } from './memory-store.ts'
 
 const BOTS = ['a', 'b']
@@ -71,7 +71,7 @@ class Life {
       callCard: noCards,
       places: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
-      desk: noLines,
+      desk: noCalls,
       bots: plainBots,
       owner,
       sendReply: guard((botId: string, reply: OutgoingReply) => send(botId, reply, clock, feishu, choices)),

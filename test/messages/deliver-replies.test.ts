@@ -9,7 +9,7 @@ import type { SendOutcome } from '../../src/protocol/data.ts'
 import type { MessageEvent } from '../../src/protocol/model/events.ts'
 import type { ReplyResult, StoredReply } from '../../src/store/store.ts'
 import { SENT, sendFailed } from './dispatcher-bench.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 
 const MINUTE_MS = 60_000
 

@@ -13,7 +13,7 @@ import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/model/events.ts'
 import type { InboundEventKind } from '../../src/protocol/model/inbound-event.ts'
 import type { FeishuEvent, OutgoingReply } from '../../src/protocol/model/message.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
 export function messageEvent(chatId: string, messageId: string, text = messageId): FeishuEvent {
@@ -79,7 +79,7 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
 }
 
 /** For handlers that ask for nothing. */
-export const noLines: Pick<RunDesk, 'take' | 'messagesBefore'> = {
+export const noCalls: Pick<RunDesk, 'take' | 'messagesBefore'> = {
   take() {},
   messagesBefore: () => Promise.resolve([]),
 }
@@ -169,7 +169,7 @@ export function bench({
     callCard: noCards,
     places: { pool, host },
     handlers,
-    desk: noLines,
+    desk: noCalls,
     bots: plainBots,
     owner: 'instance-1',
     sendReply: (botId, reply) => {

@@ -1,4 +1,4 @@
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { hasViolation, judge, type Message, type RunPlan } from './lifecycle-history.ts'
 import { Instance, type Surroundings } from './lifecycle-instance.ts'
 import { Leases } from './lifecycle-leases.ts'

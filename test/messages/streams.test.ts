@@ -8,7 +8,7 @@ import { ReplySender } from '../../src/messages/reply/reply-sender.ts'
 import { Sleeper } from '../../src/messages/writes/sleeper.ts'
 import type { StoredReply } from '../../src/store/store.ts'
 import { messageEvent, SENT, noCards, sendFailed } from './dispatcher-bench.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
 const TARGET = { messageId: 'om_1', receiver: { type: 'chat_id', id: 'oc_1' } } as const

@@ -16,7 +16,7 @@ import {
   type StoreUnderTest,
   temporaryFolder,
   workerPath,
-} from './fixtures.ts'
+} from '../support/store.ts'
 
 /** What `claimEvent` promises, whatever database is below it. */
 function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): void {

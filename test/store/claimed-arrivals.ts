@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Accepted, ArrivalOrder, ClaimedEvent } from '../../src/store/store.ts'
-import { event, reply, type StoreDriver } from './fixtures.ts'
+import { event, reply, type StoreDriver } from '../support/store.ts'
 
 interface Arrival {
   readonly botId?: string

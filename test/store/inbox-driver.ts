@@ -9,7 +9,7 @@ import type {
   ReplyResult,
   StoredReply,
 } from '../../src/store/store.ts'
-import { event, reply } from './fixtures.ts'
+import { event, reply } from '../support/store.ts'
 
 /** What the tests need of an inbox, kept in a database or in memory; it is empty before each test. */
 export interface InboxUnderTest {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ClaimedEvent, EventResult, ReplyResult } from '../../src/store/store.ts'
-import { reply } from './fixtures.ts'
+import { reply } from '../support/store.ts'
 import { type CurrentInbox, ERROR, HOUR, inboxDriver } from './inbox-driver.ts'
 
 /** What keeps late writes of a claim away from later claims, although owner and attempt may be the same. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { reply } from './fixtures.ts'
+import { reply } from '../support/store.ts'
 import { type CurrentInbox, HOUR, inboxDriver } from './inbox-driver.ts'
 
 /** Replies with an unknown outcome, and replies put back. */

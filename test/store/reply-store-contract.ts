@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ClaimedEvent, Fence, StoredReply } from '../../src/store/store.ts'
-import { type StoreDriver, reply } from './fixtures.ts'
+import { type StoreDriver, reply } from '../support/store.ts'
 
 /** What replies need beside their rows, on every database. */
 export function describeReplyStore(current: () => StoreDriver): void {

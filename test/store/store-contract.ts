@@ -7,7 +7,7 @@ import type { ClaimedEvent, EventResult, Fence, ReplyResult, StoredReply } from 
 import { describeClaimedArrivals } from './claimed-arrivals.ts'
 import { describeInbox } from './inbox-contract.ts'
 import { describeReplyStore } from './reply-store-contract.ts'
-import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from './fixtures.ts'
+import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from '../support/store.ts'
 
 const ERROR = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
 

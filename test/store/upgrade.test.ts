@@ -16,7 +16,7 @@ import {
   type StoreUnderTest,
   temporaryFolder,
   workerPath,
-} from './fixtures.ts'
+} from '../support/store.ts'
 
 /** Migrations of 0.1. */
 const RELEASED = 9

@@ -1,7 +1,7 @@
 import { checkHistory } from '../../simulator/history/check-history.ts'
 import type { HistoryEntry } from '../../simulator/history/history.ts'
 import { deferred } from '../../core/time/deferred.ts'
-import { narrateEntry, narrateRestarts, say } from './narrate.ts'
+import { narrateEntry, narrateRestarts, type Say } from './narrate.ts'
 import type { Stage } from './open-stage.ts'
 
 const MESSAGES = 200
@@ -14,7 +14,7 @@ const BLOCK_MS = 5_000
 const UNACKED_BEFORE_CRASH = 3
 const PATIENCE_MS = 40_000
 
-export interface Verdict {
+export interface DemoVerdict {
   readonly isClean: boolean
   readonly figures: Readonly<Record<string, number>>
 }
@@ -24,11 +24,11 @@ export interface Verdict {
  * unacknowledged events outstanding, the host's thread blocked once while messages go on. Every
  * figure but `restarts` is computed from the simulator's own history.
  */
-export async function play(stage: Stage): Promise<Verdict> {
+export async function play(stage: Stage, say: Say): Promise<DemoVerdict> {
   const { simulator, supervisor, bots } = stage
   const { client } = simulator
-  const watch = new HistoryWatch(stage)
-  const unnarrate = narrateRestarts(supervisor)
+  const watch = new HistoryFollower(stage, say)
+  const unnarrate = narrateRestarts(supervisor, say)
   try {
     const chats = Array.from({ length: Math.max(...bots.map(({ chatIds }) => chatIds.length)) }, (_, index) =>
       bots.flatMap(({ appId, chatIds }) => (chatIds[index] === undefined ? [] : [{ appId, chatId: chatIds[index] }])),
@@ -92,14 +92,14 @@ interface Counts {
 }
 
 /** Follows the simulator's history and lets the plot wait for what happens in it. */
-class HistoryWatch {
+class HistoryFollower {
   readonly #acked = new Set<string>()
   readonly #pushed = new Map<string, number>()
   readonly #unfollow: () => void
   #sentCount = 0
   #waiting: { readonly isMet: (counts: Counts) => boolean; readonly resolve: () => void }[] = []
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, say: Say) {
     this.#unfollow = stage.simulator.client.follow((entry) => {
       this.#count(entry)
       if (entry.kind !== 'sent' && entry.kind !== 'message_created') {

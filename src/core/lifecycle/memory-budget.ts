@@ -1,0 +1,39 @@
+import { getHeapStatistics } from 'node:v8'
+import { FeishuSupervisorError } from '../errors.ts'
+
+/**
+ * A thread's budget is watched from inside and far below V8's own limit: at that limit V8 ends the whole
+ * process for some shapes of data (a growing Map, Set, dictionary or array of numbers), and it does not count
+ * Buffers at all.
+ */
+export interface MemoryBudget {
+  /** Heap and Buffers of one thread, megabytes. */
+  readonly memoryMb: number
+}
+
+const EVERY_MS = 100
+
+const MB = 1_048_576
+
+/** V8's limits for a thread with this budget: at least three times as much, as a last resort. */
+export function hardLimits({ memoryMb }: MemoryBudget): {
+  readonly maxOldGenerationSizeMb: number
+  readonly maxYoungGenerationSizeMb: number
+} {
+  return { maxOldGenerationSizeMb: 3 * memoryMb, maxYoungGenerationSizeMb: Math.max(8, Math.ceil(memoryMb / 16)) }
+}
+
+/** Heap and Buffers of the calling thread, megabytes. */
+export function usedMemoryMb(): number {
+  const { used_heap_size: heap, external_memory: buffers } = getHeapStatistics()
+  return Math.round((heap + buffers) / MB)
+}
+
+/** Ends the calling thread by throwing when it exceeds its budget. */
+export function enforceMemoryBudget({ memoryMb }: MemoryBudget): void {
+  setInterval(() => {
+    const used = usedMemoryMb()
+    if (used <= memoryMb) return
+    throw new FeishuSupervisorError('MEMORY_EXCEEDED', `${used} MB in use, ${memoryMb} MB are allowed`)
+  }, EVERY_MS).unref()
+}

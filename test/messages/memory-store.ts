@@ -422,7 +422,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
     if (row === undefined) return false
     const lane = this.#lane(row.botId, row.event.lane)
     const now = this.#clock.now()
-    if (row.state !== 'executing' || row.epoch !== fence.epoch || !holds(fence, lane)) return false
+    if (row.state !== 'executing' || !holds(fence, lane)) return false
     switch (result.kind) {
       case 'completed':
         row.state = 'completed'

@@ -23,7 +23,7 @@ export type {
   TextReply,
   Upload,
 } from './handlers/reply.ts'
-export type { FeishuSupervisorOptions } from './options/options.ts'
+export type { FeishuSupervisorOptions } from './options/feishu-supervisor-options.ts'
 export type { Authorize, Principal } from './protocol/model/access.ts'
 export type { BotSource, BotWriter, SourceBot, SourceRecord } from './protocol/model/bot-source.ts'
 export type { AnswerPolicy, BotLimits, BotPolicy } from './protocol/model/bot-settings.ts'

@@ -45,10 +45,10 @@ const WINGS: Readonly<
   Record<string, { readonly own: 'face' | 'contract'; readonly wings: Readonly<Record<string, readonly string[]>> }>
 > = {
   'src/core': { own: 'contract', wings: { lifecycle: ['time'], log: [], time: [] } },
-  'src/protocol': { own: 'face', wings: { model: [] } },
+  'src/protocol': { own: 'face', wings: { model: [], options: ['model'] } },
   'src/http': {
     own: 'face',
-    wings: { routes: ['api', 'schema'], page: ['api', 'schema'], api: ['schema'], schema: [] },
+    wings: { routes: ['api', 'schema'], page: ['api', 'schema'], api: [], schema: [] },
   },
   'src/messages': {
     own: 'face',

@@ -5,20 +5,20 @@ import { createLogger } from '../core/log/logger.ts'
 import { hideValues } from '../core/log/redact.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type ConnectionView, connectionView } from '../http/schema/status-view.ts'
-import { type FeishuSupervisorOptions, resolveOptions } from '../options/options.ts'
+import type { FeishuSupervisorOptions } from '../options/feishu-supervisor-options.ts'
+import { resolveOptions } from '../options/options.ts'
 import type { Authorize } from '../protocol/model/access.ts'
 import type { BotSource } from '../protocol/model/bot-source.ts'
 import type { Alert, EventMap } from '../protocol/model/events.ts'
 import type { Finding } from '../protocol/model/finding.ts'
-import type {
-  AlertOptions,
-  HostControl,
-  PackagePaths,
-  ResolvedOptions,
-  WebhookAnswer,
-  WebhookRequest,
-} from '../protocol/host.ts'
-import { type BotReport, idleConnection, type SupervisorReport, type SupervisorStatus } from '../protocol/model/status.ts'
+import type { HostControl, PackagePaths, ResolvedOptions, WebhookAnswer, WebhookRequest } from '../protocol/host.ts'
+import type { AlertOptions } from '../protocol/options/alert-options.ts'
+import {
+  type BotReport,
+  idleConnection,
+  type SupervisorReport,
+  type SupervisorStatus,
+} from '../protocol/model/status.ts'
 import { OpenAlerts } from './open-alerts.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import { HostHandlers } from './host-handlers.ts'

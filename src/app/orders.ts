@@ -1,12 +1,13 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { ApiTokenRecord, AuditEntry } from '../protocol/model/access.ts'
+import type { ApiTokenRecord, AuditEntry, NewTokenOptions } from '../protocol/model/access.ts'
 import type { HostControl } from '../protocol/host.ts'
+import type { BotChange, NewBotOptions } from '../protocol/model/bot-input.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../protocol/model/message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from '../protocol/model/message-log.ts'
 import { valueOf } from '../protocol/model/result.ts'
 import type { BotRecord } from '../protocol/model/status.ts'
-import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from './new-bot.ts'
-import { type NewTokenOptions, resolveNewToken } from './new-token.ts'
+import { resolveBotChange, resolveNewBot } from './new-bot.ts'
+import { resolveNewToken } from './new-token.ts'
 
 /** Who gives the orders that come from the embedding process itself, in the audit log. */
 const HOST = 'host'

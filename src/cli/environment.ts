@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { describeIssues } from '../core/describe-issues.ts'
-import type { FeishuSupervisorOptions } from '../options/options.ts'
+import type { FeishuSupervisorOptions } from '../options/feishu-supervisor-options.ts'
 import { handlersOf } from './handler-environment.ts'
 import type { LogSettings } from './print-log.ts'
 
@@ -87,7 +87,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     ...handlersOf(rest, secrets),
     secrets,
     maxConnections: rest.FS_MAX_CONNECTIONS,
-    watch: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
+    health: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
     connection: connectionOf(env, rest.FS_CA_FILE),
     alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
     allowedHosts: allowedHosts(host, rest.FS_ALLOWED_HOSTS),

@@ -59,7 +59,7 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
   const sender = new ReplySender({ sendReply, callCard, replies })
   const limits = new OutboundLimits({
     perChatPerSecond: options.repliesPerChatPerSecond,
-    perBotPerSecond: options.repliesPerBotPerSecond,
+    perBotPerSecond: options.repliesPerSecond,
     ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
     clock,
   })
@@ -86,7 +86,7 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
       streams,
       desk,
       bots,
-      answers: options.answers,
+      answerPolicy: options.policy,
       onDecided,
       handlerTimeoutMs: options.handlerTimeoutMs,
       policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common'
-import type { FeishuSupervisorOptions } from '../options/options.ts'
+import type { FeishuSupervisorOptions } from '../options/feishu-supervisor-options.ts'
 import type { Principal } from '../protocol/model/access.ts'
 
 /** Options of the module: those of `createFeishuSupervisor`, and what belongs to a NestJS host. */

@@ -23,7 +23,15 @@ export type { SentMessage } from './users/sent-message.ts'
 export type { SimulatedUser } from './users/simulated-user.ts'
 export { FeishuSimulator, type SimulatorOptions } from './simulator.ts'
 export type { TrafficPlan, TrafficProgress } from './users/traffic.ts'
-export type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './users/user-action.ts'
+export type {
+  CardClick,
+  MembershipChange,
+  MenuClick,
+  RawEvent,
+  Reaction,
+  Reading,
+  UserAction,
+} from './users/user-action.ts'
 export type { Mentionable, UserChat, Writing } from './users/user-chat.ts'
 export type { TypedMessage, UserMessage, UserWriting } from './messages/user-message.ts'
 export type { WaitOptions } from './users/wait-options.ts'

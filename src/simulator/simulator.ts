@@ -17,7 +17,15 @@ import { resolveOptions, type SimulatorOptions } from './simulator-options.ts'
 import type { StoredMessage } from './shared/stored-message.ts'
 import { TimerSet } from './shared/timer-set.ts'
 import { Traffic, type TrafficPlan, type TrafficProgress } from './users/traffic.ts'
-import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from './users/user-action.ts'
+import type {
+  CardClick,
+  MembershipChange,
+  MenuClick,
+  RawEvent,
+  Reaction,
+  Reading,
+  UserAction,
+} from './users/user-action.ts'
 import type { TypedMessage, UserMessage } from './messages/user-message.ts'
 import type { Webhook } from './events/webhook.ts'
 

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { FEISHU_CODES, FEISHU_CODES_VERSION, type FeishuVerdict, judgeAnswer } from '../../workers/bot/api/feishu-codes.ts'
+import {
+  FEISHU_CODES,
+  FEISHU_CODES_VERSION,
+  type FeishuVerdict,
+  judgeAnswer,
+} from '../../workers/bot/api/feishu-codes.ts'
 
 const EXPECTED: readonly (readonly [number, FeishuVerdict])[] = [
   [2200, 'retry'],

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../src/core/time/clock.ts'
 import { type ErrorRecord, FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, UploadRef } from '../../src/protocol/model/message.ts'
+import type {
+  DeadLetter,
+  DeadLetterId,
+  DeadLetterPage,
+  FeishuEvent,
+  UploadRef,
+} from '../../src/protocol/model/message.ts'
 import type {
   Accepted,
   ArrivalOrder,

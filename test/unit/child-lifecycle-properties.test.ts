@@ -1,6 +1,12 @@
 import { type Arbitrary, array, assert, constantFrom, double, nat, oneof, property, record } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Child, type ChildEffect, type ChildEvent, newChild, stepChild } from '../../src/core/lifecycle/child-lifecycle.ts'
+import {
+  type Child,
+  type ChildEffect,
+  type ChildEvent,
+  newChild,
+  stepChild,
+} from '../../src/core/lifecycle/child-lifecycle.ts'
 import type { RestartPolicy } from '../../src/core/lifecycle/restart-policy.ts'
 
 const policy: RestartPolicy = {

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
+import { resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
 import { limitsOf, policyOf } from '../../src/cli/bot-flags.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
 import { errorText } from '../../src/core/errors.ts'
-import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options/options.ts'
+import type { FeishuSupervisorOptions } from '../../src/options/feishu-supervisor-options.ts'
+import { resolveOptions } from '../../src/options/options.ts'
+import type { BotChange, NewBotOptions } from '../../src/protocol/model/bot-input.ts'
 
 const TOKEN = 't'.repeat(32)
 const WEBHOOK_SECRET = `whsec_${btoa('k'.repeat(32))}`
@@ -47,7 +49,7 @@ describe('the environment', () => {
       isPortGiven: true,
       log: { level: 'warn', format: 'text' },
       options: {
-        watch: { memoryMb: 512 },
+        health: { memoryMb: 512 },
         apiToken: TOKEN,
         dataDir: '/d',
         maxConnections: 3,
@@ -226,7 +228,7 @@ describe('the options', () => {
     ['connection.noProxy', { connection: { noProxy: 'a.example' } }],
     ['connection.caFile', { connection: { caFile: './no-such.pem' } }],
     ['connection.caFile', { connection: { caFile: './package.json' } }],
-    ['messages.answers.groups', { messages: { answers: { groups: 'some' } } }],
+    ['messages.policy.groups', { messages: { policy: { groups: 'some' } } }],
     ['messages.threads', { messages: { threads: 65 } }],
     ['messages.leaseMs', { messages: { leaseMs: 1 } }],
   ])('refuse a bad %s by name', (field, options) => {
@@ -241,13 +243,26 @@ describe('the options', () => {
   })
 })
 
+describe('an option with an older name', () => {
+  it.each<[string, object]>([
+    ['options: watch was renamed to health', { watch: { memoryMb: 1 } }],
+    ['messages: answers was renamed to policy', { messages: { answers: { groups: 'all' } } }],
+    [
+      'messages: repliesPerBotPerSecond was renamed to repliesPerSecond; unknown option thread',
+      { messages: { repliesPerBotPerSecond: 1, thread: 1 } },
+    ],
+  ])('is refused with its new one: %s', (text, options) => {
+    expect(refusal(() => resolveOptions(options as FeishuSupervisorOptions))).toBe(text)
+  })
+})
+
 describe('a new bot', () => {
-  it('is called by its app id and uses the long connection unless told otherwise', () => {
+  it('is called by its app id and is in webhook mode unless told otherwise', () => {
     expect(resolveNewBot(BOT)).toEqual({
       ...BOT,
       name: BOT.appId,
       domain: 'https://open.feishu.cn',
-      useWebSocket: true,
+      useWebSocket: false,
     })
   })
 

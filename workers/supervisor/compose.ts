@@ -112,9 +112,9 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   const alerts = new AlertWatch(options.connection.fastAttempts, emit)
 
   const patrol = new InstancePatrol({
-    watch: new InstanceWatch(options.watch, options.messages.threads),
+    watch: new InstanceWatch(options.health, options.messages.threads),
     alerts,
-    everyMs: options.watch.everyMs,
+    everyMs: options.health.everyMs,
     bots: () => bots.reports,
     pool: () => messages.stats(),
     inbox: inboxFigures,

@@ -11,15 +11,7 @@ import { RequestRefused } from '../api/problem.ts'
 const PATH = '/api/feishu/bots'
 const ONE = `${PATH}/{id}`
 
-const createSchema = z
-  .strictObject({
-    ...botFields,
-    useWebSocket: z
-      .boolean()
-      .default(false)
-      .openapi({ description: 'Long connection (true) or webhook mode (false).' }),
-  })
-  .openapi('NewBot')
+const createSchema = z.strictObject(botFields).openapi('NewBot')
 
 const patchSchema = z
   .strictObject(changeFields)

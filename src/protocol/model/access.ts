@@ -16,6 +16,21 @@ export interface Principal {
 /** A host's own check instead of API tokens: who asks, or null for a stranger. `context` is what it gave to `fetch` beside the request. */
 export type Authorize = (request: Request, context: unknown) => Principal | null | Promise<Principal | null>
 
+/** An API token to make. */
+export interface NewTokenOptions {
+  /** The user it speaks for, who sees the bots of that owner: 1 to 64 letters, digits or any of `. _ @ -`. Required. */
+  readonly owner: string
+  /** An `admin` sees the bots of all users, tokens and the audit log. Default: `user`. */
+  readonly role?: 'admin' | 'user' | undefined
+  /** What it may do: `read`, and `write` for everything that changes something. Default: `['read', 'write']`. */
+  readonly scopes?: readonly Scope[] | undefined
+  /** What it is for, at most 100 characters. Default: empty. */
+  readonly name?: string | undefined
+  /** Days until it expires, at most 3 650; null: never. Default: 90 days. */
+  readonly expiresInDays?: number | null | undefined
+}
+
+/** An API token to make, checked. */
 export interface NewApiToken {
   readonly owner: string
   readonly role: 'admin' | 'user'

@@ -8,7 +8,15 @@ import type { Fault } from '../faults/fault.ts'
 import type { HistoryEntry } from '../history/history.ts'
 import type { ReplyProgress } from '../history/reply-watch.ts'
 import type { TrafficPlan, TrafficProgress } from '../users/traffic.ts'
-import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from '../users/user-action.ts'
+import type {
+  CardClick,
+  MembershipChange,
+  MenuClick,
+  RawEvent,
+  Reaction,
+  Reading,
+  UserAction,
+} from '../users/user-action.ts'
 import type { TypedMessage, UserMessage } from '../messages/user-message.ts'
 import type { Webhook } from '../events/webhook.ts'
 

@@ -4,7 +4,15 @@ import type { SimulatedApp } from '../shared/app-directory.ts'
 import type { Fields } from './fields.ts'
 import type { TrafficPlan } from '../users/traffic.ts'
 import { USER_MESSAGE_TYPES } from '../messages/sample-content.ts'
-import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from '../users/user-action.ts'
+import type {
+  CardClick,
+  MembershipChange,
+  MenuClick,
+  RawEvent,
+  Reaction,
+  Reading,
+  UserAction,
+} from '../users/user-action.ts'
 import type { TypedMessage, UserMessage, UserWriting } from '../messages/user-message.ts'
 import type { Webhook } from '../events/webhook.ts'
 

@@ -5,7 +5,15 @@ import type { History } from '../history/history.ts'
 import type { ReplyProgress } from '../history/reply-watch.ts'
 import type { SimulatedUser } from '../users/simulated-user.ts'
 import type { TrafficPlan, TrafficProgress } from '../users/traffic.ts'
-import type { CardClick, MembershipChange, MenuClick, RawEvent, Reaction, Reading, UserAction } from '../users/user-action.ts'
+import type {
+  CardClick,
+  MembershipChange,
+  MenuClick,
+  RawEvent,
+  Reaction,
+  Reading,
+  UserAction,
+} from '../users/user-action.ts'
 import type { TypedMessage, UserMessage } from '../messages/user-message.ts'
 import type { Webhook } from '../events/webhook.ts'
 

@@ -6,7 +6,15 @@ import type { Assumptions } from '../shared/assumptions.ts'
 import { type ApiCallName, RATE_LIMITED, rateLimitHeaders } from '../faults/fault.ts'
 import type { FaultPlan } from '../faults/fault-plan.ts'
 import type { History } from '../history/history.ts'
-import { type Answer, apiError, delayed, neverAnswered, type PlatformContext, readBody, send } from '../http/http-answer.ts'
+import {
+  type Answer,
+  apiError,
+  delayed,
+  neverAnswered,
+  type PlatformContext,
+  readBody,
+  send,
+} from '../http/http-answer.ts'
 import type { TokenDesk } from './token-desk.ts'
 
 export interface ApiParts {

@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../../src/core/time/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../../src/core/errors.ts'
 import { revealed } from '../../../src/core/log/secret.ts'
-import type { ConnectionOptions } from '../../../src/protocol/boot.ts'
+import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { BotSettings } from '../../../src/protocol/model/bot-settings.ts'
 import type { Finding } from '../../../src/protocol/model/finding.ts'
-import type { BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
+import type { BotChange as BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { BotRecord, BotReport, BotStatus } from '../../../src/protocol/model/status.ts'
 import type { Bot, BotChange, BotStore } from '../../../src/store/store.ts'
 import type { BotSpec } from '../../../src/supervisor/bot-child.ts'
@@ -20,7 +20,7 @@ export interface BotDeskDependencies {
   store(): BotStore
   /** A bot was written there by us. */
   written(botId: string): void
-  readonly connection: ConnectionOptions
+  readonly connection: ResolvedConnectionOptions
   readonly maxConnections: number
   /** Names of the handlers that bots may have. */
   readonly handlers: readonly string[]
@@ -292,6 +292,6 @@ export class BotDesk {
 }
 
 /** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
-function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ConnectionOptions): number {
+function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ResolvedConnectionOptions): number {
   return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
 }

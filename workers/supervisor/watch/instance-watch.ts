@@ -1,5 +1,5 @@
 import { Surge, type SurgeLimit } from '../../../src/core/time/surge.ts'
-import type { WatchOptions } from '../../../src/protocol/host.ts'
+import type { ResolvedHealthOptions } from '../../../src/protocol/options/health-options.ts'
 import type { PoolStats } from '../../../src/protocol/model/status.ts'
 import type { Condition } from './alert-watch.ts'
 
@@ -26,13 +26,13 @@ const NAMED = 3
  * already, and who is the largest of those within theirs says nothing about why the process grows.
  */
 export class InstanceWatch {
-  readonly #options: WatchOptions
+  readonly #options: ResolvedHealthOptions
   readonly #threads: number
   readonly #dead: Surge
   #isMemoryHigh = false
 
   /** `threads`: of the chat pool. */
-  constructor(options: WatchOptions, threads: number) {
+  constructor(options: ResolvedHealthOptions, threads: number) {
     this.#options = options
     this.#threads = threads
     this.#dead = new Surge(deadLetterLimit(options))
@@ -106,6 +106,6 @@ export class InstanceWatch {
 }
 
 /** Without a limit nothing is counted; a surge of nothing would be on for ever. */
-function deadLetterLimit({ deadLetters }: WatchOptions): SurgeLimit {
+function deadLetterLimit({ deadLetters }: ResolvedHealthOptions): SurgeLimit {
   return { count: Math.max(1, deadLetters.count), periodMs: deadLetters.periodMs }
 }

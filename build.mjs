@@ -72,7 +72,8 @@ const botProcess = { name: 'bot-process' }
 const pglite = { name: 'pglite', packages: 'external' }
 const supervisor = { name: 'supervisor', packages: 'external' }
 
-for (const page of ['http/page/static', 'simulator/control/page']) await cp(`src/${page}`, `dist/${page}`, { recursive: true })
+for (const page of ['http/page/static', 'simulator/control/page'])
+  await cp(`src/${page}`, `dist/${page}`, { recursive: true })
 for (const entry of [bot, botProcess, chat, handlerRunner, pglite, supervisor])
   await bundle(entry, 'dist/workers', false)
 // The same threads with crash points and planted bugs, for tests and chaos; not in the package.

@@ -3,19 +3,27 @@ import { limitsOf, policyOf } from './bot-flags.ts'
 import type { CliConfig } from './environment.ts'
 import { withStore } from './with-store.ts'
 
-export type AddBotFlags = Readonly<Record<string, string>> & {
+export interface AddBotFlags {
+  readonly appId: string
+  readonly appSecret: string
+  readonly name?: string
+  readonly domain?: string
+  readonly handler?: string
+  readonly isolation?: string
+  readonly useWebSocket?: boolean
   readonly limit: readonly string[]
   readonly policy: readonly string[]
 }
 
 /** `bots add`: stores one bot and prints it. */
-export async function addBot({ options }: CliConfig, { limit, policy, ...flags }: AddBotFlags): Promise<void> {
-  const { appId = '', appSecret = '', name, domain, isolation, handler } = flags
+export async function addBot({ options }: CliConfig, flags: AddBotFlags): Promise<void> {
+  const { appId, appSecret, name, domain, isolation, handler, useWebSocket = false, limit, policy } = flags
   const secret = appSecret === '-' ? (await text(process.stdin)).trim() : appSecret
   await withStore(options, async (supervisor) => {
     const bot = await supervisor.addBot({
       appId,
       appSecret: secret,
+      useWebSocket,
       ...(name === undefined ? {} : { name }),
       ...(domain === undefined ? {} : { domain }),
       ...(handler === undefined ? {} : { handler }),

@@ -60,6 +60,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
       collect,
       [],
     )
+    .option('--use-web-socket', 'long connection; without it the bot takes webhooks alone')
     .option('--isolation <kind>', 'thread (default) or process: where its worker runs')
     .action((options: AddBotFlags) => addBot(readEnvironment(process.env), options))
   bots

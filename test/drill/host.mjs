@@ -26,7 +26,7 @@ supervisor.on('log', (record) => tell({ kind: 'log', record }))
 const databaseFaults = new BroadcastChannel(DRILL_KEY)
 
 const orders = {
-  addBot: (bot) => supervisor.addBot(bot),
+  addBot: (bot) => supervisor.addBot({ useWebSocket: true, ...bot }),
   rotateKeys: () => supervisor.rotateKeys(),
   status: () => supervisor.status(),
   deadLetters: (page) => supervisor.deadLetters(page),

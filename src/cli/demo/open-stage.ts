@@ -56,7 +56,7 @@ export async function openStage({ host, port, isPortGiven, options }: CliConfig)
     const bots: StageBot[] = []
     const connected = allConnected(supervisor, CAST.length)
     for (const { name, appId, appSecret } of CAST) {
-      const { id } = await supervisor.addBot({ name, appId, appSecret, domain: simulator.url })
+      const { id } = await supervisor.addBot({ name, appId, appSecret, domain: simulator.url, useWebSocket: true })
       const chatIds = Array.from({ length: CHATS_PER_BOT }, (_, index) => `oc_${name.toLowerCase()}_${index + 1}`)
       bots.push({ botId: id, name, appId, chatIds })
     }

@@ -1,5 +1,5 @@
 import { Secret, secretOrNull } from '../../../src/core/log/secret.ts'
-import type { BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
+import type { BotChange as BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { BotRecord } from '../../../src/protocol/model/status.ts'
 import type { Bot, BotChange, NewBot } from '../../../src/store/store.ts'
 
@@ -66,7 +66,9 @@ export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: stri
     )
   }
   if (bot.useWebSocket) return nextStep
-  return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
+  return hasWebhookKeys(bot)
+    ? undefined
+    : 'webhook mode needs the encryptKey and the verificationToken of the app; for a long connection set useWebSocket'
 }
 
 function onlyGiven(fields: object): object {

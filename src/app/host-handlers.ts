@@ -7,8 +7,8 @@ import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'
 /** The built code that a pool thread runs a handler with; see workers/chat/run-handler.ts. */
 interface HandlerRunner {
   hideValues(values: Iterable<string>): void
-  /** The thread's end of a line. */
-  readonly ThreadLine: new (
+  /** The client end of the run channel. */
+  readonly RunChannelClient: new (
     port: HostRun['task']['port'],
   ) => object
   runHandler(
@@ -16,7 +16,7 @@ interface HandlerRunner {
     task: EventTask,
     setting: {
       readonly secrets: Readonly<Record<string, string>>
-      readonly line: object
+      readonly channel: object
       readonly gone: AbortSignal
     },
   ): Promise<ChatOutcome>
@@ -56,8 +56,8 @@ export class HostHandlers {
     // Nobody waits for it any more, and it may be under way again.
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= this.#load()
-    const line = new this.#runner.ThreadLine(task.port)
-    return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, line, gone })
+    const channel = new this.#runner.RunChannelClient(task.port)
+    return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, channel, gone })
   }
 
   #load(): HandlerRunner {

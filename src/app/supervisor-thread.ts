@@ -13,7 +13,7 @@ import {
 import type { Clock } from '../core/time/clock.ts'
 import { type Deferred, deferred } from '../core/time/deferred.ts'
 import { FeishuSupervisorError, fromErrorRecord } from '../core/errors.ts'
-import { watchForHang } from '../core/lifecycle/hang-watch.ts'
+import { startWatchdog } from '../core/lifecycle/watchdog.ts'
 import { newHeartbeat, type Pulse, pulseOf } from '../core/lifecycle/heartbeat.ts'
 import type { RestartPolicy } from '../core/lifecycle/restart-policy.ts'
 import type { SourceControl } from '../protocol/model/bot-source.ts'
@@ -265,7 +265,7 @@ export class SupervisorThread {
       if (!result.ok) throw fromErrorRecord(result.error)
       this.#firstStart = undefined
       this.#step({ kind: 'ready' })
-      this.#unwatch = watchForHang(pulse, options.supervision, clock, () =>
+      this.#unwatch = startWatchdog(pulse, options.supervision, clock, () =>
         this.#step({ kind: 'kill', reason: 'hung' }),
       )
       first?.resolve()

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
-import type { MemoryBudget } from '../core/lifecycle/memory-watch.ts'
+import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
 import type { ResolvedConnectionOptions } from './options/connection-options.ts'
 
 /** What a bot worker needs to know, less what belongs to one incarnation. */

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
-import type { MemoryBudget } from '../core/lifecycle/memory-watch.ts'
+import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
 import type { NetworkOptions } from './model/built-in.ts'
 import type { HttpHandlerOptions, OpenAiHandlerOptions } from './options/built-in-handlers.ts'
 import type { CardResponse, InboundEvent, InboundEventKind } from './model/inbound-event.ts'
@@ -29,7 +29,7 @@ export interface EventTask {
   readonly timeoutMs: number
 }
 
-/** One task of a pool thread. The first event of a thread comes with its line, see run-line.ts; transferred. */
+/** One task of a pool thread. The first event of a thread comes with its run channel (see run-channel.ts), transferred. */
 export type ChatTask = ProbeTask | (EventTask & { readonly port?: MessagePort })
 
 export type BuiltInRef =
@@ -62,7 +62,7 @@ export const DEFAULT_HANDLER = 'default'
 /** One run on the host's thread. */
 export interface HostRun {
   readonly id: number
-  /** With a line for this run alone; transferred. */
+  /** With a run channel for this run alone, transferred. */
   readonly task: EventTask & { readonly port: MessagePort }
   /** From then on nobody waits for it, milliseconds since the epoch. */
   readonly deadlineAt: number

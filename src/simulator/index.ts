@@ -17,7 +17,7 @@ export {
 } from './history/history.ts'
 export { type LaunchedSimulator, launchSimulator, type SimulatorConfig } from './launch.ts'
 export type { RateLimits } from './shared/rate-limits.ts'
-export type { ReplyProgress } from './history/reply-watch.ts'
+export type { ReplyProgress } from './history/reply-waiter.ts'
 export type { UserMessageType } from './messages/sample-content.ts'
 export type { SentMessage } from './users/sent-message.ts'
 export type { SimulatedUser } from './users/simulated-user.ts'

@@ -2,42 +2,42 @@ import type { Hono } from 'hono'
 import { ApiLimits } from './open-api/api-limits.ts'
 import { AppDirectory } from './shared/app-directory.ts'
 import { CardCallbacks } from './messages/card-callbacks.ts'
-import { CardDesk } from './cards/card-desk.ts'
+import { CardStore } from './cards/card-store.ts'
 import type { Clock } from '../core/time/clock.ts'
-import { discoveryRoutes } from './gateway/discovery.ts'
+import { discoveryRoutes } from './gateway/discovery-routes.ts'
 import { EventDelivery } from './events/event-delivery.ts'
 import { FaultPlan } from './faults/fault-plan.ts'
-import { FileDesk } from './messages/file-desk.ts'
+import { FileStore } from './messages/file-store.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { GatewayConnection } from './gateway/gateway-connection.ts'
 import { History } from './history/history.ts'
 import type { PlatformEnv } from './http/http-answer.ts'
 import { seededRandom } from './shared/ids.ts'
-import { MessageBoard } from './messages/message-board.ts'
-import { MessageDesk } from './messages/message-desk.ts'
-import { openApiRoutes } from './open-api/open-api.ts'
-import { RateLimit } from './shared/rate-limits.ts'
-import { ReactionDesk } from './messages/reaction-desk.ts'
-import type { ResolvedOptions } from './simulator-options.ts'
-import { TokenDesk } from './open-api/token-desk.ts'
+import { ChatStore } from './messages/chat-store.ts'
+import { MessageEdits } from './messages/message-edits.ts'
+import { apiRoutes } from './open-api/api-routes.ts'
+import { CallLimit } from './shared/rate-limits.ts'
+import { Reactions } from './messages/reactions.ts'
+import type { ResolvedSimulatorOptions } from './simulator-options.ts'
+import { TokenIssuer } from './open-api/token-issuer.ts'
 import { Users } from './users/users.ts'
 import { WebhookPusher } from './events/webhook-pusher.ts'
 
 /** The parts of a simulator, joined. */
 export type Platform = ReturnType<typeof createPlatform>
 
-export function createPlatform(options: ResolvedOptions, clock: Clock) {
+export function createPlatform(options: ResolvedSimulatorOptions, clock: Clock) {
   const { timeScale, ackDeadlineMs, seed, fragmentBytes, clientConfig, limits, assumptions } = options
   const { perChat, perMessage } = limits
   const { repeatedUuid } = assumptions
   const history = new History()
   const apps = new AppDirectory()
-  const tokens = new TokenDesk(clock)
+  const tokens = new TokenIssuer(clock)
   const failures = new FaultPlan((call, appId) => history.append({ kind: 'fault_applied', call, appId }))
-  const cards = new CardDesk(history, clock)
-  const board = new MessageBoard(clock, cards, { perChat, repeatedUuid })
-  const desk = new MessageDesk({ board, history, patchLimit: new RateLimit(perMessage, clock), clock })
-  const callbacks = new CardCallbacks(board, desk, clock)
+  const cards = new CardStore(history, clock)
+  const chats = new ChatStore(clock, cards, { perChat, repeatedUuid })
+  const edits = new MessageEdits({ chats, history, patchLimit: new CallLimit(perMessage, clock), clock })
+  const callbacks = new CardCallbacks(chats, edits, clock)
   const webhooks = new WebhookPusher({ deadlineMs: ackDeadlineMs, now: () => clock.now() })
   const delivery = new EventDelivery({
     timeScale,
@@ -60,11 +60,11 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
     listener: delivery,
   })
   const requireApp = (appId: string): unknown => apps.require(appId)
-  const users = new Users({ board, callbacks, delivery, history, clock, requireApp })
+  const users = new Users({ chats, callbacks, delivery, history, clock, requireApp })
   const mount = (app: Hono<PlatformEnv>): Hono<PlatformEnv> =>
     app.route('/', discoveryRoutes({ apps, failures, history, assumptions, gateway, clientConfig, clock })).route(
       '/open-apis',
-      openApiRoutes({
+      apiRoutes({
         clock,
         apps,
         failures,
@@ -72,14 +72,14 @@ export function createPlatform(options: ResolvedOptions, clock: Clock) {
         assumptions,
         gateway,
         tokens,
-        board,
-        desk,
+        chats,
+        edits,
         cards,
         callbacks,
         limits: new ApiLimits(limits, clock),
-        reactions: new ReactionDesk({ board, history, clock }),
-        files: new FileDesk(board),
+        reactions: new Reactions({ chats, history, clock }),
+        files: new FileStore(chats),
       }),
     )
-  return { history, apps, tokens, failures, board, webhooks, delivery, gateway, users, mount }
+  return { history, apps, tokens, failures, chats, webhooks, delivery, gateway, users, mount }
 }

@@ -19,13 +19,13 @@ export interface SimulatorOptions {
   readonly assumptions?: Partial<Assumptions>
 }
 
-export interface ResolvedOptions extends Required<SimulatorOptions> {
+export interface ResolvedSimulatorOptions extends Required<SimulatorOptions> {
   readonly clientConfig: ClientConfig
   readonly limits: RateLimits
   readonly assumptions: Assumptions
 }
 
-export function resolveOptions(options: SimulatorOptions): ResolvedOptions {
+export function resolveSimulatorOptions(options: SimulatorOptions): ResolvedSimulatorOptions {
   return {
     timeScale: 1,
     ackDeadlineMs: 3000,

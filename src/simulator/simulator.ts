@@ -11,9 +11,9 @@ import { newId } from './shared/ids.ts'
 import { pageRoutes } from './control/page-routes.ts'
 import { createPlatform, type Platform } from './platform.ts'
 import { PlatformServer } from './http/platform-server.ts'
-import { type ReplyProgress, ReplyWatch } from './history/reply-watch.ts'
+import { type ReplyProgress, ReplyWaiter } from './history/reply-waiter.ts'
 import { SimulatedUser } from './users/simulated-user.ts'
-import { resolveOptions, type SimulatorOptions } from './simulator-options.ts'
+import { resolveSimulatorOptions, type SimulatorOptions } from './simulator-options.ts'
 import type { StoredMessage } from './shared/stored-message.ts'
 import { TimerSet } from './shared/timer-set.ts'
 import { Traffic, type TrafficPlan, type TrafficProgress } from './users/traffic.ts'
@@ -42,13 +42,13 @@ export class FeishuSimulator implements SimulatorControls {
   readonly #timers = new TimerSet()
   readonly #platform: Platform
   readonly #traffic = new Map<string, Traffic>()
-  readonly #replies: ReplyWatch
+  readonly #replies: ReplyWaiter
   readonly #server: PlatformServer
   #isDown = false
 
   constructor(options: SimulatorOptions = {}) {
-    this.#platform = createPlatform(resolveOptions(options), this.#timers)
-    this.#replies = new ReplyWatch(this.history, () => [...this.#traffic.values()].some((one) => !one.progress.isDone))
+    this.#platform = createPlatform(resolveSimulatorOptions(options), this.#timers)
+    this.#replies = new ReplyWaiter(this.history, () => [...this.#traffic.values()].some((one) => !one.progress.isDone))
     const app = this.#platform
       .mount(new Hono<PlatformEnv>().use(withLogId).use((c, next) => this.#cutWhileDown(c, next)))
       .route('/', pageRoutes())
@@ -106,13 +106,13 @@ export class FeishuSimulator implements SimulatorControls {
 
   /** The person of this name, who can write to bots. */
   user(name: string): SimulatedUser {
-    const { users, board, history } = this.#platform
-    return new SimulatedUser({ users, board, history }, name)
+    const { users, chats, history } = this.#platform
+    return new SimulatedUser({ users, chats, history }, name)
   }
 
   /** What a bot has posted, oldest first. */
   messagesOfBot(appId: string): StoredMessage[] {
-    return this.#platform.board.messagesOfBot(appId)
+    return this.#platform.chats.messagesOfBot(appId)
   }
 
   /** A user writes a text to the bot of an app. */

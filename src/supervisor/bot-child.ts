@@ -2,7 +2,7 @@ import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/time/clock.ts'
 import { type Deferred, deferred } from '../core/time/deferred.ts'
 import type { Pulse } from '../core/lifecycle/heartbeat.ts'
-import { watchForHang } from '../core/lifecycle/hang-watch.ts'
+import { startWatchdog } from '../core/lifecycle/watchdog.ts'
 import type { LogRecord } from '../core/log/logger.ts'
 import { redactText } from '../core/log/redact.ts'
 import type { BotControl } from '../protocol/control.ts'
@@ -275,7 +275,7 @@ export class BotChild {
     const thread = this.#thread
     if (thread === undefined) return
     this.#unwatch()
-    this.#unwatch = watchForHang(
+    this.#unwatch = startWatchdog(
       () => {
         const pulse = thread.pulse()
         this.#load = { memoryMb: pulse.memoryMb, utilization: pulse.utilization }

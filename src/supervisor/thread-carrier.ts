@@ -1,6 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { newHeartbeat, pulseOf } from '../core/lifecycle/heartbeat.ts'
-import { hardLimits } from '../core/lifecycle/memory-watch.ts'
+import { hardLimits } from '../core/lifecycle/memory-budget.ts'
 import type { BotBoot, WorkerLimits } from '../protocol/boot.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { StartCarrier } from './carrier.ts'

@@ -9,28 +9,28 @@ import type { Finding } from '../../src/protocol/model/finding.ts'
 import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
 import { type AppToCheck, checkApp } from '../../workers/bot/check/check-app.ts'
 import { Http, type HttpRequest } from '../../workers/bot/http/http.ts'
-import { type RouteOptions, Routes } from '../../workers/bot/http/routes.ts'
+import { type EgressOptions, Egress } from '../../workers/bot/http/egress.ts'
 import { closeLater, newApp, startSimulator } from '../simulator/support.ts'
 
 const NOBODY = 'http://127.0.0.1:1'
 
 interface World extends Partial<AppToCheck> {
   readonly app?: Partial<SimulatedApp>
-  readonly routes?: RouteOptions
+  readonly egress?: EgressOptions
 }
 
 /** A bot at a Feishu, and that Feishu. */
-async function world({ app: more = {}, routes: routeOptions, ...given }: World = {}) {
+async function world({ app: more = {}, egress: routeOptions, ...given }: World = {}) {
   const { simulator, url } = await startSimulator()
   const app = simulator.addApp({ ...newApp(), ...more })
-  const routes = new Routes(routeOptions)
-  const http = new Http(2_000, routes)
+  const egress = new Egress(routeOptions)
+  const http = new Http(2_000, egress)
   closeLater(() => http.close())
   const parts: AppToCheck = {
     credentials: { appId: app.appId, appSecret: app.appSecret },
     domain: url,
     http,
-    proxyTo: (target) => routes.proxyTo(target),
+    proxyTo: (target) => egress.proxyTo(target),
     now: Date.now,
     ...given,
   }
@@ -98,7 +98,7 @@ describe('each thing that is wrong is said once, with its mend', () => {
       'the proxy is not there',
       async () => ({
         domain: 'http://feishu.invalid',
-        routes: { proxy: 'http://fake-user:fake-password@127.0.0.1:1' },
+        egress: { proxy: 'http://fake-user:fake-password@127.0.0.1:1' },
       }),
       true,
       {

@@ -11,10 +11,10 @@ import { ApiCalls } from '../../workers/bot/api/api-calls.ts'
 import { createFeishuApi } from '../../workers/bot/api/feishu-api.ts'
 import { Sender } from '../../workers/bot/send/sender.ts'
 import type { FakeClock } from '../messages/fake-clock.ts'
-import { Connection, type ConnectionDependencies } from '../../workers/bot/connection/connection.ts'
+import { Connection, type ConnectionDeps } from '../../workers/bot/connection/connection.ts'
 import { Http } from '../../workers/bot/http/http.ts'
-import { Inlet, type InletOptions } from '../../workers/bot/connection/inlet.ts'
-import { Routes } from '../../workers/bot/http/routes.ts'
+import { EventRelay, type EventRelayOptions } from '../../workers/bot/connection/event-relay.ts'
+import { Egress } from '../../workers/bot/http/egress.ts'
 import { closeLater, SOON_MS, startSimulator, type TestApp } from '../simulator/support.ts'
 import { Recorder } from './recorder.ts'
 
@@ -25,12 +25,12 @@ export type Report =
   | { kind: 'ended'; trouble: ConnectionTrouble }
 
 /** One real Connection on the pinned SDK, with everything it reports in order. */
-export function openConnection(domain: string, app: TestApp, more: Partial<ConnectionDependencies> = {}) {
+export function openConnection(domain: string, app: TestApp, more: Partial<ConnectionDeps> = {}) {
   const reports = new Recorder<Report>()
   const logs: LogRecord[] = []
   const logger = createLogger('test', (record) => logs.push(record))
-  const routes = new Routes()
-  const http = new Http(2_000, routes)
+  const egress = new Egress()
+  const http = new Http(2_000, egress)
   const connection = new Connection({
     appId: app.appId,
     appSecret: app.appSecret,
@@ -40,9 +40,9 @@ export function openConnection(domain: string, app: TestApp, more: Partial<Conne
     minPingIntervalMs: 50,
     maxPingIntervalMs: 120_000,
     maxFrameBytes: 16 * 1024 * 1024,
-    dispatcher: openInlet().inlet,
+    dispatcher: openEventRelay().eventRelay,
     http,
-    routes,
+    egress,
     logger,
     clock: systemClock,
     opened: () => reports.add({ kind: 'opened' }),
@@ -69,9 +69,9 @@ export interface Delivered {
   readonly event: FeishuEvent
 }
 
-export function openInlet(options: Partial<InletOptions> = {}) {
+export function openEventRelay(options: Partial<EventRelayOptions> = {}) {
   const delivered = new Recorder<Delivered>()
-  const inlet = new Inlet({
+  const eventRelay = new EventRelay({
     acceptTimeoutMs: SOON_MS,
     creditWindow: 8,
     cardFailedText: 'failed',
@@ -80,7 +80,7 @@ export function openInlet(options: Partial<InletOptions> = {}) {
     logger: createLogger('test', () => {}),
     ...options,
   })
-  return { inlet, delivered }
+  return { eventRelay, delivered }
 }
 
 export interface Scripted {

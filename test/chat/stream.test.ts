@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
 import { createLogger } from '../../src/core/log/logger.ts'
 import { toHandlerTable } from '../../src/handlers/handler-table.ts'
-import { LineEnd } from '../../src/messages/pool/line-end.ts'
+import { RunChannelServer } from '../../src/messages/pool/run-channel-server.ts'
 import { RunDesk, type RunOf } from '../../src/messages/handle/run-desk.ts'
 import type { EventTask, StreamFrame } from '../../src/protocol/chat.ts'
 import { runHandler } from '../../workers/chat/run-handler.ts'
-import { ThreadLine } from '../../workers/chat/thread-line.ts'
+import { RunChannelClient } from '../../workers/chat/run-channel-client.ts'
 
 it('a streamed answer is told of while it is made, and is part of the outcome', async () => {
   const desk = new RunDesk({ history: () => Promise.resolve([]), log: createLogger('test', () => {}) })
@@ -33,8 +33,8 @@ it('a streamed answer is told of while it is made, and is part of the outcome', 
       onFrame()
     },
   }
-  const line = new LineEnd()
-  line.begin((call, answer) => desk.take(call, run, answer))
+  const channel = new RunChannelServer()
+  channel.begin((call, answer) => desk.take(call, run, answer))
   const task: EventTask = {
     kind: 'event',
     handler: { kind: 'builtin', name: 'echo' },
@@ -52,9 +52,9 @@ it('a streamed answer is told of while it is made, and is part of the outcome', 
     attempt: 1,
     timeoutMs: 5_000,
   }
-  const outcome = await runHandler(table, task, { secrets: {}, line: new ThreadLine(line.other) })
-  line.end()
-  line.close()
+  const outcome = await runHandler(table, task, { secrets: {}, channel: new RunChannelClient(channel.other) })
+  channel.end()
+  channel.close()
   expect(frames[0]).toEqual({ stream: 0, text: 'half', title: 'T' })
   expect(frames.at(-1)).toMatchObject({ text: 'half and all' })
   expect(outcome).toMatchObject({ kind: 'handled', replies: [{ msgType: 'interactive', delivery: { stream: 0 } }] })

@@ -9,7 +9,7 @@ import type { FeishuEvent } from '../../src/protocol/model/message.ts'
 import {
   FakePool,
   noCards,
-  noLines,
+  noCalls,
   oneHandler,
   plainBots,
   failed,
@@ -58,7 +58,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     callCard: noCards,
     places: { pool, host: new FakePool(0) },
     handlers: oneHandler(...kinds),
-    desk: noLines,
+    desk: noCalls,
     bots: plainBots,
     owner: 'me',
     sendReply: async (_botId, { content }) => {

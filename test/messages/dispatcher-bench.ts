@@ -79,7 +79,7 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
 }
 
 /** For handlers that ask for nothing. */
-export const noLines: Pick<RunDesk, 'take' | 'messagesBefore'> = {
+export const noCalls: Pick<RunDesk, 'take' | 'messagesBefore'> = {
   take() {},
   messagesBefore: () => Promise.resolve([]),
 }
@@ -169,7 +169,7 @@ export function bench({
     callCard: noCards,
     places: { pool, host },
     handlers,
-    desk: noLines,
+    desk: noCalls,
     bots: plainBots,
     owner: 'instance-1',
     sendReply: (botId, reply) => {

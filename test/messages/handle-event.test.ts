@@ -3,7 +3,7 @@ import { handleEvent } from '../../src/messages/handle/handle-event.ts'
 import type { BotSettings } from '../../src/protocol/model/bot-settings.ts'
 import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import type { ClaimedEvent } from '../../src/store/store.ts'
-import { FakePool, noLines, oneHandler, handled, messageEvent } from './dispatcher-bench.ts'
+import { FakePool, noCalls, oneHandler, handled, messageEvent } from './dispatcher-bench.ts'
 import { FakeClock } from './fake-clock.ts'
 
 const HOUR_MS = 3_600_000
@@ -34,7 +34,7 @@ async function run(
     places: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
     streams: { show() {} },
-    desk: { ...noLines, messagesBefore: () => Promise.resolve(before) },
+    desk: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
     bots: { settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null, ...settings }) },
     answerPolicy: { groups: 'mentioned', bots: 'ignore' },
     handlerTimeoutMs: 1_000,

@@ -9,7 +9,7 @@ import type { MessagesOptions } from '../../src/messages/options.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { FeishuEvent } from '../../src/protocol/model/message.ts'
-import { failed, handled, noCards, noLines, oneHandler, plainBots } from './dispatcher-bench.ts'
+import { failed, handled, noCards, noCalls, oneHandler, plainBots } from './dispatcher-bench.ts'
 import { MAX_ATTEMPTS, type RunPlan } from './lifecycle-history.ts'
 import type { Leases } from './lifecycle-leases.ts'
 import { Link, type Network, type SharedInbox } from './lifecycle-link.ts'
@@ -78,7 +78,7 @@ export class Instance implements Port, HandlerPool {
       callCard: noCards,
       places: { pool: this, host: this },
       handlers: oneHandler('message'),
-      desk: noLines,
+      desk: noCalls,
       bots: plainBots,
       owner,
       sendReply: send,

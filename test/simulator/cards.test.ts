@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CardDesk } from '../../src/simulator/cards/card-desk.ts'
+import { CardStore } from '../../src/simulator/cards/card-store.ts'
 import { streamText, mergeSettings } from '../../src/simulator/cards/card-change.ts'
 import { entryOf, History } from '../../src/simulator/history/history.ts'
 import { newApp, RawClient, DATA, sdkClient, SOON_MS, startSimulator } from './support.ts'
@@ -131,7 +131,7 @@ describe('stored cards', () => {
 
   it('ends streaming after 10 minutes, and life after 14 days', () => {
     let now = 0
-    const cards = new CardDesk(new History(), { now: () => now })
+    const cards = new CardStore(new History(), { now: () => now })
     const made = cards.create('cli_1', { type: 'card_json', data: JSON.stringify(STREAMING) })
     if (!made.ok) throw new Error(made.msg)
     const { card_id: id } = made.data
@@ -148,7 +148,7 @@ describe('stored cards', () => {
   })
 
   it('takes 10 operations a second outside streaming, and any number inside', () => {
-    const cards = new CardDesk(new History(), { now: () => 0 })
+    const cards = new CardStore(new History(), { now: () => 0 })
     const made = cards.create('cli_1', { type: 'card_json', data: JSON.stringify(STREAMING) })
     if (!made.ok) throw new Error(made.msg)
     const { card_id: id } = made.data
@@ -173,7 +173,7 @@ describe('stored cards', () => {
     ['more than 30 KB', 'card_json', { schema: '2.0', text: 'x'.repeat(31 * 1024) }, 200860],
     ['an unknown type', 'picture', {}, 99992402],
   ])('refuses %s', (_name, type, data, code) => {
-    const cards = new CardDesk(new History(), { now: () => 0 })
+    const cards = new CardStore(new History(), { now: () => 0 })
     const text = typeof data === 'string' ? data : JSON.stringify(data)
     expect(cards.create('cli_1', { type, data: text })).toMatchObject({ ok: false, code })
   })

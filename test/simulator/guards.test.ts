@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/time/clock.ts'
-import { CardDesk } from '../../src/simulator/cards/card-desk.ts'
+import { CardStore } from '../../src/simulator/cards/card-store.ts'
 import { History } from '../../src/simulator/history/history.ts'
-import { MessageBoard } from '../../src/simulator/messages/message-board.ts'
+import { ChatStore } from '../../src/simulator/messages/chat-store.ts'
 import { TimerSet } from '../../src/simulator/shared/timer-set.ts'
-import { TokenDesk } from '../../src/simulator/open-api/token-desk.ts'
+import { TokenIssuer } from '../../src/simulator/open-api/token-issuer.ts'
 
 const MINUTE_MS = 60_000
 const appId = 'cli_0000000000000001'
@@ -12,25 +12,25 @@ const appId = 'cli_0000000000000001'
 describe('TokenDesk', () => {
   it('returns the same token while 30 minutes remain', () => {
     let now = 0
-    const desk = new TokenDesk({ now: () => now })
-    const first = desk.issue(appId)
+    const issuer = new TokenIssuer({ now: () => now })
+    const first = issuer.issue(appId)
     expect(first).toMatchObject({ expiresInSeconds: 7200, reused: false })
     now = 90 * MINUTE_MS
-    expect(desk.issue(appId)).toEqual({ token: first.token, expiresInSeconds: 1800, reused: true })
+    expect(issuer.issue(appId)).toEqual({ token: first.token, expiresInSeconds: 1800, reused: true })
   })
 
   it('issues a new token below 30 minutes and keeps the old one valid to its end', () => {
     let now = 0
-    const desk = new TokenDesk({ now: () => now })
-    const first = desk.issue(appId)
+    const issuer = new TokenIssuer({ now: () => now })
+    const first = issuer.issue(appId)
     now = 91 * MINUTE_MS
-    const second = desk.issue(appId)
+    const second = issuer.issue(appId)
     expect(second).toMatchObject({ expiresInSeconds: 7200, reused: false })
     expect(second.token).not.toBe(first.token)
-    expect(desk.appOf(first.token)).toBe(appId)
+    expect(issuer.appOf(first.token)).toBe(appId)
     now = 120 * MINUTE_MS
-    expect(desk.appOf(first.token)).toBeUndefined()
-    expect(desk.appOf(second.token)).toBe(appId)
+    expect(issuer.appOf(first.token)).toBeUndefined()
+    expect(issuer.appOf(second.token)).toBe(appId)
   })
 })
 
@@ -51,31 +51,31 @@ describe('MessageBoard', () => {
   const message = { appId, chatId: 'oc_1', text: 'hi' }
   const reply = { msg_type: 'text', content: '{"text":"hello"}', uuid: 'u-1' }
 
-  function boardWithMessage() {
+  function chatsWithMessage() {
     const clock = { at: 0, now: () => clock.at }
-    const board = new MessageBoard(clock, new CardDesk(new History(), clock))
-    const { stored } = board.addUserMessage(message)
-    return { board, clock, messageId: stored.messageId }
+    const chats = new ChatStore(clock, new CardStore(new History(), clock))
+    const { stored } = chats.addUserMessage(message)
+    return { chats, clock, messageId: stored.messageId }
   }
 
-  const idOf = (result: ReturnType<MessageBoard['reply']>) => (result.ok ? result.data.message.messageId : result.code)
+  const idOf = (result: ReturnType<ChatStore['reply']>) => (result.ok ? result.data.message.messageId : result.code)
 
   it('guards a uuid for an hour', () => {
-    const { board, clock, messageId } = boardWithMessage()
-    const first = board.reply(appId, messageId, reply)
+    const { chats, clock, messageId } = chatsWithMessage()
+    const first = chats.reply(appId, messageId, reply)
     expect(first).toMatchObject({ ok: true, data: { isRepeated: false } })
     clock.at = 60 * MINUTE_MS - 1
-    const repeated = board.reply(appId, messageId, reply)
+    const repeated = chats.reply(appId, messageId, reply)
     expect(repeated).toMatchObject({ ok: true, data: { isRepeated: true } })
     expect(idOf(repeated)).toBe(idOf(first))
     clock.at = 60 * MINUTE_MS
-    expect(board.reply(appId, messageId, reply)).toMatchObject({ ok: true, data: { isRepeated: false } })
+    expect(chats.reply(appId, messageId, reply)).toMatchObject({ ok: true, data: { isRepeated: false } })
   })
 
   it('does not guard without a uuid', () => {
-    const { board, messageId } = boardWithMessage()
+    const { chats, messageId } = chatsWithMessage()
     const { uuid: _, ...bare } = reply
-    expect(idOf(board.reply(appId, messageId, bare))).not.toBe(idOf(board.reply(appId, messageId, bare)))
+    expect(idOf(chats.reply(appId, messageId, bare))).not.toBe(idOf(chats.reply(appId, messageId, bare)))
   })
 
   it.each([
@@ -85,25 +85,25 @@ describe('MessageBoard', () => {
     ['a text above 150 KB', { content: JSON.stringify({ text: 'x'.repeat(150 * 1024) }) }, 230025],
     ['a card above 30 KB', { msg_type: 'interactive', content: JSON.stringify({ a: 'x'.repeat(30 * 1024) }) }, 230025],
   ])('refuses %s', (_name, change, code) => {
-    const { board, messageId } = boardWithMessage()
-    expect(board.reply(appId, messageId, { ...reply, ...change })).toMatchObject({ ok: false, code })
+    const { chats, messageId } = chatsWithMessage()
+    expect(chats.reply(appId, messageId, { ...reply, ...change })).toMatchObject({ ok: false, code })
   })
 
   it('takes a uuid of 50 characters', () => {
-    const { board, messageId } = boardWithMessage()
-    expect(board.reply(appId, messageId, { ...reply, uuid: 'x'.repeat(50) }).ok).toBe(true)
+    const { chats, messageId } = chatsWithMessage()
+    expect(chats.reply(appId, messageId, { ...reply, uuid: 'x'.repeat(50) }).ok).toBe(true)
   })
 
   it('counts the user messages of each chat', () => {
-    const { board } = boardWithMessage()
-    const add = (chatId: string) => board.addUserMessage({ ...message, chatId }).index
+    const { chats } = chatsWithMessage()
+    const add = (chatId: string) => chats.addUserMessage({ ...message, chatId }).index
     expect([add('oc_1'), add('oc_2'), add('oc_1')]).toEqual([1, 0, 2])
   })
 
   it('names the thread of a reply to a reply', () => {
-    const { board, messageId } = boardWithMessage()
-    const first = idOf(board.reply(appId, messageId, reply))
-    const second = board.reply(appId, String(first), { ...reply, uuid: 'u-2' })
+    const { chats, messageId } = chatsWithMessage()
+    const first = idOf(chats.reply(appId, messageId, reply))
+    const second = chats.reply(appId, String(first), { ...reply, uuid: 'u-2' })
     expect(second).toMatchObject({ data: { message: { rootId: messageId, parentId: first, chatId: 'oc_1' } } })
   })
 })

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
-import { RateLimit } from '../../src/simulator/shared/rate-limits.ts'
+import { CallLimit } from '../../src/simulator/shared/rate-limits.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { post, startSimulator, type TestApp } from './support.ts'
 
 describe('RateLimit', () => {
   it('takes so many calls in any second and says how long to wait', () => {
     const clock = { at: 0, now: () => clock.at }
-    const limit = new RateLimit(2, clock)
+    const limit = new CallLimit(2, clock)
     expect([limit.take('a'), limit.take('a'), limit.take('a'), limit.take('b')]).toEqual([0, 0, 1_000, 0])
     clock.at = 999
     expect(limit.take('a')).toBe(1)
@@ -16,7 +16,7 @@ describe('RateLimit', () => {
   })
 
   it('takes any number with 0', () => {
-    const limit = new RateLimit(0, { now: () => 0 })
+    const limit = new CallLimit(0, { now: () => 0 })
     expect(Array.from({ length: 1_000 }, () => limit.take('a')).every((waitMs) => waitMs === 0)).toBe(true)
   })
 })

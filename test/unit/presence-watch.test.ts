@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { PresenceWatch } from '../../workers/bot/connection/presence-watch.ts'
+import { PresenceCheck } from '../../workers/bot/connection/presence-check.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 
 function watching(everyMs = 100) {
   const clock = new FakeClock()
   const state = { count: 1 as number | undefined, asked: 0 }
   const told: (string | number)[] = []
-  const watch = new PresenceWatch({
+  const watch = new PresenceCheck({
     everyMs,
     clock,
     count: async () => {

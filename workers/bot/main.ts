@@ -3,7 +3,7 @@ import { systemClock } from '../../src/core/time/clock.ts'
 import { startBeating } from '../../src/core/lifecycle/heartbeat.ts'
 import { createLogger } from '../../src/core/log/logger.ts'
 import { RateGuard } from '../../src/core/time/rate-guard.ts'
-import { watchMemory } from '../../src/core/lifecycle/memory-watch.ts'
+import { enforceMemoryBudget } from '../../src/core/lifecycle/memory-budget.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
 import { serveControl } from '../../src/protocol/control-server.ts'
@@ -16,9 +16,9 @@ import { checkBoot } from './check-boot.ts'
 import { createFeishuApi } from './api/feishu-api.ts'
 import { Http } from './http/http.ts'
 import { Identity } from './api/identity.ts'
-import { Inlet } from './connection/inlet.ts'
+import { EventRelay } from './connection/event-relay.ts'
 import { onlineCount } from './api/online-count.ts'
-import { Routes } from './http/routes.ts'
+import { Egress } from './http/egress.ts'
 import { Sender } from './send/sender.ts'
 import { Session } from './connection/session.ts'
 
@@ -31,7 +31,7 @@ const boot = workerData as BotBoot
 const { incarnation, dataPort, controlPort } = boot
 checkBoot(boot)
 startBeating(boot.heartbeat)
-watchMemory(boot)
+enforceMemoryBudget(boot)
 
 const signal = (notice: BotSignal): void => parentPort?.postMessage(notice)
 let acks: Ack[] = []
@@ -45,9 +45,9 @@ const logs = new RateGuard(LOGS_PER_SECOND, systemClock)
 const logger = createLogger(`bot/${boot.botId}`, (record) => {
   if (logs.take(1) === 'taken') signal({ kind: 'log', incarnation, record })
 })
-const routes = new Routes(boot.connection)
-const http = new Http(boot.connection.sendTimeoutMs, routes)
-const inlet = new Inlet({
+const egress = new Egress(boot.connection)
+const http = new Http(boot.connection.sendTimeoutMs, egress)
+const eventRelay = new EventRelay({
   acceptTimeoutMs: boot.connection.acceptTimeoutMs,
   creditWindow: boot.connection.creditWindow,
   maxPayloadBytes: boot.connection.maxPayloadBytes,
@@ -70,9 +70,9 @@ const identity = new Identity({
 const session = new Session({
   boot,
   credentials,
-  inlet,
+  eventRelay,
   http,
-  routes,
+  egress,
   logger,
   clock: systemClock,
   random: Math.random,
@@ -85,8 +85,8 @@ const session = new Session({
 
 dataPort.on('message', (frame: DataDown) => {
   if (frame.incarnation !== incarnation) return
-  if (frame.kind === 'accepted') inlet.accepted(frame.id, frame.response)
-  if (frame.kind === 'refused') inlet.refused(frame.id, frame.error)
+  if (frame.kind === 'accepted') eventRelay.accepted(frame.id, frame.response)
+  if (frame.kind === 'refused') eventRelay.refused(frame.id, frame.error)
   if (frame.kind === 'send') {
     const { id } = frame
     void sender.send(frame.reply).then((outcome) => {
@@ -108,7 +108,7 @@ const control: BotControl = {
   drain: (graceMs) => session.drain(graceMs),
   check: (useWebSocket) =>
     checkApp(
-      { credentials, domain: boot.domain, http, proxyTo: (url) => routes.proxyTo(url), now: systemClock.now },
+      { credentials, domain: boot.domain, http, proxyTo: (url) => egress.proxyTo(url), now: systemClock.now },
       useWebSocket,
     ),
 }

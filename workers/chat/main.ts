@@ -2,16 +2,16 @@ import { workerData } from 'node:worker_threads'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
-import { usedMemoryMb, watchMemory } from '../../src/core/lifecycle/memory-watch.ts'
+import { usedMemoryMb, enforceMemoryBudget } from '../../src/core/lifecycle/memory-budget.ts'
 import type { ChatBoot, ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
 import { failed, runHandler } from './run-handler.ts'
-import { ThreadLine } from './thread-line.ts'
+import { RunChannelClient } from './run-channel-client.ts'
 
 const { secrets, ...budget } = workerData as ChatBoot
 hideValues(Object.values(secrets))
-watchMemory(budget)
-let line: ThreadLine | undefined
+enforceMemoryBudget(budget)
+let channel: RunChannelClient | undefined
 
 /**
  * The entry of a pool thread, called by the pool for each task.
@@ -30,9 +30,9 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
       case 'probe':
         return { kind: 'loaded', kinds: [...handlers.keys()] }
       case 'event':
-        if (task.port !== undefined) line = new ThreadLine(task.port)
-        if (line === undefined) throw new TypeError('the first event comes with a port')
-        return await runHandler(handlers, task, { secrets, line })
+        if (task.port !== undefined) channel = new RunChannelClient(task.port)
+        if (channel === undefined) throw new TypeError('the first event comes with a port')
+        return await runHandler(handlers, task, { secrets, channel })
       default:
         return assertNever(task)
     }

@@ -6,12 +6,12 @@ import { ReplyBuffer } from '../../src/handlers/reply-buffer.ts'
 import type { ChatOutcome, EventTask } from '../../src/protocol/chat.ts'
 import { toCardResponse } from './card-response.ts'
 import { normalizeMessage } from './normalize.ts'
-import { RunLine } from './run-line.ts'
-import type { ThreadLine } from './thread-line.ts'
+import { RunCalls } from './run-calls.ts'
+import type { RunChannelClient } from './run-channel-client.ts'
 
 /** The host's thread loads this file with a redaction of its own. */
 export { hideValues } from '../../src/core/log/redact.ts'
-export { ThreadLine } from './thread-line.ts'
+export { RunChannelClient } from './run-channel-client.ts'
 
 /** Errors are stored and shown; a handler may throw the whole page it was served. */
 const MAX_ERROR_CHARS = 2_000
@@ -20,7 +20,7 @@ const MAX_ERROR_CHARS = 2_000
 export interface RunSetting {
   readonly secrets: Readonly<Record<string, string>>
   /** Used by nobody else during the run. */
-  readonly line: ThreadLine
+  readonly channel: RunChannelClient
   /** Aborts when nobody waits for the run any more. */
   readonly gone?: AbortSignal
 }
@@ -32,27 +32,27 @@ export interface RunSetting {
 export async function runHandler(
   handlers: HandlerTable,
   task: EventTask,
-  { secrets, line: threadLine, gone }: RunSetting,
+  { secrets, channel, gone }: RunSetting,
 ): Promise<ChatOutcome> {
   const handler = handlers.get(task.event.kind)
   if (handler === undefined) return { kind: 'handled', replies: [] }
   const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
-  const line = new RunLine(threadLine, task.timeoutMs)
+  const calls = new RunCalls(channel, task.timeoutMs)
   const abort = new AbortController()
   const signal = gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone])
   const replies = new ReplyBuffer({
     canReply: task.canReply,
     canThread: event.kind === 'message',
     signal,
-    onFrame: line.stream,
+    onFrame: calls.stream,
   })
   const timer = setTimeout(() => abort.abort(), task.timeoutMs)
   try {
     const returned = await handler(event, {
       reply: (reply) => replies.reply(reply),
       stream: (source, options) => replies.stream(source, options),
-      history: line.history,
-      log: line.log,
+      history: calls.history,
+      log: calls.log,
       secret: (name) => secretOf(secrets, name),
       attempt: task.attempt,
       signal,
@@ -64,7 +64,7 @@ export async function runHandler(
   } finally {
     clearTimeout(timer)
     replies.close()
-    line.close()
+    calls.close()
   }
 }
 

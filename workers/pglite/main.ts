@@ -4,7 +4,7 @@ import { toErrorRecord } from '../../src/core/errors.ts'
 import type { PgliteBoot, PgliteNotice, PgliteOrder } from '../../src/protocol/pglite.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { openDatabase, prepareDataDir } from './open-database.ts'
-import { Session } from './session.ts'
+import { DatabaseSession } from './database-session.ts'
 
 if (parentPort === null) throw new Error('this file is the entry of a worker thread')
 const parent = parentPort
@@ -16,7 +16,7 @@ async function run(): Promise<void> {
   await prepareDataDir(dataDir)
   const lock = await lockDataDir(dataDir)
   const database = await openDatabase(dataDir)
-  const session = new Session(database)
+  const session = new DatabaseSession(database)
   parent.on('message', (order: PgliteOrder) => {
     if (order.kind === 'connect') session.connect(order.port)
     else

@@ -14,7 +14,7 @@ const BLOCK_MS = 5_000
 const UNACKED_BEFORE_CRASH = 3
 const PATIENCE_MS = 40_000
 
-export interface Verdict {
+export interface DemoVerdict {
   readonly isClean: boolean
   readonly figures: Readonly<Record<string, number>>
 }
@@ -24,10 +24,10 @@ export interface Verdict {
  * unacknowledged events outstanding, the host's thread blocked once while messages go on. Every
  * figure but `restarts` is computed from the simulator's own history.
  */
-export async function play(stage: Stage): Promise<Verdict> {
+export async function play(stage: Stage): Promise<DemoVerdict> {
   const { simulator, supervisor, bots } = stage
   const { client } = simulator
-  const watch = new HistoryWatch(stage)
+  const watch = new HistoryFollower(stage)
   const unnarrate = narrateRestarts(supervisor)
   try {
     const chats = Array.from({ length: Math.max(...bots.map(({ chatIds }) => chatIds.length)) }, (_, index) =>
@@ -92,7 +92,7 @@ interface Counts {
 }
 
 /** Follows the simulator's history and lets the plot wait for what happens in it. */
-class HistoryWatch {
+class HistoryFollower {
   readonly #acked = new Set<string>()
   readonly #pushed = new Map<string, number>()
   readonly #unfollow: () => void

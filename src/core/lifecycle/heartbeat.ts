@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads'
-import { usedMemoryMb } from './memory-watch.ts'
+import { usedMemoryMb } from './memory-budget.ts'
 
 /**
  * A thread shows that its event loop turns by counting in memory it shares with whoever watches it: no

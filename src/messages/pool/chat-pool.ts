@@ -13,7 +13,7 @@ import { redactText } from '../../core/log/redact.ts'
 import type { ChatOutcome, ChatTask, HandlerRef, PoolAnswer } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { PoolStats } from '../../protocol/model/status.ts'
-import type { TakeCall } from './line-end.ts'
+import type { TakeCall } from './run-channel-server.ts'
 import { PoolThread } from './pool-thread.ts'
 import { Sleeper } from '../writes/sleeper.ts'
 

@@ -1,5 +1,5 @@
 import type { ChatOutcome, EventTask } from '../../protocol/chat.ts'
-import type { TakeCall } from './line-end.ts'
+import type { TakeCall } from './run-channel-server.ts'
 
 /** What the dispatcher needs of a place where handlers run. */
 export interface HandlerPool {

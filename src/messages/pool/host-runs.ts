@@ -3,7 +3,7 @@ import { errorRecord, FeishuSupervisorError, toErrorRecord } from '../../core/er
 import { Pending } from '../../core/time/pending.ts'
 import type { ChatOutcome, EventTask, HostRun } from '../../protocol/chat.ts'
 import type { HandlerPool } from './handler-pool.ts'
-import { LineEnd, type TakeCall } from './line-end.ts'
+import { RunChannelServer, type TakeCall } from './run-channel-server.ts'
 
 export interface HostRunsDeps {
   /** Runs at a time. */
@@ -37,18 +37,18 @@ export class HostRuns implements HandlerPool {
   async run(task: EventTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome> {
     const { send, clock } = this.#deps
     if (this.#isClosed) return failed('INTERNAL', 'the host runs nothing now')
-    const line = new LineEnd()
-    line.begin(take)
+    const channel = new RunChannelServer()
+    channel.begin(take)
     const { id, answer } = this.#pending.open(timeoutMs, "the handler on the host's thread")
-    send({ id, task: { ...task, port: line.other }, deadlineAt: clock.now() + timeoutMs })
+    send({ id, task: { ...task, port: channel.other }, deadlineAt: clock.now() + timeoutMs })
     try {
       return await answer
     } catch (thrown) {
       const { code, message } = toErrorRecord(thrown)
       return code === 'DEADLINE_EXCEEDED' ? failed('HANDLER_TIMEOUT', message) : failed('SUPERVISOR_DOWN', message)
     } finally {
-      line.end()
-      line.close()
+      channel.end()
+      channel.close()
     }
   }
 

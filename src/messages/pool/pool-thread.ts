@@ -1,8 +1,8 @@
 import type { Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import { hardLimits } from '../../core/lifecycle/memory-watch.ts'
+import { hardLimits } from '../../core/lifecycle/memory-budget.ts'
 import type { ChatBoot, ChatTask } from '../../protocol/chat.ts'
-import { LineEnd, type TakeCall } from './line-end.ts'
+import { RunChannelServer, type TakeCall } from './run-channel-server.ts'
 
 export interface PoolThreadOptions {
   /** The built file the thread runs. */
@@ -24,7 +24,7 @@ export class PoolThread {
   readonly #piscina: Piscina
   #taskCount = 0
   /** Of one worker: Piscina makes another one without a word where a handler left behind what ends an idle one. */
-  #line: { readonly worker: Worker | undefined; readonly end: LineEnd } | undefined
+  #channel: { readonly worker: Worker | undefined; readonly end: RunChannelServer } | undefined
 
   constructor({ filename, memoryMb, secrets, onIdleDeath }: PoolThreadOptions) {
     this.#piscina = new Piscina({
@@ -54,27 +54,27 @@ export class PoolThread {
     this.#taskCount += 1
     if (task.kind === 'probe') return await this.#piscina.run(task)
     const [worker] = this.#piscina.threads
-    const known = worker === undefined || this.#line?.worker !== worker ? undefined : this.#line.end
-    const line = known ?? this.#newLine(worker)
-    line.begin(take)
+    const known = worker === undefined || this.#channel?.worker !== worker ? undefined : this.#channel.end
+    const channel = known ?? this.#openChannel(worker)
+    channel.begin(take)
     try {
-      if (line === known) return await this.#piscina.run(task)
-      return await this.#piscina.run({ ...task, port: line.other }, { transferList: [line.other] })
+      if (channel === known) return await this.#piscina.run(task)
+      return await this.#piscina.run({ ...task, port: channel.other }, { transferList: [channel.other] })
     } finally {
-      line.end()
+      channel.end()
     }
   }
 
-  #newLine(worker: Worker | undefined): LineEnd {
-    this.#line?.end.close()
-    const end = new LineEnd()
-    this.#line = { worker, end }
+  #openChannel(worker: Worker | undefined): RunChannelServer {
+    this.#channel?.end.close()
+    const end = new RunChannelServer()
+    this.#channel = { worker, end }
     return end
   }
 
   /** Ends the thread whatever it does; resolves once it is gone, which may be never if it sits in native code. */
   async end(): Promise<void> {
-    this.#line?.end.close()
+    this.#channel?.end.close()
     await this.#piscina.destroy()
   }
 }

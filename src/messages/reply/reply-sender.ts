@@ -1,6 +1,6 @@
 import { crashPoint } from '../../core/crash-point.ts'
 import { type ErrorRecord, toErrorRecord } from '../../core/errors.ts'
-import { Turns } from '../../core/time/turns.ts'
+import { KeyedQueue } from '../../core/time/keyed-queue.ts'
 import type { CardCall, ReplyToSend, SendOutcome } from '../../protocol/data.ts'
 import type { ReplyStore, StoredReply, StreamProgress } from '../../store/store.ts'
 import type { SendReply } from './deliver-replies.ts'
@@ -16,7 +16,7 @@ export interface ReplySenderDeps {
 /** Hands stored replies to the bot's worker with all it needs to show them, and brings streamed ones to their end. */
 export class ReplySender {
   readonly #deps: ReplySenderDeps
-  readonly #turns = new Turns()
+  readonly #perBot = new KeyedQueue()
 
   constructor(deps: ReplySenderDeps) {
     this.#deps = deps
@@ -47,7 +47,7 @@ export class ReplySender {
   ): Promise<SendOutcome> {
     const { sendReply, replies } = this.#deps
     // One at a time: a worker's memory is small, and bytes of many chats could fill it.
-    return await this.#turns.take(botId, async () => {
+    return await this.#perBot.run(botId, async () => {
       let bytes: Uint8Array | null
       try {
         bytes = reply.bytes ?? (await replies.upload(reply.eventId, upload))

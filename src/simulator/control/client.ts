@@ -6,7 +6,7 @@ import type { CardClickResult } from '../events/callback-answer.ts'
 import type { HistoryCheck } from '../history/check-history.ts'
 import type { Fault } from '../faults/fault.ts'
 import type { HistoryEntry } from '../history/history.ts'
-import type { ReplyProgress } from '../history/reply-watch.ts'
+import type { ReplyProgress } from '../history/reply-waiter.ts'
 import type { TrafficPlan, TrafficProgress } from '../users/traffic.ts'
 import type {
   CardClick,

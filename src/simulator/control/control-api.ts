@@ -8,14 +8,14 @@ import {
   readFault,
   readMembershipChange,
   readMenuClick,
-  readMessage,
+  readUserMessage,
   readRawEvent,
   readReaction,
   readReading,
   readTrafficPlan,
-  readWebhook,
+  readWebhookSetup,
 } from './control-input.ts'
-import { Fields } from './fields.ts'
+import { ControlFields } from './control-fields.ts'
 import type { HistoryEntry } from '../history/history.ts'
 import type { PlatformEnv } from '../http/http-answer.ts'
 import type { SimulatorControls } from './simulator-controls.ts'
@@ -43,7 +43,7 @@ export function controlRoutes(simulator: SimulatorControls): Hono<PlatformEnv> {
       return c.json({ appId: app.appId }, 201)
     })
     .put('/apps/:id/webhook', async (c) => {
-      await simulator.useWebhook(c.req.param('id'), readWebhook(await bodyOf(c)))
+      await simulator.useWebhook(c.req.param('id'), readWebhookSetup(await bodyOf(c)))
       return c.json({}, 201)
     })
     .delete('/apps/:id/webhook', (c) => {
@@ -51,7 +51,7 @@ export function controlRoutes(simulator: SimulatorControls): Hono<PlatformEnv> {
       return c.json({})
     })
     .post('/messages', async (c) => {
-      const message = readMessage(await bodyOf(c))
+      const message = readUserMessage(await bodyOf(c))
       return c.json('text' in message ? simulator.sendText(message) : simulator.sendMessage(message), 201)
     })
     .post('/messages/:id/recall', (c) => c.json(simulator.recall(c.req.param('id')), 201))
@@ -104,13 +104,13 @@ const refuseOtherSites: MiddlewareHandler<PlatformEnv> = async (c, next) => {
 }
 
 /** The chat that the page shows: the person's p2p chat with the bot, or a group of a name. */
-function readChat(simulator: SimulatorControls, fields: Fields): UserChat {
+function readChat(simulator: SimulatorControls, fields: ControlFields): UserChat {
   const user = simulator.user(fields.text('user'))
   const app = { appId: fields.text('appId') }
   return fields.has('group') ? user.groupWith(app, fields.text('group')) : user.chatWith(app)
 }
 
-async function bodyOf(c: Context): Promise<Fields> {
+async function bodyOf(c: Context): Promise<ControlFields> {
   const text = await c.req.text()
   let body: unknown
   try {
@@ -118,7 +118,7 @@ async function bodyOf(c: Context): Promise<Fields> {
   } catch {
     throw new FeishuSupervisorError('CONFIG_INVALID', 'the body is not JSON')
   }
-  return new Fields(body)
+  return new ControlFields(body)
 }
 
 function queryNumber(c: Context, name: string, fallback: number): number {

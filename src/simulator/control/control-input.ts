@@ -1,7 +1,7 @@
 import { assertNever } from '../../core/assert-never.ts'
 import { FAULTY_CALLS, type FailureMode, type Fault, type Schedule, SPOILINGS, type Spoiling } from '../faults/fault.ts'
 import type { SimulatedApp } from '../shared/app-directory.ts'
-import type { Fields } from './fields.ts'
+import type { ControlFields } from './control-fields.ts'
 import type { TrafficPlan } from '../users/traffic.ts'
 import { USER_MESSAGE_TYPES } from '../messages/sample-content.ts'
 import type {
@@ -18,7 +18,7 @@ import type { Webhook } from '../events/webhook.ts'
 
 // What the control API accepts; every reader throws CONFIG_INVALID with the name of the field that is wrong.
 
-export function readApp(fields: Fields): SimulatedApp {
+export function readApp(fields: ControlFields): SimulatedApp {
   return {
     appId: fields.text('appId'),
     appSecret: fields.text('appSecret'),
@@ -27,7 +27,7 @@ export function readApp(fields: Fields): SimulatedApp {
   }
 }
 
-export function readWebhook(fields: Fields): Webhook {
+export function readWebhookSetup(fields: ControlFields): Webhook {
   return {
     url: fields.text('url'),
     ...fields.optional('encryptKey', (name) => fields.text(name)),
@@ -36,7 +36,7 @@ export function readWebhook(fields: Fields): Webhook {
   }
 }
 
-export function readMessage(fields: Fields): UserMessage | TypedMessage {
+export function readUserMessage(fields: ControlFields): UserMessage | TypedMessage {
   if (!fields.has('messageType')) return { ...readWriting(fields), text: fields.text('text') }
   return {
     ...readWriting(fields),
@@ -45,7 +45,7 @@ export function readMessage(fields: Fields): UserMessage | TypedMessage {
   }
 }
 
-function readWriting(fields: Fields): UserWriting {
+function readWriting(fields: ControlFields): UserWriting {
   return {
     ...readAction(fields),
     ...fields.optional('chatType', (name) => fields.oneOf<'p2p' | 'group'>(name, ['p2p', 'group'])),
@@ -59,7 +59,7 @@ function readWriting(fields: Fields): UserWriting {
   }
 }
 
-export function readAction(fields: Fields): UserAction {
+export function readAction(fields: ControlFields): UserAction {
   return {
     appId: fields.text('appId'),
     chatId: fields.text('chatId'),
@@ -67,7 +67,7 @@ export function readAction(fields: Fields): UserAction {
   }
 }
 
-export function readReaction(fields: Fields): Reaction {
+export function readReaction(fields: ControlFields): Reaction {
   return {
     appId: fields.text('appId'),
     messageId: fields.text('messageId'),
@@ -77,11 +77,11 @@ export function readReaction(fields: Fields): Reaction {
   }
 }
 
-export function readReading(fields: Fields): Reading {
+export function readReading(fields: ControlFields): Reading {
   return { appId: fields.text('appId'), messageIds: fields.texts('messageIds'), userId: fields.text('userId') }
 }
 
-export function readRawEvent(fields: Fields): RawEvent {
+export function readRawEvent(fields: ControlFields): RawEvent {
   return {
     appId: fields.text('appId'),
     type: fields.text('type'),
@@ -90,7 +90,7 @@ export function readRawEvent(fields: Fields): RawEvent {
   }
 }
 
-export function readMembershipChange(fields: Fields): MembershipChange {
+export function readMembershipChange(fields: ControlFields): MembershipChange {
   return {
     ...readAction(fields),
     ...fields.optional('name', (name) => fields.text(name)),
@@ -98,11 +98,11 @@ export function readMembershipChange(fields: Fields): MembershipChange {
   }
 }
 
-export function readMenuClick(fields: Fields): MenuClick {
+export function readMenuClick(fields: ControlFields): MenuClick {
   return { ...readAction(fields), eventKey: fields.text('eventKey') }
 }
 
-export function readCardClick(fields: Fields): CardClick {
+export function readCardClick(fields: ControlFields): CardClick {
   return {
     ...readAction(fields),
     value: fields.value('value'),
@@ -114,7 +114,7 @@ export function readCardClick(fields: Fields): CardClick {
   }
 }
 
-export function readTrafficPlan(fields: Fields): TrafficPlan {
+export function readTrafficPlan(fields: ControlFields): TrafficPlan {
   return {
     chats: fields.list('chats', (item) => ({ appId: item.text('appId'), chatId: item.text('chatId') })),
     count: fields.number('count'),
@@ -137,7 +137,7 @@ const FAULT_KINDS = [
   'clear_faults',
 ] as const satisfies readonly Fault['kind'][]
 
-export function readFault(fields: Fields): Fault {
+export function readFault(fields: ControlFields): Fault {
   const kind = fields.oneOf('kind', FAULT_KINDS)
   switch (kind) {
     case 'close_connections':
@@ -172,11 +172,11 @@ export function readFault(fields: Fields): Fault {
   }
 }
 
-function readConnections(fields: Fields): { readonly appId: string; readonly connectionId?: string } {
+function readConnections(fields: ControlFields): { readonly appId: string; readonly connectionId?: string } {
   return { appId: fields.text('appId'), ...fields.optional('connectionId', (name) => fields.text(name)) }
 }
 
-function readSchedule(fields: Fields): Schedule {
+function readSchedule(fields: ControlFields): Schedule {
   return {
     ...fields.optional('appId', (name) => fields.text(name)),
     ...fields.optional('count', (name) => fields.number(name)),
@@ -186,12 +186,12 @@ function readSchedule(fields: Fields): Schedule {
   }
 }
 
-function readSpoiling(fields: Fields): Spoiling {
+function readSpoiling(fields: ControlFields): Spoiling {
   const how = fields.oneOf('how', SPOILINGS)
   return how === 'late' ? { how, delayMs: fields.number('delayMs') } : { how }
 }
 
-function readFailureMode(fields: Fields): FailureMode {
+function readFailureMode(fields: ControlFields): FailureMode {
   if (fields.has('hang')) return { hang: true }
   if (fields.has('loseAnswer')) return { loseAnswer: true }
   if (fields.has('delayMs')) return { delayMs: fields.number('delayMs') }

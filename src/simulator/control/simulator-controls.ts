@@ -2,7 +2,7 @@ import type { SimulatedApp } from '../shared/app-directory.ts'
 import type { CardClickResult } from '../events/callback-answer.ts'
 import type { Fault } from '../faults/fault.ts'
 import type { History } from '../history/history.ts'
-import type { ReplyProgress } from '../history/reply-watch.ts'
+import type { ReplyProgress } from '../history/reply-waiter.ts'
 import type { SimulatedUser } from '../users/simulated-user.ts'
 import type { TrafficPlan, TrafficProgress } from '../users/traffic.ts'
 import type {

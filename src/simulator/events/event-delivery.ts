@@ -2,12 +2,12 @@ import type { Clock } from '../../core/time/clock.ts'
 import { type Deferred, deferred } from '../../core/time/deferred.ts'
 import type { Assumptions } from '../shared/assumptions.ts'
 import type { CallbackAnswer } from './callback-answer.ts'
-import type { Ack, ConnectionListener, GatewayConnection } from '../gateway/gateway-connection.ts'
+import type { GatewayAck, ConnectionListener, GatewayConnection } from '../gateway/gateway-connection.ts'
 import type { History } from '../history/history.ts'
 import { newId } from '../shared/ids.ts'
 import { type PlatformEvent, toPayload } from './platform-event.ts'
 import type { Webhook } from './webhook.ts'
-import type { WebhookAnswer, WebhookPusher } from './webhook-pusher.ts'
+import type { PushAnswer, WebhookPusher } from './webhook-pusher.ts'
 
 /** Waits before the redeliveries: 15 s, 5 min, 1 h, 6 h, then the event is given up. [D] */
 const REDELIVERY_MS = [15_000, 300_000, 3_600_000, 21_600_000] as const
@@ -93,7 +93,7 @@ export class EventDelivery implements ConnectionListener {
     this.#releaseHeld(connection.appId)
   }
 
-  onAck(connection: GatewayConnection, deliveryId: string, ack: Ack): void {
+  onAck(connection: GatewayConnection, deliveryId: string, ack: GatewayAck): void {
     const { assumptions, history } = this.#options
     const push = this.#pushes.get(deliveryId)
     if (push === undefined || push.event.appId !== connection.appId) return
@@ -117,7 +117,7 @@ export class EventDelivery implements ConnectionListener {
     if (code === 200 && assumptions.lateAck === 'counts') push.cancelRedelivery?.()
   }
 
-  #onAnswer({ event, answer }: Attempt, ack: Ack, latencyMs: number, late: boolean): void {
+  #onAnswer({ event, answer }: Attempt, ack: GatewayAck, latencyMs: number, late: boolean): void {
     const { appId, eventId } = event
     this.#options.history.append({ kind: 'callback_answered', appId, eventId, ...ack, latencyMs, late })
     answer?.resolve({ kind: 'answered', ...ack, latencyMs })
@@ -162,7 +162,7 @@ export class EventDelivery implements ConnectionListener {
     if (!this.#isStopped) this.#onWebhookAnswer(attempt, deliveryId, answer, performance.now() - pushedAt)
   }
 
-  #onWebhookAnswer(attempt: Attempt, deliveryId: string, answer: WebhookAnswer, latencyMs: number): void {
+  #onWebhookAnswer(attempt: Attempt, deliveryId: string, answer: PushAnswer, latencyMs: number): void {
     const { history } = this.#options
     if (answer.kind === 'unreachable') return this.#onUnreachable(attempt)
     if (answer.kind === 'timeout') {

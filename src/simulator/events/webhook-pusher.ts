@@ -1,17 +1,17 @@
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import { newId } from '../shared/ids.ts'
-import { toChallengeRequest, toWebhookRequest, type Webhook, type WebhookRequest } from './webhook.ts'
+import { toChallengeRequest, toPushRequest, type Webhook, type PushRequest } from './webhook.ts'
 
 /** The answer to the check of a URL has to come within this time. [D] */
 const CHALLENGE_DEADLINE_MS = 1000
 
 /** What became of one request. */
-export type WebhookAnswer =
+export type PushAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly data?: unknown }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'unreachable' }
 
-export interface WebhookParts {
+export interface WebhookPusherDeps {
   /** Time to answer a push. */
   readonly deadlineMs: number
   readonly now: () => number
@@ -22,14 +22,14 @@ export interface WebhookParts {
  * redirect is not followed. [D]
  */
 export class WebhookPusher {
-  readonly #parts: WebhookParts
+  readonly #deps: WebhookPusherDeps
   readonly #webhooks = new Map<string, Webhook>()
   /** By event, where redeliveries repeat the first request. */
-  readonly #signed = new Map<string, WebhookRequest>()
+  readonly #signed = new Map<string, PushRequest>()
   readonly #stopped = new AbortController()
 
-  constructor(parts: WebhookParts) {
-    this.#parts = parts
+  constructor(deps: WebhookPusherDeps) {
+    this.#deps = deps
   }
 
   webhookOf(appId: string): Webhook | undefined {
@@ -58,9 +58,9 @@ export class WebhookPusher {
   }
 
   /** `deliveryId` goes along as X-Request-Id. [D] */
-  push(webhook: Webhook, eventId: string, payload: Uint8Array, deliveryId: string): Promise<WebhookAnswer> {
-    const { deadlineMs, now } = this.#parts
-    const request = this.#signed.get(eventId) ?? toWebhookRequest(webhook, payload, now())
+  push(webhook: Webhook, eventId: string, payload: Uint8Array, deliveryId: string): Promise<PushAnswer> {
+    const { deadlineMs, now } = this.#deps
+    const request = this.#signed.get(eventId) ?? toPushRequest(webhook, payload, now())
     if (webhook.signsAnew === false) this.#signed.set(eventId, request)
     return this.#post(webhook.url, request, deliveryId, deadlineMs)
   }
@@ -70,7 +70,7 @@ export class WebhookPusher {
     this.#stopped.abort()
   }
 
-  async #post(url: string, request: WebhookRequest, id: string, deadlineMs: number): Promise<WebhookAnswer> {
+  async #post(url: string, request: PushRequest, id: string, deadlineMs: number): Promise<PushAnswer> {
     const deadline = AbortSignal.timeout(deadlineMs)
     try {
       const answer = await fetch(url, {

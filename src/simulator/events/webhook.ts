@@ -12,7 +12,7 @@ export interface Webhook {
 }
 
 /** One request, ready to be sent, again too. */
-export interface WebhookRequest {
+export interface PushRequest {
   readonly body: Uint8Array<ArrayBuffer>
   readonly headers: Readonly<Record<string, string>>
 }
@@ -21,7 +21,7 @@ export interface WebhookRequest {
  * An event as the platform posts it. With an Encrypt Key the body is `{"encrypt": ...}` [D] and the signature is the
  * lower-case hex SHA-256 of timestamp, nonce, key and the exact bytes of the body: a plain digest, no HMAC. [D, S]
  */
-export function toWebhookRequest(webhook: Webhook, payload: Uint8Array, nowMs: number): WebhookRequest {
+export function toPushRequest(webhook: Webhook, payload: Uint8Array, nowMs: number): PushRequest {
   const { encryptKey } = webhook
   const body = toBody(webhook, payload)
   const headers = { 'content-type': 'application/json; charset=utf-8' }
@@ -41,7 +41,7 @@ export function toWebhookRequest(webhook: Webhook, payload: Uint8Array, nowMs: n
 }
 
 /** The check of a URL that was just entered: encrypted like an event, but not signed. [D] */
-export function toChallengeRequest(webhook: Webhook, challenge: string, verificationToken: string): WebhookRequest {
+export function toChallengeRequest(webhook: Webhook, challenge: string, verificationToken: string): PushRequest {
   const payload = JSON.stringify({ challenge, token: verificationToken, type: 'url_verification' })
   return {
     body: toBody(webhook, Buffer.from(payload)),

@@ -10,7 +10,7 @@ import {
 import { seededRandom } from '../shared/ids.ts'
 
 /** What happens to one call. */
-export type Verdict =
+export type FaultVerdict =
   | { readonly kind: 'proceed'; readonly delayMs?: number }
   | { readonly kind: 'hang' }
   | { readonly kind: 'lose_answer' }
@@ -92,7 +92,7 @@ export class FaultPlan {
   }
 
   /** Decides one call. */
-  decide(call: FaultyCall, appId: string): Verdict {
+  decide(call: FaultyCall, appId: string): FaultVerdict {
     const struck = this.#calls.find(({ fault }) => fault.call === call && isOf(fault, appId))
     if (struck?.strikes() !== true) return { kind: 'proceed' }
     this.#calls = this.#calls.filter(({ isUsedUp }) => !isUsedUp)
@@ -119,7 +119,7 @@ function isOf(fault: Schedule, appId: string): boolean {
   return fault.appId === undefined || fault.appId === appId
 }
 
-function verdictOf(fault: FailNext): Verdict {
+function verdictOf(fault: FailNext): FaultVerdict {
   if ('hang' in fault) return { kind: 'hang' }
   if ('loseAnswer' in fault) return { kind: 'lose_answer' }
   if ('delayMs' in fault) return { kind: 'proceed', delayMs: fault.delayMs }

@@ -20,18 +20,18 @@ export interface ConnectionSettings {
 }
 
 /** `{"code":200}` is an acknowledgement, any other code a failure. [R] */
-export interface Ack {
+export interface GatewayAck {
   readonly code: number
   /** What the client returned for the event, decoded; only callbacks look at it. */
   readonly data?: unknown
 }
 
 /** `forgotten`: it still answers pings, but the platform takes it for gone: not counted, no events. */
-export type ConnectionState = 'opening' | 'ready' | 'forgotten' | 'closing'
+export type GatewayState = 'opening' | 'ready' | 'forgotten' | 'closing'
 
 export interface ConnectionListener {
   onReady(connection: GatewayConnection): void
-  onAck(connection: GatewayConnection, deliveryId: string, ack: Ack): void
+  onAck(connection: GatewayConnection, deliveryId: string, ack: GatewayAck): void
   onClose(connection: GatewayConnection, code: number): void
 }
 
@@ -45,7 +45,7 @@ export class GatewayConnection {
   readonly #webSocket: WebSocket
   readonly #socket: Socket
   readonly #listener: ConnectionListener
-  #state: ConnectionState = 'opening'
+  #state: GatewayState = 'opening'
   #acksWithheld = false
   #frozen = false
   #nextSeqId = 1n
@@ -69,7 +69,7 @@ export class GatewayConnection {
   }
 
   /** Becomes ready with its first ping: a client loses frames that reach it together with the upgrade. [R] */
-  get state(): ConnectionState {
+  get state(): GatewayState {
     return this.#state
   }
 
@@ -171,7 +171,7 @@ export class GatewayConnection {
   }
 }
 
-function readAck(payload: Uint8Array): Ack | undefined {
+function readAck(payload: Uint8Array): GatewayAck | undefined {
   const answer = parse(Buffer.from(payload).toString()) as { code?: unknown; data?: unknown } | null | undefined
   if (typeof answer?.code !== 'number') return undefined
   const { code, data } = answer

@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
-import type { FaultPlan, Verdict } from '../faults/fault-plan.ts'
+import type { FaultPlan, FaultVerdict } from '../faults/fault-plan.ts'
 import type { Clock } from '../../core/time/clock.ts'
 import type { Assumptions } from '../shared/assumptions.ts'
 import type { ClientConfig } from './client-config.ts'
@@ -106,7 +106,13 @@ export class Gateway {
     for (const connections of this.#connections.values()) for (const connection of connections) connection.reset()
   }
 
-  #admit(ticket: Ticket | undefined, verdict: Verdict, request: IncomingMessage, socket: Socket, head: Buffer): void {
+  #admit(
+    ticket: Ticket | undefined,
+    verdict: FaultVerdict,
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+  ): void {
     if (verdict.kind === 'lose_answer') {
       socket.destroy()
     } else if (ticket === undefined) {

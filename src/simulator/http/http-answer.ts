@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Clock } from '../../core/time/clock.ts'
-import type { Verdict } from '../faults/fault-plan.ts'
+import type { FaultVerdict } from '../faults/fault-plan.ts'
 import { newId } from '../shared/ids.ts'
 
 export type PlatformEnv = { Bindings: HttpBindings; Variables: { logId: string } }
@@ -24,7 +24,7 @@ export const withLogId: MiddlewareHandler<PlatformEnv> = async (c, next) => {
 }
 
 /** Sends an answer, or loses it by destroying the socket. */
-export function send(c: PlatformContext, answer: Answer, verdict: Verdict): Response | Promise<Response> {
+export function send(c: PlatformContext, answer: Answer, verdict: FaultVerdict): Response | Promise<Response> {
   if (verdict.kind === 'lose_answer') {
     c.env.incoming.socket.destroy()
     return neverAnswered()
@@ -33,7 +33,7 @@ export function send(c: PlatformContext, answer: Answer, verdict: Verdict): Resp
 }
 
 /** Waits where a call was made slow. */
-export async function delayed(clock: Clock, verdict: Verdict): Promise<void> {
+export async function delayed(clock: Clock, verdict: FaultVerdict): Promise<void> {
   if (verdict.kind !== 'proceed' || verdict.delayMs === undefined) return
   const { delayMs } = verdict
   await new Promise<void>((resolve) => clock.after(delayMs, resolve))

@@ -1,8 +1,8 @@
 import { type ApiResult, accepted, type CallBody, refused } from '../shared/api-result.ts'
 import type { CallbackAnswer } from '../events/callback-answer.ts'
 import { checkCard } from '../cards/check-card.ts'
-import type { MessageBoard } from './message-board.ts'
-import type { MessageDesk } from './message-desk.ts'
+import type { ChatStore } from './chat-store.ts'
+import type { MessageEdits } from './message-edits.ts'
 
 const MAX_UPDATES = 2
 const UPDATE_WINDOW_MS = 1_800_000
@@ -17,13 +17,13 @@ interface Callback {
 /** Presses on cards: the answer may bring a new card at once, the token two more within 30 minutes. [D] */
 export class CardCallbacks {
   readonly #callbacks = new Map<string, Callback>()
-  readonly #board: MessageBoard
-  readonly #desk: MessageDesk
+  readonly #chats: ChatStore
+  readonly #edits: MessageEdits
   readonly #clock: { now(): number }
 
-  constructor(board: MessageBoard, desk: MessageDesk, clock: { now(): number }) {
-    this.#board = board
-    this.#desk = desk
+  constructor(chats: ChatStore, edits: MessageEdits, clock: { now(): number }) {
+    this.#chats = chats
+    this.#edits = edits
     this.#clock = clock
   }
 
@@ -50,7 +50,7 @@ export class CardCallbacks {
   }
 
   #show(appId: string, messageId: string | undefined, card: unknown): void {
-    const message = messageId === undefined ? undefined : this.#board.messageOf(appId, messageId)
-    if (message !== undefined) this.#desk.renew(appId, message, JSON.stringify(card))
+    const message = messageId === undefined ? undefined : this.#chats.messageOf(appId, messageId)
+    if (message !== undefined) this.#edits.renew(appId, message, JSON.stringify(card))
   }
 }

@@ -10,7 +10,7 @@ const MSG_TYPES = new Set(
 )
 
 /** A message that an app posts. */
-export interface Post {
+export interface PostBody {
   readonly msgType: string
   /** JSON text. */
   readonly content: string
@@ -20,7 +20,7 @@ export interface Post {
 }
 
 /** 230001 for a type or content that is none, 230025 for too much of it, 99992402 for a uuid above 50 characters. [D] */
-export function readPost(body: CallBody): ApiResult<Post> {
+export function readPost(body: CallBody): ApiResult<PostBody> {
   const { msg_type: msgType, uuid } = body
   if (typeof msgType !== 'string' || !MSG_TYPES.has(msgType)) return refused(230001, 'invalid msg_type')
   const content = readContent(msgType, body['content'])

@@ -15,11 +15,11 @@ import {
   readBody,
   send,
 } from '../http/http-answer.ts'
-import type { TokenDesk } from './token-desk.ts'
+import type { TokenIssuer } from './token-issuer.ts'
 
-export interface ApiParts {
+export interface ApiDeps {
   readonly apps: AppDirectory
-  readonly tokens: TokenDesk
+  readonly tokens: TokenIssuer
   readonly limits: ApiLimits
   readonly failures: FaultPlan
   readonly clock: Clock
@@ -45,13 +45,13 @@ export interface ApiCall<T> {
  * Token, fault, limits, decision, record, answer: what all calls have in common. Error codes come with HTTP 400, as
  * newer gateways answer. [D]
  */
-export async function callApi<T>(c: PlatformContext, parts: ApiParts, call: ApiCall<T>): Promise<Response> {
-  const { failures, history, limits, assumptions, clock } = parts
+export async function callApi<T>(c: PlatformContext, deps: ApiDeps, call: ApiCall<T>): Promise<Response> {
+  const { failures, history, limits, assumptions, clock } = deps
   const record =
     call.record?.bind(call) ??
     (({ appId, code }: { appId?: string; code: number }) =>
       void history.append({ kind: 'api_called', call: call.name, ...(appId !== undefined && { appId }), code }))
-  const caller = callerOf(c, parts)
+  const caller = callerOf(c, deps)
   if (!caller.ok) {
     record({ code: caller.code })
     return send(c, apiError(c, assumptions.errorHttp, caller.code, caller.msg), { kind: 'proceed' })
@@ -89,14 +89,14 @@ export async function callApi<T>(c: PlatformContext, parts: ApiParts, call: ApiC
 /** As `callApi`, for a call with a JSON body; a body on a GET is ignored: generated SDK methods send one. [R] */
 export async function callApiWithBody<T>(
   c: PlatformContext,
-  parts: ApiParts,
+  deps: ApiDeps,
   toCall: (body: CallBody) => ApiCall<T>,
 ): Promise<Response> {
-  return callApi(c, parts, toCall(await readBody(c)))
+  return callApi(c, deps, toCall(await readBody(c)))
 }
 
 /** 99991661 without a token, 99991663 with one that is unknown, expired or revoked. [D] */
-function callerOf(c: PlatformContext, { tokens }: ApiParts): ApiResult<string> {
+function callerOf(c: PlatformContext, { tokens }: ApiDeps): ApiResult<string> {
   const token = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1]
   if (token === undefined) return { ok: false, code: 99991661, msg: 'missing access token' }
   const appId = tokens.appOf(token)

@@ -1,5 +1,5 @@
 import type { ApiCallName } from '../faults/fault.ts'
-import { RateLimit, type RateLimits } from '../shared/rate-limits.ts'
+import { CallLimit, type RateLimits } from '../shared/rate-limits.ts'
 
 const MINUTE_MS = 60_000
 /** Calls per second that are documented lower than the rest. [D] */
@@ -7,17 +7,17 @@ const SLOW_CALLS: Partial<Record<ApiCallName, number>> = { connections: 10 }
 
 /** How often an app may call: per second and per minute, counted by API; posts count together. [D] */
 export class ApiLimits {
-  readonly #perSecond: RateLimit
-  readonly #perMinute: RateLimit
-  readonly #slow: ReadonlyMap<ApiCallName, RateLimit>
+  readonly #perSecond: CallLimit
+  readonly #perMinute: CallLimit
+  readonly #slow: ReadonlyMap<ApiCallName, CallLimit>
 
   constructor({ perApp, perAppMinute }: RateLimits, clock: { now(): number }) {
-    this.#perSecond = new RateLimit(perApp, clock)
-    this.#perMinute = new RateLimit(perAppMinute, clock, MINUTE_MS)
+    this.#perSecond = new CallLimit(perApp, clock)
+    this.#perMinute = new CallLimit(perAppMinute, clock, MINUTE_MS)
     this.#slow = new Map(
       Object.entries(SLOW_CALLS).map(([call, limit]) => [
         call as ApiCallName,
-        new RateLimit(perApp === 0 ? 0 : limit, clock),
+        new CallLimit(perApp === 0 ? 0 : limit, clock),
       ]),
     )
   }

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { type ApiParts, callApiWithBody } from './api-call.ts'
+import { type ApiDeps, callApiWithBody } from './api-call.ts'
 import type { ApiResult, CallBody } from '../shared/api-result.ts'
 import {
   addElements,
@@ -12,20 +12,20 @@ import {
   replaceElement,
   streamText,
 } from '../cards/card-change.ts'
-import type { CardDesk } from '../cards/card-desk.ts'
+import type { CardStore } from '../cards/card-store.ts'
 import type { PlatformContext, PlatformEnv } from '../http/http-answer.ts'
-import type { MessageBoard } from '../messages/message-board.ts'
+import type { ChatStore } from '../messages/chat-store.ts'
 
-export interface CardParts extends ApiParts {
-  readonly board: MessageBoard
-  readonly cards: CardDesk
+export interface CardRouteDeps extends ApiDeps {
+  readonly chats: ChatStore
+  readonly cards: CardStore
 }
 
 /** Everything below cardkit/v1. [D, S] */
-export function cardRoutes(parts: CardParts): Hono<PlatformEnv> {
-  const { board, cards } = parts
+export function cardRoutes(deps: CardRouteDeps): Hono<PlatformEnv> {
+  const { chats, cards } = deps
   const call = (c: PlatformContext, run: (appId: string, body: CallBody) => ApiResult<object>): Promise<Response> =>
-    callApiWithBody(c, parts, (body) => ({ name: 'card', run: (appId) => run(appId, body) }))
+    callApiWithBody(c, deps, (body) => ({ name: 'card', run: (appId) => run(appId, body) }))
   const change = (c: PlatformContext, toChange: (body: CallBody, elementId: string) => CardChange): Promise<Response> =>
     call(c, (appId, body) =>
       cards.operate(appId, c.req.param('id') ?? '', body, toChange(body, c.req.param('element') ?? '')),
@@ -33,7 +33,7 @@ export function cardRoutes(parts: CardParts): Hono<PlatformEnv> {
   return new Hono<PlatformEnv>()
     .post('/cards', (c) => call(c, (appId, body) => cards.create(appId, body)))
     .post('/cards/id_convert', (c) =>
-      call(c, (appId, { message_id: id }) => cards.cardOf(appId, board.messageOf(appId, String(id)))),
+      call(c, (appId, { message_id: id }) => cards.cardOf(appId, chats.messageOf(appId, String(id)))),
     )
     .put('/cards/:id', (c) => change(c, ({ card }) => replaceCard((card as { data?: unknown } | undefined)?.data)))
     .patch('/cards/:id/settings', (c) => change(c, ({ settings }) => mergeSettings(settings)))

@@ -1,45 +1,45 @@
 import { Hono } from 'hono'
-import { type ApiCall, type ApiParts, callApi, callApiWithBody } from './api-call.ts'
+import { type ApiCall, type ApiDeps, callApi, callApiWithBody } from './api-call.ts'
 import type { ApiResult, CallBody } from '../shared/api-result.ts'
 import type { ApiCallName } from '../faults/fault.ts'
-import type { FileDesk, UploadForm } from '../messages/file-desk.ts'
+import type { FileStore, UploadForm } from '../messages/file-store.ts'
 import type { PlatformContext, PlatformEnv } from '../http/http-answer.ts'
-import type { MessageBoard, PostResult } from '../messages/message-board.ts'
-import type { MessageDesk } from '../messages/message-desk.ts'
+import type { ChatStore, PostResult } from '../messages/chat-store.ts'
+import type { MessageEdits } from '../messages/message-edits.ts'
 import { parseMultipart } from '../http/multipart.ts'
-import type { ReactionDesk } from '../messages/reaction-desk.ts'
+import type { Reactions } from '../messages/reactions.ts'
 import { type StoredMessage, toMessageData } from '../shared/stored-message.ts'
 
-export interface MessageParts extends ApiParts {
-  readonly board: MessageBoard
-  readonly desk: MessageDesk
-  readonly reactions: ReactionDesk
-  readonly files: FileDesk
+export interface MessageRouteDeps extends ApiDeps {
+  readonly chats: ChatStore
+  readonly edits: MessageEdits
+  readonly reactions: Reactions
+  readonly files: FileStore
 }
 
 /** Everything below im/v1/messages, and the uploads. [D] */
-export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
-  const { board, desk, reactions, files } = parts
+export function messageRoutes(deps: MessageRouteDeps): Hono<PlatformEnv> {
+  const { chats, edits, reactions, files } = deps
   return new Hono<PlatformEnv>()
     .post('/messages', (c) =>
-      callApiWithBody(c, parts, (body) =>
-        posting(parts, 'create', body, undefined, (appId) => board.create(appId, c.req.query('receive_id_type'), body)),
+      callApiWithBody(c, deps, (body) =>
+        posting(deps, 'create', body, undefined, (appId) => chats.create(appId, c.req.query('receive_id_type'), body)),
       ),
     )
     .post('/messages/:id/reply', (c) => {
       const id = c.req.param('id')
-      return callApiWithBody(c, parts, (body) =>
-        posting(parts, 'reply', body, id, (appId) => board.reply(appId, id, body)),
+      return callApiWithBody(c, deps, (body) =>
+        posting(deps, 'reply', body, id, (appId) => chats.reply(appId, id, body)),
       )
     })
     .put('/messages/:id', (c) =>
-      callApiWithBody(c, parts, (body) => changing('edit', (appId) => desk.edit(appId, c.req.param('id'), body))),
+      callApiWithBody(c, deps, (body) => changing('edit', (appId) => edits.edit(appId, c.req.param('id'), body))),
     )
     .patch('/messages/:id', (c) =>
-      callApiWithBody(c, parts, (body) =>
+      callApiWithBody(c, deps, (body) =>
         changing(
           'patch',
-          (appId) => desk.patch(appId, c.req.param('id'), body),
+          (appId) => edits.patch(appId, c.req.param('id'), body),
           () => ({ data: {} }),
         ),
       ),
@@ -47,10 +47,10 @@ export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
     .delete('/messages/:id', (c) =>
       callApi(
         c,
-        parts,
+        deps,
         changing(
           'recall',
-          (appId) => desk.recall(appId, c.req.param('id')),
+          (appId) => edits.recall(appId, c.req.param('id')),
           () => ({ data: {} }),
         ),
       ),
@@ -58,10 +58,10 @@ export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
     .get('/messages/:id', (c) =>
       callApi(
         c,
-        parts,
+        deps,
         changing(
           'get',
-          (appId) => desk.get(appId, c.req.param('id')),
+          (appId) => edits.get(appId, c.req.param('id')),
           (message, appId) => ({
             data: { items: [toMessageData(appId, message)] },
           }),
@@ -69,32 +69,32 @@ export function messageRoutes(parts: MessageParts): Hono<PlatformEnv> {
       ),
     )
     .get('/messages/:id/resources/:key', (c) =>
-      callApi(c, parts, {
+      callApi(c, deps, {
         name: 'resource',
         run: (appId) => files.find(appId, c.req.param('id'), c.req.param('key'), c.req.query('type')),
         respond: (bytes) => c.body(Buffer.from(bytes), 200, { 'content-type': 'application/octet-stream' }),
       }),
     )
     .post('/messages/:id/reactions', (c) =>
-      callApiWithBody(c, parts, (body) => ({
+      callApiWithBody(c, deps, (body) => ({
         name: 'reaction',
         run: (appId) => reactions.add(appId, c.req.param('id'), body),
       })),
     )
     .get('/messages/:id/reactions', (c) =>
-      callApi(c, parts, {
+      callApi(c, deps, {
         name: 'reaction',
         run: (appId) => reactions.list(appId, c.req.param('id'), c.req.query('reaction_type')),
       }),
     )
     .delete('/messages/:id/reactions/:reactionId', (c) =>
-      callApi(c, parts, {
+      callApi(c, deps, {
         name: 'reaction',
         run: (appId) => reactions.remove(appId, c.req.param('id'), c.req.param('reactionId')),
       }),
     )
-    .post('/images', (c) => callApi(c, parts, { name: 'upload', run: async () => files.addImage(await formOf(c)) }))
-    .post('/files', (c) => callApi(c, parts, { name: 'upload', run: async () => files.addFile(await formOf(c)) }))
+    .post('/images', (c) => callApi(c, deps, { name: 'upload', run: async () => files.addImage(await formOf(c)) }))
+    .post('/files', (c) => callApi(c, deps, { name: 'upload', run: async () => files.addFile(await formOf(c)) }))
 }
 
 async function formOf(c: PlatformContext): Promise<UploadForm> {
@@ -103,7 +103,7 @@ async function formOf(c: PlatformContext): Promise<UploadForm> {
 
 /** A create or reply: what the history's checker judges. */
 function posting(
-  { board, history }: MessageParts,
+  { chats, history }: MessageRouteDeps,
   call: 'create' | 'reply',
   { uuid }: CallBody,
   replyTo: string | undefined,
@@ -111,7 +111,7 @@ function posting(
 ): ApiCall<{ readonly message: StoredMessage; readonly isRepeated: boolean }> {
   return {
     name: call,
-    enter: (appId) => board.holdUuid(appId, uuid),
+    enter: (appId) => chats.holdUuid(appId, uuid),
     run,
     answer: ({ message }, appId) => ({ data: toMessageData(appId, message) }),
     record({ appId, code, data }) {

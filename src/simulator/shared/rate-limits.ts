@@ -13,7 +13,7 @@ export interface RateLimits {
 export const DEFAULT_RATE_LIMITS: RateLimits = { perChat: 5, perApp: 50, perAppMinute: 1000, perMessage: 5 }
 
 /** At most `limit` calls in any window, by key; refused calls do not count. How the platform counts is unknown [A]. */
-export class RateLimit {
+export class CallLimit {
   readonly limit: number
   readonly #clock: { now(): number }
   readonly #windowMs: number

@@ -25,7 +25,7 @@ export class SentMessage {
 
   /** The bot's replies to this message that are visible by now, oldest first. */
   get replies(): BotMessage[] {
-    return this.#deps.board
+    return this.#deps.chats
       .messagesOfBot(this.#appId)
       .filter(({ parentId }) => parentId === this.messageId)
       .map((stored) => new BotMessage(this.#deps, this.#appId, this.#userId, stored))

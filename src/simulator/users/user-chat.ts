@@ -23,37 +23,37 @@ export interface Writing {
 export class UserChat {
   readonly chatId: string
   readonly #deps: UserDeps
-  readonly #place: Required<Pick<UserWriting, 'appId' | 'chatId' | 'userId' | 'chatType'>>
+  readonly #where: Required<Pick<UserWriting, 'appId' | 'chatId' | 'userId' | 'chatType'>>
   readonly #name: string
   #readCount = 0
 
   constructor(
     deps: UserDeps,
-    place: Required<Pick<UserWriting, 'appId' | 'chatId' | 'userId' | 'chatType'>>,
+    where: Required<Pick<UserWriting, 'appId' | 'chatId' | 'userId' | 'chatType'>>,
     name: string,
   ) {
     this.#deps = deps
-    this.#place = place
+    this.#where = where
     this.#name = name
-    this.chatId = place.chatId
+    this.chatId = where.chatId
   }
 
   say(text: string, writing: Writing = {}): SentMessage {
     const missing = (writing.at ?? []).map((_, index) => `@_user_${index + 1}`).filter((key) => !text.includes(key))
     const sent = this.#deps.users.send({ ...this.#writing(writing), text: [...missing, text].join(' ') })
-    return new SentMessage(this.#deps, this.#place, sent)
+    return new SentMessage(this.#deps, this.#where, sent)
   }
 
   /** Sends a message of any type; without `content` a sample of it. */
   send(messageType: UserMessageType, content?: Readonly<Record<string, unknown>>, writing: Writing = {}): SentMessage {
     const sent = this.#deps.users.send({ ...this.#writing(writing), messageType, ...(content && { content }) })
-    return new SentMessage(this.#deps, this.#place, sent)
+    return new SentMessage(this.#deps, this.#where, sent)
   }
 
   /** The bot's messages in this chat by now, oldest first. */
   get botMessages(): BotMessage[] {
-    const { appId, userId } = this.#place
-    return this.#deps.board
+    const { appId, userId } = this.#where
+    return this.#deps.chats
       .messagesOfBot(appId)
       .filter(({ chatId }) => chatId === this.chatId)
       .map((stored) => new BotMessage(this.#deps, appId, userId, stored))
@@ -69,7 +69,7 @@ export class UserChat {
     const explain = (): string => {
       const last = history.entries.findLast((entry) => entry.kind === 'sent' && entry.chatId === this.chatId)
       const why =
-        last?.kind === 'sent' ? ` (${explainSilence(history.entries, this.#place.appId, last.messageId)})` : ''
+        last?.kind === 'sent' ? ` (${explainSilence(history.entries, this.#where.appId, last.messageId)})` : ''
       return `no further message of the bot in ${this.chatId}${why}`
     }
     const message = await history.until(() => this.botMessages[index], timeoutMs, explain)
@@ -79,25 +79,25 @@ export class UserChat {
 
   /** The user opens the p2p chat. */
   enter(): { eventId: string } {
-    return this.#deps.users.enterP2p(this.#place)
+    return this.#deps.users.enterP2p(this.#where)
   }
 
   clickMenu(eventKey: string): { eventId: string } {
-    return this.#deps.users.clickMenu({ ...this.#place, eventKey })
+    return this.#deps.users.clickMenu({ ...this.#where, eventKey })
   }
 
   /** The user brings the bot into the group. */
   addBot(): { eventId: string } {
-    return this.#deps.users.changeMembership({ ...this.#place, name: this.#name }, true)
+    return this.#deps.users.changeMembership({ ...this.#where, name: this.#name }, true)
   }
 
   /** The user takes the bot out of the group. */
   removeBot(): { eventId: string } {
-    return this.#deps.users.changeMembership({ ...this.#place, name: this.#name }, false)
+    return this.#deps.users.changeMembership({ ...this.#where, name: this.#name }, false)
   }
 
   #writing({ at, replyTo }: Writing): UserWriting {
     const mentions = at?.map((one) => ({ name: one.name, ...('userId' in one && { userId: one.userId }) }))
-    return { ...this.#place, ...(mentions && { mentions }), ...(replyTo && { replyTo: replyTo.messageId }) }
+    return { ...this.#where, ...(mentions && { mentions }), ...(replyTo && { replyTo: replyTo.messageId }) }
   }
 }

@@ -5,7 +5,7 @@ import { type CardClickResult, shownErrorOf } from '../events/callback-answer.ts
 import type { EventDelivery } from '../events/event-delivery.ts'
 import type { History } from '../history/history.ts'
 import { newId } from '../shared/ids.ts'
-import type { MessageBoard } from '../messages/message-board.ts'
+import type { ChatStore } from '../messages/chat-store.ts'
 import type { PlatformEvent } from '../events/platform-event.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 import {
@@ -28,8 +28,8 @@ import {
 } from './user-action.ts'
 import { toMessageEvent, type TypedMessage, type UserMessage, userIdOf } from '../messages/user-message.ts'
 
-export interface UsersParts {
-  readonly board: MessageBoard
+export interface UsersDeps {
+  readonly chats: ChatStore
   readonly callbacks: CardCallbacks
   readonly delivery: EventDelivery
   readonly history: History
@@ -40,18 +40,18 @@ export interface UsersParts {
 
 /** Everything users do: each deed is recorded, changes what the bot may do, and reaches the app as an event. */
 export class Users {
-  readonly #parts: UsersParts
+  readonly #deps: UsersDeps
 
-  constructor(parts: UsersParts) {
-    this.#parts = parts
+  constructor(deps: UsersDeps) {
+    this.#deps = deps
   }
 
   send(message: UserMessage | TypedMessage): { messageId: string; eventId: string } {
-    const { board, delivery, history, requireApp } = this.#parts
+    const { chats, delivery, history, requireApp } = this.#deps
     const { appId, chatId } = message
     requireApp(appId)
-    if (message.replyTo !== undefined) this.#placeOf(message.replyTo)
-    const { stored, index } = board.addUserMessage(message)
+    if (message.replyTo !== undefined) this.#found(message.replyTo)
+    const { stored, index } = chats.addUserMessage(message)
     const event = toMessageEvent(message, stored)
     const { messageId, eventId } = event
     const text = 'text' in message ? message.text : `[${message.messageType}]`
@@ -61,65 +61,65 @@ export class Users {
   }
 
   react(reaction: Reaction): { eventId: string } {
-    const { board, clock } = this.#parts
+    const { chats, clock } = this.#deps
     const { appId, messageId } = reaction
-    const { message } = this.#placeOf(messageId)
+    const { message } = this.#found(messageId)
     const userId = reaction.userId ?? userIdOf(message)
-    board.meet(appId, userId)
-    return this.#tell(toReactionEvent({ ...reaction, userId }, clock.now()))
+    chats.meet(appId, userId)
+    return this.#emit(toReactionEvent({ ...reaction, userId }, clock.now()))
   }
 
   recall(messageId: string): { eventId: string } {
-    const { history, clock } = this.#parts
-    const { appId, message } = this.#placeOf(messageId)
+    const { history, clock } = this.#deps
+    const { appId, message } = this.#found(messageId)
     const { chatId } = message
     message.isRecalled = true
     history.append({ kind: 'recalled', appId, chatId, messageId })
-    return this.#tell(toRecallEvent(appId, chatId, messageId, clock.now()), chatId)
+    return this.#emit(toRecallEvent(appId, chatId, messageId, clock.now()), chatId)
   }
 
   changeMembership(change: MembershipChange, isAdded: boolean): { eventId: string } {
-    const { board, clock, requireApp } = this.#parts
+    const { chats, clock, requireApp } = this.#deps
     const { appId, chatId } = change
     requireApp(appId)
-    board.meet(appId, userIdOf(change))
-    if (isAdded) board.join(appId, chatId, { type: 'group', name: change.name ?? DEFAULT_GROUP_NAME }).isLeft = false
-    else board.leave(appId, chatId)
-    return this.#tell(toMembershipEvent(change, isAdded, clock.now()), chatId)
+    chats.meet(appId, userIdOf(change))
+    if (isAdded) chats.join(appId, chatId, { type: 'group', name: change.name ?? DEFAULT_GROUP_NAME }).isLeft = false
+    else chats.leave(appId, chatId)
+    return this.#emit(toMembershipEvent(change, isAdded, clock.now()), chatId)
   }
 
   enterP2p(action: UserAction): { eventId: string } {
-    const { board, clock, requireApp } = this.#parts
+    const { chats, clock, requireApp } = this.#deps
     const { appId, chatId } = action
     requireApp(appId)
-    board.meet(appId, userIdOf(action), chatId)
-    return this.#tell(toP2pEnteredEvent(action, board.chatOf(appId, chatId)?.lastMessage, clock.now()), chatId)
+    chats.meet(appId, userIdOf(action), chatId)
+    return this.#emit(toP2pEnteredEvent(action, chats.chatOf(appId, chatId)?.lastMessage, clock.now()), chatId)
   }
 
   clickMenu(click: MenuClick): { eventId: string } {
-    const { board, clock, requireApp } = this.#parts
+    const { chats, clock, requireApp } = this.#deps
     requireApp(click.appId)
-    board.meet(click.appId, userIdOf(click), click.chatId)
-    return this.#tell(toMenuEvent(click, clock.now()))
+    chats.meet(click.appId, userIdOf(click), click.chatId)
+    return this.#emit(toMenuEvent(click, clock.now()))
   }
 
   read(reading: Reading): { eventId: string } {
-    const { clock } = this.#parts
-    for (const messageId of reading.messageIds) this.#placeOf(messageId)
-    return this.#tell(toReadEvent(reading, clock.now()))
+    const { clock } = this.#deps
+    for (const messageId of reading.messageIds) this.#found(messageId)
+    return this.#emit(toReadEvent(reading, clock.now()))
   }
 
   sendEvent(event: RawEvent): { eventId: string } {
-    const { clock, requireApp } = this.#parts
+    const { clock, requireApp } = this.#deps
     requireApp(event.appId)
-    return this.#tell(toRawEvent(event, clock.now()))
+    return this.#emit(toRawEvent(event, clock.now()))
   }
 
   async clickCard(click: CardClick): Promise<CardClickResult> {
-    const { board, callbacks, delivery, history, clock, requireApp } = this.#parts
+    const { chats, callbacks, delivery, history, clock, requireApp } = this.#deps
     const { appId, chatId, messageId } = click
     requireApp(appId)
-    board.join(appId, chatId, {})
+    chats.join(appId, chatId, {})
     const token = newId('c-')
     const event = toCardEvent(click, token, clock.now())
     const { eventId, type } = event
@@ -130,17 +130,17 @@ export class Users {
     return { eventId, ...answer, ...(shownError !== undefined && { shownError }) }
   }
 
-  #tell(event: PlatformEvent, chatId?: string): { eventId: string } {
-    const { delivery, history } = this.#parts
+  #emit(event: PlatformEvent, chatId?: string): { eventId: string } {
+    const { delivery, history } = this.#deps
     const { appId, eventId, type } = event
     history.append({ kind: 'event_sent', appId, eventId, type, ...(chatId !== undefined && { chatId }) })
     delivery.deliver(event)
     return { eventId }
   }
 
-  #placeOf(messageId: string): { readonly appId: string; readonly message: StoredMessage } {
-    const place = this.#parts.board.find(messageId)
-    if (place === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', `there is no message "${messageId}"`)
-    return place
+  #found(messageId: string): { readonly appId: string; readonly message: StoredMessage } {
+    const found = this.#deps.chats.find(messageId)
+    if (found === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', `there is no message "${messageId}"`)
+    return found
   }
 }

@@ -5,7 +5,7 @@ import type { Http, HttpRequest } from '../http/http.ts'
 import { sdkLogger } from '../http/sdk-logger.ts'
 import { type Credentials, Tokens } from './tokens.ts'
 
-export interface FeishuApiDependencies {
+export interface FeishuApiDeps {
   readonly credentials: Credentials
   readonly domain: string
   readonly http: Http
@@ -19,13 +19,7 @@ export interface FeishuApi {
   readonly tokens: Tokens
 }
 
-export function createFeishuApi({
-  credentials,
-  domain,
-  http,
-  logger,
-  clock = systemClock,
-}: FeishuApiDependencies): FeishuApi {
+export function createFeishuApi({ credentials, domain, http, logger, clock = systemClock }: FeishuApiDeps): FeishuApi {
   const client = new Client({
     // The SDK wants a secret and does not use it: the tokens are our own.
     ...credentials,

@@ -5,7 +5,7 @@ import type { FeishuApi } from './feishu-api.ts'
 import type { HttpAnswer } from '../http/http.ts'
 import { verdictOf } from './send-answer.ts'
 
-export interface IdentityDependencies {
+export interface IdentityDeps {
   readonly api: FeishuApi
   /** It was learnt before. */
   readonly isKnown: boolean
@@ -21,11 +21,11 @@ const PAUSE_MS = 60_000
  * the credentials are known to work. An app keeps it for ever.
  */
 export class Identity {
-  readonly #deps: IdentityDependencies
+  readonly #deps: IdentityDeps
   #isKnown: boolean
   #askAgainAt = 0
 
-  constructor(deps: IdentityDependencies) {
+  constructor(deps: IdentityDeps) {
     this.#deps = deps
     this.#isKnown = deps.isKnown
   }

@@ -48,7 +48,7 @@ function refusalOf(answer: HttpAnswer, verdict: FeishuVerdict): Refusal {
 }
 
 /** The key of an upload: the field `name` of the answer. A failure leaves nothing that anybody sees. */
-export function keyOf(called: Called, name: string): Keyed {
+export function uploadKeyOf(called: Called, name: string): Keyed {
   if (called.kind === 'failed') return { kind: 'failed', failure: { ...called.failure, isRefused: true } }
   const { answer } = called
   const { code, data } = read(answer)
@@ -66,7 +66,7 @@ export function doneOf(answer: HttpAnswer): CardOutcome {
   return { kind: 'done', ...(typeof id === 'string' ? { id } : {}) }
 }
 
-export function codeOf(answer: HttpAnswer): number | undefined {
+export function feishuCodeOf(answer: HttpAnswer): number | undefined {
   return read(answer).code
 }
 

@@ -8,9 +8,9 @@ import { Discovery } from './discovery.ts'
 import { type PingBounds, settingsGuard } from './gateway-settings.ts'
 import { type ConnectionEnd, GuardedClient } from './guarded-client.ts'
 import type { Http } from '../http/http.ts'
-import type { Routes } from '../http/routes.ts'
+import type { Egress } from '../http/egress.ts'
 
-export interface ConnectionDependencies extends PingBounds {
+export interface ConnectionDeps extends PingBounds {
   readonly appId: string
   readonly appSecret: string
   readonly domain: string
@@ -20,7 +20,7 @@ export interface ConnectionDependencies extends PingBounds {
   readonly dispatcher: EventDispatcher
   readonly http: Http
   /** For the WebSocket; `http` has its own. */
-  readonly routes: Routes
+  readonly egress: Egress
   readonly logger: Logger
   readonly clock: Clock
   opened(): void
@@ -36,14 +36,14 @@ export interface ConnectionDependencies extends PingBounds {
  * with its cause; the SDK's own retry loop, which follows the server's schedule and hides causes, never runs.
  */
 export class Connection {
-  readonly #deps: ConnectionDependencies
+  readonly #deps: ConnectionDeps
   readonly #discovery: Discovery
   readonly #client: GuardedClient
   #isOver = false
   #cancelDeadline: () => void
   #cancelPongTimer: (() => void) | undefined
 
-  constructor(deps: ConnectionDependencies) {
+  constructor(deps: ConnectionDeps) {
     this.#deps = deps
     const settings = settingsGuard(deps)
     this.#discovery = new Discovery(deps.http, settings)

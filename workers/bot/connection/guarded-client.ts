@@ -6,15 +6,15 @@ import { errorText, FeishuSupervisorError } from '../../../src/core/errors.ts'
 import type { Logger } from '../../../src/core/log/logger.ts'
 import { Fragments } from './fragments.ts'
 import type { GatewaySettings } from './gateway-settings.ts'
-import type { Routes } from '../http/routes.ts'
+import type { Egress } from '../http/egress.ts'
 import { sdkLogger } from '../http/sdk-logger.ts'
 
-export interface GuardedClientDependencies {
+export interface GuardedClientDeps {
   readonly appId: string
   readonly appSecret: string
   readonly domain: string
   readonly httpInstance: HttpInstance
-  readonly routes: Routes
+  readonly egress: Egress
   readonly handshakeTimeoutMs: number
   /** Of one frame, and of all fragments that wait. */
   readonly maxFrameBytes: number
@@ -60,7 +60,7 @@ interface Internals {
  * shape, and a client without them is refused here instead of running unguarded.
  */
 export class GuardedClient {
-  readonly #deps: GuardedClientDependencies
+  readonly #deps: GuardedClientDeps
   readonly #client: WSClient
   readonly #sdk: Internals
   #socket: WebSocket | undefined
@@ -68,7 +68,7 @@ export class GuardedClient {
   /** Whether the SDK could read the frame that is being handled. */
   #isRead = false
 
-  constructor(deps: GuardedClientDependencies) {
+  constructor(deps: GuardedClientDeps) {
     this.#deps = deps
     const { appId, appSecret, domain, httpInstance } = deps
     this.#client = new WSClient({
@@ -149,12 +149,12 @@ export class GuardedClient {
    */
   #connect(): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false)
-    const { routes, handshakeTimeoutMs, maxFrameBytes, refused, ended } = this.#deps
+    const { egress, handshakeTimeoutMs, maxFrameBytes, refused, ended } = this.#deps
     let socket: WebSocket
     try {
       const url = new URL(this.#sdk.wsConfig.getWS('connectUrl'))
       socket = new WebSocket(url, {
-        ...routes.to(url),
+        ...egress.to(url),
         handshakeTimeout: handshakeTimeoutMs,
         maxPayload: maxFrameBytes,
         perMessageDeflate: false,

@@ -9,17 +9,17 @@ import { type ConnectionEvent, type ConnectionState, stepConnection } from './co
 import { networkTrouble } from './connection-trouble.ts'
 import { DroppedFrames } from './dropped-frames.ts'
 import type { Http } from '../http/http.ts'
-import type { Inlet } from './inlet.ts'
-import { PresenceWatch } from './presence-watch.ts'
-import type { Routes } from '../http/routes.ts'
+import type { EventRelay } from './event-relay.ts'
+import { PresenceCheck } from './presence-check.ts'
+import type { Egress } from '../http/egress.ts'
 import type { Credentials } from '../api/tokens.ts'
 
-export interface SessionDependencies {
+export interface SessionDeps {
   readonly boot: BotBoot
   readonly credentials: Credentials
-  readonly inlet: Inlet
+  readonly eventRelay: EventRelay
   readonly http: Http
-  readonly routes: Routes
+  readonly egress: Egress
   readonly logger: Logger
   readonly clock: Clock
   readonly random: () => number
@@ -33,9 +33,9 @@ const LEAST_FRAME_LIMIT = 16 * 1024 * 1024
 
 /** One bot's connection over time: performs what the connection table decides, and reports every change. */
 export class Session implements Omit<BotControl, 'check'> {
-  readonly #deps: SessionDependencies
+  readonly #deps: SessionDeps
   readonly #dropped: DroppedFrames
-  readonly #presence: PresenceWatch
+  readonly #presence: PresenceCheck
   #state: ConnectionState
   #connection: Connection | undefined
   /** Being opened while the connection is still there. */
@@ -48,11 +48,11 @@ export class Session implements Omit<BotControl, 'check'> {
   #lastPongAt: number | undefined
   #foreignConnections: number | undefined
 
-  constructor(deps: SessionDependencies) {
+  constructor(deps: SessionDeps) {
     this.#deps = deps
     this.#dropped = new DroppedFrames(deps.logger)
     this.#state = { name: 'idle', since: deps.clock.now() }
-    this.#presence = new PresenceWatch({
+    this.#presence = new PresenceCheck({
       everyMs: deps.boot.connection.presenceCheckMs,
       clock: deps.clock,
       count: () => deps.onlineCount(),
@@ -93,10 +93,10 @@ export class Session implements Omit<BotControl, 'check'> {
 
   /** Resolves when every event is acknowledged, at the latest after `graceMs`. */
   async #quiet(graceMs: number): Promise<void> {
-    const { inlet, clock } = this.#deps
+    const { eventRelay, clock } = this.#deps
     const grace = deferred()
     const cancel = clock.after(graceMs, grace.resolve)
-    await Promise.race([inlet.idle(), grace.promise])
+    await Promise.race([eventRelay.idle(), grace.promise])
     cancel()
   }
 
@@ -121,16 +121,16 @@ export class Session implements Omit<BotControl, 'check'> {
   }
 
   #open(): void {
-    const { boot, credentials, inlet, http, routes, logger, clock } = this.#deps
+    const { boot, credentials, eventRelay, http, egress, logger, clock } = this.#deps
     const connection: Connection = new Connection({
       ...boot.connection,
       appId: boot.appId,
       appSecret: credentials.appSecret,
       domain: boot.domain,
       maxFrameBytes: Math.max(LEAST_FRAME_LIMIT, 2 * boot.connection.maxPayloadBytes),
-      dispatcher: inlet,
+      dispatcher: eventRelay,
       http,
-      routes,
+      egress,
       logger,
       clock,
       opened: () => {
@@ -205,7 +205,7 @@ export class Session implements Omit<BotControl, 'check'> {
   }
 
   #report(): void {
-    const { inlet, report } = this.#deps
+    const { eventRelay, report } = this.#deps
     const state = this.#state
     report({
       state: state.name === 'rotating' ? 'connected' : state.name,
@@ -213,7 +213,7 @@ export class Session implements Omit<BotControl, 'check'> {
       attempt: state.name === 'idle' ? 0 : state.attempt,
       ...(state.name === 'connected' || state.name === 'rotating' ? given('connectedAt', this.#connectedAt) : {}),
       ...given('lastPongAt', this.#lastPongAt),
-      ...given('lastEventAt', inlet.lastEventAt),
+      ...given('lastEventAt', eventRelay.lastEventAt),
       ...given('trouble', 'trouble' in state ? state.trouble : undefined),
       ...given('nextAt', 'nextAt' in state ? state.nextAt : undefined),
       ...given('droppedFrames', this.#dropped.counts),

@@ -4,7 +4,7 @@ import https from 'node:https'
 import { asObject } from '../../../src/core/as-object.ts'
 import { bareHost } from '../../../src/core/bare-host.ts'
 import { FeishuSupervisorError } from '../../../src/core/errors.ts'
-import { Routes } from './routes.ts'
+import { Egress } from './egress.ts'
 
 /** An HTTP answer of any status. Only a call that got no answer at all rejects. */
 export interface HttpAnswer {
@@ -39,11 +39,11 @@ const TIMED_OUT = Object.assign(new Error('no complete answer in time'), { code:
  */
 export class Http {
   readonly #timeoutMs: number
-  readonly #routes: Routes
+  readonly #egress: Egress
 
-  constructor(timeoutMs: number, routes: Routes = new Routes()) {
+  constructor(timeoutMs: number, egress: Egress = new Egress()) {
     this.#timeoutMs = timeoutMs
-    this.#routes = routes
+    this.#egress = egress
   }
 
   /** Rejects with `CONNECTION_FAILED` (retryable, outcome unknown) when no complete answer came in time. */
@@ -56,7 +56,7 @@ export class Http {
     const method = request.method?.toUpperCase() ?? 'GET'
     return new Promise((resolve, reject) => {
       const call = (url.protocol === 'https:' ? https : http).request({
-        ...this.#routes.to(url),
+        ...this.#egress.to(url),
         method,
         host: bareHost(url),
         port: url.port,
@@ -86,7 +86,7 @@ export class Http {
   }
 
   close(): void {
-    this.#routes.close()
+    this.#egress.close()
   }
 }
 

@@ -1,7 +1,7 @@
 import { assertNever } from '../../../src/core/assert-never.ts'
 import type { CardCall, CardOutcome } from '../../../src/protocol/data.ts'
 import type { ApiCalls, Call } from '../api/api-calls.ts'
-import { codeOf, doneOf } from '../api/send-answer.ts'
+import { feishuCodeOf, doneOf } from '../api/send-answer.ts'
 
 const CARDS = '/open-apis/cardkit/v1/cards'
 
@@ -20,7 +20,7 @@ export class CardCalls {
   async call(call: CardCall): Promise<CardOutcome> {
     const called = await this.#calls.call(toCall(call))
     if (call.kind === 'may_edit' && called.kind === 'answered') {
-      const code = codeOf(called.answer)
+      const code = feishuCodeOf(called.answer)
       if (code !== undefined && code > 0 && !APP_MAY_NOT.includes(code)) return { kind: 'done' }
     }
     return called.kind === 'failed' ? called : doneOf(called.answer)

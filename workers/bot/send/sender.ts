@@ -1,7 +1,7 @@
 import { crashPoint, isPlanted } from '../../../src/core/crash-point.ts'
 import type { ReplyToSend, SendOutcome } from '../../../src/protocol/data.ts'
 import type { ApiCalls, Call } from '../api/api-calls.ts'
-import { type Called, codeOf, outcomeOf, verdictOf } from '../api/send-answer.ts'
+import { type Called, feishuCodeOf, outcomeOf, verdictOf } from '../api/send-answer.ts'
 import { Uploader } from './uploader.ts'
 
 /** The chat, or the message, does not support replies in threads. [D] */
@@ -87,7 +87,7 @@ function onItsOwn({ receiver, msgType, content, uuid }: ReplyToSend): Call {
 
 /** Neither this chat nor its messages get threads by and by, so no earlier try of the message can have opened one. */
 function isThreadRefused(called: Called): boolean {
-  return called.kind === 'answered' && NO_THREADS.includes(codeOf(called.answer))
+  return called.kind === 'answered' && NO_THREADS.includes(feishuCodeOf(called.answer))
 }
 
 /** Feishu's guard against a second message; left out where a drill wants to see what it is good for. */

@@ -3,7 +3,7 @@ import { crashPoint } from '../../../src/core/crash-point.ts'
 import { type ReplyToSend, type SendFailure, UPLOAD_TIMEOUT_MS } from '../../../src/protocol/data.ts'
 import type { ApiCalls, Call } from '../api/api-calls.ts'
 import { FORM } from '../http/http.ts'
-import { keyOf } from '../api/send-answer.ts'
+import { uploadKeyOf } from '../api/send-answer.ts'
 
 type Content =
   | { readonly kind: 'ready'; readonly content: string }
@@ -44,7 +44,7 @@ export class Uploader {
     if (key !== undefined) return { kind: 'ready', content: JSON.stringify({ [field]: key }) }
     const called = await this.#calls.call(toCall(msgType, bytes, delivery?.upload?.name ?? msgType))
     crashPoint('upload.after')
-    const uploaded = keyOf(called, field)
+    const uploaded = uploadKeyOf(called, field)
     if (uploaded.kind === 'failed') return uploaded
     this.#remember(uuid, uploaded.key)
     return { kind: 'ready', content: JSON.stringify({ [field]: uploaded.key }) }

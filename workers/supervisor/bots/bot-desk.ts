@@ -12,7 +12,7 @@ import type { BotSpec } from '../../../src/supervisor/bot-child.ts'
 import type { Supervisor } from '../../../src/supervisor/supervisor.ts'
 import { obstacleOf, toChange, toNewBot, toRecord, wantsConnection } from './bot-record.ts'
 import { Fleet, restingStatus } from './fleet.ts'
-import { Turns } from '../../../src/core/time/turns.ts'
+import { KeyedQueue } from '../../../src/core/time/keyed-queue.ts'
 
 export interface BotDeskDependencies {
   readonly supervisor: Supervisor
@@ -44,7 +44,7 @@ export class BotDesk {
   readonly #fleet: Fleet
   /** What is shown of bots without a worker. */
   readonly #resting = new Map<string, BotStatus>()
-  readonly #turns = new Turns()
+  readonly #turns = new KeyedQueue()
   #isOpen = false
 
   constructor(deps: BotDeskDependencies) {
@@ -187,7 +187,7 @@ export class BotDesk {
 
   /** In turns by app: another bot of the app may still be on its way out. Without a bot that is known its app is the key. */
   #inTurn<T>(id: string, appId: string, run: () => Promise<T>): Promise<T> {
-    return this.#turns.take(this.#bots.get(id)?.appId ?? appId, run)
+    return this.#turns.run(this.#bots.get(id)?.appId ?? appId, run)
   }
 
   /** A worker or its connection changed. */

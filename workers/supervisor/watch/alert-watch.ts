@@ -1,4 +1,4 @@
-import { Surge, type SurgeLimit } from '../../../src/core/time/surge.ts'
+import { RateAlarm, type RateAlarmLimit } from '../../../src/core/time/rate-alarm.ts'
 import type { ErrorRecord } from '../../../src/core/errors.ts'
 import type { Alert, AlertKind, NamedEvent, RestartEvent } from '../../../src/protocol/model/events.ts'
 import type { BotStatus, ConnectionStatus, Flood } from '../../../src/protocol/model/status.ts'
@@ -10,15 +10,15 @@ export type Condition = Omit<Alert, 'at' | 'state'>
 type Part = 'worker' | 'connection' | 'app' | 'flood' | 'frames'
 
 /** One flood is enough; it is over when there was none for a minute. */
-const FLOODS: SurgeLimit = { count: 1, periodMs: 60_000 }
+const FLOODS: RateAlarmLimit = { count: 1, periodMs: 60_000 }
 
 /** Frames of one bot that could not be read. */
-const FRAMES: SurgeLimit = { count: 100, periodMs: 60_000 }
+const FRAMES: RateAlarmLimit = { count: 100, periodMs: 60_000 }
 
 /** What of one bot is counted over time. */
 interface Counts {
-  readonly floods: Surge
-  readonly frames: Surge
+  readonly floods: RateAlarm
+  readonly frames: RateAlarm
   floodAt: number
   /** Of the worker that is there. */
   frameCount: number
@@ -77,8 +77,8 @@ export class AlertWatch {
   #surges({ botId, name, child, connection, flood }: BotStatus, now: number): { readonly [P in Part]?: Condition } {
     if (child.state === 'stopped') return {}
     const counts = this.#counts.get(botId) ?? {
-      floods: new Surge(FLOODS),
-      frames: new Surge(FRAMES),
+      floods: new RateAlarm(FLOODS),
+      frames: new RateAlarm(FRAMES),
       floodAt: 0,
       frameCount: 0,
     }

@@ -1,4 +1,4 @@
-import { Surge, type SurgeLimit } from '../../../src/core/time/surge.ts'
+import { RateAlarm, type RateAlarmLimit } from '../../../src/core/time/rate-alarm.ts'
 import type { ResolvedHealthOptions } from '../../../src/protocol/options/health-options.ts'
 import type { PoolStats } from '../../../src/protocol/model/status.ts'
 import type { Condition } from './alert-watch.ts'
@@ -28,14 +28,14 @@ const NAMED = 3
 export class InstanceWatch {
   readonly #options: ResolvedHealthOptions
   readonly #threads: number
-  readonly #dead: Surge
+  readonly #dead: RateAlarm
   #isMemoryHigh = false
 
   /** `threads`: of the chat pool. */
   constructor(options: ResolvedHealthOptions, threads: number) {
     this.#options = options
     this.#threads = threads
-    this.#dead = new Surge(deadLetterLimit(options))
+    this.#dead = new RateAlarm(deadLetterLimit(options))
   }
 
   /** An event or a reply was given up. */
@@ -105,7 +105,7 @@ export class InstanceWatch {
   }
 }
 
-/** Without a limit nothing is counted; a surge of nothing would be on for ever. */
-function deadLetterLimit({ deadLetters }: ResolvedHealthOptions): SurgeLimit {
+/** Without a limit nothing is counted; an alarm with a limit of 0 would never clear. */
+function deadLetterLimit({ deadLetters }: ResolvedHealthOptions): RateAlarmLimit {
   return { count: Math.max(1, deadLetters.count), periodMs: deadLetters.periodMs }
 }

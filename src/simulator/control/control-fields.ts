@@ -1,7 +1,7 @@
 import { FeishuSupervisorError } from '../../core/errors.ts'
 
 /** Reads the fields of a JSON object; what is wrong becomes a CONFIG_INVALID that names the field. */
-export class Fields {
+export class ControlFields {
   readonly #values: Readonly<Record<string, unknown>>
 
   constructor(value: unknown, name = 'the body') {
@@ -34,7 +34,7 @@ export class Fields {
   }
 
   object(name: string): Readonly<Record<string, unknown>> {
-    return new Fields(this.#values[name], name).#values
+    return new ControlFields(this.#values[name], name).#values
   }
 
   /** Any JSON. */
@@ -48,10 +48,10 @@ export class Fields {
     return value
   }
 
-  list<T>(name: string, read: (item: Fields) => T): T[] {
+  list<T>(name: string, read: (item: ControlFields) => T): T[] {
     const value = this.#values[name]
     if (!Array.isArray(value) || value.length === 0) throw invalid(`${name} must be a non-empty list`)
-    return value.map((item, index) => read(new Fields(item, `${name}[${index}]`)))
+    return value.map((item, index) => read(new ControlFields(item, `${name}[${index}]`)))
   }
 
   texts(name: string): string[] {

@@ -11,7 +11,7 @@ export interface ReplyProgress {
 }
 
 /** Knows at any time which sent messages have a visible reply, and lets callers wait for the others. */
-export class ReplyWatch {
+export class ReplyWaiter {
   readonly #unanswered = new Set<string>()
   readonly #waiters = new Set<(isLast: boolean) => void>()
   readonly #isTrafficRunning: () => boolean

@@ -1,5 +1,5 @@
-/** How much is too much: so many within the last `periodMs`. */
-export interface SurgeLimit {
+/** The alarm is raised at `count` events within the last `periodMs` milliseconds. */
+export interface RateAlarmLimit {
   readonly count: number
   readonly periodMs: number
 }
@@ -7,16 +7,16 @@ export interface SurgeLimit {
 const SLICES = 10
 
 /**
- * Whether something happens too often: from the moment when its limit is reached until less than half of that
- * came within a period, so that what hovers about the limit is not told again and again.
+ * An alarm with hysteresis: raised at `count` events within `periodMs`, cleared below half of that, so that a rate
+ * near the limit does not raise it again and again.
  */
-export class Surge {
-  readonly #limit: SurgeLimit
+export class RateAlarm {
+  readonly #limit: RateAlarmLimit
   /** Counts by slice of the period, oldest first. */
   readonly #slices = new Map<number, number>()
   #isOn = false
 
-  constructor(limit: SurgeLimit) {
+  constructor(limit: RateAlarmLimit) {
     this.#limit = limit
   }
 

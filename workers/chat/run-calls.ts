@@ -2,9 +2,9 @@ import { fromErrorRecord } from '../../src/core/errors.ts'
 import type { LogLevel } from '../../src/core/log/logger.ts'
 import type { HistoryMessage } from '../../src/handlers/define-handler.ts'
 import type { StreamFrame } from '../../src/protocol/chat.ts'
-import type { PastMessage, RunCall } from '../../src/protocol/run-line.ts'
+import type { PastMessage, RunCall } from '../../src/protocol/run-channel.ts'
 import { normalizeMessage } from './normalize.ts'
-import { runEnded, type ThreadLine } from './thread-line.ts'
+import { runEnded, type RunChannelClient } from './run-channel-client.ts'
 
 /** A handler that asks for more wants an archive, which this is not. */
 const MAX_HISTORY = 100
@@ -15,15 +15,15 @@ const MAX_LOG_CHARS = 2_000
 const MAX_FIELDS_CHARS = 8_000
 const LEVELS: readonly unknown[] = ['debug', 'info', 'warn', 'error'] satisfies LogLevel[]
 
-/** What one run says on the line of its thread; nothing after its end. */
-export class RunLine {
-  readonly #line: ThreadLine
+/** The calls of one run over the channel of its thread. Does nothing after the run has ended. */
+export class RunCalls {
+  readonly #channel: RunChannelClient
   readonly #timeoutMs: number
   #logLines = 0
   #isOver = false
 
-  constructor(line: ThreadLine, timeoutMs: number) {
-    this.#line = line
+  constructor(channel: RunChannelClient, timeoutMs: number) {
+    this.#channel = channel
     this.#timeoutMs = timeoutMs
   }
 
@@ -40,7 +40,7 @@ export class RunLine {
       throw new RangeError(`ctx.history takes a number from 1 to ${MAX_HISTORY}`)
     }
     if (this.#isOver) throw runEnded()
-    const result = await this.#line.history(count, this.#timeoutMs)
+    const result = await this.#channel.history(count, this.#timeoutMs)
     if (!result.ok) throw fromErrorRecord(result.error)
     return await Promise.all(result.value.map(rendered))
   }
@@ -49,11 +49,11 @@ export class RunLine {
 
   close(): void {
     this.#isOver = true
-    this.#line.endRun()
+    this.#channel.endRun()
   }
 
   #call(call: RunCall): void {
-    if (!this.#isOver) this.#line.post(call)
+    if (!this.#isOver) this.#channel.post(call)
   }
 }
 

@@ -16,7 +16,7 @@ interface Token {
  * Issues tenant access tokens and knows whose they are. Below 30 minutes of remaining life a new token is issued
  * and the old one stays valid until its own end. [D]
  */
-export class TokenDesk {
+export class TokenIssuer {
   readonly #newest = new Map<string, Token>()
   readonly #tokens = new Map<string, Token>()
   readonly #clock: Pick<Clock, 'now'>

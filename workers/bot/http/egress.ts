@@ -4,7 +4,7 @@ import { rootCertificates } from 'node:tls'
 import { isDirect } from '../../../src/core/no-proxy.ts'
 import { TunnelAgent } from './tunnel-agent.ts'
 
-export interface RouteOptions {
+export interface EgressOptions {
   /** URL of the proxy; without one everything is direct. */
   readonly proxy?: string | undefined
   /** Hosts that are reached without it. */
@@ -23,14 +23,14 @@ export interface Route {
 }
 
 /** How a URL is reached: the same for REST calls and WebSockets, which in Node do not agree by themselves. */
-export class Routes {
-  readonly #options: RouteOptions
+export class Egress {
+  readonly #options: EgressOptions
   readonly #http = new http.Agent({ keepAlive: true })
   readonly #https = new https.Agent({ keepAlive: true })
   readonly #tunnel: { readonly calls: TunnelAgent; readonly webSockets: TunnelAgent } | undefined
   readonly #ca: string[] | undefined
 
-  constructor(options: RouteOptions = {}) {
+  constructor(options: EgressOptions = {}) {
     this.#options = options
     this.#ca = options.ca === undefined ? undefined : [...rootCertificates, options.ca]
     const { proxy, sendTimeoutMs: connectTimeoutMs = 10_000 } = options

@@ -3,24 +3,24 @@ import { toErrorRecord } from '../../src/core/errors.ts'
 import { entryOf } from '../../src/simulator/history/history.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 import { SOON_MS, startSimulator } from '../simulator/support.ts'
-import { openConnection, openInlet } from './support.ts'
+import { openConnection, openEventRelay } from './support.ts'
 
 const REFUSED = toErrorRecord(new Error('the database is away'), 'STORE_UNAVAILABLE')
 
 /** A connected bot whose events wait for the test. Redeliveries come 5 000 times faster than Feishu's. */
-async function connected(options: Parameters<typeof openInlet>[0] = {}) {
+async function connected(options: Parameters<typeof openEventRelay>[0] = {}) {
   const { simulator, url, app } = await startSimulator({ timeScale: 0.0002 })
-  const { inlet, delivered } = openInlet(options)
-  const { reports } = openConnection(url, app, { dispatcher: inlet })
+  const { eventRelay, delivered } = openEventRelay(options)
+  const { reports } = openConnection(url, app, { dispatcher: eventRelay })
   await simulator.once(entryOf('connection_ready'), SOON_MS)
   await reports.next(({ kind }) => kind === 'opened')
   const write = (text: string) => simulator.sendText({ appId: app.appId, chatId: 'oc_1', text })
-  return { simulator, app, inlet, delivered, write, reports }
+  return { simulator, app, eventRelay, delivered, write, reports }
 }
 
 describe('an event', () => {
   it('is acknowledged with 200 once it is accepted, and not before', async () => {
-    const { simulator, inlet, delivered, write, reports } = await connected()
+    const { simulator, eventRelay, delivered, write, reports } = await connected()
     const { messageId } = write('hello')
     const { id, event } = await delivered.next()
     expect(event).toMatchObject({ dedupeKey: `m:${messageId}`, lane: 'oc_1', type: 'im.message.receive_v1' })
@@ -29,21 +29,21 @@ describe('an event', () => {
     const seen = pongs()
     await reports.until(() => pongs() >= seen + 2)
     expect(simulator.history.entries.filter(({ kind }) => kind === 'acked')).toEqual([])
-    inlet.accepted(id)
+    eventRelay.accepted(id)
     expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 200, messageId, attempt: 1 })
     expect(delivered.items).toHaveLength(1)
   })
 
   it('that is refused is acknowledged with 500 and comes again under the same key', async () => {
-    const { simulator, inlet, delivered, write } = await connected()
+    const { simulator, eventRelay, delivered, write } = await connected()
     write('hello')
     const first = await delivered.next()
-    inlet.refused(first.id, REFUSED)
+    eventRelay.refused(first.id, REFUSED)
     expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 500 })
     const second = await delivered.next()
     expect(second.event.dedupeKey).toBe(first.event.dedupeKey)
     expect(second.id).not.toBe(first.id)
-    inlet.accepted(second.id)
+    eventRelay.accepted(second.id)
     expect(
       await simulator.once(
         entryOf('acked', ({ attempt }) => attempt === 2),
@@ -53,13 +53,13 @@ describe('an event', () => {
   })
 
   it('that is not stored in time is acknowledged with 500, and a late acceptance changes nothing', async () => {
-    const { simulator, inlet, delivered, write } = await connected({ acceptTimeoutMs: 50 })
+    const { simulator, eventRelay, delivered, write } = await connected({ acceptTimeoutMs: 50 })
     write('hello')
     const { id } = await delivered.next()
     expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 500, attempt: 1 })
-    inlet.accepted(id)
+    eventRelay.accepted(id)
     const again = await delivered.next()
-    inlet.accepted(again.id)
+    eventRelay.accepted(again.id)
     expect(
       await simulator.once(
         entryOf('acked', ({ code }) => code === 200),
@@ -69,13 +69,13 @@ describe('an event', () => {
   })
 
   it('beyond the credit window is refused without being delivered', async () => {
-    const { simulator, inlet, delivered, write } = await connected({ creditWindow: 2 })
+    const { simulator, eventRelay, delivered, write } = await connected({ creditWindow: 2 })
     for (const text of ['a', 'b', 'c']) write(text)
     expect(await simulator.once(entryOf('acked'), SOON_MS)).toMatchObject({ code: 500 })
     expect(delivered.items).toHaveLength(2)
-    for (const { id } of delivered.items) inlet.accepted(id)
+    for (const { id } of delivered.items) eventRelay.accepted(id)
     const third = await delivered.next(({ id }) => id > 2)
-    inlet.accepted(third.id)
+    eventRelay.accepted(third.id)
     const acked = () => simulator.history.entries.filter((entry) => entry.kind === 'acked' && entry.code === 200)
     await simulator.once(() => acked().length === 3, SOON_MS)
     expect(new Set(delivered.items.map(({ event }) => event.dedupeKey)).size).toBe(3)
@@ -83,15 +83,15 @@ describe('an event', () => {
 
   it('that could not be handed over leaves no credit behind', async () => {
     const clock = new FakeClock()
-    const { inlet } = openInlet({
+    const { eventRelay } = openEventRelay({
       clock,
       creditWindow: 1,
       deliver: () => {
         throw new Error('DataCloneError')
       },
     })
-    await expect(inlet.invoke({})).rejects.toThrow('DataCloneError')
-    await expect(inlet.invoke({})).rejects.toThrow('DataCloneError')
+    await expect(eventRelay.invoke({})).rejects.toThrow('DataCloneError')
+    await expect(eventRelay.invoke({})).rejects.toThrow('DataCloneError')
     expect(clock.timerCount).toBe(0)
   })
 })
@@ -103,10 +103,10 @@ describe('an event above the payload limit', () => {
   })
 
   async function taken(text: string, maxPayloadBytes: number) {
-    const { inlet, delivered } = openInlet({ maxPayloadBytes })
-    const done = inlet.invoke(envelope(text))
+    const { eventRelay, delivered } = openEventRelay({ maxPayloadBytes })
+    const done = eventRelay.invoke(envelope(text))
     const { id, event } = await delivered.next()
-    inlet.accepted(id)
+    eventRelay.accepted(id)
     await done
     return event
   }
@@ -146,27 +146,29 @@ describe('an event above the payload limit', () => {
 
 describe('idle', () => {
   it('resolves when the last event is answered, whatever the answer', async () => {
-    const { inlet, delivered } = openInlet()
-    await inlet.idle()
+    const { eventRelay, delivered } = openEventRelay()
+    await eventRelay.idle()
     const order: string[] = []
-    const events = [inlet.invoke({ uuid: 'a' }), inlet.invoke({ uuid: 'b' })].map((event) => event.catch(() => {}))
-    const idle = inlet.idle().then(() => order.push('idle'))
+    const events = [eventRelay.invoke({ uuid: 'a' }), eventRelay.invoke({ uuid: 'b' })].map((event) =>
+      event.catch(() => {}),
+    )
+    const idle = eventRelay.idle().then(() => order.push('idle'))
     const [first, second] = delivered.items
-    inlet.accepted(first?.id ?? 0)
+    eventRelay.accepted(first?.id ?? 0)
     await events[0]
     order.push('first')
-    inlet.refused(second?.id ?? 0, REFUSED)
+    eventRelay.refused(second?.id ?? 0, REFUSED)
     await idle
     expect(order).toEqual(['first', 'idle'])
   })
 
   it('knows when the last event came', async () => {
     const clock = new FakeClock()
-    const { inlet } = openInlet({ clock })
-    expect(inlet.lastEventAt).toBeUndefined()
-    const event = inlet.invoke({ uuid: 'a' })
-    expect(inlet.lastEventAt).toBe(clock.now())
-    inlet.accepted(1)
+    const { eventRelay } = openEventRelay({ clock })
+    expect(eventRelay.lastEventAt).toBeUndefined()
+    const event = eventRelay.invoke({ uuid: 'a' })
+    expect(eventRelay.lastEventAt).toBe(clock.now())
+    eventRelay.accepted(1)
     await event
   })
 })
@@ -176,11 +178,11 @@ describe('a press on a card', () => {
   const FAILED = { toast: { type: 'error', content: 'failed' } }
 
   it('is answered with what the supervisor thread says, in a lane of its own', async () => {
-    const { simulator, app, inlet, delivered } = await connected()
+    const { simulator, app, eventRelay, delivered } = await connected()
     const answer = simulator.clickCard(press(app.appId))
     const { id, event } = await delivered.next()
     expect(event.lane).toBe(`card:${event.eventId}`)
-    inlet.accepted(id, { toast: { type: 'success', content: 'done' } })
+    eventRelay.accepted(id, { toast: { type: 'success', content: 'done' } })
     expect(await answer).toMatchObject({
       kind: 'answered',
       code: 200,
@@ -189,16 +191,16 @@ describe('a press on a card', () => {
   })
 
   it('is answered with an empty object when there is nothing to say', async () => {
-    const { simulator, app, inlet, delivered } = await connected()
+    const { simulator, app, eventRelay, delivered } = await connected()
     const answer = simulator.clickCard(press(app.appId))
-    inlet.accepted((await delivered.next()).id)
+    eventRelay.accepted((await delivered.next()).id)
     expect(await answer).toMatchObject({ code: 200, data: {} })
   })
 
   it('that is refused is told to whoever pressed, and acknowledged, as it does not come again', async () => {
-    const { simulator, app, inlet, delivered } = await connected()
+    const { simulator, app, eventRelay, delivered } = await connected()
     const answer = simulator.clickCard(press(app.appId))
-    inlet.refused((await delivered.next()).id, REFUSED)
+    eventRelay.refused((await delivered.next()).id, REFUSED)
     expect(await answer).toMatchObject({ code: 200, data: FAILED })
   })
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../src/core/time/clock.ts'
 
-export interface PresenceWatchDependencies {
+export interface PresenceCheckDeps {
   /** 0: never. */
   readonly everyMs: number
   readonly clock: Clock
@@ -16,8 +16,8 @@ export interface PresenceWatchDependencies {
 const MOST_DOUBLINGS = 6
 
 /** Compares what Feishu counts with the one connection that a bot has, as long as it has one. */
-export class PresenceWatch {
-  readonly #deps: PresenceWatchDependencies
+export class PresenceCheck {
+  readonly #deps: PresenceCheckDeps
   #cancel: () => void = () => {}
   /** Counts the connections watched, so that the answer to a question about an earlier one changes nothing. */
   #round = 0
@@ -25,7 +25,7 @@ export class PresenceWatch {
   #foreign = 0
   #lastExtra = 0
 
-  constructor(deps: PresenceWatchDependencies) {
+  constructor(deps: PresenceCheckDeps) {
     this.#deps = deps
   }
 

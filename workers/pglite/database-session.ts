@@ -10,7 +10,7 @@ const TERMINATE = 'X'.charCodeAt(0)
  * PGlite's only session, spoken to over the newest port. PGlite answers the frames itself, the
  * startup packet included; frames run one message at a time in order of arrival.
  */
-export class Session {
+export class DatabaseSession {
   readonly #database: PGlite
   #port: MessagePort | undefined
   #answersToCut = 0

@@ -1,33 +1,33 @@
 import { type ApiResult, accepted, type CallBody, type Refusal, refused } from '../shared/api-result.ts'
 import { checkCard } from '../cards/check-card.ts'
 import type { History } from '../history/history.ts'
-import type { MessageBoard } from './message-board.ts'
+import type { ChatStore } from './chat-store.ts'
 import { readContent } from './post-body.ts'
-import type { RateLimit } from '../shared/rate-limits.ts'
+import type { CallLimit } from '../shared/rate-limits.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 
 const MAX_EDITS = 20
 const PATCH_WINDOW_MS = 14 * 86_400_000
 
-export interface MessageDeskParts {
-  readonly board: MessageBoard
+export interface MessageEditsDeps {
+  readonly chats: ChatStore
   readonly history: History
   /** New contents of each card message. */
-  readonly patchLimit: RateLimit
+  readonly patchLimit: CallLimit
   readonly clock: { now(): number }
 }
 
 /** What an app does with messages that exist: read, edit, renew, recall. */
-export class MessageDesk {
-  readonly #parts: MessageDeskParts
+export class MessageEdits {
+  readonly #deps: MessageEditsDeps
 
-  constructor(parts: MessageDeskParts) {
-    this.#parts = parts
+  constructor(deps: MessageEditsDeps) {
+    this.#deps = deps
   }
 
   /** `GET im/v1/messages/:id`, also a user's; 99992354 for an id that does not exist for this app. [D] */
   get(appId: string, messageId: string): ApiResult<StoredMessage> {
-    const message = this.#parts.board.messageOf(appId, messageId)
+    const message = this.#deps.chats.messageOf(appId, messageId)
     return message === undefined ? unknown(messageId) : accepted(message)
   }
 
@@ -50,7 +50,7 @@ export class MessageDesk {
    * has to be a shared one, `update_multi: true`, before and after [D]; which code refuses another is assumed [A].
    */
   patch(appId: string, messageId: string, body: CallBody): ApiResult<StoredMessage> {
-    const { patchLimit, clock } = this.#parts
+    const { patchLimit, clock } = this.#deps
     const own = this.#own(appId, messageId)
     if (!own.ok) return own
     const message = own.data
@@ -74,13 +74,13 @@ export class MessageDesk {
     const own = this.#own(appId, messageId)
     if (!own.ok) return own
     own.data.isRecalled = true
-    this.#parts.history.append({ kind: 'message_recalled', appId, chatId: own.data.chatId, messageId })
+    this.#deps.history.append({ kind: 'message_recalled', appId, chatId: own.data.chatId, messageId })
     return own
   }
 
   /** Gives a message new content, visible to all. */
   renew(appId: string, message: StoredMessage, content: string): ApiResult<StoredMessage> {
-    const { history, clock } = this.#parts
+    const { history, clock } = this.#deps
     message.content = content
     message.updateTime = String(clock.now())
     const { chatId, messageId } = message
@@ -89,7 +89,7 @@ export class MessageDesk {
   }
 
   #own(appId: string, messageId: string): ApiResult<StoredMessage> {
-    const message = this.#parts.board.messageOf(appId, messageId)
+    const message = this.#deps.chats.messageOf(appId, messageId)
     if (message === undefined) return unknown(messageId)
     if (message.sender.kind !== 'app') return refused(230027, 'the message was not sent by this app')
     if (message.isRecalled) return refused(230011, 'the message was recalled')

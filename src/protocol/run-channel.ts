@@ -4,7 +4,7 @@ import type { StreamFrame } from './chat.ts'
 import type { Result } from './model/result.ts'
 
 /**
- * The line of runs: a MessagePort between a pool thread and the supervisor thread, used by one run after the other,
+ * The run channel: a MessagePort between a pool thread and the supervisor thread, used by one run after the other,
  * or for one run of the host's thread. The supervisor's end closes it when nobody waits for a run any more.
  */
 export type RunCall =

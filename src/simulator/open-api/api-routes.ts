@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
-import { type ApiParts, callApi, callApiWithBody, injected } from './api-call.ts'
+import { type ApiDeps, callApi, callApiWithBody, injected } from './api-call.ts'
 import { accepted, type CallBody, refused } from '../shared/api-result.ts'
 import { botIds } from '../shared/app-directory.ts'
 import type { CardCallbacks } from '../messages/card-callbacks.ts'
-import { type CardParts, cardRoutes } from './card-routes.ts'
+import { type CardRouteDeps, cardRoutes } from './card-routes.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import {
   apiError,
@@ -14,9 +14,9 @@ import {
   readBody,
   send,
 } from '../http/http-answer.ts'
-import { type MessageParts, messageRoutes } from './message-routes.ts'
+import { type MessageRouteDeps, messageRoutes } from './message-routes.ts'
 
-export interface OpenApiParts extends MessageParts, CardParts {
+export interface OpenApiDeps extends MessageRouteDeps, CardRouteDeps {
   readonly gateway: Pick<Gateway, 'onlineCount'>
   readonly callbacks: CardCallbacks
 }
@@ -28,25 +28,25 @@ function grantedScope(scope_name: string): object {
 }
 
 /** The REST calls a bot makes. */
-export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
-  const { apps, board, gateway, callbacks } = parts
+export function apiRoutes(deps: OpenApiDeps): Hono<PlatformEnv> {
+  const { apps, chats, gateway, callbacks } = deps
   return (
     new Hono<PlatformEnv>()
-      .post('/auth/v3/tenant_access_token/internal', async (c) => issueToken(c, parts, await readBody(c)))
-      .route('/im/v1', messageRoutes(parts))
-      .route('/cardkit/v1', cardRoutes(parts))
+      .post('/auth/v3/tenant_access_token/internal', async (c) => issueToken(c, deps, await readBody(c)))
+      .route('/im/v1', messageRoutes(deps))
+      .route('/cardkit/v1', cardRoutes(deps))
       .post('/interactive/v1/card/update', (c) =>
-        callApiWithBody(c, parts, (body) => ({
+        callApiWithBody(c, deps, (body) => ({
           name: 'card_update',
           run: (appId) => callbacks.update(appId, body),
           answer: () => ({}),
         })),
       )
       .get('/im/v1/chats/:id', (c) =>
-        callApi(c, parts, {
+        callApi(c, deps, {
           name: 'chat',
           run(appId) {
-            const chat = board.chatOf(appId, c.req.param('id'))
+            const chat = chats.chatOf(appId, c.req.param('id'))
             if (chat === undefined) return refused(232006, 'chat_id is invalid') // [A]
             if (chat.isLeft) return refused(232011, 'the bot is not in the chat') // [A]
             const { chatId: chat_id, type: chat_mode, name } = chat
@@ -55,7 +55,7 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
         }),
       )
       .get('/bot/v3/info', (c) =>
-        callApi(c, parts, {
+        callApi(c, deps, {
           name: 'bot_info',
           run: (appId) => accepted(apps.require(appId)),
           // Not inside `data`; activate_status 2 means enabled. [F]
@@ -73,7 +73,7 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
       )
       // The connections of the app that the platform takes for alive. [D]
       .get('/event/v1/connection', (c) =>
-        callApi(c, parts, {
+        callApi(c, deps, {
           name: 'connections',
           run: (appId) => accepted({ online_instance_cnt: gateway.onlineCount(appId) }),
           answer: (data) => ({ msg: '', data }),
@@ -81,14 +81,14 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
       )
       // What the tenant has granted; 1: granted, 2: not. [R]
       .get('/application/v6/scopes', (c) =>
-        callApi(c, parts, {
+        callApi(c, deps, {
           name: 'scopes',
           run: (appId) => accepted({ scopes: (apps.require(appId).scopes ?? CHAT_BOT_SCOPES).map(grantedScope) }),
         }),
       )
       // Needs a scope that few bots have. [D]
       .get('/application/v6/applications/:id', (c) =>
-        callApi(c, parts, {
+        callApi(c, deps, {
           name: 'application',
           run(appId) {
             const { subscription: subscription_type } = apps.require(appId)
@@ -100,7 +100,7 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
         }),
       )
       .get('/event/v1/outbound_ip', (c) =>
-        callApi(c, parts, {
+        callApi(c, deps, {
           name: 'outbound_ip',
           run: () => accepted({ ip_list: ['127.0.0.1'], page_token: '', has_more: false }),
         }),
@@ -111,7 +111,7 @@ export function openApiRoutes(parts: OpenApiParts): Hono<PlatformEnv> {
 /** Fields at the top level, no `data`. [D, R] 10003 for a bad app id, 10014 for a bad secret. [D, F] */
 async function issueToken(
   c: PlatformContext,
-  { apps, tokens, failures, history, clock, assumptions: { errorHttp } }: ApiParts,
+  { apps, tokens, failures, history, clock, assumptions: { errorHttp } }: ApiDeps,
   body: CallBody,
 ): Promise<Response> {
   const appId = typeof body['app_id'] === 'string' ? body['app_id'] : ''

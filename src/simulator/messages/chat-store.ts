@@ -2,10 +2,10 @@ import type { Clock } from '../../core/time/clock.ts'
 import { accepted, type ApiResult, type CallBody, refused } from '../shared/api-result.ts'
 import { userIds } from '../shared/app-directory.ts'
 import type { Assumptions } from '../shared/assumptions.ts'
-import type { CardDesk } from '../cards/card-desk.ts'
+import type { CardStore } from '../cards/card-store.ts'
 import { newId, stableId } from '../shared/ids.ts'
 import { readPost } from './post-body.ts'
-import { RateLimit } from '../shared/rate-limits.ts'
+import { CallLimit } from '../shared/rate-limits.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 import { contentOf, type TypedMessage, type UserMessage, userIdOf } from './user-message.ts'
 
@@ -29,7 +29,7 @@ export interface Chat {
 }
 
 /** The chats and messages of one app. */
-interface Board {
+interface AppState {
   readonly chats: Map<string, Chat>
   /** Chat of a receive id: chat ids and the ids of users in p2p chats. */
   readonly targets: Map<string, string>
@@ -39,48 +39,48 @@ interface Board {
   readonly uuids: Map<string, { readonly message: StoredMessage; readonly until: number }>
 }
 
-export interface MessageBoardOptions {
+export interface ChatStoreOptions {
   /** Messages per second into a chat, whatever app they come from. Default 0: any number. */
   readonly perChat?: number
   readonly repeatedUuid?: Assumptions['repeatedUuid']
 }
 
 /** Who may post where, and the uuid guard. An app knows the chats and users it was told of by an event. */
-export class MessageBoard {
-  readonly #boards = new Map<string, Board>()
+export class ChatStore {
+  readonly #apps = new Map<string, AppState>()
   readonly #clock: Pick<Clock, 'now'>
-  readonly #cards: Pick<CardDesk, 'open'>
+  readonly #cards: Pick<CardStore, 'open'>
   readonly #repeatedUuid: Assumptions['repeatedUuid']
-  readonly #chatLimit: RateLimit
+  readonly #chatLimit: CallLimit
 
-  constructor(clock: Pick<Clock, 'now'>, cards: Pick<CardDesk, 'open'>, options: MessageBoardOptions = {}) {
+  constructor(clock: Pick<Clock, 'now'>, cards: Pick<CardStore, 'open'>, options: ChatStoreOptions = {}) {
     const { perChat = 0, repeatedUuid = 'original' } = options
     this.#clock = clock
     this.#cards = cards
     this.#repeatedUuid = repeatedUuid
-    this.#chatLimit = new RateLimit(perChat, clock)
+    this.#chatLimit = new CallLimit(perChat, clock)
   }
 
   /** `index` counts the user messages of its chat from 0. */
   addUserMessage(message: UserMessage | TypedMessage): { readonly stored: StoredMessage; readonly index: number } {
     const { appId, chatId, chatType = 'p2p', replyTo } = message
-    const board = this.#boardOf(appId)
+    const app = this.#appOf(appId)
     const chat = this.join(appId, chatId, { type: chatType })
     if (chatType === 'p2p') this.meet(appId, userIdOf(message), chatId)
     const { messageType, content } = contentOf(message)
-    const stored = store(board, chat, {
+    const stored = store(app, chat, {
       sender: { kind: 'user', userId: userIdOf(message) },
       msgType: messageType,
       content: JSON.stringify(content),
       createTime: String(this.#clock.now()),
-      ...(replyTo !== undefined && placeBelow(board.messages.get(replyTo), replyTo)),
+      ...(replyTo !== undefined && placeBelow(app.messages.get(replyTo), replyTo)),
     })
     return { stored, index: chat.userMessageCount++ }
   }
 
   /** The app may write to this user: in the given chat, in the one it knows, or in a new one. */
   meet(appId: string, userId: string, chatId?: string): void {
-    const { targets } = this.#boardOf(appId)
+    const { targets } = this.#appOf(appId)
     const { open_id, union_id, user_id } = userIds(appId, userId)
     const p2pChatId = chatId ?? targets.get(open_id) ?? stableId('oc_', appId, userId)
     this.join(appId, p2pChatId, {})
@@ -89,7 +89,7 @@ export class MessageBoard {
 
   /** Makes the chat known to the app; a known one keeps what is not given. */
   join(appId: string, chatId: string, known: Partial<Pick<Chat, 'type' | 'name'>>): Chat {
-    const { chats, targets } = this.#boardOf(appId)
+    const { chats, targets } = this.#appOf(appId)
     const chat = chats.get(chatId) ?? { chatId, type: 'p2p', name: '', userMessageCount: 0, isLeft: false }
     Object.assign(chat, known)
     chats.set(chatId, chat)
@@ -103,21 +103,21 @@ export class MessageBoard {
 
   /** The app's view of a message: undefined for one it does not know. */
   messageOf(appId: string, messageId: string): StoredMessage | undefined {
-    return this.#boardOf(appId).messages.get(messageId)
+    return this.#appOf(appId).messages.get(messageId)
   }
 
   chatOf(appId: string, chatId: string): Chat | undefined {
-    return this.#boardOf(appId).chats.get(chatId)
+    return this.#appOf(appId).chats.get(chatId)
   }
 
   /** What the app's bot has posted, oldest first. */
   messagesOfBot(appId: string): StoredMessage[] {
-    return [...this.#boardOf(appId).messages.values()].filter(({ sender }) => sender.kind === 'app')
+    return [...this.#appOf(appId).messages.values()].filter(({ sender }) => sender.kind === 'app')
   }
 
   /** Where a message is, whosever it is. */
   find(messageId: string): { readonly appId: string; readonly message: StoredMessage } | undefined {
-    for (const [appId, { messages }] of this.#boards) {
+    for (const [appId, { messages }] of this.#apps) {
       const message = messages.get(messageId)
       if (message !== undefined) return { appId, message }
     }
@@ -130,7 +130,7 @@ export class MessageBoard {
       return refused(99992402, 'field validation failed: receive_id_type')
     }
     const { receive_id: receiveId } = body
-    const chatId = typeof receiveId === 'string' ? this.#boardOf(appId).targets.get(receiveId) : undefined
+    const chatId = typeof receiveId === 'string' ? this.#appOf(appId).targets.get(receiveId) : undefined
     if (chatId === undefined) return refused(230034, 'receive_id is invalid')
     return this.#post(appId, chatId, body)
   }
@@ -145,7 +145,7 @@ export class MessageBoard {
 
   /** While a post is on its way, another with the same uuid is refused with 230049. [D] Returns the end of the hold. */
   holdUuid(appId: string, uuid: unknown): ApiResult<() => void> {
-    const { heldUuids } = this.#boardOf(appId)
+    const { heldUuids } = this.#appOf(appId)
     if (typeof uuid !== 'string' || uuid === '') return accepted(() => {})
     if (heldUuids.has(uuid)) return refused(230049, 'the message is being sent')
     heldUuids.add(uuid)
@@ -156,20 +156,20 @@ export class MessageBoard {
     const post = readPost(body)
     if (!post.ok) return post
     if (this.#chatLimit.take(chatId) > 0) return refused(230020, 'the messages to this chat are too frequent')
-    const board = this.#boardOf(appId)
+    const app = this.#appOf(appId)
     const chat = this.join(appId, chatId, {})
     if (chat.isLeft) return refused(230002, 'the bot is not in the group')
     const now = this.#clock.now()
-    forgetExpired(board, now)
+    forgetExpired(app, now)
     const { uuid, msgType, content, isInThread } = post.data
-    const original = uuid === undefined ? undefined : board.uuids.get(uuid)
+    const original = uuid === undefined ? undefined : app.uuids.get(uuid)
     if (original !== undefined) {
       if (this.#repeatedUuid === 'refused') return refused(230049, 'the message is being sent')
       return accepted({ message: original.message, isRepeated: true })
     }
     const card = msgType === 'interactive' ? this.#cards.open(appId, content) : undefined
     if (card?.ok === false) return card
-    const message = store(board, chat, {
+    const message = store(app, chat, {
       sender: { kind: 'app', appId },
       msgType,
       content: card?.data.shown ?? content,
@@ -177,23 +177,23 @@ export class MessageBoard {
       ...(target && placeBelow(target, target.messageId, isInThread)),
     })
     card?.data.bind(message)
-    if (uuid !== undefined) board.uuids.set(uuid, { message, until: now + UUID_GUARD_MS })
+    if (uuid !== undefined) app.uuids.set(uuid, { message, until: now + UUID_GUARD_MS })
     return accepted({ message, isRepeated: false })
   }
 
-  #boardOf(appId: string): Board {
-    let board = this.#boards.get(appId)
-    if (board === undefined) {
-      board = { chats: new Map(), targets: new Map(), messages: new Map(), heldUuids: new Set(), uuids: new Map() }
-      this.#boards.set(appId, board)
+  #appOf(appId: string): AppState {
+    let app = this.#apps.get(appId)
+    if (app === undefined) {
+      app = { chats: new Map(), targets: new Map(), messages: new Map(), heldUuids: new Set(), uuids: new Map() }
+      this.#apps.set(appId, app)
     }
-    return board
+    return app
   }
 }
 
 type Draft = Pick<StoredMessage, 'sender' | 'msgType' | 'content' | 'createTime'> & Partial<StoredMessage>
 
-function store(board: Board, chat: Chat, draft: Draft): StoredMessage {
+function store(app: AppState, chat: Chat, draft: Draft): StoredMessage {
   const messageId = newId('om_')
   const message = {
     messageId,
@@ -204,7 +204,7 @@ function store(board: Board, chat: Chat, draft: Draft): StoredMessage {
     isRecalled: false,
     ...draft,
   }
-  board.messages.set(messageId, message)
+  app.messages.set(messageId, message)
   chat.lastMessage = message
   return message
 }
@@ -220,9 +220,9 @@ function placeBelow(
   return { rootId, parentId, ...(threadId !== undefined && { threadId }) }
 }
 
-function forgetExpired(board: Board, now: number): void {
-  for (const [uuid, { until }] of board.uuids) {
+function forgetExpired(app: AppState, now: number): void {
+  for (const [uuid, { until }] of app.uuids) {
     if (until > now) return
-    board.uuids.delete(uuid)
+    app.uuids.delete(uuid)
   }
 }

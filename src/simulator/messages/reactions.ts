@@ -1,7 +1,7 @@
 import { type ApiResult, accepted, type CallBody, refused } from '../shared/api-result.ts'
 import type { History } from '../history/history.ts'
 import { newId } from '../shared/ids.ts'
-import type { MessageBoard } from './message-board.ts'
+import type { ChatStore } from './chat-store.ts'
 
 /** The documented `data` of a reaction. [D] */
 export interface ReactionData {
@@ -11,25 +11,25 @@ export interface ReactionData {
   readonly reaction_type: { readonly emoji_type: string }
 }
 
-export interface ReactionDeskParts {
-  readonly board: MessageBoard
+export interface ReactionsDeps {
+  readonly chats: ChatStore
   readonly history: History
   readonly clock: { now(): number }
 }
 
 /** The emojis that bots put under messages; those of users reach the bot as events only. */
-export class ReactionDesk {
-  readonly #parts: ReactionDeskParts
+export class Reactions {
+  readonly #deps: ReactionsDeps
   /** By message. */
   readonly #reactions = new Map<string, Map<string, ReactionData>>()
 
-  constructor(parts: ReactionDeskParts) {
-    this.#parts = parts
+  constructor(deps: ReactionsDeps) {
+    this.#deps = deps
   }
 
   add(appId: string, messageId: string, body: CallBody): ApiResult<ReactionData> {
-    const { clock, board } = this.#parts
-    if (board.messageOf(appId, messageId) === undefined) return unknown(messageId)
+    const { clock, chats } = this.#deps
+    if (chats.messageOf(appId, messageId) === undefined) return unknown(messageId)
     const { emoji_type: emoji } = (body['reaction_type'] ?? {}) as { emoji_type?: unknown }
     if (typeof emoji !== 'string' || emoji === '') return refused(231001, 'reaction type is invalid') // [A]
     const reaction: ReactionData = {
@@ -53,7 +53,7 @@ export class ReactionDesk {
   }
 
   list(appId: string, messageId: string, emojiType: string | undefined): ApiResult<object> {
-    if (this.#parts.board.messageOf(appId, messageId) === undefined) return unknown(messageId)
+    if (this.#deps.chats.messageOf(appId, messageId) === undefined) return unknown(messageId)
     const items = [...this.#of(messageId).values()].filter(
       ({ reaction_type: { emoji_type: emoji } }) => emojiType === undefined || emoji === emojiType,
     )
@@ -67,7 +67,7 @@ export class ReactionDesk {
   }
 
   #record(appId: string, messageId: string, emojiType: string, isAdded: boolean): void {
-    this.#parts.history.append({ kind: 'bot_reacted', appId, messageId, emojiType, isAdded })
+    this.#deps.history.append({ kind: 'bot_reacted', appId, messageId, emojiType, isAdded })
   }
 }
 

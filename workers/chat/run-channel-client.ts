@@ -2,10 +2,10 @@ import type { MessagePort } from 'node:worker_threads'
 import { systemClock } from '../../src/core/time/clock.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { Pending } from '../../src/core/time/pending.ts'
-import type { RunAnswer, RunCall } from '../../src/protocol/run-line.ts'
+import type { RunAnswer, RunCall } from '../../src/protocol/run-channel.ts'
 
-/** A thread's end of its line, see run-line.ts in src/protocol. */
-export class ThreadLine {
+/** The handler thread's end of the run channel, see run-channel.ts in src/protocol. */
+export class RunChannelClient {
   readonly #port: MessagePort
   readonly #asked = new Pending<RunAnswer['result']>(systemClock)
   #isLost = false

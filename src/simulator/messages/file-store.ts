@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type ApiResult, accepted, refused } from '../shared/api-result.ts'
 import { newId } from '../shared/ids.ts'
-import type { MessageBoard } from './message-board.ts'
+import type { ChatStore } from './chat-store.ts'
 
 /** Largest upload. [A] */
 const MAX_IMAGE_BYTES = 10 * 1024 * 1024
@@ -14,12 +14,12 @@ const FILE_TYPES = ['opus', 'mp4', 'pdf', 'doc', 'xls', 'ppt', 'stream']
 export type UploadForm = ReadonlyMap<string, Buffer>
 
 /** What bots upload and download. A key that nobody uploaded stands for bytes made from it, always the same. */
-export class FileDesk {
+export class FileStore {
   readonly #files = new Map<string, Uint8Array>()
-  readonly #board: MessageBoard
+  readonly #chats: ChatStore
 
-  constructor(board: MessageBoard) {
-    this.#board = board
+  constructor(chats: ChatStore) {
+    this.#chats = chats
   }
 
   /** `POST im/v1/images`; the codes of its refusals are assumed. [A] */
@@ -39,7 +39,7 @@ export class FileDesk {
 
   /** `GET im/v1/messages/:id/resources/:file_key`: what the message shows; audio and video have type `file`. [D] */
   find(appId: string, messageId: string, key: string, type: string | undefined): ApiResult<Uint8Array> {
-    const message = this.#board.messageOf(appId, messageId)
+    const message = this.#chats.messageOf(appId, messageId)
     if (message === undefined) return refused(99992354, `id not exist, invalid ids: [${messageId}]`)
     if (type !== 'image' && type !== 'file') return refused(99992402, 'field validation failed: type')
     if (!message.content.includes(JSON.stringify(key))) return refused(234003, 'the file is not in the message') // [A]

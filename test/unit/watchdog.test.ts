@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { type HangWatch, observe, watchForHang } from '../../src/core/lifecycle/hang-watch.ts'
+import { type WatchdogState, observe, startWatchdog } from '../../src/core/lifecycle/watchdog.ts'
 import { FakeClock } from '../messages/fake-clock.ts'
 
 const EVERY_MS = 100
 
 describe('one look', () => {
-  const still: HangWatch = { beats: 7, stillMs: 300 }
+  const still: WatchdogState = { beats: 7, stillMs: 300 }
   it.each<[string, { beats: number; utilization: number }, number, number]>([
     ['at a thread that computes and does not beat counts', { beats: 7, utilization: 1 }, EVERY_MS, 400],
     ['at one that beats clears it', { beats: 8, utilization: 1 }, EVERY_MS, 0],
@@ -22,7 +22,7 @@ describe('the watch', () => {
   function watched(utilization: number) {
     const clock = new FakeClock()
     const thread = { beats: 0, hungCount: 0 }
-    const end = watchForHang(
+    const end = startWatchdog(
       () => ({ beats: thread.beats, utilization }),
       { heartbeatMs: EVERY_MS, hangAfterMs: 300 },
       clock,

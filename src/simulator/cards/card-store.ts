@@ -5,7 +5,7 @@ import { checkCard } from './check-card.ts'
 import type { History } from '../history/history.ts'
 import { RATE_LIMITED } from '../faults/fault.ts'
 import { newDigits } from '../shared/ids.ts'
-import { RateLimit } from '../shared/rate-limits.ts'
+import { CallLimit } from '../shared/rate-limits.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 
 const LIFE_MS = 14 * 86_400_000
@@ -33,16 +33,16 @@ interface Card {
  * operations in sequence. [D, S] An operation whose uuid comes again with the same sequence changes nothing and
  * answers code 0 [A]; with another sequence it is refused with 200770 [D].
  */
-export class CardDesk {
+export class CardStore {
   readonly #cards = new Map<string, Card>()
   readonly #history: History
   readonly #clock: { now(): number }
-  readonly #operations: RateLimit
+  readonly #operations: CallLimit
 
   constructor(history: History, clock: { now(): number }) {
     this.#history = history
     this.#clock = clock
-    this.#operations = new RateLimit(OPERATIONS_PER_SECOND, clock)
+    this.#operations = new CallLimit(OPERATIONS_PER_SECOND, clock)
   }
 
   create(appId: string, { type, data }: CallBody): ApiResult<{ readonly card_id: string }> {

@@ -11,7 +11,7 @@ import { type Answer, delayed, neverAnswered, type PlatformEnv, readBody, send }
 const AUTH_FAILED = 514
 const INVALID_APP = 1000040345
 
-export interface DiscoveryParts {
+export interface DiscoveryDeps {
   readonly apps: AppDirectory
   readonly gateway: Gateway
   readonly clientConfig: ClientConfig
@@ -25,21 +25,21 @@ export interface DiscoveryParts {
  * `POST /callback/ws/endpoint`: trades the app's credentials for a one-time WebSocket URL. Needs no token. [S, R]
  * An app has a secret here: the keyless form with a ClientAssertion is refused like a wrong one. [A]
  */
-export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
-  const { failures, history, clock } = parts
+export function discoveryRoutes(deps: DiscoveryDeps): Hono<PlatformEnv> {
+  const { failures, history, clock } = deps
   return new Hono<PlatformEnv>().post('/callback/ws/endpoint', async (c) => {
     const body = await readBody(c)
     const appId = typeof body['AppID'] === 'string' ? body['AppID'] : ''
     const verdict = failures.decide('discovery', appId)
     if (verdict.kind === 'hang') return neverAnswered()
     await delayed(clock, verdict)
-    const refusal = verdict.kind === 'fail' ? verdict : refusalOf(parts, appId, body['AppSecret'])
+    const refusal = verdict.kind === 'fail' ? verdict : refusalOf(deps, appId, body['AppSecret'])
     const headers = verdict.kind === 'fail' ? verdict.headers : {}
     const code = refusal?.code ?? 0
     const answer: Answer =
       refusal === undefined
-        ? { http: 200, body: { code, msg: 'success', data: endpointOf(parts, appId, new URL(c.req.url).origin) } }
-        : { http: refusal.http, headers, body: { code, msg: refusal.msg, ...refusalData(parts) } }
+        ? { http: 200, body: { code, msg: 'success', data: endpointOf(deps, appId, new URL(c.req.url).origin) } }
+        : { http: refusal.http, headers, body: { code, msg: refusal.msg, ...refusalData(deps) } }
     history.append({ kind: 'discovery', appId, code, http: answer.http })
     return send(c, answer, verdict)
   })
@@ -47,7 +47,7 @@ export function discoveryRoutes(parts: DiscoveryParts): Hono<PlatformEnv> {
 
 /** Names in lower case are not recognised: 514. [F] */
 function refusalOf(
-  { apps, gateway, assumptions }: DiscoveryParts,
+  { apps, gateway, assumptions }: DiscoveryDeps,
   appId: string,
   secret: unknown,
 ): { http: number; code: number; msg: string } | undefined {
@@ -62,12 +62,12 @@ function refusalOf(
   return undefined
 }
 
-function refusalData({ assumptions }: DiscoveryParts): Record<string, unknown> {
+function refusalData({ assumptions }: DiscoveryDeps): Record<string, unknown> {
   if (assumptions.refusalData === 'absent') return {}
   return { data: assumptions.refusalData === 'null' ? null : { URL: '' } }
 }
 
 /** The socket is offered at the address that the client itself used: another host may know this one by another name. */
-function endpointOf({ gateway, clientConfig }: DiscoveryParts, appId: string, origin: string): Record<string, unknown> {
+function endpointOf({ gateway, clientConfig }: DiscoveryDeps, appId: string, origin: string): Record<string, unknown> {
   return { URL: gateway.issueUrl(appId, origin), ClientConfig: clientConfig }
 }

@@ -1,11 +1,11 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import type { RunAnswer, RunCall } from '../../protocol/run-line.ts'
+import type { RunAnswer, RunCall } from '../../protocol/run-channel.ts'
 
 /** Takes what a run calls; `answer` may come late, when it is silent and harmless. */
 export type TakeCall = (call: RunCall, answer: (answer: RunAnswer) => void) => void
 
-/** The supervisor thread's end of a line, see run-line.ts. */
-export class LineEnd {
+/** The supervisor thread's end of the run channel, see run-channel.ts. */
+export class RunChannelServer {
   /** For the thread where the runs are: to be transferred. */
   readonly other: MessagePort
   readonly #port: MessagePort

@@ -9,7 +9,7 @@ import { CARD_ACTION_TYPE, type CardResponse } from '../../../src/protocol/model
 import type { FeishuEvent } from '../../../src/protocol/model/message.ts'
 import { sdkLogger } from '../http/sdk-logger.ts'
 
-export interface InletOptions {
+export interface EventRelayOptions {
   readonly acceptTimeoutMs: number
   readonly creditWindow: number
   readonly maxPayloadBytes: number
@@ -29,14 +29,14 @@ export interface InletOptions {
  * A card callback is different: a person waits for the answer and Feishu does not push it again. So it is
  * always acknowledged, with what the supervisor thread says, or with a toast that it did not work.
  */
-export class Inlet extends EventDispatcher {
-  readonly #options: InletOptions
+export class EventRelay extends EventDispatcher {
+  readonly #options: EventRelayOptions
   readonly #pending: Pending<unknown>
   readonly #clock: Clock
   #lastEventAt: number | undefined
   #idle: (() => void)[] = []
 
-  constructor(options: InletOptions) {
+  constructor(options: EventRelayOptions) {
     super({ logger: sdkLogger(options.logger) })
     this.#options = options
     this.#clock = options.clock ?? systemClock

@@ -30,7 +30,7 @@ export function usedMemoryMb(): number {
 }
 
 /** Ends the calling thread by throwing when it exceeds its budget. */
-export function watchMemory({ memoryMb }: MemoryBudget): void {
+export function enforceMemoryBudget({ memoryMb }: MemoryBudget): void {
   setInterval(() => {
     const used = usedMemoryMb()
     if (used <= memoryMb) return

@@ -10,7 +10,7 @@ export interface HangLimits {
 }
 
 /** What is known of a thread after the last look. */
-export interface HangWatch {
+export interface WatchdogState {
   readonly beats: number
   /** Time that counts against it since its last beat. */
   readonly stillMs: number
@@ -26,24 +26,24 @@ const BUSY = 0.9
  * and a healthy thread had no chance to beat.
  */
 export function observe(
-  watch: HangWatch,
+  watch: WatchdogState,
   pulse: Pick<Pulse, 'beats' | 'utilization'>,
   elapsedMs: number,
   heartbeatMs: number,
-): HangWatch {
+): WatchdogState {
   if (pulse.beats !== watch.beats || pulse.utilization < BUSY) return { beats: pulse.beats, stillMs: 0 }
   if (elapsedMs < 0 || elapsedMs > 2 * heartbeatMs) return watch
   return { beats: watch.beats, stillMs: watch.stillMs + elapsedMs }
 }
 
 /** Looks at a thread at every heartbeat and calls `hung` once if it hangs. Returns the function that ends the watch. */
-export function watchForHang(
+export function startWatchdog(
   pulse: () => Pick<Pulse, 'beats' | 'utilization'>,
   { heartbeatMs, hangAfterMs }: HangLimits,
   clock: Clock,
   hung: () => void,
 ): () => void {
-  let watch: HangWatch = { beats: pulse().beats, stillMs: 0 }
+  let watch: WatchdogState = { beats: pulse().beats, stillMs: 0 }
   let cancel = (): void => {}
   const lookAgain = (): void => {
     const lookedAt = clock.now()

@@ -247,17 +247,17 @@ export class FeishuSupervisor extends Orders {
    * subscription mode; for all of them also at the database and the master key. Opens no connection. Findings of level
    * `error` need somebody. Rejects with `SUPERVISOR_DOWN` or `DEADLINE_EXCEEDED`.
    */
-  async diagnose(botIds: readonly string[] | null = null): Promise<readonly Finding[]> {
-    return await this.#thread.call('diagnose', DIAGNOSE_DEADLINE_MS, (remote) => remote.diagnose(botIds))
+  async diagnose(botIds?: readonly string[]): Promise<readonly Finding[]> {
+    return await this.#thread.call('diagnose', DIAGNOSE_DEADLINE_MS, (remote) => remote.diagnose(botIds ?? null))
   }
 
-  /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
+  /** @internal Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
   async killBot(botId: string): Promise<void> {
     const isKnown = await this.#thread.call('killBot', ORDER_DEADLINE_MS, (remote) => remote.killBot(botId))
     if (!isKnown) throw new FeishuSupervisorError('BOT_NOT_FOUND', `there is no running bot ${botId}`)
   }
 
-  /** Ends the supervisor thread as a crash would, for drills; it is started again. */
+  /** @internal Ends the supervisor thread as a crash would, for drills; it is started again. */
   killSupervisor(): void {
     this.#thread.kill()
   }

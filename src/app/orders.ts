@@ -1,16 +1,26 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { ApiTokenRecord, AuditEntry, NewTokenOptions } from '../protocol/model/access.ts'
+import type {
+  ApiTokenRecord,
+  AuditEntry,
+  AuditOptions,
+  AuditQuery,
+  NewToken,
+  NewTokenOptions,
+} from '../protocol/model/access.ts'
 import type { HostControl } from '../protocol/host.ts'
 import type { BotChange, NewBotOptions } from '../protocol/model/bot-input.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../protocol/model/message.ts'
-import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from '../protocol/model/message-log.ts'
+import type { DeadLetter, DeadLetterId } from '../protocol/model/message.ts'
+import type {
+  DeadLetterQuery,
+  MessageDetail,
+  MessageQuery,
+  MessageSummary,
+  Page,
+} from '../protocol/model/message-log.ts'
 import { valueOf } from '../protocol/model/result.ts'
 import type { BotRecord } from '../protocol/model/status.ts'
 import { resolveBotChange, resolveNewBot } from './new-bot.ts'
 import { resolveNewToken } from './new-token.ts'
-
-/** Who gives the orders that come from the embedding process itself, in the audit log. */
-const HOST = 'host'
 
 /**
  * What can be ordered of a supervisor that runs, and asked of its database: bots, messages, dead letters, tokens. With
@@ -24,7 +34,8 @@ export abstract class Orders {
    * Stores a bot and starts it. Rejects with `CONFIG_INVALID` (naming the field), `BOT_EXISTS`,
    * `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
-  async addBot(bot: NewBotOptions, by = HOST): Promise<BotRecord> {
+  async addBot(bot: NewBotOptions, options?: AuditOptions): Promise<BotRecord> {
+    const by = actorOf(options)
     const input = resolveNewBot(bot)
     return valueOf(await this.call('addBot', (remote) => remote.addBot(input, by)))
   }
@@ -33,7 +44,8 @@ export abstract class Orders {
    * A new worker for a bot now: a live one closes its connection and ends before, a failed bot is released. Rejects
    * with `BOT_NOT_FOUND` also where the bot has no worker, because it is disabled or waits for a connection.
    */
-  async restartBot(botId: string, by = HOST): Promise<void> {
+  async restartBot(botId: string, options?: AuditOptions): Promise<void> {
+    const by = actorOf(options)
     if (valueOf(await this.call('restartBot', (remote) => remote.restartBot(botId, by)))) return
     throw new FeishuSupervisorError(
       'BOT_NOT_FOUND',
@@ -51,7 +63,8 @@ export abstract class Orders {
    * waits for its next attempt connects at once. Rejects with `CONFIG_INVALID`, `BOT_NOT_FOUND`,
    * `CONNECTION_LIMIT`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
-  async updateBot(botId: string, change: BotChange, by = HOST): Promise<BotRecord> {
+  async updateBot(botId: string, change: BotChange, options?: AuditOptions): Promise<BotRecord> {
+    const by = actorOf(options)
     const input = resolveBotChange(change)
     const bot = valueOf(await this.call('updateBot', (remote) => remote.updateBot(botId, input, by)))
     if (bot === null) throw noBot(botId)
@@ -59,12 +72,19 @@ export abstract class Orders {
   }
 
   /** Ends a bot's worker and forgets the bot; its events and dead letters stay. Rejects like `updateBot`. */
-  async removeBot(botId: string, by = HOST): Promise<void> {
+  async removeBot(botId: string, options?: AuditOptions): Promise<void> {
+    const by = actorOf(options)
     if (!valueOf(await this.call('removeBot', (remote) => remote.removeBot(botId, by)))) throw noBot(botId)
   }
 
   /** A page of the stored events, newest first. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
-  async listMessages(query: Parameters<MessageLog['list']>[0]): Promise<Page<MessageSummary>> {
+  async listMessages({
+    botIds = null,
+    limit = 20,
+    offset = 0,
+    state,
+  }: MessageQuery = {}): Promise<Page<MessageSummary>> {
+    const query = { botIds, limit, offset, state }
     return valueOf(await this.call('listMessages', (remote) => remote.listMessages(query)))
   }
 
@@ -73,23 +93,22 @@ export abstract class Orders {
     return valueOf(await this.call('getMessage', (remote) => remote.getMessage(eventId)))
   }
 
-  /** A page of `deadLetters`, with how many there are. */
-  async pageOfDeadLetters(query: PageQuery): Promise<Page<DeadLetter>> {
-    return valueOf(await this.call('pageOfDeadLetters', (remote) => remote.pageOfDeadLetters(query)))
-  }
-
   /**
-   * What was given up, newest first: events with their payload, replies with their content. About `limit` (1 to
-   * 100, default 20) from `offset` on, or from what ended before `before`; what ended at the same instant stays
-   * together. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   * A page of what was given up, newest first: events with their payload, replies with their content. Rejects with
+   * `CONFIG_INVALID`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
-  async deadLetters({ limit = 20, offset = 0, before }: Partial<DeadLetterPage> = {}): Promise<readonly DeadLetter[]> {
+  async listDeadLetters(query: DeadLetterQuery = {}): Promise<Page<DeadLetter>> {
+    const { botIds = null, limit = 20, offset = 0, before } = query
+    if (before !== undefined && botIds !== null) {
+      throw new FeishuSupervisorError('CONFIG_INVALID', 'before: cannot be used together with botIds')
+    }
     const page = {
+      botIds,
       limit: Math.min(100, Math.max(1, limit)),
       offset: Math.max(0, offset),
       ...(before === undefined ? {} : { before }),
     }
-    return valueOf(await this.call('deadLetters', (remote) => remote.deadLetters(page)))
+    return valueOf(await this.call('listDeadLetters', (remote) => remote.listDeadLetters(page)))
   }
 
   /**
@@ -97,14 +116,15 @@ export abstract class Orders {
    * A reply of which it is not known whether Feishu showed it may then be there twice. Rejects with
    * `DEAD_LETTER_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
-  async resubmit({ eventId, part }: DeadLetterId, by = HOST): Promise<void> {
+  async resubmit({ eventId, part }: DeadLetterId, options?: AuditOptions): Promise<void> {
+    const by = actorOf(options)
     const letter = { eventId, ...(part === undefined ? {} : { part }) }
     const isBack = valueOf(await this.call('resubmit', (remote) => remote.resubmit(letter, by)))
     if (isBack) return
     const what = part === undefined ? `event ${eventId}` : `part ${part} of event ${eventId}`
     throw new FeishuSupervisorError(
       'DEAD_LETTER_NOT_FOUND',
-      `${what} is not a dead letter: deadLetters() lists those there are`,
+      `${what} is not a dead letter: listDeadLetters() lists those there are`,
     )
   }
 
@@ -112,7 +132,8 @@ export abstract class Orders {
    * Makes a bearer token for the HTTP API. Its text is in the answer and nowhere else: only a hash is stored.
    * Rejects with `CONFIG_INVALID` (naming the field), `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
-  async createToken(token: NewTokenOptions, by = HOST): Promise<{ record: ApiTokenRecord; token: string }> {
+  async createToken(token: NewTokenOptions, options?: AuditOptions): Promise<NewToken> {
+    const by = actorOf(options)
     const input = resolveNewToken(token)
     return valueOf(await this.call('createToken', (remote) => remote.createToken(input, by)))
   }
@@ -123,7 +144,8 @@ export abstract class Orders {
   }
 
   /** From now on the token is refused. Rejects with `TOKEN_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
-  async revokeToken(id: string, by = HOST): Promise<void> {
+  async revokeToken(id: string, options?: AuditOptions): Promise<void> {
+    const by = actorOf(options)
     if (valueOf(await this.call('revokeToken', (remote) => remote.revokeToken(id, by)))) return
     throw new FeishuSupervisorError(
       'TOKEN_NOT_FOUND',
@@ -141,16 +163,25 @@ export abstract class Orders {
    * goes on. Other processes on the same database have to be started again. Rejects with `CONFIG_INVALID` when the
    * key comes from the configuration and there is only one.
    */
-  async rotateKeys(by = HOST): Promise<number> {
+  async rotateKeys(options?: AuditOptions): Promise<number> {
+    const by = actorOf(options)
     return valueOf(await this.call('rotateKeys', (remote) => remote.rotateKeys(by)))
   }
 
   /** What was ordered by whom, newest first. */
-  async auditLog(query: { limit: number; offset: number }): Promise<Page<AuditEntry>> {
-    return valueOf(await this.call('auditLog', (remote) => remote.auditLog(query)))
+  async auditLog({ limit = 20, offset = 0 }: AuditQuery = {}): Promise<Page<AuditEntry>> {
+    return valueOf(await this.call('auditLog', (remote) => remote.auditLog({ limit, offset })))
   }
 }
 
 function noBot(botId: string): FeishuSupervisorError {
   return new FeishuSupervisorError('BOT_NOT_FOUND', `there is no bot ${botId}: listBots() names those there are`)
+}
+
+/** The name in the audit log. Version 0.1 took it as a text, which must not be lost silently. */
+function actorOf(options: AuditOptions = {}): string {
+  if (typeof options !== 'object') {
+    throw new FeishuSupervisorError('CONFIG_INVALID', `by: give { by: '${String(options)}' } instead of a text`)
+  }
+  return options.by ?? 'host'
 }

@@ -7,12 +7,14 @@ export async function listDeadLetters(
   { options }: CliConfig,
   flags: { limit?: string; before?: string },
 ): Promise<void> {
+  // What ended at the same instant stays on one page, so that --before leaves nothing out.
   const page = {
     ...(flags.limit === undefined ? {} : { limit: wholeNumber('--limit', flags.limit) }),
-    ...(flags.before === undefined ? {} : { before: instant(flags.before) }),
+    before: flags.before === undefined ? Infinity : instant(flags.before),
   }
   await withStore(options, async (supervisor) => {
-    for (const letter of await supervisor.deadLetters(page)) process.stdout.write(`${JSON.stringify(letter)}\n`)
+    const { items } = await supervisor.listDeadLetters(page)
+    for (const letter of items) process.stdout.write(`${JSON.stringify(letter)}\n`)
   })
 }
 

@@ -4,7 +4,7 @@ import { withStore } from './with-store.ts'
 /** `keys rotate`. */
 export async function rotateKeys({ options }: CliConfig): Promise<void> {
   await withStore(options, async (supervisor) => {
-    const count = await supervisor.rotateKeys('command line')
+    const count = await supervisor.rotateKeys({ by: 'command line' })
     process.stdout.write(`${JSON.stringify({ rotated: true, bots: count })}\n`)
   })
 }

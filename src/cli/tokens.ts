@@ -23,7 +23,7 @@ export async function createToken({ options }: CliConfig, flags: TokenFlags): Pr
         ...(name === undefined ? {} : { name }),
         ...(expiresInDays === undefined ? {} : { expiresInDays: days(expiresInDays) }),
       },
-      CLI,
+      { by: CLI },
     )
     process.stdout.write(`${JSON.stringify({ ...record, token })}\n`)
   })
@@ -39,7 +39,7 @@ export async function listTokens({ options }: CliConfig): Promise<void> {
 /** `tokens revoke`. */
 export async function revokeToken({ options }: CliConfig, id: string): Promise<void> {
   await withStore(options, async (supervisor) => {
-    await supervisor.revokeToken(id, CLI)
+    await supervisor.revokeToken(id, { by: CLI })
     process.stdout.write(`${JSON.stringify({ id, revoked: true })}\n`)
   })
 }
@@ -54,7 +54,7 @@ export async function firstToken(supervisor: FeishuSupervisor): Promise<string |
   if (isThere) return undefined
   const { token } = await supervisor.createToken(
     { owner: 'admin', role: 'admin', name: 'made at the first start', expiresInDays: null },
-    CLI,
+    { by: CLI },
   )
   return token
 }

@@ -1,11 +1,11 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
-import type { ApiTokenRecord, AuditEntry, NewApiToken } from './model/access.ts'
+import type { ApiTokenRecord, AuditEntry, NewApiToken, NewToken } from './model/access.ts'
 import type { BotChange, BotInput } from './model/bot-input.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './model/events.ts'
 import type { Finding } from './model/finding.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage } from './model/message.ts'
+import type { DeadLetter, DeadLetterId } from './model/message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './model/message-log.ts'
 import type { Result } from './model/result.ts'
 import type { BotRecord, SupervisorReport } from './model/status.ts'
@@ -94,16 +94,16 @@ export interface HostControl {
   updateBot(botId: string, change: BotChange, by: string): Promise<Result<BotRecord | null>>
   /** Ends the bot's worker and forgets the bot; its events stay. False when there is no such bot. */
   removeBot(botId: string, by: string): Promise<Result<boolean>>
-  deadLetters(page: DeadLetterPage): Promise<Result<readonly DeadLetter[]>>
   /** Resolves with 200 only when the event is committed. */
   takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer>
   listMessages(query: Parameters<MessageLog['list']>[0]): Promise<Result<Page<MessageSummary>>>
   /** Null when there is no such event. */
   getMessage(eventId: number): Promise<Result<MessageDetail | null>>
-  pageOfDeadLetters(query: PageQuery): Promise<Result<Page<DeadLetter>>>
+  /** With `before` of all bots. */
+  listDeadLetters(query: PageQuery & { readonly before?: number }): Promise<Result<Page<DeadLetter>>>
   /** False when there is no such dead letter. */
   resubmit(letter: DeadLetterId, by: string): Promise<Result<boolean>>
-  createToken(token: NewApiToken, by: string): Promise<Result<{ record: ApiTokenRecord; token: string }>>
+  createToken(token: NewApiToken, by: string): Promise<Result<NewToken>>
   listTokens(): Promise<Result<readonly ApiTokenRecord[]>>
   /** False when there is no such token, or it is revoked already. */
   revokeToken(id: string, by: string): Promise<Result<boolean>>

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createFeishuSupervisor } from '../../src/app/feishu-supervisor.ts'
 import { resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
 import { limitsOf, policyOf } from '../../src/cli/bot-flags.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
@@ -253,6 +254,25 @@ describe('an option with an older name', () => {
     ],
   ])('is refused with its new one: %s', (text, options) => {
     expect(refusal(() => resolveOptions(options as FeishuSupervisorOptions))).toBe(text)
+  })
+})
+
+describe('whoever gives an order', () => {
+  it('is named in an object: a text, as in 0.1, is refused with the new form', async () => {
+    const supervisor = createFeishuSupervisor()
+    const ann = 'ann' as unknown as object
+    const orders = [
+      supervisor.addBot(BOT, ann),
+      supervisor.updateBot('bot_1', { name: 'x' }, ann),
+      supervisor.removeBot('bot_1', ann),
+      supervisor.restartBot('bot_1', ann),
+      supervisor.resubmit({ eventId: 1 }, ann),
+      supervisor.createToken({ owner: 'ann' }, ann),
+      supervisor.revokeToken('1', ann),
+      supervisor.rotateKeys(ann),
+    ]
+    const error = { code: 'CONFIG_INVALID', message: "by: give { by: 'ann' } instead of a text" }
+    for (const order of orders) await expect(order).rejects.toMatchObject(error)
   })
 })
 

@@ -49,6 +49,27 @@ export interface ApiTokenRecord extends Omit<NewApiToken, 'expiresInMs'> {
   readonly revokedAt?: number
 }
 
+/** Whose order it is. */
+export interface AuditOptions {
+  /** Name in the audit log of whoever gives the order. Default: `host`. */
+  readonly by?: string | undefined
+}
+
+/** A page of the audit log. */
+export interface AuditQuery {
+  /** How many entries. Default: 20. */
+  readonly limit?: number | undefined
+  /** How many of the newest are left out. Default: 0. */
+  readonly offset?: number | undefined
+}
+
+/** A new API token. */
+export interface NewToken {
+  readonly record: ApiTokenRecord
+  /** The bearer token itself, which is shown this once: only a hash is stored. */
+  readonly token: string
+}
+
 /** What an administrator did, or tried to. */
 export interface AuditEntry {
   readonly id: number

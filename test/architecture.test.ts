@@ -15,7 +15,10 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
   'src/options': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/handlers'] },
   'src/app': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/http', 'src/handlers'] },
   'src/http': { thread: 'host', imports: ['src/core', 'src/protocol'] },
-  'src/nest': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/http'] },
+  'src/nest': {
+    thread: 'host',
+    imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/http', 'src/index'],
+  },
   'src/index': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/handlers'] },
   'src/cli': {
     thread: 'host',

@@ -266,6 +266,7 @@ export class FeishuSupervisor extends Orders {
     await this.stop()
   }
 
+  /** @internal */
   protected async call<T>(what: string, run: (remote: HostControl) => Promise<T>): Promise<T> {
     return await this.#thread.call(what, ORDER_DEADLINE_MS, run)
   }

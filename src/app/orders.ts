@@ -27,7 +27,7 @@ import { resolveNewToken } from './new-token.ts'
  * the option `botSource` orders about bots reject with `BOTS_OWNED_BY_HOST` or `BOT_SOURCE_FAILED` too.
  */
 export abstract class Orders {
-  /** Calls the supervisor thread; always settles. */
+  /** @internal Calls the supervisor thread; always settles. */
   protected abstract call<T>(what: string, run: (remote: HostControl) => Promise<T>): Promise<T>
 
   /**

@@ -30,23 +30,24 @@ export interface NewTokenOptions {
   readonly expiresInDays?: number | null | undefined
 }
 
-/** An API token to make, checked. */
-export interface NewApiToken {
+/** An API token as it may be shown. Instants are milliseconds since the epoch. */
+export interface ApiTokenRecord {
+  readonly id: string
   readonly owner: string
   readonly role: 'admin' | 'user'
   readonly scopes: readonly Scope[]
   /** What it is for. */
   readonly name: string
-  /** Milliseconds; null: it does not expire. */
-  readonly expiresInMs: number | null
-}
-
-/** An API token as it may be shown. Instants are milliseconds since the epoch. */
-export interface ApiTokenRecord extends Omit<NewApiToken, 'expiresInMs'> {
-  readonly id: string
   readonly createdAt: number
+  /** Absent: it does not expire. */
   readonly expiresAt?: number
   readonly revokedAt?: number
+}
+
+/** An API token to make, checked. */
+export interface NewApiToken extends Pick<ApiTokenRecord, 'owner' | 'role' | 'scopes' | 'name'> {
+  /** Milliseconds; null: it does not expire. */
+  readonly expiresInMs: number | null
 }
 
 /** Whose order it is. */

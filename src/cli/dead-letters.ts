@@ -1,4 +1,5 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
+import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
 import { withStore } from './with-store.ts'
 
@@ -6,6 +7,7 @@ import { withStore } from './with-store.ts'
 export async function listDeadLetters(
   { options }: CliConfig,
   flags: { limit?: string; before?: string },
+  { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
   // What ended at the same instant stays on one page, so that --before leaves nothing out.
   const page = {
@@ -14,7 +16,7 @@ export async function listDeadLetters(
   }
   await withStore(options, async (supervisor) => {
     const { items } = await supervisor.listDeadLetters(page)
-    for (const letter of items) process.stdout.write(`${JSON.stringify(letter)}\n`)
+    for (const letter of items) stdout.write(`${JSON.stringify(letter)}\n`)
   })
 }
 
@@ -23,6 +25,7 @@ export async function resubmitDeadLetter(
   { options }: CliConfig,
   eventIdText: string,
   flags: { part?: string },
+  { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
   const letter = {
     eventId: wholeNumber('the event id', eventIdText),
@@ -30,7 +33,7 @@ export async function resubmitDeadLetter(
   }
   await withStore(options, async (supervisor) => {
     await supervisor.resubmit(letter)
-    process.stdout.write(`${JSON.stringify({ ...letter, resubmitted: true })}\n`)
+    stdout.write(`${JSON.stringify({ ...letter, resubmitted: true })}\n`)
   })
 }
 

@@ -23,16 +23,18 @@ export class FeishuSupervisorError extends Error {
   }
 }
 
-/** An error as it crosses a thread or is stored: plain data, no class, no stack, no secrets. */
+/** An error as it crosses a thread or is stored: plain data, no class, no secrets. */
 export interface ErrorRecord {
   readonly code: ErrorCode
   readonly message: string
   readonly retryable: boolean
+  /** Only of an error that ended a thread: its frames, one per line, ours by file and line of the source. */
+  readonly stack?: string
 }
 
 /** Whether it is worth another try stands in the table of codes. */
-export function errorRecord(code: ErrorCode, message: string): ErrorRecord {
-  return { code, message, retryable: ERROR_CODES[code].retryable }
+export function errorRecord(code: ErrorCode, message: string, stack?: string): ErrorRecord {
+  return { code, message, retryable: ERROR_CODES[code].retryable, ...(stack === undefined ? {} : { stack }) }
 }
 
 /** Describes anything that was thrown, including `null`, symbols and objects that cannot be cloned. */

@@ -23,11 +23,11 @@ export type FromBotProcess =
   | { readonly wire: 'printed'; readonly text: string }
   /** A look at the worker, at every heartbeat. */
   | { readonly wire: 'pulse'; readonly pulse: Pulse }
-  /** The worker is gone, and the process with it; what was thrown crosses as its text and code. */
+  /** The worker is gone, and the process with it; what was thrown crosses as its text, code and frames. */
   | {
       readonly wire: 'exited'
       readonly exitCode: number
-      readonly thrown?: { readonly message: string; readonly code?: string }
+      readonly thrown?: { readonly message: string; readonly code?: string; readonly stack?: string | undefined }
     }
 
 /** A frame of protocol/control or protocol/data. */

@@ -39,7 +39,7 @@ function carry({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire
     signal: (signal) => post({ wire: 'signal', signal: isEndless(signal) ? ENDLESS : signal }),
     printed: (text) => post({ wire: 'printed', text }),
     exited: ({ exitCode, thrown }) => {
-      const told = thrown === undefined ? {} : { thrown: toPlain(thrown.value) }
+      const told = thrown === undefined ? {} : { thrown: { ...toPlain(thrown.value), stack: thrown.stack } }
       post({ wire: 'exited', exitCode, ...told }, () => process.exit(0))
     },
   })

@@ -1,4 +1,5 @@
-export { createFeishuSupervisor, type FeishuSupervisor } from './app/feishu-supervisor.ts'
+export { createFeishuSupervisor } from './app/create-feishu-supervisor.ts'
+export type { FeishuSupervisor } from './app/feishu-supervisor.ts'
 export { type ErrorCode, ERROR_CODES, type ErrorRecord, FeishuSupervisorError } from './core/errors.ts'
 export type { ChildState, ChildStatus, LastExit } from './core/lifecycle/child-lifecycle.ts'
 export type { ExitReason } from './core/lifecycle/exit-reason.ts'

@@ -139,7 +139,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 const MOST_LINES = 250
 
 /** Above that for now. */
-const LONGER: readonly string[] = ['src/options/options.ts']
+const LONGER: readonly string[] = ['src/store/schema.ts']
 
 interface SourceFile {
   readonly path: string

@@ -1,4 +1,4 @@
-import { createFeishuSupervisor } from '../../src/app/feishu-supervisor.ts'
+import { createFeishuSupervisor } from '../../src/app/create-feishu-supervisor.ts'
 import { readBoot, serveOrders } from '../process/serve-orders.ts'
 import { commonOrders, type SubjectBoot, type SubjectOrders } from '../process/subject-orders.ts'
 

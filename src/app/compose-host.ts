@@ -56,7 +56,7 @@ export interface Host {
 /** Longest wait until the thread knows that the source has changed. */
 const SOURCE_DEADLINE_MS = 5_000
 
-/** Joins the parts of the host's side. `view` is what the HTTP API shows; it is not used before the first request. */
+/** Joins the parts of the host's side. `view` is what the HTTP API shows: the handle, which is not ready before this returns, so it is used by requests only. */
 export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: AppView): Host {
   const { alerts, handlerTables = new Map(), botSource } = setup
   const { startsBots = true, paths = packagePaths(), clock = systemClock } = setup
@@ -92,7 +92,15 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: 
     )
   const notifier = alerts && new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
   if (notifier !== undefined) events.on('alert', notifier.notify)
-  return { clock, events, thread, lastReport, sourceWatch, notifier, fetch: createFetch(options, setup, view, logger) }
+  return {
+    clock,
+    events,
+    thread,
+    lastReport,
+    sourceWatch,
+    notifier,
+    fetch: createFetch(options, setup, { view, events, logger }),
+  }
 
   function threadChanged({ state, lastExit, restartCount }: ChildStatus): void {
     if (state === 'running') {
@@ -117,11 +125,11 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: 
 function createFetch(
   { connection }: ResolvedOptions,
   { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
-  view: AppView,
-  logger: Logger,
+  { view, events, logger }: { readonly view: AppView; readonly events: Emitter<EventMap>; readonly logger: Logger },
 ): Host['fetch'] {
   const routes = createRoutes({
     view,
+    events,
     fastAttempts: connection.fastAttempts,
     allowedDomains,
     // An envelope grows by a third when it is encrypted and written in base64.

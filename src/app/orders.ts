@@ -9,6 +9,7 @@ import type {
 } from '../protocol/model/access.ts'
 import type { HostControl } from '../protocol/host.ts'
 import type { BotChange, NewBotOptions } from '../protocol/model/bot-input.ts'
+import type { Finding } from '../protocol/model/finding.ts'
 import type { DeadLetter, DeadLetterId } from '../protocol/model/message.ts'
 import type {
   DeadLetterQuery,
@@ -22,62 +23,61 @@ import type { BotRecord } from '../protocol/model/status.ts'
 import { resolveBotChange, resolveNewBot } from './new-bot.ts'
 import { resolveNewToken } from './new-token.ts'
 
-/**
- * What can be ordered of a supervisor that runs, and asked of its database: bots, messages, dead letters, tokens. With
- * the option `botSource` orders about bots reject with `BOTS_OWNED_BY_HOST` or `BOT_SOURCE_FAILED` too.
- */
-export abstract class Orders {
-  /** @internal Calls the supervisor thread; always settles. */
-  protected abstract call<T>(what: string, run: (remote: HostControl) => Promise<T>): Promise<T>
+/** Calls the supervisor thread; always settles. */
+type CallThread = <T>(what: string, deadlineMs: number, run: (remote: HostControl) => Promise<T>) => Promise<T>
 
-  /**
-   * Stores a bot and starts it. Rejects with `CONFIG_INVALID` (naming the field), `BOT_EXISTS`,
-   * `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
+/** Longest wait for an order to the thread. */
+const ORDER_DEADLINE_MS = 5_000
+
+/** Each bot is asked for a minute at most, several at a time. */
+const DIAGNOSE_DEADLINE_MS = 150_000
+
+/**
+ * What can be ordered of a supervisor that runs, and asked of its database: bots, messages, dead letters, tokens. The
+ * handle has the same methods, and says what each does.
+ */
+export class Orders {
+  readonly #call: CallThread
+
+  constructor(call: CallThread) {
+    this.#call = call
+  }
+
   async addBot(bot: NewBotOptions, options?: AuditOptions): Promise<BotRecord> {
     const by = actorOf(options)
     const input = resolveNewBot(bot)
-    return valueOf(await this.call('addBot', (remote) => remote.addBot(input, by)))
+    return valueOf(await this.#call('addBot', ORDER_DEADLINE_MS, (remote) => remote.addBot(input, by)))
   }
 
-  /**
-   * A new worker for a bot now: a live one closes its connection and ends before, a failed bot is released. Rejects
-   * with `BOT_NOT_FOUND` also where the bot has no worker, because it is disabled or waits for a connection.
-   */
   async restartBot(botId: string, options?: AuditOptions): Promise<void> {
     const by = actorOf(options)
-    if (valueOf(await this.call('restartBot', (remote) => remote.restartBot(botId, by)))) return
+    if (valueOf(await this.#call('restartBot', ORDER_DEADLINE_MS, (remote) => remote.restartBot(botId, by)))) return
     throw new FeishuSupervisorError(
       'BOT_NOT_FOUND',
       `bot ${botId} has no worker: it is disabled or waits for a connection`,
     )
   }
 
-  /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */
   async listBots(): Promise<readonly BotRecord[]> {
-    return valueOf(await this.call('listBots', (remote) => remote.listBots()))
+    return valueOf(await this.#call('listBots', ORDER_DEADLINE_MS, (remote) => remote.listBots()))
   }
 
-  /**
-   * Changes a bot; a change of mode (`useWebSocket`) or of secrets is live, and with `useWebSocket: true` a bot that
-   * waits for its next attempt connects at once. Rejects with `CONFIG_INVALID`, `BOT_NOT_FOUND`,
-   * `CONNECTION_LIMIT`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
   async updateBot(botId: string, change: BotChange, options?: AuditOptions): Promise<BotRecord> {
     const by = actorOf(options)
     const input = resolveBotChange(change)
-    const bot = valueOf(await this.call('updateBot', (remote) => remote.updateBot(botId, input, by)))
+    const bot = valueOf(
+      await this.#call('updateBot', ORDER_DEADLINE_MS, (remote) => remote.updateBot(botId, input, by)),
+    )
     if (bot === null) throw noBot(botId)
     return bot
   }
 
-  /** Ends a bot's worker and forgets the bot; its events and dead letters stay. Rejects like `updateBot`. */
   async removeBot(botId: string, options?: AuditOptions): Promise<void> {
     const by = actorOf(options)
-    if (!valueOf(await this.call('removeBot', (remote) => remote.removeBot(botId, by)))) throw noBot(botId)
+    if (!valueOf(await this.#call('removeBot', ORDER_DEADLINE_MS, (remote) => remote.removeBot(botId, by))))
+      throw noBot(botId)
   }
 
-  /** A page of the stored events, newest first. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
   async listMessages({
     botIds = null,
     limit = 20,
@@ -85,18 +85,13 @@ export abstract class Orders {
     state,
   }: MessageQuery = {}): Promise<Page<MessageSummary>> {
     const query = { botIds, limit, offset, state }
-    return valueOf(await this.call('listMessages', (remote) => remote.listMessages(query)))
+    return valueOf(await this.#call('listMessages', ORDER_DEADLINE_MS, (remote) => remote.listMessages(query)))
   }
 
-  /** One event with its payload and replies; null when there is none. */
   async getMessage(eventId: number): Promise<MessageDetail | null> {
-    return valueOf(await this.call('getMessage', (remote) => remote.getMessage(eventId)))
+    return valueOf(await this.#call('getMessage', ORDER_DEADLINE_MS, (remote) => remote.getMessage(eventId)))
   }
 
-  /**
-   * A page of what was given up, newest first: events with their payload, replies with their content. Rejects with
-   * `CONFIG_INVALID`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
   async listDeadLetters(query: DeadLetterQuery = {}): Promise<Page<DeadLetter>> {
     const { botIds = null, limit = 20, offset = 0, before } = query
     if (before !== undefined && botIds !== null) {
@@ -108,18 +103,13 @@ export abstract class Orders {
       offset: Math.max(0, offset),
       ...(before === undefined ? {} : { before }),
     }
-    return valueOf(await this.call('listDeadLetters', (remote) => remote.listDeadLetters(page)))
+    return valueOf(await this.#call('listDeadLetters', ORDER_DEADLINE_MS, (remote) => remote.listDeadLetters(page)))
   }
 
-  /**
-   * Puts a dead letter back: the event is handled again as if it were new, or with `part` that reply is sent again.
-   * A reply of which it is not known whether Feishu showed it may then be there twice. Rejects with
-   * `DEAD_LETTER_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
   async resubmit({ eventId, part }: DeadLetterId, options?: AuditOptions): Promise<void> {
     const by = actorOf(options)
     const letter = { eventId, ...(part === undefined ? {} : { part }) }
-    const isBack = valueOf(await this.call('resubmit', (remote) => remote.resubmit(letter, by)))
+    const isBack = valueOf(await this.#call('resubmit', ORDER_DEADLINE_MS, (remote) => remote.resubmit(letter, by)))
     if (isBack) return
     const what = part === undefined ? `event ${eventId}` : `part ${part} of event ${eventId}`
     throw new FeishuSupervisorError(
@@ -128,49 +118,45 @@ export abstract class Orders {
     )
   }
 
-  /**
-   * Makes a bearer token for the HTTP API. Its text is in the answer and nowhere else: only a hash is stored.
-   * Rejects with `CONFIG_INVALID` (naming the field), `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
-   */
   async createToken(token: NewTokenOptions, options?: AuditOptions): Promise<NewToken> {
     const by = actorOf(options)
     const input = resolveNewToken(token)
-    return valueOf(await this.call('createToken', (remote) => remote.createToken(input, by)))
+    return valueOf(await this.#call('createToken', ORDER_DEADLINE_MS, (remote) => remote.createToken(input, by)))
   }
 
-  /** All tokens, newest first, without their secrets. */
   async listTokens(): Promise<readonly ApiTokenRecord[]> {
-    return valueOf(await this.call('listTokens', (remote) => remote.listTokens()))
+    return valueOf(await this.#call('listTokens', ORDER_DEADLINE_MS, (remote) => remote.listTokens()))
   }
 
-  /** From now on the token is refused. Rejects with `TOKEN_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
   async revokeToken(id: string, options?: AuditOptions): Promise<void> {
     const by = actorOf(options)
-    if (valueOf(await this.call('revokeToken', (remote) => remote.revokeToken(id, by)))) return
+    if (valueOf(await this.#call('revokeToken', ORDER_DEADLINE_MS, (remote) => remote.revokeToken(id, by)))) return
     throw new FeishuSupervisorError(
       'TOKEN_NOT_FOUND',
       `there is no valid token ${id}: listTokens() names those there are`,
     )
   }
 
-  /** @internal Null for whatever is not a valid token now. */
   async authenticate(id: string, secret: string): Promise<ApiTokenRecord | null> {
-    return valueOf(await this.call('authenticate', (remote) => remote.authenticate(id, secret)))
+    return valueOf(await this.#call('authenticate', ORDER_DEADLINE_MS, (remote) => remote.authenticate(id, secret)))
   }
 
-  /**
-   * Seals all secrets with a new master key; answers how many bots had to be sealed anew. After a crash the next call
-   * goes on. Other processes on the same database have to be started again. Rejects with `CONFIG_INVALID` when the
-   * key comes from the configuration and there is only one.
-   */
   async rotateKeys(options?: AuditOptions): Promise<number> {
     const by = actorOf(options)
-    return valueOf(await this.call('rotateKeys', (remote) => remote.rotateKeys(by)))
+    return valueOf(await this.#call('rotateKeys', ORDER_DEADLINE_MS, (remote) => remote.rotateKeys(by)))
   }
 
-  /** What was ordered by whom, newest first. */
   async auditLog({ limit = 20, offset = 0 }: AuditQuery = {}): Promise<Page<AuditEntry>> {
-    return valueOf(await this.call('auditLog', (remote) => remote.auditLog({ limit, offset })))
+    return valueOf(await this.#call('auditLog', ORDER_DEADLINE_MS, (remote) => remote.auditLog({ limit, offset })))
+  }
+
+  async diagnose(botIds?: readonly string[]): Promise<readonly Finding[]> {
+    return await this.#call('diagnose', DIAGNOSE_DEADLINE_MS, (remote) => remote.diagnose(botIds ?? null))
+  }
+
+  async killBot(botId: string): Promise<void> {
+    const isKnown = await this.#call('killBot', ORDER_DEADLINE_MS, (remote) => remote.killBot(botId))
+    if (!isKnown) throw new FeishuSupervisorError('BOT_NOT_FOUND', `there is no running bot ${botId}`)
   }
 }
 

@@ -27,7 +27,7 @@ const alertsSchema = z.strictObject({
 })
 
 // What each option means is said in the interfaces, which are what users see.
-const schema = z.strictObject(
+export const optionsSchema = z.strictObject(
   {
     databaseUrl: z
       .string()
@@ -65,7 +65,7 @@ const schema = z.strictObject(
 )
 
 export type OptionsAreDocumented = [
-  Nothing<Difference<z.input<typeof schema>, FeishuSupervisorOptions>>,
+  Nothing<Difference<z.input<typeof optionsSchema>, FeishuSupervisorOptions>>,
   Nothing<Difference<z.input<typeof alertsSchema>, AlertOptions>>,
 ]
 
@@ -96,7 +96,7 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
     handlers,
     connection,
     ...rest
-  } = validated(schema.safeParse(options))
+  } = validated(optionsSchema.safeParse(options))
   const { caFile, ...connects } = connection
   const ca = caFile === undefined ? {} : { ca: readCertificates(caFile) }
   const { proxy, noProxy } = connects

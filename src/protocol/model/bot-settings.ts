@@ -17,13 +17,13 @@ export interface BotLimits {
 
 /** Which messages a bot answers: every field that is not given has its default. */
 export interface BotPolicy {
-  /** Messages in groups: those that mention this bot (`mentioned`), `all`, or `none`. Default: `mentioned`. */
+  /** Messages in groups: those that mention this bot (`mentioned`), `all`, or `none`. Default: `mentioned`; of one bot what `messages.policy` says. */
   readonly groups?: 'mentioned' | 'all' | 'none' | undefined
-  /** Messages of other bots: `ignore`, or `answer` until five of them came in a row without a word of a person. Default: `ignore`. */
+  /** Messages of other bots: `ignore`, or `answer` until five of them came in a row without a word of a person. Default: `ignore`; of one bot what `messages.policy` says. */
   readonly bots?: 'ignore' | 'answer' | undefined
-  /** Ids of the chats in which the bot answers. Default: all chats. */
+  /** Ids of the chats in which the bot answers. Default: all chats; of one bot what `messages.policy` says. */
   readonly chats?: readonly string[] | undefined
-  /** Open ids of the people whom the bot answers; each app has other open ids for the same people. Default: everybody. */
+  /** Open ids of the people whom the bot answers; each app has other open ids for the same people. Default: everybody; of one bot what `messages.policy` says. */
   readonly users?: readonly string[] | undefined
 }
 

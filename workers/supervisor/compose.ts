@@ -4,38 +4,38 @@ import { createLogger } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
 import { stackFrames } from '../../src/core/log/stack-frames.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
-import { RunDesk } from '../../src/messages/handle/run-desk.ts'
+import { ContextServer } from '../../src/messages/handle/context-server.ts'
 import type { NamedEvent } from '../../src/protocol/model/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/model/bot-source.ts'
 import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { BotStore, Store } from '../../src/store/store.ts'
-import { processCarrier } from '../../src/supervisor/process-carrier.ts'
+import { processIsolation } from '../../src/supervisor/isolation/process-isolation.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
-import { AlertWatch } from './watch/alert-watch.ts'
+import { AlertTracker } from './health/alert-tracker.ts'
 import { createAudited } from './audited.ts'
 import { hostControl } from './host-control.ts'
 import { BotAdmin } from './bots/bot-admin.ts'
 import { BotReconciler } from './bots/bot-reconciler.ts'
 import { BotRegistry } from './bots/bot-registry.ts'
 import { BotLinks } from './bots/bot-links.ts'
-import { lateStore } from './store/late-store.ts'
-import { Metrics } from './watch/metrics.ts'
-import { EventLog } from './watch/event-log.ts'
+import { storeProxy } from './store/store-proxy.ts'
+import { Metrics } from './health/metrics.ts'
+import { EventLog } from './health/event-log.ts'
 import { InboxFigures } from './store/inbox-figures.ts'
-import { InstancePatrol } from './watch/instance-patrol.ts'
-import { InstanceWatch } from './watch/instance-watch.ts'
+import { HealthCheck } from './health/health-check.ts'
+import { InstanceLimits } from './health/instance-limits.ts'
 import { openStore } from './store/open-store.ts'
 import { SourceBots } from './source/source-bots.ts'
 import { SourceSync } from './source/source-sync.ts'
 import { StateRecorder } from './bots/state-recorder.ts'
-import { StoreKeeper } from './store/store-keeper.ts'
-import { WebhookDesk } from './bots/webhook-desk.ts'
+import { StoreSession } from './store/store-session.ts'
+import { WebhookReceiver } from './bots/webhook-receiver.ts'
 
-export interface ComposeDependencies {
+export interface ComposeDeps {
   readonly boot: Omit<SupervisorBoot, 'controlPort' | 'heartbeat'>
   readonly clock: Clock
   readonly random: () => number
@@ -48,28 +48,28 @@ export interface ComposeDependencies {
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }: ComposeDeps): HostControl {
   const { options, paths } = boot
   hideValues(Object.values(options.secrets))
   const metrics = new Metrics()
   /** The host hears of an event after all of them. */
-  const observers: { see(event: NamedEvent): void }[] = [metrics]
+  const observers: { observe(event: NamedEvent): void }[] = [metrics]
   const emit = (event: NamedEvent): void => {
-    for (const observer of observers) observer.see(event)
-    tell(event)
+    for (const observer of observers) observer.observe(event)
+    send(event)
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   observers.push(new EventLog(log))
   const registry = new BotRegistry()
   const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
   const botStore = (): BotStore => source ?? openedStore().bots
-  const inboxFigures = new InboxFigures(() => keeper.store?.inbox, clock)
+  const inboxFigures = new InboxFigures(() => storeSession.store?.inbox, clock)
 
   const supervisor = new Supervisor({
     spawn: botSpawner(
       {
-        thread: threadCarrier(paths.botWorker, options.supervision),
-        process: processCarrier(paths.botProcess, paths.botWorker, options.supervision),
+        thread: threadIsolation(paths.botWorker, options.supervision),
+        process: processIsolation(paths.botProcess, paths.botWorker, options.supervision),
       },
       clock,
     ),
@@ -91,10 +91,10 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     acked: (ms) => metrics.acked(ms),
   })
 
-  const alerts = new AlertWatch(options.connection.fastAttempts, emit)
+  const alerts = new AlertTracker(options.connection.fastAttempts, emit)
 
-  const patrol = new InstancePatrol({
-    watch: new InstanceWatch(options.health, options.messages.threads),
+  const healthCheck = new HealthCheck({
+    limits: new InstanceLimits(options.health, options.messages.threads),
     alerts,
     everyMs: options.health.everyMs,
     bots: () => reconciler.reports,
@@ -102,7 +102,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     inbox: inboxFigures,
     clock,
   })
-  observers.push(patrol)
+  observers.push(healthCheck)
 
   const shared = {
     registry,
@@ -117,7 +117,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     clock,
     random,
     changed: (event) => {
-      alerts.see(event, clock.now())
+      alerts.observe(event, clock.now())
       states.record(event)
       emit({ kind: 'bot', event })
     },
@@ -135,7 +135,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       registry,
       wake: () => messages.wake(),
       changed: (error) => {
-        alerts.seeSource(error, clock.now())
+        alerts.observeSource(error, clock.now())
         if (error === undefined) states.retry()
       },
       clock,
@@ -144,12 +144,12 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
 
   const messages: Messages = createMessages({
     // Without the bots it would not be known who handles what.
-    ...lateStore(() => (registry.isOpen ? keeper.store : undefined), log),
+    ...storeProxy(() => (registry.isOpen ? storeSession.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
     bots: registry,
     secrets: options.secrets,
-    desk: new RunDesk({
+    contextServer: new ContextServer({
       history: (query) => openedStore().log.history(query),
       log: createLogger('handler', (event) => emit({ kind: 'log', event })),
     }),
@@ -164,11 +164,11 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       const stack = stackFrames(thrown, paths.chatWorker)
       log.error(`a chat thread ended between tasks: ${errorText(thrown)}`, { stack })
     },
-    onStuck: () => void patrol.look(),
+    onStuck: () => void healthCheck.check(),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
-  const webhooks = new WebhookDesk({
+  const webhooks = new WebhookReceiver({
     botOfApp: (appId) => registry.botOfApp(appId),
     accept: (botId, event) => messages.accept(botId, event),
     acceptTimeoutMs: options.connection.acceptTimeoutMs,
@@ -177,7 +177,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     log,
   })
 
-  const keeper = new StoreKeeper({
+  const storeSession = new StoreSession({
     open: () => openStore(options, paths, log),
     opened: async () => {
       if (!boot.startsBots) return
@@ -188,7 +188,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       if (ready) states.retry()
       emit({ kind: 'store', event: { ready, ...(error === undefined ? {} : { error }) } })
       // What is not retryable ends the start and is reported there.
-      if (error === undefined || error.retryable) alerts.seeStore(error, clock.now())
+      if (error === undefined || error.retryable) alerts.observeStore(error, clock.now())
     },
     rescued: () => messages.wake(),
     instanceId: boot.instanceId,
@@ -207,17 +207,17 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     sync,
     webhooks,
     messages,
-    keeper,
+    storeSession,
     openedStore,
     inboxFigures,
-    patrol,
+    healthCheck,
     metrics,
     audited: createAudited(() => openedStore().access, log),
     clock,
   })
 
   function openedStore(): Store {
-    const { store } = keeper
+    const { store } = storeSession
     if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database cannot be reached now')
     return store
   }

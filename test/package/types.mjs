@@ -44,7 +44,7 @@ supervisor./*36*/stop()
 
 /** What stands at a mark: the owner or name in the first line of the hover, and words of its text. */
 const HOVERS = {
-  1: ['function createFeishuSupervisor(', 'does nothing until `start()`'],
+  1: ['createFeishuSupervisor(options?: FeishuSupervisorOptions): FeishuSupervisor', 'does nothing until `start()`'],
   2: ['FeishuSupervisorOptions.handler?', 'Who answers'],
   3: ['FeishuSupervisorOptions.supervision?', 'watched and restarted'],
   4: ['SupervisionOptions.hangAfterMs?', 'Default: 10 000 ms'],

@@ -63,7 +63,8 @@ export interface ChatContext {
 /** Handles one chat message; messages of one chat come one at a time and in order. */
 export type ChatHandler = (message: InboundMessage, ctx: ChatContext) => void | Promise<void>
 
-type EventHandler<Event> = (event: Event, ctx: ChatContext) => void | Promise<void>
+/** Handles one event of a kind. */
+export type EventHandler<Event> = (event: Event, ctx: ChatContext) => void | Promise<void>
 
 /** What a press on a card shows, if anything. Within 2.3 s it is shown at once, later it is dropped; replies go out in any case. */
 export type CardActionHandler = (

@@ -5,12 +5,13 @@ import { systemClock } from '../core/time/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './shared/app-directory.ts'
 import { SimulatorClient } from './control/client.ts'
-import type { SimulatorOptions } from './simulator.ts'
+import { resolveSimulatorOptions, type SimulatorOptions } from './simulator-options.ts'
 
 /** The configuration of a simulator process. */
 export interface SimulatorConfig extends SimulatorOptions {
-  /** Default 0: a free one. */
+  /** Port to listen on. Default: 0, a free one. */
   readonly port?: number
+  /** Apps that are there from the start. Default: none. */
   readonly apps?: readonly SimulatedApp[]
 }
 
@@ -32,12 +33,15 @@ const GRACE_MS = 5000
 
 /**
  * Runs a simulator in its own process, so that neither side's busy thread disturbs the other. The process ends
- * with its parent, whatever way the parent goes.
+ * with its parent, whatever way the parent goes. Rejects with `CONFIG_INVALID` for an unknown option.
  */
 export async function launchSimulator(
   config: SimulatorConfig = {},
   mainPath: string = builtMainPath(),
 ): Promise<LaunchedSimulator> {
+  const { port: _port, apps: _apps, ...options } = config
+  // Here the error keeps its code.
+  resolveSimulatorOptions(options)
   const child = fork(mainPath, [JSON.stringify(config)], { execArgv: [] })
   const { pid } = child
   const notice = await firstNotice(child)

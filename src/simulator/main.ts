@@ -5,8 +5,7 @@ import { FeishuSimulator } from './simulator.ts'
 // Process entry: `node main.js '<config as JSON>'`. Forked, it tells its parent where it listens and ends when
 // the parent goes; run by hand, it prints the same notice and ends with a signal.
 
-const config = JSON.parse(process.argv[2] ?? '{}') as SimulatorConfig
-const simulator = new FeishuSimulator(config)
+let simulator: FeishuSimulator | undefined
 
 function tell(notice: SimulatorNotice): void {
   if (process.send) process.send(notice)
@@ -15,15 +14,17 @@ function tell(notice: SimulatorNotice): void {
 
 // With its handles closed the process ends by itself.
 async function leave(): Promise<void> {
-  await simulator.stop()
+  await simulator?.stop()
   if (process.connected) process.disconnect()
 }
 
 for (const event of ['disconnect', 'SIGTERM', 'SIGINT'] as const) process.on(event, () => void leave())
 
 try {
-  for (const app of config.apps ?? []) simulator.addApp(app)
-  const { url } = await simulator.start(config)
+  const { port = 0, apps = [], ...options } = JSON.parse(process.argv[2] ?? '{}') as SimulatorConfig
+  simulator = new FeishuSimulator(options)
+  for (const app of apps) simulator.addApp(app)
+  const { url } = await simulator.start({ port })
   tell({ kind: 'listening', url })
 } catch (thrown) {
   process.exitCode = 1

@@ -47,7 +47,7 @@ export interface RestartEvent {
  * `worker_flooding`: a worker told or printed more than is good for the others, and was ended or is held down.
  * `frames_dropped`: masses of frames of a bot could not be read. `handler_stuck`: threads of the chat pool do not
  * end; `pool_shrunk`: so many that it has fewer than it should. `memory_high`, `inbox_ageing`, `dead_letters`: a
- * limit of `watch` is exceeded.
+ * limit of `health` is exceeded.
  */
 export type AlertKind =
   | 'worker_failed'

@@ -1,29 +1,29 @@
 import type { InboundEventKind } from './inbound-event.ts'
 
-/** What both handlers that ask somebody over HTTP have. */
+/** Options of both handlers that call a server over HTTP. */
 export interface BackendOptions {
-  /** The name of a secret that is sent as `Authorization: Bearer`. */
+  /** Name of a secret that is sent as `Authorization: Bearer`. */
   readonly apiKey?: string | undefined
-  /** Headers of every request; credentials belong into `apiKey`. */
+  /** Headers of every request. Credentials belong in `apiKey`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Longest wait for the answer to begin, and between two pieces of it, milliseconds. */
+  /** Longest wait for the start of the answer, and between two pieces of it, milliseconds. */
   readonly timeoutMs: number
-  /** Messages of the chat's past that are sent along. */
+  /** Number of past messages of the chat sent with each request. */
   readonly history: number
 }
 
-/** Posts events to a backend and replies what it answers. */
+/** Handler that posts events to a backend and sends the backend's answers as replies. */
 export interface HttpHandlerOptions extends BackendOptions {
   readonly url: string
-  /** The kinds of events that are posted; the others complete without a reply. */
+  /** Kinds of events to post. Other events complete without a reply. */
   readonly events: readonly InboundEventKind[]
-  /** The name of a secret, `whsec_` and base64, that signs every request as Standard Webhooks says. */
+  /** Name of a secret (`whsec_` and base64) that signs every request by Standard Webhooks. */
   readonly signingSecret?: string | undefined
 }
 
-/** Has messages answered by a language model behind the chat completions API that OpenAI began. */
+/** Handler that answers messages with a language model behind OpenAI's chat completions API. */
 export interface OpenAiHandlerOptions extends BackendOptions {
-  /** Up to and without `/chat/completions`. */
+  /** URL of the API without `/chat/completions`. */
   readonly baseUrl: string
   readonly model: string
   /** The system prompt. */
@@ -32,11 +32,11 @@ export interface OpenAiHandlerOptions extends BackendOptions {
   readonly maxTokens?: number | undefined
 }
 
-/** The way out of this network. */
+/** Network settings for outgoing requests. */
 export interface NetworkOptions {
   readonly proxy?: string | undefined
-  /** Hosts that are reached without it, with their subdomains. */
+  /** Hosts reached without the proxy, subdomains included. */
   readonly noProxy: readonly string[]
-  /** PEM certificates that are trusted beside Node's own. */
+  /** PEM certificates trusted in addition to Node's own. */
   readonly ca?: string | undefined
 }

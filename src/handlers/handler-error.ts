@@ -1,6 +1,6 @@
 /**
- * What a handler throws says by two fields how it goes on: `retryable: false` makes the message a dead letter
- * now, `retryAfterMs` waits at least so long before the next run.
+ * Error of a handler. Two fields decide how the event goes on: `retryable: false` (default true) makes it a dead letter
+ * now; `retryAfterMs` is the shortest wait before the next run, milliseconds (default: the retry policy).
  */
 export class HandlerError extends Error {
   override readonly name = 'HandlerError'

@@ -132,7 +132,9 @@ describe('a reply that Feishu would not take is refused when it is made, by its 
   })
 
   it('a thread of something that is no message', async () => {
-    await expect(toReplyPart({ text: 'a', inThread: true }, false)).rejects.toThrow(/^inThread: allowed only for an answer to a message/)
+    await expect(toReplyPart({ text: 'a', inThread: true }, false)).rejects.toThrow(
+      /^inThread: allowed only for an answer to a message/,
+    )
   })
 })
 
@@ -216,7 +218,9 @@ describe('a streamed answer', () => {
 
   it('of something else than texts is refused', async () => {
     const { buffer } = openBuffer()
-    await expect(buffer.stream(pieces(7 as unknown as string))).rejects.toThrow('ctx.stream: the source yielded a value')
+    await expect(buffer.stream(pieces(7 as unknown as string))).rejects.toThrow(
+      'ctx.stream: the source yielded a value',
+    )
     await expect(buffer.stream(7 as unknown as AsyncIterable<string>)).rejects.toThrow('ctx.stream expects')
   })
 

@@ -133,7 +133,10 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Files above it do two things. */
-const MOST_LINES = 300
+const MOST_LINES = 250
+
+/** Above that for now. */
+const LONGER: readonly string[] = ['src/options/options.ts']
 
 interface SourceFile {
   readonly path: string
@@ -291,7 +294,7 @@ describe('architecture', () => {
   })
 
   it(`has no file of more than ${MOST_LINES} lines`, () => {
-    expect(offenders(({ text }) => text.split('\n').length > MOST_LINES)).toEqual([])
+    expect(offenders(({ text }) => text.split('\n').length > MOST_LINES)).toEqual(LONGER)
   })
 
   it('is made of small files', () => {
@@ -301,7 +304,7 @@ describe('architecture', () => {
 
   it('spawns bots, the supervisor thread, the pool and PGlite in one place each', () => {
     expect(offenders(({ text }) => /new (Worker|Piscina)\(/.test(text)).toSorted()).toEqual([
-      'src/app/supervisor-thread.ts',
+      'src/app/spawn-supervisor-thread.ts',
       'src/messages/pool/pool-thread.ts',
       'src/store/open/pglite-thread.ts',
       'src/supervisor/thread-carrier.ts',

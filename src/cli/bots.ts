@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { limitsOf, policyOf } from './bot-flags.ts'
+import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
 import { withStore } from './with-store.ts'
 
@@ -9,9 +10,13 @@ export type AddBotFlags = Readonly<Record<string, string>> & {
 }
 
 /** `bots add`: stores one bot and prints it. */
-export async function addBot({ options }: CliConfig, { limit, policy, ...flags }: AddBotFlags): Promise<void> {
+export async function addBot(
+  { options }: CliConfig,
+  { limit, policy, ...flags }: AddBotFlags,
+  { stdin, stdout }: Pick<CliContext, 'stdin' | 'stdout'>,
+): Promise<void> {
   const { appId = '', appSecret = '', name, domain, isolation, handler } = flags
-  const secret = appSecret === '-' ? (await text(process.stdin)).trim() : appSecret
+  const secret = appSecret === '-' ? (await text(stdin)).trim() : appSecret
   await withStore(options, async (supervisor) => {
     const bot = await supervisor.addBot({
       appId,
@@ -24,13 +29,13 @@ export async function addBot({ options }: CliConfig, { limit, policy, ...flags }
       // Checked like every field of a bot.
       ...(isolation === undefined ? {} : { isolation: isolation as 'thread' | 'process' }),
     })
-    process.stdout.write(`${JSON.stringify(bot)}\n`)
+    stdout.write(`${JSON.stringify(bot)}\n`)
   })
 }
 
 /** `bots list`: one JSON line per bot. */
-export async function listBots({ options }: CliConfig): Promise<void> {
+export async function listBots({ options }: CliConfig, { stdout }: Pick<CliContext, 'stdout'>): Promise<void> {
   await withStore(options, async (supervisor) => {
-    for (const bot of await supervisor.listBots()) process.stdout.write(`${JSON.stringify(bot)}\n`)
+    for (const bot of await supervisor.listBots()) stdout.write(`${JSON.stringify(bot)}\n`)
   })
 }

@@ -1,4 +1,5 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
+import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
 import { withStore } from './with-store.ts'
 
@@ -6,13 +7,14 @@ import { withStore } from './with-store.ts'
 export async function listDeadLetters(
   { options }: CliConfig,
   flags: { limit?: string; before?: string },
+  { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
   const page = {
     ...(flags.limit === undefined ? {} : { limit: wholeNumber('--limit', flags.limit) }),
     ...(flags.before === undefined ? {} : { before: instant(flags.before) }),
   }
   await withStore(options, async (supervisor) => {
-    for (const letter of await supervisor.deadLetters(page)) process.stdout.write(`${JSON.stringify(letter)}\n`)
+    for (const letter of await supervisor.deadLetters(page)) stdout.write(`${JSON.stringify(letter)}\n`)
   })
 }
 
@@ -21,6 +23,7 @@ export async function resubmitDeadLetter(
   { options }: CliConfig,
   eventIdText: string,
   flags: { part?: string },
+  { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
   const letter = {
     eventId: wholeNumber('the event id', eventIdText),
@@ -28,7 +31,7 @@ export async function resubmitDeadLetter(
   }
   await withStore(options, async (supervisor) => {
     await supervisor.resubmit(letter)
-    process.stdout.write(`${JSON.stringify({ ...letter, resubmitted: true })}\n`)
+    stdout.write(`${JSON.stringify({ ...letter, resubmitted: true })}\n`)
   })
 }
 

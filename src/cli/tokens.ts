@@ -1,5 +1,6 @@
 import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
+import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
 import { withStore } from './with-store.ts'
 
@@ -12,7 +13,11 @@ export interface TokenFlags {
 }
 
 /** `tokens create`: prints the token, this once. */
-export async function createToken({ options }: CliConfig, flags: TokenFlags): Promise<void> {
+export async function createToken(
+  { options }: CliConfig,
+  flags: TokenFlags,
+  { stdout }: Pick<CliContext, 'stdout'>,
+): Promise<void> {
   const { user, admin, readOnly, name, expiresInDays } = flags
   await withStore(options, async (supervisor) => {
     const { record, token } = await supervisor.createToken(
@@ -25,22 +30,26 @@ export async function createToken({ options }: CliConfig, flags: TokenFlags): Pr
       },
       CLI,
     )
-    process.stdout.write(`${JSON.stringify({ ...record, token })}\n`)
+    stdout.write(`${JSON.stringify({ ...record, token })}\n`)
   })
 }
 
 /** `tokens list`: one JSON line per token, newest first. */
-export async function listTokens({ options }: CliConfig): Promise<void> {
+export async function listTokens({ options }: CliConfig, { stdout }: Pick<CliContext, 'stdout'>): Promise<void> {
   await withStore(options, async (supervisor) => {
-    for (const record of await supervisor.listTokens()) process.stdout.write(`${JSON.stringify(record)}\n`)
+    for (const record of await supervisor.listTokens()) stdout.write(`${JSON.stringify(record)}\n`)
   })
 }
 
 /** `tokens revoke`. */
-export async function revokeToken({ options }: CliConfig, id: string): Promise<void> {
+export async function revokeToken(
+  { options }: CliConfig,
+  id: string,
+  { stdout }: Pick<CliContext, 'stdout'>,
+): Promise<void> {
   await withStore(options, async (supervisor) => {
     await supervisor.revokeToken(id, CLI)
-    process.stdout.write(`${JSON.stringify({ id, revoked: true })}\n`)
+    stdout.write(`${JSON.stringify({ id, revoked: true })}\n`)
   })
 }
 

@@ -54,16 +54,18 @@ export class FeishuSupervisorError extends Error {
   }
 }
 
-/** An error that crosses a thread or is stored: plain data, no class, no stack, no secrets. */
+/** An error that crosses a thread or is stored: plain data, no class, no secrets. */
 export interface ErrorRecord {
   readonly code: ErrorCode
   readonly message: string
   readonly retryable: boolean
+  /** Frames of an error that ended a thread, one per line. Our frames name file and line of the source. */
+  readonly stack?: string
 }
 
 /** Builds an `ErrorRecord`. `retryable` comes from the table of codes. */
-export function errorRecord(code: ErrorCode, message: string): ErrorRecord {
-  return { code, message, retryable: ERROR_CODES[code].retryable }
+export function errorRecord(code: ErrorCode, message: string, stack?: string): ErrorRecord {
+  return { code, message, retryable: ERROR_CODES[code].retryable, ...(stack === undefined ? {} : { stack }) }
 }
 
 /** Converts any thrown value, including `null`, symbols and objects that cannot be cloned. */

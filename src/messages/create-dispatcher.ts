@@ -52,8 +52,7 @@ export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
 }
 
 function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): LaneRunDeps {
-  const { inbox, replies, places, handlers, desk, bots, owner, sendReply, callCard, options, clock, random, emit } =
-    deps
+  const { inbox, replies, places, handlers, desk, bots, sendReply, callCard, options, clock, random, emit } = deps
   const { onDecided, acks = new AckTimes() } = deps
   const { waits, sends, isAborting, isStopped, ...state } = surroundings
   const sender = new ReplySender({ sendReply, callCard, replies })
@@ -79,7 +78,6 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
     isStopped,
   }
   return {
-    owner,
     handling: {
       places,
       handlers,
@@ -99,7 +97,6 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
       sendStored: (botId, reply) => sender.send(botId, reply),
       dropUploads: (eventId) => replies.dropUploads(eventId).catch(() => {}),
       settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
-      owner,
       policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
       limits,
       tries: new SendTries(),
@@ -115,10 +112,8 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
     keep: new FencedWriter<KeptUpload>({
       ...writing,
       maxBatch: 1,
-      write: async (kept) => {
-        for (const { eventId, upload, bytes } of kept) await replies.putUpload(eventId, upload, bytes)
-        return kept.map(() => true)
-      },
+      write: (kept) =>
+        Promise.all(kept.map(({ eventId, fence, upload, bytes }) => replies.putUpload(eventId, fence, upload, bytes))),
     }),
     finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
     acks,

@@ -23,11 +23,11 @@ export type FromBotProcess =
   | { readonly wire: 'printed'; readonly text: string }
   /** An observation of the worker, at every heartbeat. */
   | { readonly wire: 'pulse'; readonly pulse: Pulse }
-  /** The worker ended, and the process ends too. `thrown` carries the text and code of the thrown value. */
+  /** The worker ended, and the process ends too. `thrown` carries the text, code and frames of the thrown value. */
   | {
       readonly wire: 'exited'
       readonly exitCode: number
-      readonly thrown?: { readonly message: string; readonly code?: string }
+      readonly thrown?: { readonly message: string; readonly code?: string; readonly stack?: string | undefined }
     }
 
 /** A frame of protocol/control or protocol/data. */

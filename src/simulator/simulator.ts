@@ -13,6 +13,7 @@ import { createPlatform, type Platform } from './platform.ts'
 import { PlatformServer } from './http/platform-server.ts'
 import { type ReplyProgress, ReplyWaiter } from './history/reply-waiter.ts'
 import { SimulatedUser } from './users/simulated-user.ts'
+import { applyFault } from './apply-fault.ts'
 import { resolveSimulatorOptions, type SimulatorOptions } from './simulator-options.ts'
 import type { StoredMessage } from './shared/stored-message.ts'
 import { TimerSet } from './shared/timer-set.ts'
@@ -219,21 +220,8 @@ export class FeishuSimulator implements SimulatorControls {
   inject(fault: Fault): void {
     if (fault.appId !== undefined) this.#platform.apps.require(fault.appId)
     this.history.append({ kind: 'fault', fault })
-    const { failures, tokens, gateway } = this.#platform
-    if (fault.kind === 'fail_next') return failures.fail(fault)
-    if (fault.kind === 'spoil_next') return failures.spoil(fault)
-    if (fault.kind === 'clear_faults') return failures.clear(fault.appId)
-    if (fault.kind === 'revoke_tokens') return tokens.revoke(fault.appId)
-    if (fault.kind === 'restart_platform') return this.#restart(fault.downMs)
-    const { connectionId } = fault
-    for (const connection of gateway.connectionsOf(fault.appId)) {
-      if (connectionId !== undefined && connection.id !== connectionId) continue
-      if (fault.kind === 'withhold_acks') connection.withholdAcks()
-      else if (fault.kind === 'freeze_connections') connection.freeze()
-      else if (fault.kind === 'forget_connections') connection.forget()
-      else if (fault.mode === 'reset') connection.reset()
-      else connection.close(fault.code ?? 1001)
-    }
+    if (fault.kind === 'restart_platform') this.#restart(fault.downMs)
+    else applyFault(this.#platform, fault)
   }
 
   /** Whoever drives the simulator still reaches it. */

@@ -65,7 +65,10 @@ export function processCarrier(processEntry: string, entry: string, limits: Work
           break
         case 'exited': {
           const { exitCode, thrown } = frame
-          told = { exitCode, ...(thrown === undefined ? {} : { thrown: { value: toError(thrown) } }) }
+          told = {
+            exitCode,
+            ...(thrown === undefined ? {} : { thrown: { value: toError(thrown), stack: thrown.stack } }),
+          }
           break
         }
         default:

@@ -1,6 +1,8 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
+import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
 import { newHeartbeat, pulseOf } from '../core/lifecycle/heartbeat.ts'
 import { hardLimits } from '../core/lifecycle/memory-budget.ts'
+import { stackFrames } from '../core/log/stack-frames.ts'
 import type { BotBoot, WorkerLimits } from '../protocol/boot.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import type { StartCarrier } from './carrier.ts'
@@ -30,12 +32,12 @@ export function threadCarrier(entry: string, { heartbeatMs, memoryMb }: WorkerLi
       stderr: true,
       resourceLimits: hardLimits({ memoryMb }),
     })
-    let thrown: { value: unknown } | undefined
+    let thrown: ObservedExit['thrown']
     let isEnding = false
 
     worker.on('message', (signal: BotSignal) => events.signal(signal))
     worker.on('error', (value: unknown) => {
-      thrown = { value }
+      thrown = { value, stack: stackFrames(value, entry) }
     })
     // A frame that cannot be read means that the two sides no longer speak the same protocol.
     worker.on('messageerror', () => void worker.terminate())

@@ -1,14 +1,14 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { FaultProxy } from '../chaos/fault-proxy.ts'
-import { judge } from '../chaos/judge.ts'
-import { providePostgres, type TestPostgres } from '../support/postgres.ts'
-import { Cleanups, eventOf, getJson } from '../system/support.ts'
+import { FaultProxy } from '../support/fault-proxy.ts'
+import { judge } from '../support/judge.ts'
+import { provideOwnPostgres, type TestPostgres } from '../support/postgres.ts'
+import { Cleanups, eventOf, getJson } from '../support/system.ts'
 import { CLEAN, connectAdmin, entriesOf, freshDatabase, lateAcks, Stage, unsavedAcks } from './support.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
-const provided = await providePostgres()
+const provided = await provideOwnPostgres()
 afterAll(async () => {
   if ('drop' in provided) await provided.drop()
 })

@@ -13,9 +13,9 @@ import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from '.
 import { BotChild } from '../../src/supervisor/bot-child.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { botSpawner, type BotThread } from '../../src/supervisor/spawn.ts'
-import { listen } from '../bot/support.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater, newApp, type TestApp } from '../simulator/support.ts'
+import { listen } from '../support/bot.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater, newApp, type TestApp } from '../support/simulator.ts'
 
 const BOT_WORKER = resolve('dist/workers/bot.cjs')
 

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { Client } from 'pg'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
-import { judge } from '../chaos/judge.ts'
-import { migrationsDir, newMasterKey } from '../store/fixtures.ts'
+import { judge } from '../support/judge.ts'
+import { migrationsDir, newMasterKey } from '../support/store.ts'
 import { providePostgres, type TestPostgres } from '../support/postgres.ts'
-import { Cleanups, FAST } from '../system/support.ts'
+import { Cleanups, FAST } from '../support/system.ts'
 import { CLEAN, connectAdmin, entriesOf, FAST_REPLIES, freshDatabase, openSimulator, startHost } from './support.ts'
 
 const cleanups = new Cleanups()

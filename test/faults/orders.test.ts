@@ -1,8 +1,8 @@
 import { afterEach, expect, it } from 'vitest'
-import { Recorder } from '../bot/recorder.ts'
-import { oneOf, seededRandom } from '../chaos/seeded-random.ts'
-import { Client, startedSupervisor } from '../http/support.ts'
-import { Cleanups } from '../system/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { oneOf, seededRandom } from '../support/seeded-random.ts'
+import { Client, startedSupervisor } from '../support/http.ts'
+import { Cleanups } from '../support/system.ts'
 import { openSimulator } from './support.ts'
 
 const cleanups = new Cleanups()

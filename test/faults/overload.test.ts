@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import type { SimulatorClient } from '../../src/simulator/control/client.ts'
-import { judge } from '../chaos/judge.ts'
+import { judge } from '../support/judge.ts'
 import { firstEntry } from '../support/first-entry.ts'
 import { providePostgres, type TestPostgres } from '../support/postgres.ts'
-import { ADA, Cleanups } from '../system/support.ts'
+import { ADA, Cleanups } from '../support/system.ts'
 import { StatementProxy } from './statement-proxy.ts'
 import {
   CLEAN,

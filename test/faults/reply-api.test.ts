@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FailureMode } from '../../src/simulator/faults/fault.ts'
-import { judge } from '../chaos/judge.ts'
-import { ADA, Cleanups } from '../system/support.ts'
+import { judge } from '../support/judge.ts'
+import { ADA, Cleanups } from '../support/system.ts'
 import { CLEAN, entriesOf, Stage } from './support.ts'
 
 const cleanups = new Cleanups()

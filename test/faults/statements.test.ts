@@ -1,9 +1,9 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LogRecord } from '../../src/core/log/logger.ts'
-import { judge } from '../chaos/judge.ts'
+import { judge } from '../support/judge.ts'
 import { providePostgres } from '../support/postgres.ts'
-import { Cleanups } from '../system/support.ts'
+import { Cleanups } from '../support/system.ts'
 import { StatementProxy } from './statement-proxy.ts'
 import { CLEAN, connectAdmin, entriesOf, Stage } from './support.ts'
 

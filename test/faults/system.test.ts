@@ -2,11 +2,11 @@ import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, it } from 'vitest'
 import type { Alert } from '../../src/index.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { listen } from '../bot/support.ts'
-import { newApp } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { listen } from '../support/bot.ts'
+import { newApp } from '../support/simulator.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { ADA, addConnected, Cleanups, eventOf } from '../system/support.ts'
+import { ADA, addConnected, Cleanups, eventOf } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { expect, it } from 'vitest'
-import { ADA, addConnected, eventOf } from '../system/support.ts'
-import { Client, shared, startedSupervisor } from './support.ts'
+import { ADA, addConnected, eventOf } from '../support/system.ts'
+import { Client, shared, startedSupervisor } from '../support/http.ts'
 
 /** A reader that is not by whoever wrote the text; it has no types. */
 const parse = createRequire(import.meta.url)('parse-prometheus-text-format') as (

@@ -17,7 +17,7 @@ import {
   messageEvent,
   SENT,
 } from './dispatcher-bench.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
 const PENDING = { toast: { type: 'info', content: 'wait' } }

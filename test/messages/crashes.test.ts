@@ -19,7 +19,7 @@ import {
   type Run,
   sendFailed,
 } from './dispatcher-bench.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { type Fault, MemoryStore } from './memory-store.ts'
 
 const BOTS = ['a', 'b']

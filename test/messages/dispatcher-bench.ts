@@ -13,7 +13,7 @@ import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/model/events.ts'
 import type { InboundEventKind } from '../../src/protocol/model/inbound-event.ts'
 import type { FeishuEvent, OutgoingReply } from '../../src/protocol/model/message.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
 export function messageEvent(chatId: string, messageId: string, text = messageId): FeishuEvent {

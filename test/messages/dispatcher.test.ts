@@ -3,7 +3,7 @@ import { deferred } from '../../src/core/time/deferred.ts'
 import { type BotHandler, type BotHandlers, placeOf } from '../../src/messages/handle/bot-handlers.ts'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import { bench, failed, handled, messageEvent, SENT, sendFailed } from './dispatcher-bench.ts'
-import { settle } from './fake-clock.ts'
+import { settle } from '../support/fake-clock.ts'
 import type { Fault, Operation } from './memory-store.ts'
 
 /** Fails the first `count` calls of one operation. */

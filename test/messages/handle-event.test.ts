@@ -4,7 +4,7 @@ import type { BotSettings } from '../../src/protocol/model/bot-settings.ts'
 import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import type { ClaimedEvent } from '../../src/store/store.ts'
 import { FakePool, noCalls, oneHandler, handled, messageEvent } from './dispatcher-bench.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -25,6 +25,7 @@ async function run(
     type,
     dedupeKey,
     payload,
+    fence: { owner: 'me', epoch: 1 },
     attempt: 1,
     ageMs: 0,
     staleMs: 0,

@@ -6,7 +6,7 @@ import { packagePaths } from '../../src/app/package-paths.ts'
 import { toHandlerTable } from '../../src/handlers/handler-table.ts'
 import { HostRuns } from '../../src/messages/pool/host-runs.ts'
 import type { EventTask, HostRun } from '../../src/protocol/chat.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 
 const event: EventTask = {
   kind: 'event',

@@ -57,6 +57,7 @@ export class Instance implements Port, HandlerPool {
   readonly #dispatcher: Dispatcher
   readonly #running = new Set<Deferred<ChatOutcome>>()
   #isStopping = false
+  #fullUntil = 0
 
   constructor(owner: string, world: Surroundings, onDeath: () => void) {
     const { clock, network, watch, random, plant } = world
@@ -97,7 +98,12 @@ export class Instance implements Port, HandlerPool {
   }
 
   get busy(): number {
-    return this.#running.size
+    return this.process.now() < this.#fullUntil ? this.threads : this.#running.size
+  }
+
+  /** No run finds a place, as when bots have just got another handler: each is given back uncounted, again and again. */
+  crowd(ms: number): void {
+    this.#fullUntil = this.process.now() + ms
   }
 
   get isOpen(): boolean {

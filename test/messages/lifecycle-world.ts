@@ -1,4 +1,4 @@
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { hasViolation, judge, type Message, type RunPlan } from './lifecycle-history.ts'
 import { Instance, type Surroundings } from './lifecycle-instance.ts'
 import { Leases } from './lifecycle-leases.ts'
@@ -56,6 +56,7 @@ export class World {
       faultOf: (call) => this.#take(this.callFaults, (planned) => planned.call === call)?.fault,
       isDown: () => this.clock.now() < this.#downUntil,
       latency: () => 1 + Math.floor(random() * 15),
+      lateness: () => 2_000 + Math.floor(random() * 8_000),
       remembers: () => random() < 0.7,
       pass: (point, process) => this.#pass(point, process),
     }

@@ -172,6 +172,12 @@ function checkContents(paths) {
   for (const { tag } of journal.entries) {
     if (!paths.includes(`drizzle/${tag}.sql`)) throw new Error(`the package lacks the migration ${tag}`)
   }
+  for (const path of paths.filter((name) => /\.c?js$/.test(name))) {
+    const [, map] = /^\/\/# sourceMappingURL=(.+)$/m.exec(readFileSync(join(ROOT, path), 'utf8')) ?? []
+    const isBundle = path.startsWith('dist/workers/')
+    if (isBundle && map === undefined) throw new Error(`${path} names no source map`)
+    if (map !== undefined && !paths.includes(`${dirname(path)}/${map}`)) throw new Error(`the package lacks ${map}`)
+  }
   const foreign = paths.filter((path) => !/^(dist|drizzle)\/|^(package\.json|LICENSE|README\.md)$/.test(path))
   if (foreign.length > 0) throw new Error(`the package holds ${foreign.join(', ')}`)
 }

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { launchSimulator } from '../../src/simulator/launch.ts'
 import { FeishuSimulator } from '../../src/simulator/simulator.ts'
-import { closeLater, newApp } from './support.ts'
+import { closeLater, newApp } from '../support/simulator.ts'
 
 const run = promisify(execFile)
 

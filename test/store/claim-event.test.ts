@@ -6,6 +6,7 @@ import { Inbox } from '../../src/store/inbox/inbox.ts'
 import { openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import { SecretBox } from '../../src/store/bots/secrets.ts'
+import type { ClaimedEvent } from '../../src/store/store.ts'
 import { providePostgres } from '../support/postgres.ts'
 import {
   event,
@@ -15,7 +16,7 @@ import {
   type StoreUnderTest,
   temporaryFolder,
   workerPath,
-} from './fixtures.ts'
+} from '../support/store.ts'
 
 /** What `claimEvent` promises, whatever database is below it. */
 function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): void {
@@ -35,7 +36,8 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
 
     it('takes the event and its lane, before older lanes, and counts the attempt', async () => {
       const [older = 0, wanted = 0] = await store('a', 'card:1')
-      expect(await claimEvent(wanted)).toMatchObject({
+      const claimed = await claimEvent(wanted)
+      expect(claimed).toMatchObject({
         kind: 'event',
         id: wanted,
         botId: 'bot_a',
@@ -47,7 +49,7 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
       const rest = await db.claim('other')
       expect(rest).toMatchObject([{ id: older }])
       expect(await claimEvent(wanted)).toBeNull()
-      expect(await db.complete({ id: wanted, attempt: 1 })).toBe(true)
+      expect(await db.complete(claimed as ClaimedEvent)).toBe(true)
       expect(await claimEvent(wanted)).toBeNull()
     })
 
@@ -61,7 +63,7 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
       expect(claimed.id).toBe(first)
       expect(await claimEvent(first)).toBeNull()
       expect(await claimEvent(second)).toBeNull()
-      await db.retry(claimed, 60_000, 'other')
+      await db.retry(claimed, 60_000)
       expect(await claimEvent(first)).toBeNull()
       await db.passTime()
       expect(await claimEvent(first)).toMatchObject({ attempt: 2 })
@@ -72,10 +74,10 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
       const claimed = await db.claimEvent()
       expect(claimed.id).toBe(first)
       const result = { kind: 'completed', replies: [REPLY] } as const
-      await db.store.inbox.finish([{ id: first, fence: { owner: 'me', attempt: 1 }, result }])
+      await db.store.inbox.finish([{ id: first, fence: claimed.fence, result }])
       expect(await claimEvent(second)).toBeNull()
       const retry = { kind: 'retry', afterMs: 0, error: AWAY, isRefused: true } as const
-      await db.store.inbox.settle([{ eventId: first, part: 0, fence: { owner: 'me', attempt: 1 }, result: retry }])
+      await db.store.inbox.settle([{ eventId: first, part: 0, fence: claimed.fence, result: retry }])
       expect(await claimEvent(second)).toBeNull()
     })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { event, reply } from './fixtures.ts'
+import { event, reply } from '../support/store.ts'
 import { type CurrentInbox, DEAD, inboxDriver } from './inbox-driver.ts'
 
 /** Events that begin later, or not at all. */

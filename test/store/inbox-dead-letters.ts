@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DeadLetter } from '../../src/protocol/model/message.ts'
-import { reply } from './fixtures.ts'
+import { reply } from '../support/store.ts'
 import { type CurrentInbox, DEAD, ERROR, HOUR, inboxDriver } from './inbox-driver.ts'
 
 /** What was given up: how it is shown, and events put back. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { NewReply } from '../../src/store/store.ts'
-import { event, reply } from './fixtures.ts'
+import { event, reply } from '../support/store.ts'
 import { type CurrentInbox, HOUR, inboxDriver } from './inbox-driver.ts'
 
 /** What is forgotten, and what is not. */

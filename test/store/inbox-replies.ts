@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { reply } from './fixtures.ts'
+import { reply } from '../support/store.ts'
 import { type CurrentInbox, HOUR, inboxDriver } from './inbox-driver.ts'
 
 /** Replies with an unknown outcome, and replies put back. */
@@ -15,6 +15,7 @@ export function describeReplies(current: CurrentInbox): void {
     finish,
     retry,
     bury,
+    release,
     settle,
     sent,
     deadReply,
@@ -182,11 +183,7 @@ export function describeReplies(current: CurrentInbox): void {
 
     const ends: [string, (id: number) => Promise<unknown>, (id: number) => string[]][] = [
       ['completes', (id) => finish(id, 1), () => []],
-      [
-        'is given back',
-        (id) => inbox.finish([{ id, fence: { owner: 'me', attempt: 1 }, result: { kind: 'released' } }]),
-        (id) => [String(id)],
-      ],
+      ['is given back', (id) => release(id, 1), (id) => [String(id)]],
       ['is put off', (id) => retry(id, 1, 60_000), (id) => [String(id)]],
       ['dies', (id) => bury(id, 1), () => []],
       ['loses its owner', () => rescue(), (id) => [String(id)]],

@@ -12,7 +12,7 @@ import { SecretBox } from '../../src/store/bots/secrets.ts'
 import type { Store } from '../../src/store/store.ts'
 import { lockDataDir } from '../../workers/pglite/data-dir-lock.ts'
 import { copyEmptyDatabase } from '../support/empty-database.ts'
-import { StoreDriver, event, migrationsDir, newMasterKey, temporaryFolder, workerPath } from './fixtures.ts'
+import { StoreDriver, event, migrationsDir, newMasterKey, temporaryFolder, workerPath } from '../support/store.ts'
 import { describeStore } from './store-contract.ts'
 
 const IN_USE = { code: 'DATA_DIR_IN_USE' }

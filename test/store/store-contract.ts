@@ -3,11 +3,11 @@ import { Secret } from '../../src/core/log/secret.ts'
 import { createBotStore } from '../../src/store/bots/bots.ts'
 import { Inbox } from '../../src/store/inbox/inbox.ts'
 import { SecretBox } from '../../src/store/bots/secrets.ts'
-import type { ClaimedEvent, EventResult, Fence, ReplyResult } from '../../src/store/store.ts'
+import type { ClaimedEvent, EventResult, Fence, ReplyResult, StoredReply } from '../../src/store/store.ts'
 import { describeClaimedArrivals } from './claimed-arrivals.ts'
 import { describeInbox } from './inbox-contract.ts'
 import { describeReplyStore } from './reply-store-contract.ts'
-import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from './fixtures.ts'
+import { StoreDriver, event, newMasterKey, reply, type StoreUnderTest } from '../support/store.ts'
 
 const ERROR = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
 
@@ -199,7 +199,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await db.accept({}, {})
         const first = await db.claimEvent()
         expect(await db.complete(first, [reply(), reply()])).toBe(true)
-        const fence = { owner: 'me', attempt: 1 }
+        const { fence } = first
         expect(await db.claim()).toEqual([])
         expect(await db.sent(first.id, 0, fence)).toBe(true)
         expect(await db.claim()).toEqual([])
@@ -236,9 +236,9 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
       it('buries an event with its reason and goes on with the lane', async () => {
         await db.accept({}, {})
-        const { id, attempt } = await db.claimEvent()
+        const { id, fence } = await db.claimEvent()
         const result = { kind: 'dead', reason: 'attempts', error: { ...ERROR, message: 'nul \u0000 \ud800' } } as const
-        expect(await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result }])).toEqual([true])
+        expect(await db.store.inbox.finish([{ id, fence, result }])).toEqual([true])
         expect(await db.rows('select state, reason, last_error from feishu_inbox where id = $1', [id])).toEqual([
           { state: 'dead', reason: 'attempts', last_error: { ...ERROR, message: 'nul \uFFFD \uFFFD' } },
         ])
@@ -248,15 +248,14 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
       it('gives a claim back without counting it', async () => {
         await db.accept({})
-        const { id, attempt } = await db.claimEvent()
-        const fence = { owner: 'me', attempt }
+        const { id, fence } = await db.claimEvent()
         expect(await db.store.inbox.finish([{ id, fence, result: { kind: 'released' } }])).toEqual([true])
         expect(await db.claimEvent('other')).toMatchObject({ id, attempt: 1 })
       })
 
       it('finishes a batch, each by its own result and fence', async () => {
         await db.accept(...['a', 'b', 'c', 'd', 'e'].map((lane) => ({ lane })))
-        const items = await db.claim()
+        const items = await db.claimEvents()
         const results: EventResult[] = [
           { kind: 'completed', replies: [] },
           { kind: 'completed', replies: [reply({ content: '{"part":0}' }), reply({ content: '{"part":1}' })] },
@@ -264,11 +263,10 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
           { kind: 'completed', replies: [reply()] },
           { kind: 'dead', reason: 'attempts', error: ERROR },
         ]
-        const finished = results.map((result, index) => ({
-          id: (items[index] as { id: number }).id,
-          fence: { owner: index === 3 ? 'zombie' : 'me', attempt: 1 },
-          result,
-        }))
+        const finished = results.map((result, index) => {
+          const { id, fence } = items[index] as ClaimedEvent
+          return { id, fence: index === 3 ? { ...fence, owner: 'zombie' } : fence, result }
+        })
         expect(await db.store.inbox.finish(finished)).toEqual([true, true, true, false, true])
         expect(await db.rows('select lane, part, content, attempt from feishu_outbox order by lane, part')).toEqual([
           { lane: 'b', part: 0, content: '{"part":0}', attempt: 1 },
@@ -287,8 +285,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
 
       it('lets only the first of two results for one event count', async () => {
         await db.accept({})
-        const { id } = await db.claimEvent()
-        const fence = { owner: 'me', attempt: 1 }
+        const { id, fence } = await db.claimEvent()
         const completed = { kind: 'completed', replies: [] } as const
         const results = [
           { id, fence, result: completed },
@@ -300,51 +297,48 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     })
 
     describe('settle', () => {
-      async function sending(...parts: number[]): Promise<number> {
+      async function sending(...parts: number[]): Promise<ClaimedEvent> {
         await db.accept({}, {})
         const item = await db.claimEvent()
         await db.complete(
           item,
           parts.map((part) => reply({ uuid: `uuid_${part}`, messageId: 'om_q' })),
         )
-        return item.id
+        return item
       }
 
       it('retries a reply later, before anything else of its lane', async () => {
-        const id = await sending(0, 1, 2)
-        expect(await db.sent(id, 0, { owner: 'me', attempt: 1 })).toBe(true)
-        expect(await db.retryReply(id, 1, { owner: 'me', attempt: 1 }, 60_000)).toBe(true)
+        const { id, fence: first } = await sending(0, 1, 2)
+        expect(await db.sent(id, 0, first)).toBe(true)
+        expect(await db.retryReply(id, 1, first, 60_000)).toBe(true)
         expect(await db.claim()).toEqual([])
         expect(await db.nextDueMs()).toBeGreaterThan(50_000)
         await db.passTime()
         const { replies } = await db.claimReplies('other')
         const { messageId, receiver, msgType, content } = reply({ messageId: 'om_q' })
         const counts = { attempt: 2, unknownAttempts: 0, ageMs: expect.any(Number), sinceArrivalMs: expect.any(Number) }
-        const shared = { eventId: id, messageId, receiver, msgType, content, ...counts }
+        const fence = { owner: 'other', epoch: expect.any(Number) }
+        const shared = { eventId: id, fence, messageId, receiver, msgType, content, ...counts }
         expect(replies).toEqual([
           { ...shared, part: 1, uuid: 'uuid_1' },
           { ...shared, part: 2, uuid: 'uuid_2' },
         ])
-        const fence = { owner: 'other', attempt: 2 }
         const sent = { kind: 'sent', messageId: 'om_x' } as const
-        const both = [1, 2].map((part) => ({ eventId: id, part, fence, result: sent }))
+        const both = replies.map(({ part, fence: second }) => ({ eventId: id, part, fence: second, result: sent }))
         expect(await db.store.inbox.settle(both)).toEqual([true, true])
         expect((await db.claimEvent()).id).toBeGreaterThan(id)
       })
 
       it('frees the lane when its last two replies are settled at the same time', async () => {
-        const id = await sending(0, 1)
-        const fence = { owner: 'me', attempt: 1 }
+        const { id, fence } = await sending(0, 1)
         expect(await Promise.all([db.sent(id, 0, fence), db.sent(id, 1, fence)])).toEqual([true, true])
         expect((await db.claimEvent()).id).toBeGreaterThan(id)
       })
 
       it('buries a reply and sends the next', async () => {
-        const id = await sending(0)
+        const { id, fence } = await sending(0)
         const result: ReplyResult = { kind: 'dead', reason: 'refused', error: ERROR, logId: 'log_1' }
-        expect(
-          await db.store.inbox.settle([{ eventId: id, part: 0, fence: { owner: 'me', attempt: 1 }, result }]),
-        ).toEqual([true])
+        expect(await db.store.inbox.settle([{ eventId: id, part: 0, fence, result }])).toEqual([true])
         expect(await db.rows('select state, reason, last_error, log_id from feishu_outbox')).toEqual([
           { state: 'dead', reason: 'refused', last_error: ERROR, log_id: 'log_1' },
         ])
@@ -370,46 +364,50 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         { kind: 'retry', afterMs: 0, error: ERROR, isRefused: false },
         { kind: 'dead', reason: 'refused', error: ERROR },
       ]
-      const stale: [string, Fence][] = [
-        ['of another owner', { owner: 'zombie', attempt: 2 }],
-        ['of an earlier attempt', { owner: 'me', attempt: 1 }],
-        ['of a later attempt', { owner: 'me', attempt: 3 }],
+      const stale: [string, (held: Fence) => Fence][] = [
+        ['of another owner', (held) => ({ ...held, owner: 'zombie' })],
+        ['of an earlier claim', ({ owner, epoch }) => ({ owner, epoch: epoch - 1 })],
+        ['of a later claim', ({ owner, epoch }) => ({ owner, epoch: epoch + 1 })],
       ]
 
-      for (const [what, fence] of stale) {
+      for (const [what, staleOf] of stale) {
         it(`${what} changes nothing about an event`, async () => {
           await db.accept({}, {})
           await db.retry(await db.claimEvent(), 0)
-          const { id } = await db.claimEvent()
+          const held = await db.claimEvent()
+          const { id } = held
+          const fence = staleOf(held.fence)
           const before = await db.everything()
           for (const result of eventResults)
             expect(await db.store.inbox.finish([{ id, fence, result }])).toEqual([false])
           expect(await db.everything()).toBe(before)
-          expect(await db.complete({ id, attempt: 2 })).toBe(true)
+          expect(await db.complete(held)).toBe(true)
         })
 
         it(`${what} changes nothing about a reply`, async () => {
           await db.accept({}, {})
-          const { id } = await db.claimEvent()
-          await db.complete({ id, attempt: 1 }, [reply()])
-          await db.retryReply(id, 0, { owner: 'me', attempt: 1 }, 0)
-          await db.claimReplies()
+          const first = await db.claimEvent()
+          const { id } = first
+          await db.complete(first, [reply()])
+          await db.retryReply(id, 0, first.fence, 0)
+          const [held] = (await db.claimReplies()).replies as [StoredReply]
+          const fence = staleOf(held.fence)
           const before = await db.everything()
           for (const result of replyResults) {
             expect(await db.store.inbox.settle([{ eventId: id, part: 0, fence, result }])).toEqual([false])
           }
           expect(await db.everything()).toBe(before)
-          expect(await db.sent(id, 0, { owner: 'me', attempt: 2 })).toBe(true)
+          expect(await db.sent(id, 0, held.fence)).toBe(true)
         })
       }
 
       it('of finished work changes nothing', async () => {
         await db.accept({}, {})
         const first = await db.claimEvent()
+        const { fence } = first
         await db.complete(first, [reply()])
-        await db.sent(first.id, 0, { owner: 'me', attempt: 1 })
+        await db.sent(first.id, 0, fence)
         const before = await db.everything()
-        const fence = { owner: 'me', attempt: 1 }
         for (const result of eventResults) {
           expect(await db.store.inbox.finish([{ id: first.id, fence, result }])).toEqual([false])
         }
@@ -426,7 +424,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await db.store.instances.rescue('me', true)
         const mine = await db.claimEvent('me')
         expect(mine).toMatchObject({ id: old.id, attempt: 2 })
-        expect(await db.complete(old, [reply()], 'old')).toBe(false)
+        expect(await db.complete(old, [reply()])).toBe(false)
         expect(await db.rows('select count(*) as n from feishu_outbox')).toEqual([{ n: 0 }])
         expect(await db.complete(mine)).toBe(true)
       })
@@ -438,19 +436,14 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await db.store.instances.renew('alive', 60_000)
         await db.store.instances.renew('gone', 60_000)
         await db.store.instances.renew('me', 60_000)
-        const [a] = await db.claim('alive', 1)
-        const [b] = await db.claim('gone', 1)
-        const [c] = await db.claim('me', 1)
+        const a = await db.claimEvent('alive')
+        const b = await db.claimEvent('gone')
+        const c = await db.claimEvent('me')
         expect(await db.store.instances.rescue('me', false)).toEqual({ rescued: 0 })
         await db.rows("update feishu_instances set expires_at = now() - interval '1 ms' where id in ('gone', 'me')")
         expect(await db.store.instances.rescue('me', false)).toEqual({ rescued: 1 })
-        expect(await db.claim('me')).toMatchObject([{ kind: 'event', lane: b?.lane, attempt: 2 }])
-        for (const [item, owner] of [
-          [a, 'alive'],
-          [c, 'me'],
-        ] as const) {
-          expect(await db.complete(item as { id: number; attempt: number }, [], owner)).toBe(true)
-        }
+        expect(await db.claim('me')).toMatchObject([{ kind: 'event', lane: b.lane, attempt: 2 }])
+        for (const item of [a, c]) expect(await db.complete(item)).toBe(true)
       })
 
       it('keeps a renewed lease', async () => {
@@ -470,14 +463,14 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       it('rescues everybody else’s work when asked to, replies included', async () => {
         await db.accept({ lane: 'a' }, { lane: 'b' })
         await db.store.instances.renew('old', 60_000)
-        const [a, b] = (await db.claim('old')) as readonly { id: number; attempt: number }[]
-        await db.complete(a as { id: number; attempt: number }, [reply(), reply()], 'old')
-        await db.sent(a?.id ?? 0, 0, { owner: 'old', attempt: 1 })
+        const [a, b] = (await db.claimEvents('old')) as [ClaimedEvent, ClaimedEvent]
+        await db.complete(a, [reply(), reply()])
+        await db.sent(a.id, 0, a.fence)
         expect(await db.store.instances.rescue('me', true)).toEqual({ rescued: 2 })
         const items = await db.claim('me')
-        expect(items.find(({ kind }) => kind === 'event')).toMatchObject({ id: b?.id, attempt: 2 })
-        expect(items.find(({ kind }) => kind === 'replies')).toMatchObject({ replies: [{ eventId: a?.id, part: 1 }] })
-        expect(await db.sent(a?.id ?? 0, 1, { owner: 'old', attempt: 1 })).toBe(false)
+        expect(items.find(({ kind }) => kind === 'event')).toMatchObject({ id: b.id, attempt: 2 })
+        expect(items.find(({ kind }) => kind === 'replies')).toMatchObject({ replies: [{ eventId: a.id, part: 1 }] })
+        expect(await db.sent(a.id, 1, a.fence)).toBe(false)
       })
 
       it('releases its own work at once', async () => {
@@ -495,7 +488,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       for (const item of await db.claim()) {
         if (item.kind !== 'event') throw new Error('no replies were stored')
         await db.complete(item, [reply()])
-        await db.sent(item.id, 0, { owner: 'me', attempt: 1 })
+        await db.sent(item.id, 0, item.fence)
       }
       await db.age(86_400_000)
       const [waiting] = await db.accept({ lane: 'busy' })
@@ -507,18 +500,19 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     })
 
     describe('an answer that got lost', () => {
-      /** An inbox whose next statement is carried out but not answered. */
-      function losing(): { inbox: Inbox; loseNext: () => void } {
-        let isLosing = false
+      /** An inbox whose next statement is carried out but not answered, or `unsent`: not carried out either. */
+      function losing(): { inbox: Inbox; loseNext: (how?: 'unanswered' | 'unsent') => void } {
+        let next: 'answered' | 'unanswered' | 'unsent' = 'answered'
         const inbox = new Inbox({
           async query(statement, values, doing) {
-            const rows = await db.database.query(statement, values, doing)
-            if (!isLosing) return rows as never
-            isLosing = false
-            throw new Error('Connection terminated unexpectedly')
+            const how = next
+            next = 'answered'
+            const rows = how === 'unsent' ? [] : await db.database.query(statement, values, doing)
+            if (how !== 'answered') throw new Error('Connection terminated unexpectedly')
+            return rows as never
           },
         })
-        return { inbox, loseNext: () => (isLosing = true) }
+        return { inbox, loseNext: (how = 'unanswered') => (next = how) }
       }
 
       it('of accept: the repeated events are duplicates', async () => {
@@ -555,9 +549,9 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       it('of a claim of replies: none of them counts as tried', async () => {
         const { inbox, loseNext } = losing()
         await db.accept({})
-        const { id } = await db.claimEvent()
-        await db.complete({ id, attempt: 1 }, [reply(), reply()])
-        await db.retryReply(id, 0, { owner: 'me', attempt: 1 }, 0)
+        const first = await db.claimEvent()
+        await db.complete(first, [reply(), reply()])
+        await db.retryReply(first.id, 0, first.fence, 0)
         const claim = { owner: 'me', limit: 1 }
         loseNext()
         await expect(inbox.claim(claim)).rejects.toThrow('terminated')
@@ -568,8 +562,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       it('of finish and settle: the repeated call finds its result', async () => {
         const { inbox, loseNext } = losing()
         await db.accept({}, {})
-        const { id } = await db.claimEvent()
-        const fence = { owner: 'me', attempt: 1 }
+        const { id, fence } = await db.claimEvent()
         const finished = [{ id, fence, result: { kind: 'completed', replies: [reply()] } as const }]
         loseNext()
         await expect(inbox.finish(finished)).rejects.toThrow('terminated')
@@ -583,19 +576,106 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         expect(await inbox.settle(settled)).toEqual([false])
         expect((await db.claimEvent()).id).toBeGreaterThan(id)
       })
+
+      it('of finish: its result is found although another has the lane by now', async () => {
+        const { inbox, loseNext } = losing()
+        await db.accept({}, {})
+        const { id, fence } = await db.claimEvent()
+        const finished = [{ id, fence, result: { kind: 'completed', replies: [] } as const }]
+        loseNext()
+        await expect(inbox.finish(finished)).rejects.toThrow('terminated')
+        const next = await db.claimEvent('other')
+        expect(await inbox.finish(finished)).toEqual([true])
+        expect(await db.complete(next)).toBe(true)
+      })
+
+      it('of finish with replies: they are not ours any more once another has claimed them', async () => {
+        const { inbox, loseNext } = losing()
+        await db.accept({})
+        const { id, fence } = await db.claimEvent()
+        const finished = [{ id, fence, result: { kind: 'completed', replies: [reply()] } as const }]
+        loseNext()
+        await expect(inbox.finish(finished)).rejects.toThrow('terminated')
+        await db.store.instances.release('me')
+        const { replies } = await db.claimReplies()
+        expect(replies).toMatchObject([{ fence: { owner: fence.owner } }])
+        expect(await inbox.finish(finished)).toEqual([false])
+      })
+
+      it.each(['me', 'other'])(
+        'of finish: the result of a later claim by %s is not taken for its own',
+        async (owner) => {
+          const { inbox, loseNext } = losing()
+          await db.accept({})
+          const first = await db.claimEvent()
+          const { id, fence } = first
+          const finished = [{ id, fence, result: { kind: 'completed', replies: [] } as const }]
+          loseNext('unsent')
+          await expect(inbox.finish(finished)).rejects.toThrow('terminated')
+          // Uncounted, so that the attempts are the same.
+          await db.store.inbox.finish([{ id, fence, result: { kind: 'released' } }])
+          const second = await db.claimEvent(owner)
+          expect(second).toMatchObject({ id, attempt: first.attempt })
+          expect(await db.complete(second)).toBe(true)
+          expect(await inbox.finish(finished)).toEqual([false])
+        },
+      )
+
+      it('of finish: what was given back and then recalled is not taken for its own', async () => {
+        const { inbox, loseNext } = losing()
+        await db.accept({ dedupeKey: 'm:1' })
+        const { id, fence } = await db.claimEvent()
+        const finished = [{ id, fence, result: { kind: 'completed', replies: [] } as const }]
+        loseNext('unsent')
+        await expect(inbox.finish(finished)).rejects.toThrow('terminated')
+        await db.store.inbox.finish([{ id, fence, result: { kind: 'retry', afterMs: 60_000, error: ERROR } }])
+        await db.store.inbox.accept([{ botId: 'bot_a', event: event({ lane: 'other' }), recalls: 'm:1' }])
+        expect(await db.rows('select state from feishu_inbox where id = $1', [id])).toEqual([{ state: 'completed' }])
+        expect(await inbox.finish(finished)).toEqual([false])
+      })
+
+      it('of settle: the result of a later claim is not taken for its own, whatever its attempt', async () => {
+        const { inbox, loseNext } = losing()
+        await db.accept({})
+        const first = await db.claimEvent()
+        const { id, fence } = first
+        await db.complete(first, [reply()])
+        const dead = { kind: 'dead', reason: 'refused', error: ERROR } as const
+        const settled = [{ eventId: id, part: 0, fence, result: dead }]
+        loseNext('unsent')
+        await expect(inbox.settle(settled)).rejects.toThrow('terminated')
+        await db.store.instances.release('me')
+        const [second] = (await db.claimReplies('other')).replies as [StoredReply]
+        await db.store.inbox.settle([{ eventId: id, part: 0, fence: second.fence, result: dead }])
+        await db.store.inbox.resubmit({ eventId: id, part: 0 })
+        const [third] = (await db.claimReplies('other')).replies as [StoredReply]
+        expect(third.attempt).toBe(1)
+        await db.store.inbox.settle([{ eventId: id, part: 0, fence: third.fence, result: dead }])
+        expect(await inbox.settle(settled)).toEqual([false])
+      })
+
+      it('of claim: its number is not given out again', async () => {
+        const { inbox, loseNext } = losing()
+        await db.accept({})
+        loseNext()
+        await expect(inbox.claim({ owner: 'me', limit: 1 })).rejects.toThrow('terminated')
+        const [lost] = await db.rows<{ epoch: number }>('select epoch from feishu_lanes')
+        const { items } = await inbox.claim({ owner: 'me', limit: 1 })
+        expect((items[0] as ClaimedEvent).fence.epoch).toBeGreaterThan(lost?.epoch ?? 0)
+      })
     })
 
     it('sums up depth, age and dead letters', async () => {
       expect(await db.store.inbox.summary()).toEqual({ depth: 0, oldestAgeMs: 0, dead: 0 })
       await db.accept({ lane: 'a' }, { lane: 'b' }, { lane: 'c' })
       await db.rows("update feishu_inbox set received_at = now() - interval '1 hour' where lane = 'a'")
-      const [a, b] = (await db.claim()) as readonly { id: number; attempt: number }[]
-      await db.complete(a as { id: number; attempt: number }, [reply()])
-      await db.complete(b as { id: number; attempt: number })
+      const [a, b] = (await db.claimEvents()) as [ClaimedEvent, ClaimedEvent]
+      await db.complete(a, [reply()])
+      await db.complete(b)
       const summary = await db.store.inbox.summary()
       expect(summary).toMatchObject({ depth: 2, dead: 0 })
       expect(summary.oldestAgeMs).toBeGreaterThan(3_590_000)
-      await db.sent(a?.id ?? 0, 0, { owner: 'me', attempt: 1 })
+      await db.sent(a.id, 0, a.fence)
       expect(await db.store.inbox.summary()).toMatchObject({ depth: 1 })
     })
 
@@ -738,7 +818,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         (item) => item.kind === 'event' && item.payload === '{"n":1}',
       ) as ClaimedEvent
       await db.complete(first, [reply(), reply()])
-      await db.sent(first.id, 0, { owner: 'me', attempt: 1 })
+      await db.sent(first.id, 0, first.fence)
       await db.accept(said('c', '{"n":4}', { type: 'im.chat.updated_v1' }), said('c', '{"n":5}'))
       const [now] = await db.accept(said('c', '{"n":6}'), said('c', '{"n":7}'))
       const history = (limit: number) =>
@@ -751,31 +831,32 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     it('writes down when an event arrived and was acknowledged, over retries and replies', async () => {
       const now = Date.now()
       const [accepted] = await db.accept({ receivedAt: now - 60_000 })
-      const { id, sinceArrivalMs, attempt } = await db.claimEvent()
+      const { id, sinceArrivalMs, fence } = await db.claimEvent()
       expect(sinceArrivalMs).toBeGreaterThanOrEqual(60_000)
       expect(sinceArrivalMs).toBeLessThan(70_000)
       const error = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
       const result = { kind: 'retry', afterMs: 0, error } as const
       const ackedAt = now - 30_000
-      await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result, ackedAt }])
+      await db.store.inbox.finish([{ id, fence, result, ackedAt }])
       // It is not known any more where a later attempt ends.
-      await db.complete(await db.claimEvent(), [reply(), reply()])
+      const second = await db.claimEvent()
+      await db.complete(second, [reply(), reply()])
       const way = await db.store.log.get(accepted?.id ?? 0)
       const { receivedAt = 0, persistedAt = 0, ackedAt: storedAck = 0 } = way ?? {}
       expect(persistedAt - receivedAt).toBeGreaterThanOrEqual(60_000)
       expect(storedAck - receivedAt).toBeGreaterThan(29_000)
       expect(storedAck - receivedAt).toBeLessThan(31_000)
-      await db.retryReply(id, 0, { owner: 'me', attempt: 1 }, 0)
+      await db.retryReply(id, 0, second.fence, 0)
       const { replies } = await db.claimReplies()
       expect(replies.map(({ sinceArrivalMs: ms = 0 }) => ms >= 60_000 && ms < 70_000)).toEqual([true, true])
     })
 
     it('says nothing of the arrival of an event that was put back', async () => {
       const [accepted] = await db.accept({ receivedAt: Date.now() - 60_000 })
-      const { id, attempt } = await db.claimEvent()
+      const { id, fence } = await db.claimEvent()
       const error = { code: 'HANDLER_FAILED', message: 'boom', retryable: true } as const
       const result = { kind: 'dead', reason: 'expired', error } as const
-      await db.store.inbox.finish([{ id, fence: { owner: 'me', attempt }, result }])
+      await db.store.inbox.finish([{ id, fence, result }])
       await db.store.inbox.resubmit({ eventId: accepted?.id ?? 0 })
       expect(await db.claimEvent()).not.toHaveProperty('sinceArrivalMs')
     })

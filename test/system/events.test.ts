@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import type { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { ADA, addConnected, Cleanups, eventOf } from './support.ts'
+import { ADA, addConnected, Cleanups, eventOf } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)

@@ -13,8 +13,8 @@ import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { entryOf } from '../../src/simulator/history/history.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater, newApp, SOON_MS, startSimulator } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater, newApp, SOON_MS, startSimulator } from '../support/simulator.ts'
 
 const BOT_WORKER = resolve('dist/workers/bot.cjs')
 

@@ -15,8 +15,8 @@ import type { BotSignal } from '../../src/protocol/signal.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater } from '../support/simulator.ts'
 
 const BOT_PROCESS = resolve('dist/workers/bot-process.cjs')
 

@@ -16,7 +16,7 @@ import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts
 import { createLogger, type LogRecord } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
 import { RunDesk } from '../../src/messages/handle/run-desk.ts'
-import { Recorder } from '../bot/recorder.ts'
+import { Recorder } from '../support/recorder.ts'
 import { messageEvent } from '../messages/dispatcher-bench.ts'
 
 const message: InboundMessage = {

@@ -9,8 +9,8 @@ import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { BotLink } from '../../workers/supervisor/bots/bot-link.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater } from '../support/simulator.ts'
 
 const ENTRY = resolve('test/fixtures/bots/ready.cjs')
 const { connection, supervision } = resolveOptions({ supervision: { backoff: { firstMs: 60_000 } } }).thread

@@ -8,9 +8,9 @@ import type { ChildStatus } from '../../src/core/lifecycle/child-lifecycle.ts'
 import { type Clock, systemClock } from '../../src/core/time/clock.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import type { SupervisorBoot } from '../../src/protocol/host.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { FakeClock } from '../messages/fake-clock.ts'
-import { closeLater } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+import { closeLater } from '../support/simulator.ts'
 
 const COMLINK = createRequire(import.meta.url).resolve('comlink')
 

@@ -39,7 +39,7 @@ function start({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire
     signal: (signal) => post({ wire: 'signal', signal: isOversized(signal) ? OVERSIZED : signal }),
     printed: (text) => post({ wire: 'printed', text }),
     exited: ({ exitCode, thrown }) => {
-      const error = thrown === undefined ? {} : { thrown: toPlain(thrown.value) }
+      const error = thrown === undefined ? {} : { thrown: { ...toPlain(thrown.value), stack: thrown.stack } }
       post({ wire: 'exited', exitCode, ...error }, () => process.exit(0))
     },
   })

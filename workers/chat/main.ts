@@ -3,6 +3,7 @@ import { assertNever } from '../../src/core/assert-never.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
 import { usedMemoryMb, enforceMemoryBudget } from '../../src/core/lifecycle/memory-budget.ts'
+import { stackFrames } from '../../src/core/log/stack-frames.ts'
 import type { ChatBoot, ChatOutcome, ChatTask, PoolAnswer } from '../../src/protocol/chat.ts'
 import { loadHandler } from './load-handler.ts'
 import { failed, runHandler } from './run-handler.ts'
@@ -37,6 +38,7 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
         return assertNever(task)
     }
   } catch (error) {
-    return failed(error instanceof FeishuSupervisorError ? error.code : 'INTERNAL', error)
+    if (error instanceof FeishuSupervisorError) return failed(error.code, error)
+    return failed('INTERNAL', error, stackFrames(error, __filename))
   }
 }

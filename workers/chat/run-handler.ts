@@ -80,8 +80,8 @@ function failedBy(thrown: unknown): ChatOutcome {
   return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? { ...outcome, retryAfterMs } : outcome
 }
 
-export function failed(code: ErrorCode, thrown: unknown): Extract<ChatOutcome, { kind: 'failed' }> {
-  return { kind: 'failed', error: errorRecord(code, describe(thrown)) }
+export function failed(code: ErrorCode, thrown: unknown, stack?: string): Extract<ChatOutcome, { kind: 'failed' }> {
+  return { kind: 'failed', error: errorRecord(code, describe(thrown), stack) }
 }
 
 /** Text of any thrown value. Handlers also throw errors whose message is no text. NUL is removed: it cannot be stored. */

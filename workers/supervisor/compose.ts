@@ -2,34 +2,33 @@ import type { Clock } from '../../src/core/time/clock.ts'
 import { errorText, FeishuSupervisorError } from '../../src/core/errors.ts'
 import { createLogger } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
+import { stackFrames } from '../../src/core/log/stack-frames.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
 import { RunDesk } from '../../src/messages/handle/run-desk.ts'
-import type { SendOutcome } from '../../src/protocol/data.ts'
 import type { NamedEvent } from '../../src/protocol/model/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/model/bot-source.ts'
 import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
-import type { BotStore } from '../../src/store/store.ts'
+import type { BotStore, Store } from '../../src/store/store.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { AlertWatch } from './watch/alert-watch.ts'
 import { createAudited } from './audited.ts'
-import { BotDesk } from './bots/bot-desk.ts'
-import { BotLink } from './bots/bot-link.ts'
+import { hostControl } from './host-control.ts'
+import { BotAdmin } from './bots/bot-admin.ts'
+import { BotReconciler } from './bots/bot-reconciler.ts'
+import { BotRegistry } from './bots/bot-registry.ts'
+import { BotLinks } from './bots/bot-links.ts'
 import { lateStore } from './store/late-store.ts'
-import { diagnose } from './watch/diagnose.ts'
 import { Metrics } from './watch/metrics.ts'
 import { EventLog } from './watch/event-log.ts'
 import { InboxFigures } from './store/inbox-figures.ts'
 import { InstancePatrol } from './watch/instance-patrol.ts'
 import { InstanceWatch } from './watch/instance-watch.ts'
-import { keySource, openStore } from './store/open-store.ts'
-import { accessOrders, botOrders, messageOrders } from './orders.ts'
-import { result } from '../../src/protocol/model/result.ts'
-import { rotateKeys } from './store/rotate-keys.ts'
+import { openStore } from './store/open-store.ts'
 import { SourceBots } from './source/source-bots.ts'
 import { SourceSync } from './source/source-sync.ts'
 import { StateRecorder } from './bots/state-recorder.ts'
@@ -45,9 +44,6 @@ export interface ComposeDependencies {
   runOnHost(run: HostRun): void
 }
 
-/** Longest wait for the bots' threads to end, part of what the handle adds to the grace. */
-const BOTS_STOP_MS = 300
-
 /**
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
@@ -56,15 +52,15 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   const { options, paths } = boot
   hideValues(Object.values(options.secrets))
   const metrics = new Metrics()
-  const emit = (named: NamedEvent): void => {
-    metrics.see(named)
-    patrol.see(named)
-    eventLog.see(named)
-    tell(named)
+  /** The host hears of an event after all of them. */
+  const observers: { see(event: NamedEvent): void }[] = [metrics]
+  const emit = (event: NamedEvent): void => {
+    for (const observer of observers) observer.see(event)
+    tell(event)
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
-  const eventLog = new EventLog(log)
-  const links = new Map<string, BotLink>()
+  observers.push(new EventLog(log))
+  const registry = new BotRegistry()
   const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
   const botStore = (): BotStore => source ?? openedStore().bots
   const inboxFigures = new InboxFigures(() => keeper.store?.inbox, clock)
@@ -80,33 +76,19 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     policy: options.supervision,
     clock,
     random,
-    spawned: (botId, thread, incarnation) => {
-      links.set(
-        botId,
-        new BotLink({
-          botId,
-          incarnation,
-          port: thread.dataPort,
-          // As many calls as one send makes at most; see Sender.
-          sendDeadlineMs: 5 * options.connection.sendTimeoutMs + 1_000,
-          clock,
-          accept: (event) => messages.accept(botId, event),
-          acked: (ms) => metrics.acked(ms),
-          creditWindow: options.connection.creditWindow,
-          maxPayloadBytes: options.connection.maxPayloadBytes,
-          misbehaved: (cause) => supervisor.misbehaved(botId, incarnation, cause),
-        }),
-      )
-    },
-    gone: (botId, incarnation) => {
-      const link = links.get(botId)
-      if (link?.incarnation !== incarnation) return
-      links.delete(botId)
-      link.lost()
-    },
-    changed: (status) => bots.statusChanged(status),
-    identified: (botId, openId) => void bots.identified(botId, openId),
+    spawned: (botId, thread, incarnation) => links.spawned(botId, thread, incarnation),
+    gone: (botId, incarnation) => links.gone(botId, incarnation),
+    changed: (status) => reconciler.statusChanged(status),
+    identified: (botId, openId) => void reconciler.identified(botId, openId),
     log: (event) => emit({ kind: 'log', event }),
+  })
+
+  const links = new BotLinks({
+    connection: options.connection,
+    clock,
+    accept: (botId, event) => messages.accept(botId, event),
+    misbehaved: (botId, incarnation, cause) => supervisor.misbehaved(botId, incarnation, cause),
+    acked: (ms) => metrics.acked(ms),
   })
 
   const alerts = new AlertWatch(options.connection.fastAttempts, emit)
@@ -115,20 +97,23 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     watch: new InstanceWatch(options.watch, options.messages.threads),
     alerts,
     everyMs: options.watch.everyMs,
-    bots: () => bots.reports,
+    bots: () => reconciler.reports,
     pool: () => messages.stats(),
     inbox: inboxFigures,
     clock,
   })
+  observers.push(patrol)
 
-  const bots = new BotDesk({
+  const shared = {
+    registry,
     supervisor,
     store: botStore,
-    written: (botId) => void sync?.look(botId),
     connection: options.connection,
-    maxConnections: options.maxConnections,
     handlers: Object.keys(options.handlers),
-    startsBots: boot.startsBots,
+  }
+  const reconciler = new BotReconciler({
+    ...shared,
+    maxConnections: options.maxConnections,
     clock,
     random,
     changed: (event) => {
@@ -138,16 +123,16 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     },
     removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
-  const states = new StateRecorder({
-    store: botStore,
-    fastAttempts: options.connection.fastAttempts,
-  })
+  const written = (botId: string): void => void sync?.look(botId)
+  const admin = new BotAdmin({ ...shared, reconciler, written, startsBots: boot.startsBots })
+  const states = new StateRecorder({ store: botStore, fastAttempts: options.connection.fastAttempts })
 
   const sync =
     source &&
     new SourceSync({
       source,
-      desk: bots,
+      reconciler,
+      registry,
       wake: () => messages.wake(),
       changed: (error) => {
         alerts.seeSource(error, clock.now())
@@ -157,14 +142,12 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       random,
     })
 
-  const audited = createAudited(() => openedStore().access, log)
-
   const messages: Messages = createMessages({
     // Without the bots it would not be known who handles what.
-    ...lateStore(() => (bots.isOpen ? keeper.store : undefined), log),
+    ...lateStore(() => (registry.isOpen ? keeper.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
-    bots,
+    bots: registry,
     secrets: options.secrets,
     desk: new RunDesk({
       history: (query) => openedStore().log.history(query),
@@ -172,18 +155,21 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     }),
     runOnHost,
     chatWorker: paths.chatWorker,
-    sendReply: async (botId, reply) => (await links.get(botId)?.send(reply)) ?? unreachable(botId),
-    callCard: async (botId, call) => (await links.get(botId)?.call(call)) ?? unreachable(botId),
+    sendReply: (botId, reply) => links.send(botId, reply),
+    callCard: (botId, call) => links.call(botId, call),
     clock,
     random,
     emit: (event) => emit({ kind: 'message', event }),
-    onIdleDeath: (thrown) => log.error(`a chat thread ended between tasks: ${errorText(thrown)}`),
+    onIdleDeath: (thrown) => {
+      const stack = stackFrames(thrown, paths.chatWorker)
+      log.error(`a chat thread ended between tasks: ${errorText(thrown)}`, { stack })
+    },
     onStuck: () => void patrol.look(),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
   const webhooks = new WebhookDesk({
-    botOfApp: (appId) => bots.botOfApp(appId),
+    botOfApp: (appId) => registry.botOfApp(appId),
     accept: (botId, event) => messages.accept(botId, event),
     acceptTimeoutMs: options.connection.acceptTimeoutMs,
     maxPayloadBytes: options.connection.maxPayloadBytes,
@@ -192,10 +178,10 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
   })
 
   const keeper = new StoreKeeper({
-    open: () => openStore(options, paths),
+    open: () => openStore(options, paths, log),
     opened: async () => {
       if (!boot.startsBots) return
-      await (sync === undefined ? bots.open() : sync.look())
+      await (sync === undefined ? reconciler.open() : sync.look())
       messages.wake()
     },
     changed: (ready, error) => {
@@ -212,81 +198,27 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     random,
   })
 
-  return {
-    async start() {
-      return await result(async () => {
-        try {
-          if (boot.startsBots) await messages.start()
-          await keeper.start()
-          if (boot.startsBots) patrol.start()
-        } catch (thrown) {
-          await stop(0)
-          throw thrown
-        }
-        return undefined
-      })
-    },
+  return hostControl({
+    boot,
+    supervisor,
+    reconciler,
+    admin,
+    states,
+    sync,
+    webhooks,
+    messages,
+    keeper,
+    openedStore,
+    inboxFigures,
+    patrol,
+    metrics,
+    audited: createAudited(() => openedStore().access, log),
+    clock,
+  })
 
-    stop: (graceMs) => stop(graceMs),
-
-    async report() {
-      const inbox = await inboxFigures.read()
-      return {
-        bots: bots.reports,
-        pool: messages.stats(),
-        inbox,
-        store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
-        ...(sync === undefined ? {} : { botSource: sync.status }),
-      }
-    },
-
-    metrics: () => metrics.text(),
-
-    takeWebhook: (appId, request) => webhooks.take(appId, request),
-    ...botOrders(bots, audited),
-    rotateKeys: (by) =>
-      result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
-    ...accessOrders(() => openedStore().access, audited),
-
-    ...messageOrders(openedStore, audited, () => messages.wake()),
-    lookAtSource: async (botId) => void sync?.look(botId),
-    diagnose: (botIds) =>
-      diagnose(
-        { store: keeper.store, error: keeper.status.error, bots: () => bots.all(), check: (bot) => bots.check(bot) },
-        botIds,
-      ),
-
-    hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
-    killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
-  }
-
-  /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
-  async function stop(graceMs: number): Promise<void> {
-    const stopAt = clock.now() + graceMs
-    patrol.close()
-    sync?.close()
-    bots.close()
-    // A bot that hangs must not use up the time of the messages in flight.
-    await supervisor.drain(graceMs / 2)
-    await messages.stop(Math.max(0, stopAt - clock.now()))
-    await supervisor.stop(BOTS_STOP_MS)
-    await states.flush()
-    await keeper.close()
-    metrics.close()
-  }
-
-  function openedStore(): NonNullable<typeof keeper.store> {
+  function openedStore(): Store {
     const { store } = keeper
     if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database cannot be reached now')
     return store
-  }
-}
-
-/** Nothing was shown: nobody was there to be asked. */
-function unreachable(botId: string): Extract<SendOutcome, { kind: 'failed' }> {
-  const message = `bot ${botId} has no worker now`
-  return {
-    kind: 'failed',
-    failure: { error: { code: 'WORKER_UNREACHABLE', message, retryable: true }, isRefused: true },
   }
 }

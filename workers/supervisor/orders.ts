@@ -1,7 +1,7 @@
 import type { HostControl } from '../../src/protocol/host.ts'
 import type { AccessStore, Store } from '../../src/store/store.ts'
 import type { Audited } from './audited.ts'
-import type { BotDesk } from './bots/bot-desk.ts'
+import type { BotAdmin } from './bots/bot-admin.ts'
 import { result } from '../../src/protocol/model/result.ts'
 
 type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot' | 'restartBot'
@@ -9,7 +9,7 @@ type MessageVerbs = 'deadLetters' | 'listMessages' | 'getMessage' | 'pageOfDeadL
 type AccessVerbs = 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate' | 'auditLog'
 
 /** The verbs of the host wire about bots. */
-export function botOrders(bots: BotDesk, audited: Audited): Pick<HostControl, BotVerbs> {
+export function botOrders(bots: BotAdmin, audited: Audited): Pick<HostControl, BotVerbs> {
   return {
     addBot: (bot, by) =>
       result(() =>

@@ -1,4 +1,4 @@
-import { type ErrorRecord, errorText } from '../errors.ts'
+import { type ErrorRecord, errorRecord, errorText } from '../errors.ts'
 
 /**
  * Why a worker ended. `shutdown` was requested. `killed`, `hung` and `start_timeout` were ordered. The rest are
@@ -26,7 +26,7 @@ const REASON_OF_CODE: Readonly<Record<string, ExitReason>> = {
 export interface ObservedExit {
   readonly exitCode: number
   /** The value that the thread threw, of any type, even `null`. Absent if it did not throw. */
-  readonly thrown?: { readonly value: unknown }
+  readonly thrown?: { readonly value: unknown; readonly stack?: string | undefined }
 }
 
 /**
@@ -45,5 +45,5 @@ export function classifyExit(exit: ObservedExit, wasReady: boolean): ExitReason 
 /** The error behind an exit as plain data. Threads may throw values that cannot be printed or cloned. */
 export function exitError(exit: ObservedExit): ErrorRecord | undefined {
   if (exit.thrown === undefined) return undefined
-  return { code: 'WORKER_UNREACHABLE', message: errorText(exit.thrown.value), retryable: true }
+  return errorRecord('WORKER_UNREACHABLE', errorText(exit.thrown.value), exit.thrown.stack)
 }

@@ -7,7 +7,12 @@ import { instant, instantOf, iso } from '../schema/instant.ts'
 import { actorOf, botIdsOf } from '../api/principal.ts'
 import { RequestRefused } from '../api/problem.ts'
 
-const error = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() })
+const error = z.object({
+  code: z.string(),
+  message: z.string(),
+  retryable: z.boolean(),
+  stack: z.string().optional().openapi({ description: 'Only where a thread died: its frames, one per line.' }),
+})
 
 const messageSchema = z
   .object({

@@ -1,14 +1,15 @@
-import { type BackoffPolicy, backoffDelayMs } from '../../core/time/backoff.ts'
+import type { BackoffPolicy } from '../../core/time/backoff.ts'
 import type { Clock } from '../../core/time/clock.ts'
 import { crashPoint } from '../../core/crash-point.ts'
 import type { ArrivalOrder, Claimed, ClaimedEvent, InboxStore, NewEvent } from '../../store/store.ts'
 import { type BotHandlers, type Place, placeOf } from '../handle/bot-handlers.ts'
 import { ClaimAhead } from './claim-ahead.ts'
+import { ClaimLoop } from './claim-loop.ts'
 import { ClaimedLanes } from './claimed-lanes.ts'
 import { type Demand, demand, nextTurns, type PlaceLimits } from './demand.ts'
 import type { HandlerPool } from '../pool/handler-pool.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
-import { type Nap, Sleeper } from '../writes/sleeper.ts'
+import { Sleeper } from '../writes/sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
 /** What all lanes share; the dispatcher adds its own state. */
@@ -43,13 +44,10 @@ type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
 /** How long the stop waits, after its grace, for the store to take the claims back. */
 const GIVE_BACK_MS = 1_000
 
-/** Lanes of bots that have their share may be due all the time; without a pause the loop would spin on them. */
-const MIN_PAUSE_MS = 100
-
 const PLACES: readonly Place[] = ['pool', 'host']
 
 /**
- * Claims due lanes as far as there are free threads, and sees each through to its end.
+ * Says which lanes may be claimed, hands free threads to those that are, and sees each through to its end.
  *
  * A lane belongs to one LaneRun at a time, because the store hands it out to one owner at a time and
  * gets it back with the last write of the run. Order per lane follows from that alone.
@@ -63,18 +61,10 @@ export class Dispatcher {
   readonly #lanes = new ClaimedLanes()
   readonly #urgent: Readonly<Record<Place, UrgentClaims>>
   readonly #ahead = new ClaimAhead()
-  /** Threads that a claim on its way may fill. */
-  #claimLimit = 0
+  readonly #claims: ClaimLoop
   /** Threads that an offer may fill. */
-  #offered = 0
+  #slotsOffered = 0
   #phase: Phase = 'idle'
-  #loop: Promise<void> = Promise.resolve()
-  #failedClaims = 0
-  /** More was due than the last claim could take. */
-  #isHungry = true
-  #wakesSoon = false
-  #isWoken = false
-  #pause: { readonly nap: Nap; readonly canWake: boolean } | undefined
   #stopping: Promise<void> | undefined
 
   constructor(deps: DispatcherDeps) {
@@ -90,6 +80,18 @@ export class Dispatcher {
       onThreadFree: (place, ms) => this.#onThreadFree(place, ms),
     })
     this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
+    const { inbox, owner, pollMs, storeBackoff, random } = deps
+    this.#claims = new ClaimLoop({
+      inbox,
+      owner,
+      pollMs,
+      storeBackoff,
+      sleeper: this.#waits,
+      random,
+      demand: () => this.#demand(),
+      begin: (item) => this.#begin(item),
+      fillThreads: () => this.#fillThreads(),
+    })
   }
 
   /** Lanes claimed and not given back yet. */
@@ -100,7 +102,7 @@ export class Dispatcher {
   start(): void {
     if (this.#phase !== 'idle') return
     this.#phase = 'running'
-    this.#loop = this.#claimLoop()
+    this.#claims.start()
   }
 
   /**
@@ -116,15 +118,15 @@ export class Dispatcher {
 
   /** What may be claimed as it is stored: nothing while others wait longer. `arrived` follows. */
   offer(): ArrivalOrder | undefined {
-    if (this.#phase !== 'running' || this.#isHungry) return undefined
+    if (this.#phase !== 'running' || this.#claims.hasMoreDue) return undefined
     const order = this.#demand()
-    this.#offered = order.limit
+    this.#slotsOffered = order.limit
     return order.limit === 0 ? undefined : { owner: this.#deps.owner, ...order, isBusy: this.#lanes.isBusy }
   }
 
   /** These were stored; without them: some, perhaps. What came into a busy lane is claimed after what is there. */
   arrived(events?: readonly NewEvent[], claimed: readonly ClaimedEvent[] = []): void {
-    this.#offered = 0
+    this.#slotsOffered = 0
     if (claimed.length > 0) crashPoint('claim.after')
     for (const event of claimed) this.#begin(event)
     this.#fillThreads()
@@ -135,16 +137,12 @@ export class Dispatcher {
 
   /** There may be something to claim. */
   wake(): void {
-    this.#fillThreads()
-    this.#isWoken = true
-    // A store that does not answer is left alone until its pause is over, however much work waits.
-    if (this.#pause?.canWake) this.#pause.nap.end()
+    this.#claims.wake()
   }
 
-  /** The store can be reached again: even a pause after a failed claim is over. */
+  /** The store can be reached again: even the wait after a failed claim is over. */
   resume(): void {
-    this.wake()
-    this.#pause?.nap.end()
+    this.#claims.resume()
   }
 
   /**
@@ -159,7 +157,7 @@ export class Dispatcher {
 
   async #stop(graceMs: number): Promise<void> {
     this.#phase = 'draining'
-    this.#pause?.nap.end()
+    this.#claims.stop()
     this.#fillThreads()
     await this.#waits.within(graceMs, this.#allDone())
     this.#phase = 'aborting'
@@ -171,43 +169,9 @@ export class Dispatcher {
   }
 
   async #allDone(): Promise<void> {
-    await this.#loop
+    await this.#claims.ended()
     await Promise.all(PLACES.map((place) => this.#urgent[place].idle()))
     await this.#lanes.allDone()
-  }
-
-  async #claimLoop(): Promise<void> {
-    while (this.#phase === 'running') {
-      this.#isWoken = false
-      const pauseMs = await this.#claim()
-      if (pauseMs > 0 && !this.#isWoken) await this.#pauseFor(pauseMs, true)
-    }
-  }
-
-  /** Answers how long to wait before the next claim, unless woken. */
-  async #claim(): Promise<number> {
-    const { inbox, owner, pollMs, storeBackoff, random } = this.#deps
-    const { limit, perBot, rooms } = this.#demand()
-    this.#isHungry = true
-    if (limit === 0) return pollMs
-    this.#claimLimit = limit
-    try {
-      const { items, nextDueMs } = await inbox.claim({ owner, limit, perBot, rooms })
-      this.#failedClaims = 0
-      this.#isHungry = nextDueMs === 0 || Object.values(rooms).includes(0)
-      if (items.length > 0) crashPoint('claim.after')
-      for (const item of items) this.#begin(item)
-      if (items.length > 0 && nextDueMs === 0) return 0
-      return Math.min(pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? pollMs))
-    } catch {
-      this.#failedClaims += 1
-      this.#claimLimit = 0
-      await this.#pauseFor(backoffDelayMs(this.#failedClaims, storeBackoff, random()), false)
-      return 0
-    } finally {
-      this.#claimLimit = 0
-      this.#fillThreads()
-    }
   }
 
   #demand(): Demand {
@@ -223,7 +187,7 @@ export class Dispatcher {
     const limits = this.#threadsOf(place)
     return {
       ...limits,
-      promised: limits.promised + this.#offered,
+      promised: limits.promised + this.#slotsOffered,
       // Runs on the host's thread are not in our hands.
       ahead: place === 'pool' ? this.#ahead.limit(limits.threads) : 0,
       botIds: () => this.#deps.handlers.botIdsOf(place),
@@ -246,7 +210,7 @@ export class Dispatcher {
     for (const place of PLACES) {
       const { threads, reserved } = this.#threadsOf(place)
       const idle = threads - handling.filter((lane) => lane.place === place).length
-      this.#urgent[place].fill(idle - Math.min(this.#claimLimit, Math.max(0, idle - reserved)))
+      this.#urgent[place].fill(idle - Math.min(this.#claims.slotsBeingClaimed, Math.max(0, idle - reserved)))
       // Asked anew: what has just been promised to urgent events is not given away.
       for (const lane of nextTurns(this.#lanes, this.#threadsOf(place))) lane.start()
     }
@@ -260,20 +224,12 @@ export class Dispatcher {
     )
   }
 
-  async #pauseFor(ms: number, canWake: boolean): Promise<void> {
-    if (this.#phase !== 'running') return
-    const nap = this.#waits.nap(ms)
-    this.#pause = { nap, canWake }
-    await nap.over
-    this.#pause = undefined
-  }
-
   #begin(item: Claimed): LaneRun {
     const lane = new LaneRun(item, this.#laneDeps)
     const done = lane.run().finally(() => {
       this.#lanes.delete(lane)
-      if (lane.mayHaveMore || this.#isHungry) this.wake()
-      else void this.#wakeSoon()
+      if (lane.mayHaveMore || this.#claims.hasMoreDue) this.wake()
+      else void this.#claims.wakeSoon()
     })
     this.#lanes.add(lane, done)
     return lane
@@ -281,16 +237,7 @@ export class Dispatcher {
 
   #onThreadFree(place: Place, ms: number): void {
     if (place === 'pool') this.#ahead.ran(ms)
-    if (this.#isHungry) this.wake()
+    if (this.#claims.hasMoreDue) this.wake()
     else this.#fillThreads()
-  }
-
-  /** Nothing is known to wait; another instance may have put something into a lane, or an operator. */
-  async #wakeSoon(): Promise<void> {
-    if (this.#wakesSoon) return
-    this.#wakesSoon = true
-    await this.#waits.nap(MIN_PAUSE_MS).over
-    this.#wakesSoon = false
-    this.wake()
   }
 }

@@ -19,7 +19,6 @@ export interface DeliverRepliesDeps {
   /** Bytes of an event whose replies have been sent. Must not reject. */
   readonly dropUploads: (eventId: number) => Promise<void>
   readonly settle: FencedWriter<SettledReply>
-  readonly owner: string
   readonly policy: RetryPolicy
   readonly limits: OutboundLimits
   readonly tries: SendTries
@@ -45,7 +44,7 @@ export async function deliverReplies(
   for (const [index, reply] of replies.entries()) {
     const result = await send(botId, reply, claimedAt, deps)
     crashPoint('settle.before')
-    const written = await deps.settle.write(settled(reply, result, deps.owner))
+    const written = await deps.settle.write(settled(reply, result))
     crashPoint('settle.after')
     if (written === 'held' || written === 'unsure') report(botId, reply, result, claimedAt, deps)
     if (result.kind === 'sent' && reply.delivery?.upload !== undefined) await deps.dropUploads(reply.eventId)
@@ -61,10 +60,10 @@ export async function deliverReplies(
  */
 export async function giveBack(
   replies: readonly StoredReply[],
-  { settle, owner }: Pick<DeliverRepliesDeps, 'settle' | 'owner'>,
+  { settle }: Pick<DeliverRepliesDeps, 'settle'>,
 ): Promise<void> {
   const [head] = replies
-  if (head !== undefined) await settle.write(settled(head, givenBack(), owner))
+  if (head !== undefined) await settle.write(settled(head, givenBack()))
 }
 
 async function send(
@@ -136,8 +135,8 @@ function givenBack(isRefused = true): ReplyResult {
   return { kind: 'retry', afterMs: 0, error, isRefused }
 }
 
-function settled(reply: StoredReply, result: ReplyResult, owner: string): SettledReply {
-  return { eventId: reply.eventId, part: reply.part, fence: { owner, attempt: reply.attempt }, result }
+function settled({ eventId, part, fence }: StoredReply, result: ReplyResult): SettledReply {
+  return { eventId, part, fence, result }
 }
 
 function report(

@@ -1,10 +1,11 @@
 import { assertNever } from '../../core/assert-never.ts'
 import { crashPoint } from '../../core/crash-point.ts'
+import { FeishuSupervisorError } from '../../core/errors.ts'
 import { deferred } from '../../core/time/deferred.ts'
 import { cardText, markdownCard, TEXT_ELEMENT } from '../../core/markdown-card.ts'
 import type { StreamFrame } from '../../protocol/chat.ts'
 import type { CardCall, CardOutcome, ReplyToSend, SendFailure } from '../../protocol/data.ts'
-import type { ReplyStore, StreamLearned, StreamProgress } from '../../store/store.ts'
+import type { Fence, ReplyStore, StreamLearned, StreamProgress } from '../../store/store.ts'
 import type { SendReply } from './deliver-replies.ts'
 import type { OutboundLimits } from './outbound-limits.ts'
 import type { ReplyTarget } from './reply-target.ts'
@@ -27,6 +28,7 @@ export interface LiveStreamDeps {
 /** Whose answer it is. */
 export interface StreamOwner extends ReplyTarget {
   readonly eventId: number
+  readonly fence: Fence
   readonly botId: string
   readonly uuid: string
 }
@@ -73,9 +75,13 @@ export class LiveStream {
 
   /** Resolves when nothing more is under way. */
   async end(): Promise<void> {
+    this.#stop()
+    await this.#done
+  }
+
+  #stop(): void {
     this.#isEnded = true
     this.#ended.resolve()
-    await this.#done
   }
 
   async #run(): Promise<void> {
@@ -87,7 +93,7 @@ export class LiveStream {
     }
   }
 
-  /** One step towards the newest text. Rejects when the store cannot be reached. */
+  /** One step towards the newest text. Rejects when the store cannot be reached, and at the end of the claim. */
   async #step(): Promise<'wait' | 'gave_up' | void> {
     if (this.#progress === undefined) {
       await this.#learn({})
@@ -186,8 +192,15 @@ export class LiveStream {
     return this.#sequence
   }
 
+  /** Rejects, and nothing more is shown, where another claim goes on with the answer. */
   async #learn(learned: StreamLearned): Promise<void> {
-    this.#progress = await this.#deps.replies.stream(this.#owner.eventId, this.#frame.stream, learned)
+    const { eventId, fence } = this.#owner
+    const progress = await this.#deps.replies.stream(eventId, fence, this.#frame.stream, learned)
+    if (progress === null) {
+      this.#stop()
+      throw new FeishuSupervisorError('REPLY_FAILED', 'another claim goes on with the chat')
+    }
+    this.#progress = progress
   }
 
   async #isMyTurn(limits: OutboundLimits, key: string): Promise<boolean> {

@@ -16,12 +16,12 @@ export class LiveStreams {
     this.#deps = deps
   }
 
-  show({ id, botId, dedupeKey }: ClaimedEvent, target: ReplyTarget, frame: StreamFrame): void {
+  show({ id, fence, botId, dedupeKey }: ClaimedEvent, target: ReplyTarget, frame: StreamFrame): void {
     const streams = this.#streams.get(id) ?? new Map<number, LiveStream>()
     this.#streams.set(id, streams)
     const known = streams.get(frame.stream)
     if (known !== undefined) return known.show(frame)
-    const owner = { eventId: id, botId, ...target, uuid: streamUuid(botId, dedupeKey, frame.stream) }
+    const owner = { eventId: id, fence, botId, ...target, uuid: streamUuid(botId, dedupeKey, frame.stream) }
     streams.set(frame.stream, new LiveStream(owner, frame, this.#deps))
   }
 

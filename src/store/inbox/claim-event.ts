@@ -1,5 +1,5 @@
 import type { Statement } from '../database/database.ts'
-import { ARRIVED_MS } from './inbox-statements.ts'
+import { ARRIVED_MS, NEXT_EPOCH } from './inbox-statements.ts'
 
 /**
  * $1 owner, $2 event id, $3 claim token. Takes the lane of one event if the event is what the lane would
@@ -24,15 +24,15 @@ with wanted as materialized (
   where l.owner is not distinct from w.owner and l.unsent = w.unsent and l.ready_at <= now()
   for update of l skip locked
 ), taken as (
-  update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, claimed_at = now()
+  update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, epoch = ${NEXT_EPOCH}, claimed_at = now()
   from picked p where i.id = p.id and i.state = p.state and i.available_at <= now()
-  returning i.id, i.bot_id, i.lane, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at,
+  returning i.id, i.bot_id, i.lane, i.attempt, i.epoch, i.type, i.dedupe_key, i.payload, i.received_at,
     ${ARRIVED_MS} as arrived_ms, coalesce(i.resubmitted_at, i.created_at) as fresh_at
 ), moved as (
-  update feishu_lanes l set owner = $1, claim_token = $3::uuid
+  update feishu_lanes l set owner = $1, claim_token = $3::uuid, epoch = t.epoch
   from taken t where l.bot_id = t.bot_id and l.lane = t.lane
 )
-select id, bot_id, lane, attempt, type, dedupe_key, payload,
+select id, bot_id, lane, attempt, epoch, type, dedupe_key, payload,
   extract(epoch from now() - received_at)::float8 * 1000 as ms,
   extract(epoch from now() - fresh_at)::float8 * 1000 as stale_ms, arrived_ms
 from taken`,

@@ -19,6 +19,9 @@ import type { Statement } from '../database/database.ts'
 export const ARRIVED_MS =
   'case when i.resubmitted_at is null then extract(epoch from now() - coalesce(i.arrived_at, i.received_at))::float8 * 1000 end'
 
+/** The epoch of a claim. Drawn when the lane is locked, so that the claims of a lane have them in their order. */
+export const NEXT_EPOCH = "nextval('feishu_lane_epoch')"
+
 /**
  * $1 owner, $2 limit, $3 bots and $4 the most lanes of each, $5 the most lanes of any other, $6 claim token.
  *
@@ -53,15 +56,17 @@ with recursive bots(bot_id) as (
     from feishu_lanes l
     where l.bot_id = b.bot_id and l.owner is null and l.ready_at <= now() order by l.ready_at limit least($2::int, b.room)
   ) c
-), picked as materialized (
+), locked as materialized (
   select l.bot_id, l.lane, l.unsent, l.pending, c.turn, c.ready_at
   from candidates c
   join feishu_lanes l on l.bot_id = c.bot_id and l.lane = c.lane
   where l.ready_at = c.ready_at and l.owner is not distinct from c.owner
   order by c.turn, c.ready_at limit $2::int
   for update of l skip locked
+), picked as materialized (
+  select *, ${NEXT_EPOCH} as epoch from locked
 ), replies as (
-  update feishu_outbox o set attempt = o.attempt + 1
+  update feishu_outbox o set attempt = o.attempt + 1, epoch = p.epoch
   from picked p cross join lateral (
     select x.inbox_id, x.part, x.state from feishu_outbox x
     where x.bot_id = p.bot_id and x.lane = p.lane and x.state = 'pending' offset 0
@@ -70,14 +75,14 @@ with recursive bots(bot_id) as (
   returning o.bot_id, o.lane, o.inbox_id, o.part, o.message_id, o.receiver_type, o.receiver_id, o.uuid, o.msg_type, o.content,
     o.delivery, o.attempt, o.refused_count, o.created_at
 ), heads as materialized (
-  select p.bot_id, p.lane, h.id, h.state, h.available_at
+  select p.bot_id, p.lane, p.epoch, h.id, h.state, h.available_at
   from picked p cross join lateral (
     select i.id, i.state, i.available_at from feishu_inbox i
     where i.bot_id = p.bot_id and i.lane = p.lane and i.state in ('available', 'executing') order by i.id limit 1
   ) h
   where p.unsent = 0 and h.state = 'available'
 ), events as (
-  update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, claimed_at = now()
+  update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, epoch = h.epoch, claimed_at = now()
   from heads h where i.id = h.id and i.state = h.state and i.available_at <= now()
   returning i.bot_id, i.lane, i.id, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at,
     ${ARRIVED_MS} as arrived_ms, coalesce(i.resubmitted_at, i.created_at) as fresh_at
@@ -87,6 +92,7 @@ with recursive bots(bot_id) as (
   update feishu_lanes l set
     owner = case when t.bot_id is null then null else $1 end,
     claim_token = case when t.bot_id is null then null else $6::uuid end,
+    epoch = case when t.bot_id is null then l.epoch else p.epoch end,
     ready_at = case
       when t.bot_id is not null then l.ready_at
       when h.available_at > now() then h.available_at
@@ -112,18 +118,18 @@ select 'event' as kind, e.bot_id, e.lane, e.id, e.attempt, e.type, e.dedupe_key,
   extract(epoch from now() - e.received_at)::float8 * 1000 as ms,
   extract(epoch from now() - e.fresh_at)::float8 * 1000 as stale_ms, e.arrived_ms,
   null::int as part, null as message_id, null as receiver_type, null as receiver_id, null as uuid, null as msg_type,
-  null as content, null::jsonb as delivery, null::int as unknown_attempts, p.pending > 1 as has_more, p.turn, p.ready_at
+  null as content, null::jsonb as delivery, null::int as unknown_attempts, p.pending > 1 as has_more, p.epoch, p.turn, p.ready_at
 from events e join picked p on p.bot_id = e.bot_id and p.lane = e.lane
 union all
 select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null,
   extract(epoch from now() - r.created_at)::float8 * 1000, null,
   (select ${ARRIVED_MS} from feishu_inbox i where i.id = r.inbox_id),
   r.part, r.message_id, coalesce(r.receiver_type, 'chat_id'), coalesce(r.receiver_id, r.lane), r.uuid, r.msg_type,
-  r.content, r.delivery, greatest(0, r.attempt - 1 - r.refused_count), null, p.turn, p.ready_at
+  r.content, r.delivery, greatest(0, r.attempt - 1 - r.refused_count), null, p.epoch, p.turn, p.ready_at
 from replies r join picked p on p.bot_id = r.bot_id and p.lane = r.lane
 union all
 select 'due', null, null, null, null, null, null, null, extract(epoch from at - now())::float8 * 1000,
-  null, null, null, null, null, null, null, null, null, null, null, null, null, null
+  null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 from due
 order by turn, ready_at, id, part`,
 }

@@ -57,7 +57,7 @@ export class Inbox implements InboxStore {
     const values = [owner, limit, Object.keys(rooms), Object.values(rooms), perBot, token]
     try {
       const rows = await this.#database.query<ClaimedRow>(CLAIM, values, 'claiming work')
-      return toClaimResult(rows)
+      return toClaimResult(rows, owner)
     } catch (thrown) {
       this.#lostClaims.add(token)
       throw thrown
@@ -68,7 +68,7 @@ export class Inbox implements InboxStore {
     const token = randomUUID()
     try {
       const [row] = await this.#database.query<EventRow>(CLAIM_EVENT, [owner, eventId, token], 'claiming an event')
-      return row === undefined ? null : toClaimedEvent(row)
+      return row === undefined ? null : toClaimedEvent(row, owner)
     } catch (thrown) {
       this.#lostClaims.add(token)
       throw thrown
@@ -77,7 +77,7 @@ export class Inbox implements InboxStore {
 
   async finish(finished: readonly FinishedEvent[]): Promise<boolean[]> {
     if (finished.length === 0) return []
-    const keys = finished.map(({ id, fence, result }) => `e:${id}:${fence.owner}:${fence.attempt}:${result.kind}`)
+    const keys = finished.map(({ id, fence, result }) => `e:${id}:${fence.owner}:${fence.epoch}:${result.kind}`)
     const replies = finished.flatMap(({ result }, index) =>
       result.kind === 'completed' ? result.replies.map((reply, part) => ({ ...reply, part, ord: index + 1 })) : [],
     )
@@ -86,7 +86,7 @@ export class Inbox implements InboxStore {
     const identity = [
       finished.map(({ id }) => id),
       finished.map(({ fence }) => fence.owner),
-      finished.map(({ fence }) => fence.attempt),
+      finished.map(({ fence }) => fence.epoch),
       results.map(({ kind }) => kind),
     ]
     const values = [
@@ -112,13 +112,13 @@ export class Inbox implements InboxStore {
   async settle(settled: readonly SettledReply[]): Promise<boolean[]> {
     if (settled.length === 0) return []
     const keys = settled.map(
-      ({ eventId, part, fence, result }) => `r:${eventId}:${part}:${fence.owner}:${fence.attempt}:${result.kind}`,
+      ({ eventId, part, fence, result }) => `r:${eventId}:${part}:${fence.owner}:${fence.epoch}:${result.kind}`,
     )
     const results = settled.map(({ result }) => result)
     const identity = [
       settled.map(({ eventId }) => eventId),
       settled.map(({ part }) => part),
-      settled.map(({ fence }) => fence.attempt),
+      settled.map(({ fence }) => fence.epoch),
       results.map(({ kind }) => kind),
     ]
     const values = [
@@ -199,9 +199,9 @@ function indexes(rows: readonly OrdRow[]): Set<number> {
 function drilled(statement: Statement): Statement {
   if (!isPlanted('no-fence')) return statement
   const text = statement.text
-    .replace(' and l.owner = i.owner\n', '\n')
-    .replace(' and e.state = t.state and e.owner = t.owner and e.attempt = t.attempt', '')
-    .replace(' and o.state = t.state and o.attempt = t.attempt', '')
+    .replace(' and l.owner = i.owner and l.epoch = i.epoch\n', '\n')
+    .replace(' and e.state = t.state and e.epoch = t.epoch', '')
+    .replace(' and o.state = t.state and o.epoch = t.epoch', '')
   if (text === statement.text) throw new Error(`${statement.name} has no fence to take away`)
   return { name: `${statement.name}_unfenced`, text }
 }

@@ -63,7 +63,7 @@ with located as materialized (
 ), locked as materialized (
   select l.lane from located x join feishu_lanes l on l.bot_id = x.bot_id and l.lane = x.lane for update of l
 ), back as (
-  update feishu_outbox o set state = 'pending', attempt = 0, refused_count = 0, created_at = now(), died_at = null,
+  update feishu_outbox o set state = 'pending', attempt = 0, epoch = null, refused_count = 0, created_at = now(), died_at = null,
     reason = null, uuid = case when o.reason = 'outcome_unknown' then $3 else o.uuid end,
     delivery = case when o.reason = 'outcome_unknown' then o.delivery - 'stream' else o.delivery end
   from located x

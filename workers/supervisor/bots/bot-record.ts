@@ -1,7 +1,9 @@
 import { Secret, secretOrNull } from '../../../src/core/log/secret.ts'
+import type { ConnectionOptions } from '../../../src/protocol/boot.ts'
 import type { BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { BotRecord } from '../../../src/protocol/model/status.ts'
 import type { Bot, BotChange, NewBot } from '../../../src/store/store.ts'
+import type { BotSpec } from '../../../src/supervisor/bot-child.ts'
 
 /** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
 export function hasWebhookKeys(bot: Bot): boolean {
@@ -54,6 +56,15 @@ export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: 
     verificationToken: verificationToken === undefined ? undefined : secretOrNull(verificationToken),
   }
   return onlyGiven(change)
+}
+
+/** What a bot's worker is given. */
+export function toSpec(
+  { id: botId, name, appId, appSecret, domain, isolation, openId }: Bot,
+  connection: ConnectionOptions,
+): BotSpec {
+  const isIdentified = openId !== null
+  return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, isIdentified, connection }
 }
 
 /** What keeps a bot from taking events, if it is not its worker or connection; `nextStep` is that of a bot without a worker. */

@@ -45,7 +45,6 @@ export class Fleet {
   readonly #deps: FleetDependencies
   readonly #places = new Set<string>()
   readonly #waiting = new Map<string, Bot>()
-  readonly #resting = new Map<string, BotStatus>()
   readonly #rotations = new Map<string, Rotation>()
   /** Second connections of bots whose first is being replaced. */
   #overlapCount = 0
@@ -53,11 +52,6 @@ export class Fleet {
 
   constructor(deps: FleetDependencies) {
     this.#deps = deps
-  }
-
-  /** The bots without a worker. */
-  get resting(): readonly BotStatus[] {
-    return [...this.#resting.values()]
   }
 
   /** Whether a bot has a place. */
@@ -76,7 +70,6 @@ export class Fleet {
   /** A bot that wants no connection any more leaves its place to the next. */
   leave(botId: string): void {
     this.#waiting.delete(botId)
-    this.#resting.delete(botId)
     this.#rotations.get(botId)?.cancel()
     this.#rotations.delete(botId)
     if (this.#places.delete(botId)) this.#startNext()
@@ -85,9 +78,8 @@ export class Fleet {
   /** A bot that has a place keeps it. */
   start(bot: Bot): void {
     const whyNot = this.#whyNot(bot)
-    if (whyNot !== undefined) return this.#rest(bot, whyNot)
+    if (whyNot !== undefined) return this.#deps.rests(restingStatus(bot, this.#deps.clock.now(), whyNot))
     this.#waiting.delete(bot.id)
-    this.#resting.delete(bot.id)
     this.#places.add(bot.id)
     this.#deps.start(bot)
   }
@@ -120,12 +112,6 @@ export class Fleet {
 
   get #full(): string {
     return `all ${this.#deps.maxConnections} connections of this instance are taken: it starts when one becomes free, or raise maxConnections (FS_MAX_CONNECTIONS)`
-  }
-
-  #rest(bot: Bot, nextStep: string): void {
-    const status = restingStatus(bot, this.#deps.clock.now(), nextStep)
-    this.#resting.set(bot.id, status)
-    this.#deps.rests(status)
   }
 
   #startNext(): void {

@@ -26,37 +26,25 @@ export function lateStore(current: () => Store | undefined, log: Logger): Pick<S
     }
   }
 
-  /** Whatever a call is given goes on: one that left out an argument would still do something. */
-  function late<Part extends 'inbox' | 'replies'>(part: Part, kinds: Record<keyof Store[Part], true>): Store[Part] {
-    const calls = Object.keys(kinds).map((kind) => {
-      const through = (...args: unknown[]): Promise<unknown> =>
-        call(kind, (store) => (store[part] as unknown as Calls)[kind]?.(...args) as Promise<unknown>)
-      return [kind, through]
-    })
-    return Object.fromEntries(calls) as Store[Part]
+  // Every argument is forwarded, so that a new optional one cannot be dropped here.
+  return {
+    inbox: {
+      accept: (...args) => call('accept', ({ inbox }) => inbox.accept(...args)),
+      claim: (...args) => call('claim', ({ inbox }) => inbox.claim(...args)),
+      claimEvent: (...args) => call('claimEvent', ({ inbox }) => inbox.claimEvent(...args)),
+      finish: (...args) => call('finish', ({ inbox }) => inbox.finish(...args)),
+      settle: (...args) => call('settle', ({ inbox }) => inbox.settle(...args)),
+      deadLetters: (...args) => call('deadLetters', ({ inbox }) => inbox.deadLetters(...args)),
+      resubmit: (...args) => call('resubmit', ({ inbox }) => inbox.resubmit(...args)),
+      prune: (...args) => call('prune', ({ inbox }) => inbox.prune(...args)),
+      summary: (...args) => call('summary', ({ inbox }) => inbox.summary(...args)),
+    },
+    replies: {
+      putUpload: (...args) => call('putUpload', ({ replies }) => replies.putUpload(...args)),
+      upload: (...args) => call('upload', ({ replies }) => replies.upload(...args)),
+      dropUploads: (...args) => call('dropUploads', ({ replies }) => replies.dropUploads(...args)),
+      stream: (...args) => call('stream', ({ replies }) => replies.stream(...args)),
+      closeStreams: (...args) => call('closeStreams', ({ replies }) => replies.closeStreams(...args)),
+    },
   }
-
-  return { inbox: late('inbox', INBOX), replies: late('replies', REPLIES) }
-}
-
-type Calls = Readonly<Record<string, (...args: unknown[]) => unknown>>
-
-const INBOX: Record<keyof Store['inbox'], true> = {
-  accept: true,
-  claim: true,
-  claimEvent: true,
-  finish: true,
-  settle: true,
-  deadLetters: true,
-  resubmit: true,
-  prune: true,
-  summary: true,
-}
-
-const REPLIES: Record<keyof Store['replies'], true> = {
-  putUpload: true,
-  upload: true,
-  dropUploads: true,
-  stream: true,
-  streams: true,
 }

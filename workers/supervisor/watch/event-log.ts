@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../../../src/core/errors.ts'
 import type { Logger } from '../../../src/core/log/logger.ts'
 import type { NamedEvent } from '../../../src/protocol/model/events.ts'
 import type { BotReport, ConnectionStateName } from '../../../src/protocol/model/status.ts'
@@ -27,6 +28,7 @@ export class EventLog {
           cause: error?.message ?? reason,
           reason,
           ...fields,
+          ...stackField(error),
         })
         break
       }
@@ -49,6 +51,7 @@ export class EventLog {
           eventId,
           cause: reason,
           code: error.code,
+          ...stackField(error),
         })
         break
       }
@@ -76,4 +79,8 @@ export class EventLog {
       ...(nextAt === undefined ? {} : { nextAt: new Date(nextAt).toISOString() }),
     })
   }
+}
+
+function stackField(error: ErrorRecord | undefined): { stack?: string } {
+  return error?.stack === undefined ? {} : { stack: error.stack }
 }

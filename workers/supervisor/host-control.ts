@@ -1,0 +1,113 @@
+import type { Clock } from '../../src/core/time/clock.ts'
+import type { Messages } from '../../src/messages/messages.ts'
+import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
+import { result } from '../../src/protocol/model/result.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { Supervisor } from '../../src/supervisor/supervisor.ts'
+import type { Audited } from './audited.ts'
+import type { BotAdmin } from './bots/bot-admin.ts'
+import type { BotReconciler } from './bots/bot-reconciler.ts'
+import type { StateRecorder } from './bots/state-recorder.ts'
+import type { WebhookDesk } from './bots/webhook-desk.ts'
+import { accessOrders, botOrders, messageOrders } from './orders.ts'
+import type { SourceSync } from './source/source-sync.ts'
+import type { InboxFigures } from './store/inbox-figures.ts'
+import { keySource } from './store/open-store.ts'
+import { rotateKeys } from './store/rotate-keys.ts'
+import type { StoreKeeper } from './store/store-keeper.ts'
+import { diagnose } from './watch/diagnose.ts'
+import type { InstancePatrol } from './watch/instance-patrol.ts'
+import type { Metrics } from './watch/metrics.ts'
+
+export interface HostControlDeps {
+  readonly boot: Pick<SupervisorBoot, 'options' | 'startsBots'>
+  readonly supervisor: Supervisor
+  readonly reconciler: BotReconciler
+  readonly admin: BotAdmin
+  readonly states: StateRecorder
+  /** Undefined unless the host keeps the bots. */
+  readonly sync: SourceSync | undefined
+  readonly webhooks: WebhookDesk
+  readonly messages: Messages
+  readonly keeper: StoreKeeper
+  /** Throws `STORE_UNAVAILABLE` while there is none. */
+  readonly openedStore: () => Store
+  readonly inboxFigures: InboxFigures
+  readonly patrol: InstancePatrol
+  readonly metrics: Metrics
+  readonly audited: Audited
+  readonly clock: Clock
+}
+
+/** Longest wait for the bots' threads to end, part of what the handle adds to the grace. */
+const BOTS_STOP_MS = 300
+
+/** What the host may ask of the supervisor thread. */
+export function hostControl(deps: HostControlDeps): HostControl {
+  const { boot, supervisor, reconciler, admin, states, sync, webhooks, messages, keeper, openedStore } = deps
+  const { inboxFigures, patrol, metrics, audited, clock } = deps
+  const { options, startsBots } = boot
+
+  return {
+    async start() {
+      return await result(async () => {
+        try {
+          if (startsBots) await messages.start()
+          await keeper.start()
+          if (startsBots) patrol.start()
+        } catch (thrown) {
+          await stop(0)
+          throw thrown
+        }
+        return undefined
+      })
+    },
+
+    stop: (graceMs) => stop(graceMs),
+
+    async report() {
+      const inbox = await inboxFigures.read()
+      return {
+        bots: reconciler.reports,
+        pool: messages.stats(),
+        inbox,
+        store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
+        ...(sync === undefined ? {} : { botSource: sync.status }),
+      }
+    },
+
+    metrics: () => metrics.text(),
+
+    takeWebhook: (appId, request) => webhooks.take(appId, request),
+    ...botOrders(admin, audited),
+    rotateKeys: (by) =>
+      result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
+    ...accessOrders(() => openedStore().access, audited),
+
+    ...messageOrders(openedStore, audited, () => messages.wake()),
+    lookAtSource: async (botId) => void sync?.look(botId),
+    diagnose: (botIds) =>
+      diagnose(
+        { store: keeper.store, error: keeper.status.error, bots: () => admin.all(), check: (bot) => admin.check(bot) },
+        botIds,
+      ),
+
+    hostRunEnded: async (id, outcome) => messages.hostRunEnded(id, outcome),
+    killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
+  }
+
+  /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
+  async function stop(graceMs: number): Promise<void> {
+    const stopAt = clock.now() + graceMs
+    patrol.close()
+    sync?.close()
+    reconciler.close()
+    // A bot that hangs must not use up the time of the messages in flight.
+    await supervisor.drain(graceMs / 2)
+    await messages.stop(Math.max(0, stopAt - clock.now()))
+    await supervisor.stop(BOTS_STOP_MS)
+    await states.flush()
+    await keeper.close()
+    metrics.close()
+  }
+}

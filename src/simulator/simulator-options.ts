@@ -3,19 +3,19 @@ import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from './gateway/client-confi
 import { DEFAULT_RATE_LIMITS, type RateLimits } from './shared/rate-limits.ts'
 
 export interface SimulatorOptions {
-  /** Multiplies the waits before redeliveries (15 s, 5 min, 1 h, 6 h). Default 1. */
+  /** Factor of the waits before redeliveries (15 s, 5 min, 1 h, 6 h). Default 1. */
   readonly timeScale?: number
-  /** Time to acknowledge a push; not scaled. Default 3000 [D]. */
+  /** Time to acknowledge a push, milliseconds; not scaled. Default 3000 [D]. */
   readonly ackDeadlineMs?: number
-  /** In seconds, fractions allowed. Default 120, 120, 30, -1 [F]. */
+  /** Settings for clients in seconds, fractions allowed. Default 120, 120, 30, -1 [F]. */
   readonly clientConfig?: Partial<ClientConfig>
-  /** Decides which of several connections gets an event. Default 1. */
+  /** Seed of the choice among several connections for an event. Default 1. */
   readonly seed?: number
-  /** Event payloads above this are fragmented. Default 65536; the platform's own limit is unknown [A]. */
+  /** Event payloads above this size are fragmented, bytes. Default 65536; the platform's own limit is unknown [A]. */
   readonly fragmentBytes?: number
-  /** How often bots may send. Default 5 per second and chat, 50 per second and app [D]; 0 lets any number through. */
+  /** Rate limits of bots. Default 5 per second and chat, 50 per second and app [D]. 0: no limit. */
   readonly limits?: Partial<RateLimits>
-  /** What is not known about the platform, and how it is here. */
+  /** Choices for unknown behaviours of the platform. Default: see `Assumptions`. */
   readonly assumptions?: Partial<Assumptions>
 }
 

@@ -1,9 +1,9 @@
-/** What the client is told to do, in seconds; sent at discovery and with every pong. [R] */
+/** Settings for the client, in seconds. Sent at discovery and with every pong. [R] */
 export interface ClientConfig {
-  /** -1 = try for ever. */
+  /** Number of reconnects. -1: no limit. */
   readonly ReconnectCount: number
   readonly ReconnectInterval: number
-  /** Largest random delay before the first reconnect. */
+  /** Largest random delay before the first reconnect, seconds. */
   readonly ReconnectNonce: number
   readonly PingInterval: number
 }

@@ -1,30 +1,30 @@
-/** What nobody outside knows about the platform. Each default is the likelier reading; tests may try the other. [A] */
+/** Behaviours of the platform that are not known from outside. Each default is the more likely one. Tests may try the others. [A] */
 export interface Assumptions {
-  /** What `data` of a refused discovery is. Default `empty_url` [F]; the Node SDK retries for ever on the others [R]. */
+  /** Value of `data` in a refused discovery. Default `empty_url` [F]. With the others the Node SDK retries forever [R]. */
   readonly refusalData: 'empty_url' | 'absent' | 'null'
   /** HTTP status of a refused discovery. Default 200. */
   readonly refusalHttp: 200 | 400
   /** HTTP status of an open API error: 400 in the documents (default), 200 from older gateways. [D, F] */
   readonly errorHttp: 200 | 400
-  /** Connections per app. Default 50 [D]; cut-offs at two were reported [F]. */
+  /** Most connections per app. Default 50 [D]. A limit of two was reported [F]. */
   readonly maxConnections: number
   /**
-   * Where one too many is refused: by the discovery with 1000040350 (default) [F], by the handshake with 514 and
-   * 1000040350 in its headers [S], or by a close frame 3001 after the first ping [F].
+   * Step that refuses a connection above the limit: the discovery with 1000040350 (default) [F], the handshake with 514
+   * and 1000040350 in its headers [S], or a close frame 3001 after the first ping [F].
    */
   readonly connectionLimitAt: 'discovery' | 'handshake' | 'close'
   /** The `message_id` header of a redelivery. Default `new`. */
   readonly redeliveredFrameId: 'new' | 'same'
-  /** An acknowledgement on another connection of the app. Default `counts`. */
+  /** Effect of an acknowledgement on another connection of the app. Default `counts`. */
   readonly foreignAck: 'counts' | 'ignored'
-  /** An acknowledgement after the deadline: by default it stops no redelivery. */
+  /** Effect of an acknowledgement after the deadline. Default `ignored`: it stops no redelivery. */
   readonly lateAck: 'ignored' | 'counts'
   /**
-   * An event while the app has no connection: its first push fails at once and the schedule goes on from there
-   * (default), or it waits for the next connection.
+   * Handling of an event while the app has no connection. `push_fails` (default): the first push fails at once, and the
+   * schedule goes on from there. `waits`: the event waits for the next connection.
    */
   readonly whileOffline: 'push_fails' | 'waits'
-  /** A create or reply whose uuid was used: the first message with code 0 (default), or a refusal with 230049. */
+  /** Answer to a create or reply with a used uuid: the first message with code 0 (default), or a refusal with 230049. */
   readonly repeatedUuid: 'original' | 'refused'
 }
 

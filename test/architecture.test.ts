@@ -100,7 +100,7 @@ const WINGS: Readonly<
   },
   'workers/supervisor': {
     own: 'face',
-    wings: { bots: [], source: ['bots'], store: [], watch: ['bots', 'store'] },
+    wings: { bots: [], source: ['bots'], store: [], health: ['bots', 'store'] },
   },
 }
 
@@ -111,7 +111,7 @@ const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts']
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // The pool uses one pure function of it, which renders messages: 35 KB of the bundle, no client and no secret.
   '@larksuiteoapi/node-sdk': ['workers/bot', 'workers/chat/normalize.ts'],
-  'prom-client': ['src/http/routes/metrics.ts', 'workers/supervisor/watch/metrics.ts'],
+  'prom-client': ['src/http/routes/metrics.ts', 'workers/supervisor/health/metrics.ts'],
   pino: ['src/cli'],
   piscina: ['src/messages/pool/pool-thread.ts'],
   'drizzle-orm': ['src/store'],

@@ -17,7 +17,7 @@ import { Notifier } from './notifier.ts'
 import { OpenAlerts } from './open-alerts.ts'
 import { packagePaths } from './package-paths.ts'
 import { sourceEndpoint } from './source-endpoint.ts'
-import { SourceWatch } from './source-watch.ts'
+import { SourceSubscription } from './source-subscription.ts'
 import { SupervisorThread } from './supervisor-thread.ts'
 
 /** What differs between a host's handle, administration and drills. */
@@ -46,7 +46,7 @@ export interface Host {
   readonly thread: SupervisorThread
   readonly lastReport: LastReport
   /** Undefined unless the host keeps the bots. */
-  readonly sourceWatch: SourceWatch | undefined
+  readonly sourceSubscription: SourceSubscription | undefined
   /** Undefined without the option `alerts`. */
   readonly notifier: Notifier | undefined
   fetch(request: Request, context?: object): Response | Promise<Response>
@@ -77,26 +77,34 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: 
     clock,
     random: Math.random,
     signal: ({ kind, event }) => {
-      if (kind === 'alert') openAlerts.see(event)
+      if (kind === 'alert') openAlerts.observe(event)
       events.emit(kind, event)
     },
     run: (run, gone) => handlers.run(run, gone),
     changed: (status) => threadChanged(status),
     report: (level, message) => logger[level](message),
   })
-  const sourceWatch =
+  const sourceSubscription =
     botSource &&
-    new SourceWatch(botSource, (botId) =>
+    new SourceSubscription(botSource, (botId) =>
       thread.call('lookAtSource', SOURCE_DEADLINE_MS, (remote) => remote.lookAtSource(botId)),
     )
   const notifier = alerts && new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
   if (notifier !== undefined) events.on('alert', notifier.notify)
-  return { clock, events, thread, lastReport, sourceWatch, notifier, fetch: createFetch(options, setup, view, logger) }
+  return {
+    clock,
+    events,
+    thread,
+    lastReport,
+    sourceSubscription,
+    notifier,
+    fetch: createFetch(options, setup, view, logger),
+  }
 
   function threadChanged({ state, lastExit, restartCount }: ChildStatus): void {
     if (state === 'running') {
       logger.info('the supervisor is running')
-      sourceWatch?.resume()
+      sourceSubscription?.resume()
       if (restartCount > 0) tellDown('cleared', 'it is started again', 'nothing: it is over')
     }
     if (state === 'restarting') {

@@ -59,11 +59,11 @@ export class FeishuSupervisor extends Orders {
    */
   async start(): Promise<void> {
     this.#startedAt = this.#host.clock.now()
-    this.#host.sourceWatch?.start()
+    this.#host.sourceSubscription?.start()
     try {
       await this.#host.thread.start()
     } catch (thrown) {
-      this.#host.sourceWatch?.stop()
+      this.#host.sourceSubscription?.stop()
       throw thrown
     }
   }
@@ -74,7 +74,7 @@ export class FeishuSupervisor extends Orders {
    * May be called at any time and twice.
    */
   async stop(graceMs: number = this.#options.shutdownGraceMs): Promise<void> {
-    this.#host.sourceWatch?.stop()
+    this.#host.sourceSubscription?.stop()
     await this.#host.thread.stop(graceMs)
     this.#host.notifier?.close()
     this.#host.lastReport.threadGone(this.#host.clock.now())

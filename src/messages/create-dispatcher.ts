@@ -16,7 +16,7 @@ import { SendTries } from './reply/send-tries.ts'
 
 export interface CreateDispatcherDeps
   extends Pick<DispatcherDeps, 'places' | 'handlers' | 'owner'>,
-    Pick<HandleEventDeps, 'desk' | 'bots' | 'onDecided'> {
+    Pick<HandleEventDeps, 'contextServer' | 'bots' | 'onDecided'> {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
   readonly replies: ReplyStore
   readonly sendReply: SendReply
@@ -52,7 +52,8 @@ export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
 }
 
 function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): LaneRunDeps {
-  const { inbox, replies, places, handlers, desk, bots, sendReply, callCard, options, clock, random, emit } = deps
+  const { inbox, replies, places, handlers, contextServer, bots, sendReply, callCard, options, clock, random, emit } =
+    deps
   const { onDecided, acks = new AckTimes() } = deps
   const { waits, sends, isAborting, isStopped, ...state } = surroundings
   const sender = new ReplySender({ sendReply, callCard, replies })
@@ -82,7 +83,7 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
       places,
       handlers,
       streams,
-      desk,
+      contextServer,
       bots,
       answers: options.answers,
       onDecided,

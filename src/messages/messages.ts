@@ -7,7 +7,7 @@ import type { PoolStats } from '../protocol/model/status.ts'
 import type { ReplyStore, Store } from '../store/store.ts'
 import { AckTimes } from './intake/ack-times.ts'
 import { type BotBook, LoadedHandlers } from './handle/bot-handlers.ts'
-import { CardDesk } from './intake/card-desk.ts'
+import { CardActions } from './intake/card-actions.ts'
 import { ChatPool } from './pool/chat-pool.ts'
 import { createDispatcher } from './create-dispatcher.ts'
 import type { SendReply } from './reply/deliver-replies.ts'
@@ -17,7 +17,7 @@ import { Intake } from './intake/intake.ts'
 import type { CallCard } from './reply/live-stream.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
-import type { RunDesk } from './handle/run-desk.ts'
+import type { ContextServer } from './handle/context-server.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
@@ -29,7 +29,7 @@ export interface MessagesDeps {
   readonly bots: BotBook
   /** What handlers may ask for by name. */
   readonly secrets: Readonly<Record<string, string>>
-  readonly desk: RunDesk
+  readonly contextServer: ContextServer
   /** The built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
@@ -91,7 +91,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     replies,
     places: { pool, host },
     handlers,
-    desk: deps.desk,
+    contextServer: deps.contextServer,
     bots: deps.bots,
     owner,
     sendReply,
@@ -117,7 +117,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     offer: () => dispatcher.offer(),
     onCommitted: (events, claimed) => dispatcher.arrived(events, claimed),
   })
-  const cards = new CardDesk({
+  const cards = new CardActions({
     accept: (botId, event) => intake.accept(botId, event),
     runNow: (botId, eventId) => dispatcher.runNow(botId, eventId),
     handlesCards: (botId) => handlers.of(botId)?.kinds.has('card_action') ?? true,

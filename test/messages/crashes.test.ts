@@ -71,7 +71,7 @@ class Life {
       callCard: noCards,
       places: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
-      desk: noCalls,
+      contextServer: noCalls,
       bots: plainBots,
       owner,
       sendReply: guard((botId: string, reply: OutgoingReply) => send(botId, reply, clock, feishu, choices)),

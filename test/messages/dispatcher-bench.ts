@@ -7,7 +7,7 @@ import type { BotBook, BotHandlers } from '../../src/messages/handle/bot-handler
 import type { CallCard } from '../../src/messages/reply/live-stream.ts'
 import type { HandlerPool } from '../../src/messages/pool/handler-pool.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
-import type { RunDesk } from '../../src/messages/handle/run-desk.ts'
+import type { ContextServer } from '../../src/messages/handle/context-server.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/model/events.ts'
@@ -79,7 +79,7 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
 }
 
 /** For handlers that ask for nothing. */
-export const noCalls: Pick<RunDesk, 'take' | 'messagesBefore'> = {
+export const noCalls: Pick<ContextServer, 'take' | 'messagesBefore'> = {
   take() {},
   messagesBefore: () => Promise.resolve([]),
 }
@@ -169,7 +169,7 @@ export function bench({
     callCard: noCards,
     places: { pool, host },
     handlers,
-    desk: noCalls,
+    contextServer: noCalls,
     bots: plainBots,
     owner: 'instance-1',
     sendReply: (botId, reply) => {

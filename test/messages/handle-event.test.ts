@@ -35,7 +35,7 @@ async function run(
     places: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
     streams: { show() {} },
-    desk: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
+    contextServer: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
     bots: { settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null, ...settings }) },
     answers: { groups: 'mentioned', bots: 'ignore' },
     handlerTimeoutMs: 1_000,

@@ -79,7 +79,7 @@ export class Instance implements Port, HandlerPool {
       callCard: noCards,
       places: { pool: this, host: this },
       handlers: oneHandler('message'),
-      desk: noCalls,
+      contextServer: noCalls,
       bots: plainBots,
       owner,
       sendReply: send,

@@ -15,7 +15,7 @@ import type { InboundEvent } from '../../src/protocol/model/inbound-event.ts'
 import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import { createLogger, type LogRecord } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
-import { RunDesk } from '../../src/messages/handle/run-desk.ts'
+import { ContextServer } from '../../src/messages/handle/context-server.ts'
 import { Recorder } from '../support/recorder.ts'
 import { messageEvent } from '../messages/dispatcher-bench.ts'
 
@@ -43,7 +43,7 @@ hideValues(['canary-secret'])
 const logged = new Recorder<LogRecord>()
 const target = { messageId: 'm1', receiver: { type: 'chat_id', id: 'c' } } as const
 /** The chat has two messages before, one of them the bot's. */
-const desk = new RunDesk({
+const contextServer = new ContextServer({
   log: createLogger('handler', logged.add),
   history: ({ limit }) =>
     Promise.resolve(
@@ -93,7 +93,7 @@ function run(
 ): Promise<ChatOutcome> {
   const first = { kind: 'event', handler, event: message, canReply: true, attempt: 1, timeoutMs: 9_000 } as const
   return pool.run({ ...first, ...task }, timeoutMs, (call, answer) =>
-    desk.take(call, { botId: 'a', eventId, target, onFrame() {} }, answer),
+    contextServer.take(call, { botId: 'a', eventId, target, onFrame() {} }, answer),
   )
 }
 

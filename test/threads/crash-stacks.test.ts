@@ -24,7 +24,7 @@ import { storableError } from '../../src/store/database/storable.ts'
 import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
-import { EventLog } from '../../workers/supervisor/watch/event-log.ts'
+import { EventLog } from '../../workers/supervisor/health/event-log.ts'
 import { Recorder } from '../support/recorder.ts'
 import { closeLater, newApp } from '../support/simulator.ts'
 import { copyEmptyDatabase } from '../support/empty-database.ts'
@@ -185,7 +185,7 @@ it('a restart is logged with its stack', () => {
     retryable: true,
     stack: 'at y (workers/bot/main.ts:1:1)',
   } as const
-  new EventLog(createLogger('supervisor', (record) => records.push(record))).see({
+  new EventLog(createLogger('supervisor', (record) => records.push(record))).observe({
     kind: 'restart',
     event: { botId: 'a', name: 'a', incarnation: 1, restartCount: 1, restartsInWindow: 1, reason: 'crashed', error },
   })

@@ -4,7 +4,7 @@ import { createLogger } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
 import { stackFrames } from '../../src/core/log/stack-frames.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
-import { RunDesk } from '../../src/messages/handle/run-desk.ts'
+import { ContextServer } from '../../src/messages/handle/context-server.ts'
 import type { NamedEvent } from '../../src/protocol/model/events.ts'
 import { ControlClient } from '../../src/protocol/control-client.ts'
 import type { SourceControl } from '../../src/protocol/model/bot-source.ts'
@@ -15,7 +15,7 @@ import { processCarrier } from '../../src/supervisor/process-carrier.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
-import { AlertWatch } from './watch/alert-watch.ts'
+import { AlertTracker } from './health/alert-tracker.ts'
 import { createAudited } from './audited.ts'
 import { hostControl } from './host-control.ts'
 import { BotAdmin } from './bots/bot-admin.ts'
@@ -23,17 +23,17 @@ import { BotReconciler } from './bots/bot-reconciler.ts'
 import { BotRegistry } from './bots/bot-registry.ts'
 import { BotLinks } from './bots/bot-links.ts'
 import { lateStore } from './store/late-store.ts'
-import { Metrics } from './watch/metrics.ts'
-import { EventLog } from './watch/event-log.ts'
+import { Metrics } from './health/metrics.ts'
+import { EventLog } from './health/event-log.ts'
 import { InboxFigures } from './store/inbox-figures.ts'
-import { InstancePatrol } from './watch/instance-patrol.ts'
-import { InstanceWatch } from './watch/instance-watch.ts'
+import { HealthCheck } from './health/health-check.ts'
+import { InstanceLimits } from './health/instance-limits.ts'
 import { openStore } from './store/open-store.ts'
 import { SourceBots } from './source/source-bots.ts'
 import { SourceSync } from './source/source-sync.ts'
 import { StateRecorder } from './bots/state-recorder.ts'
 import { StoreKeeper } from './store/store-keeper.ts'
-import { WebhookDesk } from './bots/webhook-desk.ts'
+import { WebhookReceiver } from './bots/webhook-receiver.ts'
 
 export interface ComposeDependencies {
   readonly boot: Omit<SupervisorBoot, 'controlPort' | 'heartbeat'>
@@ -48,15 +48,15 @@ export interface ComposeDependencies {
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }: ComposeDependencies): HostControl {
   const { options, paths } = boot
   hideValues(Object.values(options.secrets))
   const metrics = new Metrics()
   /** The host hears of an event after all of them. */
-  const observers: { see(event: NamedEvent): void }[] = [metrics]
+  const observers: { observe(event: NamedEvent): void }[] = [metrics]
   const emit = (event: NamedEvent): void => {
-    for (const observer of observers) observer.see(event)
-    tell(event)
+    for (const observer of observers) observer.observe(event)
+    send(event)
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
   observers.push(new EventLog(log))
@@ -91,10 +91,10 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     acked: (ms) => metrics.acked(ms),
   })
 
-  const alerts = new AlertWatch(options.connection.fastAttempts, emit)
+  const alerts = new AlertTracker(options.connection.fastAttempts, emit)
 
-  const patrol = new InstancePatrol({
-    watch: new InstanceWatch(options.watch, options.messages.threads),
+  const healthCheck = new HealthCheck({
+    limits: new InstanceLimits(options.watch, options.messages.threads),
     alerts,
     everyMs: options.watch.everyMs,
     bots: () => reconciler.reports,
@@ -102,7 +102,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     inbox: inboxFigures,
     clock,
   })
-  observers.push(patrol)
+  observers.push(healthCheck)
 
   const shared = {
     registry,
@@ -117,7 +117,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     clock,
     random,
     changed: (event) => {
-      alerts.see(event, clock.now())
+      alerts.observe(event, clock.now())
       states.record(event)
       emit({ kind: 'bot', event })
     },
@@ -135,7 +135,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       registry,
       wake: () => messages.wake(),
       changed: (error) => {
-        alerts.seeSource(error, clock.now())
+        alerts.observeSource(error, clock.now())
         if (error === undefined) states.retry()
       },
       clock,
@@ -149,7 +149,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     handlers: options.handlers,
     bots: registry,
     secrets: options.secrets,
-    desk: new RunDesk({
+    contextServer: new ContextServer({
       history: (query) => openedStore().log.history(query),
       log: createLogger('handler', (event) => emit({ kind: 'log', event })),
     }),
@@ -164,11 +164,11 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       const stack = stackFrames(thrown, paths.chatWorker)
       log.error(`a chat thread ended between tasks: ${errorText(thrown)}`, { stack })
     },
-    onStuck: () => void patrol.look(),
+    onStuck: () => void healthCheck.check(),
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 
-  const webhooks = new WebhookDesk({
+  const webhooks = new WebhookReceiver({
     botOfApp: (appId) => registry.botOfApp(appId),
     accept: (botId, event) => messages.accept(botId, event),
     acceptTimeoutMs: options.connection.acceptTimeoutMs,
@@ -188,7 +188,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
       if (ready) states.retry()
       emit({ kind: 'store', event: { ready, ...(error === undefined ? {} : { error }) } })
       // What is not retryable ends the start and is reported there.
-      if (error === undefined || error.retryable) alerts.seeStore(error, clock.now())
+      if (error === undefined || error.retryable) alerts.observeStore(error, clock.now())
     },
     rescued: () => messages.wake(),
     instanceId: boot.instanceId,
@@ -210,7 +210,7 @@ export function composeSupervisor({ boot, clock, random, emit: tell, runOnHost }
     keeper,
     openedStore,
     inboxFigures,
-    patrol,
+    healthCheck,
     metrics,
     audited: createAudited(() => openedStore().access, log),
     clock,

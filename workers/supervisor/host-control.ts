@@ -8,16 +8,16 @@ import type { Audited } from './audited.ts'
 import type { BotAdmin } from './bots/bot-admin.ts'
 import type { BotReconciler } from './bots/bot-reconciler.ts'
 import type { StateRecorder } from './bots/state-recorder.ts'
-import type { WebhookDesk } from './bots/webhook-desk.ts'
+import type { WebhookReceiver } from './bots/webhook-receiver.ts'
 import { accessOrders, botOrders, messageOrders } from './orders.ts'
 import type { SourceSync } from './source/source-sync.ts'
 import type { InboxFigures } from './store/inbox-figures.ts'
 import { keySource } from './store/open-store.ts'
 import { rotateKeys } from './store/rotate-keys.ts'
 import type { StoreKeeper } from './store/store-keeper.ts'
-import { diagnose } from './watch/diagnose.ts'
-import type { InstancePatrol } from './watch/instance-patrol.ts'
-import type { Metrics } from './watch/metrics.ts'
+import { diagnose } from './health/diagnose.ts'
+import type { HealthCheck } from './health/health-check.ts'
+import type { Metrics } from './health/metrics.ts'
 
 export interface HostControlDeps {
   readonly boot: Pick<SupervisorBoot, 'options' | 'startsBots'>
@@ -27,13 +27,13 @@ export interface HostControlDeps {
   readonly states: StateRecorder
   /** Undefined unless the host keeps the bots. */
   readonly sync: SourceSync | undefined
-  readonly webhooks: WebhookDesk
+  readonly webhooks: WebhookReceiver
   readonly messages: Messages
   readonly keeper: StoreKeeper
   /** Throws `STORE_UNAVAILABLE` while there is none. */
   readonly openedStore: () => Store
   readonly inboxFigures: InboxFigures
-  readonly patrol: InstancePatrol
+  readonly healthCheck: HealthCheck
   readonly metrics: Metrics
   readonly audited: Audited
   readonly clock: Clock
@@ -45,7 +45,7 @@ const BOTS_STOP_MS = 300
 /** What the host may ask of the supervisor thread. */
 export function hostControl(deps: HostControlDeps): HostControl {
   const { boot, supervisor, reconciler, admin, states, sync, webhooks, messages, keeper, openedStore } = deps
-  const { inboxFigures, patrol, metrics, audited, clock } = deps
+  const { inboxFigures, healthCheck, metrics, audited, clock } = deps
   const { options, startsBots } = boot
 
   return {
@@ -54,7 +54,7 @@ export function hostControl(deps: HostControlDeps): HostControl {
         try {
           if (startsBots) await messages.start()
           await keeper.start()
-          if (startsBots) patrol.start()
+          if (startsBots) healthCheck.start()
         } catch (thrown) {
           await stop(0)
           throw thrown
@@ -99,7 +99,7 @@ export function hostControl(deps: HostControlDeps): HostControl {
   /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
-    patrol.close()
+    healthCheck.close()
     sync?.close()
     reconciler.close()
     // A bot that hangs must not use up the time of the messages in flight.

@@ -13,7 +13,7 @@ import type { HandlerPool } from '../pool/handler-pool.ts'
 import type { LiveStreams } from '../reply/live-streams.ts'
 import { replyUuid, streamUuid } from '../reply/reply-uuid.ts'
 import { replyTarget } from '../reply/reply-target.ts'
-import type { RunDesk, RunOf } from './run-desk.ts'
+import type { ContextServer, RunOf } from './context-server.ts'
 import { afterFailedRun, beforeRun, whenExpired } from './run-retry.ts'
 import { kindOf, toInboundEvent } from '../inbound/to-inbound-event.ts'
 
@@ -22,7 +22,7 @@ export interface HandleEventDeps {
   readonly handlers: BotHandlers
   readonly streams: Pick<LiveStreams, 'show'>
   /** Does what runs call for. */
-  readonly desk: Pick<RunDesk, 'take' | 'messagesBefore'>
+  readonly contextServer: Pick<ContextServer, 'take' | 'messagesBefore'>
   readonly bots: Pick<BotBook, 'settingsOf'>
   /** What bots have that set nothing else. */
   readonly answers: AnswerPolicy
@@ -100,7 +100,9 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       attempt: event.attempt,
       timeoutMs: Math.ceil(handlerTimeoutMs * SIGNAL_SHARE),
     }
-    const outcome = await place.run(task, handlerTimeoutMs, (call, answer) => deps.desk.take(call, run, answer))
+    const outcome = await place.run(task, handlerTimeoutMs, (call, answer) =>
+      deps.contextServer.take(call, run, answer),
+    )
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap((reply, index) =>
@@ -126,11 +128,11 @@ async function skipped(
   event: InboundEvent,
   eventId: number,
   policy: AnswerPolicy,
-  { desk }: HandleEventDeps,
+  { contextServer }: HandleEventDeps,
 ): Promise<SkipReason | undefined> {
   const reason = skipReason(event, policy)
   if (reason !== undefined || event.kind !== 'message' || event.senderType === 'user') return reason
-  const before = await desk.messagesBefore(event.botId, event.chatId, eventId, MAX_BOT_TURNS)
+  const before = await contextServer.messagesBefore(event.botId, event.chatId, eventId, MAX_BOT_TURNS)
   return isBotLoop(before) ? 'bot_loop' : undefined
 }
 

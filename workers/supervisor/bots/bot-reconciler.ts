@@ -47,7 +47,7 @@ export class BotReconciler {
       start: (bot) => {
         this.#resting.delete(bot.id)
         supervisor.start(toSpec(bot, connection), true)
-        this.#tell(bot)
+        this.#emitReport(bot)
       },
       rotate: (botId, mayOverlap) => supervisor.rotate(botId, mayOverlap, rotationDeadlineMs(connection)),
       rests: (status) => this.#resting.set(status.botId, status),
@@ -102,7 +102,7 @@ export class BotReconciler {
       this.#resting.delete(bot.id)
       supervisor.start(toSpec(bot, connection), false)
     }
-    this.#tell(bot)
+    this.#emitReport(bot)
   }
 
   /** Goes from the old record of a bot to the new one. To be called in the bot's turn. */
@@ -167,7 +167,7 @@ export class BotReconciler {
     this.#fleet.close()
   }
 
-  #tell(bot: Bot): void {
+  #emitReport(bot: Bot): void {
     this.#deps.changed(this.#report(bot, this.statusOf(bot)))
   }
 

@@ -7,7 +7,7 @@ import type { Accepted } from '../../store/store.ts'
 import type { AckTimes } from './ack-times.ts'
 import type { Decision } from '../handle/handle-event.ts'
 
-export interface CardDeskDeps {
+export interface CardActionsDeps {
   /** Resolves once the event is committed. */
   readonly accept: (botId: string, event: FeishuEvent) => Promise<Accepted>
   /** Runs the event ahead of all others; false if nothing runs now. */
@@ -29,11 +29,11 @@ export interface CardDeskDeps {
  * goes on; its answer is dropped, its replies are not. Nothing here runs an event twice: after the
  * commit it is a row like others, whoever claims it, and after a crash it is run as one.
  */
-export class CardDesk {
-  readonly #deps: CardDeskDeps
+export class CardActions {
+  readonly #deps: CardActionsDeps
   readonly #waiting = new Map<number, Deferred<CardResponse>>()
 
-  constructor(deps: CardDeskDeps) {
+  constructor(deps: CardActionsDeps) {
     this.#deps = deps
   }
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { OpenAlerts } from '../../../src/app/open-alerts.ts'
 import { resolveOptions } from '../../../src/options/options.ts'
 import type { Alert } from '../../../src/protocol/model/events.ts'
-import { AlertWatch } from '../../../workers/supervisor/watch/alert-watch.ts'
-import { type InstanceFigures, InstanceWatch } from '../../../workers/supervisor/watch/instance-watch.ts'
+import { AlertTracker } from '../../../workers/supervisor/health/alert-tracker.ts'
+import { type InstanceFigures, InstanceLimits } from '../../../workers/supervisor/health/instance-limits.ts'
 
 const QUIET: InstanceFigures = { residentMb: 100, workers: [], pool: { stuck: 0 }, oldestAgeMs: 0 }
 const LIMITS = { memoryMb: 1_000, oldestAgeMs: 60_000, deadLetters: { count: 3, periodMs: 10_000 } }
@@ -11,24 +11,24 @@ const LIMITS = { memoryMb: 1_000, oldestAgeMs: 60_000, deadLetters: { count: 3, 
 /** Looks once a second, and answers what is told for it. */
 function watching(limits: object = LIMITS) {
   const { watch: options } = resolveOptions({ watch: limits }).thread
-  const watch = new InstanceWatch(options, 4)
+  const instance = new InstanceLimits(options, 4)
   const told: Alert[] = []
-  const alerts = new AlertWatch(3, (named) => {
+  const alerts = new AlertTracker(3, (named) => {
     if (named.kind === 'alert') told.push(named.event)
   })
   let now = 1_700_000_000_000
   const look = (figures: Partial<InstanceFigures> = {}): string[] => {
     const before = told.length
     now += 1_000
-    for (const [part, condition] of Object.entries(watch.look({ ...QUIET, ...figures }, now))) {
-      alerts.seeInstance(part, condition, now)
+    for (const [part, condition] of Object.entries(instance.check({ ...QUIET, ...figures }, now))) {
+      alerts.observeInstance(part, condition, now)
     }
     return told.slice(before).map(({ state, kind }) => `${state} ${kind}`)
   }
-  return { look, told, died: () => watch.died(now) }
+  return { look, told, died: () => instance.died(now) }
 }
 
-describe('the watch over the instance', () => {
+describe('limits of the instance', () => {
   it('says nothing of one that is well', () => {
     const { look } = watching()
     expect(look()).toEqual([])
@@ -87,10 +87,10 @@ describe('the watch over the instance', () => {
 it('alerts of a supervisor thread that is gone are over', () => {
   const open = new OpenAlerts()
   const alert = { at: 1, kind: 'memory_high', state: 'raised', cause: 'large', nextStep: 'x', nextAt: 9 } as const
-  open.see(alert)
-  open.see({ ...alert, kind: 'foreign_client', botId: 'a' })
-  open.see({ ...alert, kind: 'foreign_client', botId: 'b' })
-  open.see({ ...alert, kind: 'foreign_client', botId: 'b', state: 'cleared' })
+  open.observe(alert)
+  open.observe({ ...alert, kind: 'foreign_client', botId: 'a' })
+  open.observe({ ...alert, kind: 'foreign_client', botId: 'b' })
+  open.observe({ ...alert, kind: 'foreign_client', botId: 'b', state: 'cleared' })
   expect(open.end(5)).toMatchObject([
     { at: 5, kind: 'memory_high', state: 'cleared', cause: 'large' },
     { at: 5, kind: 'foreign_client', state: 'cleared', botId: 'a' },

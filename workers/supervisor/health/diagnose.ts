@@ -3,7 +3,7 @@ import type { Finding } from '../../../src/protocol/model/finding.ts'
 import type { Bot, Store } from '../../../src/store/store.ts'
 import { hasWebhookKeys } from '../bots/bot-record.ts'
 
-export interface DiagnoseDependencies {
+export interface DiagnoseDeps {
   readonly store: Store | undefined
   /** Why the database cannot be used. */
   readonly error: ErrorRecord | undefined
@@ -16,7 +16,7 @@ export interface DiagnoseDependencies {
 const MOST_AT_ONCE = 5
 
 /** Of the instance and all bots, or of these bots alone. Never rejects. */
-export async function diagnose(deps: DiagnoseDependencies, botIds: readonly string[] | null): Promise<Finding[]> {
+export async function diagnose(deps: DiagnoseDeps, botIds: readonly string[] | null): Promise<Finding[]> {
   const findings: Finding[] = botIds === null ? await checkStore(deps) : []
   let bots: readonly Bot[]
   try {
@@ -41,7 +41,7 @@ export async function diagnose(deps: DiagnoseDependencies, botIds: readonly stri
   return [...findings, ...answers.flat()]
 }
 
-async function checkBot({ check }: DiagnoseDependencies, bot: Bot): Promise<readonly Finding[]> {
+async function checkBot({ check }: DiagnoseDeps, bot: Bot): Promise<readonly Finding[]> {
   if (!bot.enabled) {
     return [{ check: 'worker', level: 'warning', message: 'the bot is disabled', mend: 'enable it, or remove it' }]
   }
@@ -52,7 +52,7 @@ async function checkBot({ check }: DiagnoseDependencies, bot: Bot): Promise<read
   return [...findings, { check: 'subscription', level: 'error', message, mend }]
 }
 
-async function checkStore({ store, error }: DiagnoseDependencies): Promise<Finding[]> {
+async function checkStore({ store, error }: DiagnoseDeps): Promise<Finding[]> {
   if (store === undefined || error !== undefined) {
     const message = error?.message ?? 'the database cannot be reached now'
     return [{ check: 'database', level: 'error', message, mend: 'start it, or check FS_DATABASE_URL' }]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { AckTimes } from '../../src/messages/intake/ack-times.ts'
-import { CardDesk } from '../../src/messages/intake/card-desk.ts'
+import { CardActions } from '../../src/messages/intake/card-actions.ts'
 import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
 import { Intake } from '../../src/messages/intake/intake.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
@@ -46,7 +46,7 @@ interface BenchOptions {
   readonly isStarted?: boolean
 }
 
-/** Desk, intake and dispatcher as they are joined in production, on a store in memory and a pool the test answers for. */
+/** Card actions, intake and dispatcher as they are joined in production, on a store in memory and a pool the test answers for. */
 function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = true }: BenchOptions = {}) {
   const clock = new FakeClock()
   const store = new MemoryStore(clock)
@@ -58,7 +58,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     callCard: noCards,
     places: { pool, host: new FakePool(0) },
     handlers: oneHandler(...kinds),
-    desk: noCalls,
+    contextServer: noCalls,
     bots: plainBots,
     owner: 'me',
     sendReply: async (_botId, { content }) => {
@@ -69,7 +69,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     clock,
     random: () => 0.5,
     emit: () => {},
-    onDecided: (eventId, decision) => desk.decided(eventId, decision),
+    onDecided: (eventId, decision) => actions.decided(eventId, decision),
   })
   const intake = new Intake({
     inbox: store,
@@ -79,7 +79,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     offer: () => dispatcher.offer(),
     onCommitted: (events, claimed) => dispatcher.arrived(events, claimed),
   })
-  const desk = new CardDesk({
+  const actions = new CardActions({
     accept: (botId, event) => intake.accept(botId, event),
     runNow: (botId, eventId) => dispatcher.runNow(botId, eventId),
     handlesCards: () => kinds.includes('card_action'),
@@ -96,7 +96,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     sent,
     dispatcher,
     press: async (event: FeishuEvent) => {
-      const answer = desk.accept('a', event)
+      const answer = actions.accept('a', event)
       // Its rejection is looked at later.
       answer.catch(() => {})
       await settle()

@@ -2,20 +2,20 @@ import { describe, expect, it } from 'vitest'
 import type { ChildStatus } from '../../../src/core/lifecycle/child-lifecycle.ts'
 import type { NamedEvent } from '../../../src/protocol/model/events.ts'
 import type { ConnectionStatus, ConnectionTroubleKind, Flood } from '../../../src/protocol/model/status.ts'
-import { AlertWatch } from '../../../workers/supervisor/watch/alert-watch.ts'
+import { AlertTracker } from '../../../workers/supervisor/health/alert-tracker.ts'
 
 const NOW = 1_700_000_000_000
 
 function watching() {
   const events: NamedEvent[] = []
-  const watch = new AlertWatch(3, (event) => events.push(event))
+  const tracker = new AlertTracker(3, (event) => events.push(event))
   const see = (
     child: Partial<ChildStatus>,
     connection: Partial<ConnectionStatus>,
     { flood, now = NOW }: { flood?: Flood; now?: number } = {},
   ): string[] => {
     const before = events.length
-    watch.see(
+    tracker.observe(
       {
         botId: 'b1',
         name: 'Helper',
@@ -27,7 +27,7 @@ function watching() {
     )
     return events.slice(before).map(wordOf)
   }
-  return { watch, see, events }
+  return { tracker, see, events }
 }
 
 function wordOf({ kind, event }: NamedEvent): string {
@@ -46,7 +46,7 @@ const lastExit = {
   error: { code: 'INTERNAL', message: 'boom', retryable: false },
 } as const
 
-describe('the watch over the bots', () => {
+describe('alerts of bots', () => {
   it('says nothing of a bot that starts, connects and has a short trouble', () => {
     const { see } = watching()
     const seen = [
@@ -163,12 +163,12 @@ describe('the watch over the bots', () => {
   })
 
   it('tells of the database without a bot', () => {
-    const { watch, events } = watching()
+    const { tracker, events } = watching()
     const error = { code: 'STORE_UNAVAILABLE', message: 'no route', retryable: true } as const
-    watch.seeStore(undefined, NOW)
-    watch.seeStore(error, NOW)
-    watch.seeStore(error, NOW)
-    watch.seeStore(undefined, NOW)
+    tracker.observeStore(undefined, NOW)
+    tracker.observeStore(error, NOW)
+    tracker.observeStore(error, NOW)
+    tracker.observeStore(undefined, NOW)
     expect(events.map(wordOf)).toEqual(['raised store_unavailable', 'cleared store_unavailable'])
     expect(events[0]?.event).not.toHaveProperty('botId')
   })

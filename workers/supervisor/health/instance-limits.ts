@@ -1,7 +1,7 @@
 import { RateAlarm, type RateAlarmLimit } from '../../../src/core/time/rate-alarm.ts'
 import type { WatchOptions } from '../../../src/protocol/host.ts'
 import type { PoolStats } from '../../../src/protocol/model/status.ts'
-import type { Condition } from './alert-watch.ts'
+import type { Condition } from './alert-tracker.ts'
 
 /** What a look at the whole instance shows. */
 export interface InstanceFigures {
@@ -25,7 +25,7 @@ const NAMED = 3
  * What of the whole instance a person should know. It ends nobody: a worker above its own budget has left
  * already, and who is the largest of those within theirs says nothing about why the process grows.
  */
-export class InstanceWatch {
+export class InstanceLimits {
   readonly #options: WatchOptions
   readonly #threads: number
   readonly #dead: RateAlarm
@@ -44,7 +44,7 @@ export class InstanceWatch {
   }
 
   /** What is wrong now, of every part. */
-  look(figures: InstanceFigures, now: number): Readonly<Record<InstancePart, Condition | undefined>> {
+  check(figures: InstanceFigures, now: number): Readonly<Record<InstancePart, Condition | undefined>> {
     return {
       memory: this.#memory(figures),
       pool: this.#pool(figures),

@@ -25,7 +25,7 @@ interface Counts {
 }
 
 /** Turns the states of bots into events that are told once: restarts, and alerts when they begin, change and end. */
-export class AlertWatch {
+export class AlertTracker {
   readonly #fastAttempts: number
   readonly #emit: (event: NamedEvent) => void
   /** By bot and part, and one of the database. */
@@ -39,7 +39,7 @@ export class AlertWatch {
     this.#emit = emit
   }
 
-  see(status: BotStatus, now: number): void {
+  observe(status: BotStatus, now: number): void {
     const restart = restartOf(status)
     if (restart !== undefined && this.#restartCounts.get(status.botId) !== restart.restartCount) {
       this.#restartCounts.set(status.botId, restart.restartCount)
@@ -53,28 +53,28 @@ export class AlertWatch {
     // A worker that starts again has no connection, which does not mean that its trouble is over.
     this.#compare(key('connection'), connection, isOff || isConnected, now)
     this.#compare(key('app'), app, isOff || isConnected, now)
-    const { flood, frames } = this.#surges(status, now)
+    const { flood, frames } = this.#rateAlarms(status, now)
     this.#compare(key('flood'), flood, true, now)
     this.#compare(key('frames'), frames, true, now)
     if (isOff) this.#counts.delete(status.botId)
   }
 
   /** What is wrong with a part of the instance, or that nothing is. */
-  seeInstance(part: string, condition: Condition | undefined, now: number): void {
+  observeInstance(part: string, condition: Condition | undefined, now: number): void {
     this.#compare(part, condition, true, now)
   }
 
   /** The database became usable (no error) or unusable. */
-  seeStore(error: ErrorRecord | undefined, now: number): void {
+  observeStore(error: ErrorRecord | undefined, now: number): void {
     const condition: Condition | undefined = error && {
       kind: 'store_unavailable',
       cause: `the database is not usable: ${error.message}`,
       nextStep: 'it is tried again by itself; events are refused meanwhile and come again',
     }
-    this.seeInstance('store', condition, now)
+    this.observeInstance('store', condition, now)
   }
 
-  #surges({ botId, name, child, connection, flood }: BotStatus, now: number): { readonly [P in Part]?: Condition } {
+  #rateAlarms({ botId, name, child, connection, flood }: BotStatus, now: number): { readonly [P in Part]?: Condition } {
     if (child.state === 'stopped') return {}
     const counts = this.#counts.get(botId) ?? {
       floods: new RateAlarm(FLOODS),
@@ -97,7 +97,7 @@ export class AlertWatch {
   }
 
   /** The host's own bots can be read (no error), or not all of them. */
-  seeSource(error: ErrorRecord | undefined, now: number): void {
+  observeSource(error: ErrorRecord | undefined, now: number): void {
     const condition: Condition | undefined = error && {
       kind: 'bot_source_failing',
       cause: `the bots of the host cannot be read: ${error.message}`,

@@ -15,7 +15,7 @@ export class EventLog {
     this.#log = log
   }
 
-  see(named: NamedEvent): void {
+  observe(named: NamedEvent): void {
     const log = this.#log
     switch (named.kind) {
       case 'bot':

@@ -10,7 +10,7 @@ import type { Bot } from '../../../src/store/store.ts'
 import { toLegacyAnswer } from '../../../src/webhook/legacy-card.ts'
 import { readWebhook } from '../../../src/webhook/read-webhook.ts'
 
-export interface WebhookDeskDependencies {
+export interface WebhookReceiverDeps {
   botOfApp(appId: string): Bot | undefined
   /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
   accept(botId: string, event: FeishuEvent): Promise<CardResponse | undefined>
@@ -27,13 +27,13 @@ const WARN_EVERY_MS = 60_000
  * bot can be switched from one to the other while events are on their way: for that reason also a bot with a long
  * connection takes them. Without both keys of the app none is taken. 200 says that the event is committed.
  */
-export class WebhookDesk {
-  readonly #deps: WebhookDeskDependencies
+export class WebhookReceiver {
+  readonly #deps: WebhookReceiverDeps
   readonly #pending: Pending<CardResponse | undefined>
   /** When something was last said about a bot's refused requests: anybody can send them. */
   readonly #warnedAt = new Map<string, number>()
 
-  constructor(deps: WebhookDeskDependencies) {
+  constructor(deps: WebhookReceiverDeps) {
     this.#deps = deps
     this.#pending = new Pending(deps.clock)
   }

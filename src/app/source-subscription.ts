@@ -2,15 +2,15 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { BotSource } from '../protocol/model/bot-source.ts'
 
 /** Passes on what a source tells of changes; what the supervisor thread did not hear it reads when it is there again. */
-export class SourceWatch {
+export class SourceSubscription {
   readonly #source: BotSource
-  readonly #tell: (botId?: string) => Promise<void>
+  readonly #notify: (botId?: string) => Promise<void>
   #end: () => void = () => {}
   #hasMissed = false
 
-  constructor(source: BotSource, tell: (botId?: string) => Promise<void>) {
+  constructor(source: BotSource, notify: (botId?: string) => Promise<void>) {
     this.#source = source
-    this.#tell = tell
+    this.#notify = notify
   }
 
   /** Throws `BOT_SOURCE_FAILED`. */
@@ -35,7 +35,7 @@ export class SourceWatch {
 
   #changed(botId?: string): void {
     this.#hasMissed = false
-    this.#tell(botId).catch(() => {
+    this.#notify(botId).catch(() => {
       this.#hasMissed = true
     })
   }

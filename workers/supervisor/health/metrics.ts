@@ -44,7 +44,7 @@ export class Metrics {
     })
   }
 
-  see(named: NamedEvent): void {
+  observe(named: NamedEvent): void {
     if (named.kind === 'message') this.#message(named.event)
     if (named.kind === 'restart') this.#restarts.inc({ reason: named.event.reason })
     if (named.kind === 'alert' && named.event.state === 'raised') this.#alerts.inc({ kind: named.event.kind })
@@ -52,7 +52,7 @@ export class Metrics {
 
   /** An acknowledgement left `ms` after the event was known to be stored, or a press on a card to be answered. */
   acked(ms: number): void {
-    this.#observe('persisted_acked', ms)
+    this.#observeStage('persisted_acked', ms)
   }
 
   /** In the text format of Prometheus. */
@@ -68,15 +68,15 @@ export class Metrics {
     this.#steps.inc({ stage: event.stage })
     switch (event.stage) {
       case 'received':
-        if (!event.duplicate) this.#observe('received_persisted', event.persistMs)
+        if (!event.duplicate) this.#observeStage('received_persisted', event.persistMs)
         break
       case 'handled':
-        this.#observe('persisted_claimed', event.waitMs)
-        this.#observe('claimed_handled', event.handleMs)
+        this.#observeStage('persisted_claimed', event.waitMs)
+        this.#observeStage('claimed_handled', event.handleMs)
         break
       case 'replied':
-        this.#observe('handled_replied', event.sendMs)
-        this.#observe('received_replied', event.totalMs)
+        this.#observeStage('handled_replied', event.sendMs)
+        this.#observeStage('received_replied', event.totalMs)
         break
       case 'dead':
         this.#dead.inc({ reason: DEAD_REASONS.has(event.reason) ? event.reason : 'other' })
@@ -86,7 +86,7 @@ export class Metrics {
     }
   }
 
-  #observe(stage: string, ms: number | undefined): void {
+  #observeStage(stage: string, ms: number | undefined): void {
     if (ms !== undefined) this.#stages.observe({ stage }, ms / 1_000)
   }
 

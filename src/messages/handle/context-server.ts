@@ -10,7 +10,7 @@ import { toInboundEvent } from '../inbound/to-inbound-event.ts'
 import { MESSAGE_EVENT_TYPE } from '../inbound/to-inbound-message.ts'
 
 /** What handlers can ask of the supervisor thread while they run. */
-export interface RunDeskDeps {
+export interface ContextServerDeps {
   /** Of one chat of a bot, before an event: newest first. */
   readonly history: (query: HistoryQuery) => Promise<readonly (PastEvent | PastReply)[]>
   /** Where handlers log. */
@@ -26,10 +26,10 @@ export interface RunOf {
 }
 
 /** Does what runs call for. */
-export class RunDesk {
-  readonly #deps: RunDeskDeps
+export class ContextServer {
+  readonly #deps: ContextServerDeps
 
-  constructor(deps: RunDeskDeps) {
+  constructor(deps: ContextServerDeps) {
     this.#deps = deps
   }
 

@@ -2,14 +2,14 @@ import { asObject } from '../../src/core/as-object.ts'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { errorText } from '../../src/core/errors.ts'
 import type { FromBotProcess, ToBotProcess } from '../../src/protocol/bot-process.ts'
-import type { Carrier } from '../../src/supervisor/carrier.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import type { IsolatedWorker } from '../../src/supervisor/isolation/isolated-worker.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 
 // Process around one bot worker: forwards its frames, observes its pulse, ends with it. The worker runs in another
 // thread, so that it cannot keep this thread from exiting.
-let worker: Carrier | undefined
+let worker: IsolatedWorker | undefined
 
-// The supervisor is gone. `process.exit` would wait for a worker that sits in native code.
+// The supervisor is gone. `process.exit` would wait for a worker in native code.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // A signal to the whole process group is for the host, which drains this bot and then ends it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
@@ -34,8 +34,8 @@ function post(frame: FromBotProcess, sent: () => void = () => {}): void {
   process.send?.(frame, undefined, undefined, sent)
 }
 
-function start({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire: 'boot' }>): Carrier {
-  const started = threadCarrier(entry, limits)(bot, incarnation, {
+function start({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire: 'boot' }>): IsolatedWorker {
+  const started = threadIsolation(entry, limits)(bot, incarnation, {
     signal: (signal) => post({ wire: 'signal', signal: isOversized(signal) ? OVERSIZED : signal }),
     printed: (text) => post({ wire: 'printed', text }),
     exited: ({ exitCode, thrown }) => {

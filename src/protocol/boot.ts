@@ -3,15 +3,15 @@ import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
 import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
 import type { ResolvedConnectionOptions } from './options/connection-options.ts'
 
-/** What a bot worker needs to know, less what belongs to one incarnation. */
+/** Boot data of a bot worker without the fields of one incarnation. */
 export type BotIdentity = Omit<BotBoot, 'incarnation' | 'controlPort' | 'dataPort' | 'heartbeat' | 'memoryMb'>
 
-/** How a bot worker is watched. */
+/** Limits that the watchdog of a bot worker enforces. */
 export interface WorkerLimits extends MemoryBudget {
   readonly heartbeatMs: number
 }
 
-/** workerData of a bot worker: everything it will ever know. */
+/** workerData of a bot worker: all its settings. */
 export interface BotBoot extends MemoryBudget {
   readonly botId: string
   readonly incarnation: number
@@ -20,11 +20,11 @@ export interface BotBoot extends MemoryBudget {
   readonly appSecret: string
   /** `https://open.feishu.cn`, `https://open.larksuite.com`, or another origin. */
   readonly domain: string
-  /** The bot's own open id is known already. */
+  /** The bot's open id is known already. */
   readonly isIdentified: boolean
   readonly connection: ResolvedConnectionOptions
   readonly heartbeat: Heartbeat
-  /** Answers comlink calls of protocol/control. */
+  /** Carries the comlink calls of protocol/control. */
   readonly controlPort: MessagePort
   /** Carries protocol/data. */
   readonly dataPort: MessagePort

@@ -7,7 +7,7 @@ import type { SimulatedApp } from './shared/app-directory.ts'
 import { SimulatorClient } from './control/client.ts'
 import { resolveSimulatorOptions, type SimulatorOptions } from './simulator-options.ts'
 
-/** The configuration of a simulator process. */
+/** Configuration of a simulator process. */
 export interface SimulatorConfig extends SimulatorOptions {
   /** Port to listen on. Default: 0, a free one. */
   readonly port?: number
@@ -15,7 +15,7 @@ export interface SimulatorConfig extends SimulatorOptions {
   readonly apps?: readonly SimulatedApp[]
 }
 
-/** What the process tells its parent. */
+/** Notice of the process to its parent. */
 export type SimulatorNotice =
   | { readonly kind: 'listening'; readonly url: string }
   | { readonly kind: 'failed'; readonly message: string }
@@ -24,7 +24,7 @@ export interface LaunchedSimulator {
   readonly url: string
   readonly pid: number
   readonly client: SimulatorClient
-  /** Resolves when the process has ended; tolerates twice. */
+  /** Ends the process and resolves when it has ended. May be called twice. */
   stop(): Promise<void>
 }
 
@@ -46,14 +46,14 @@ export async function launchSimulator(
   const { pid } = child
   const notice = await firstNotice(child)
   if (notice.kind === 'failed' || pid === undefined) {
-    const why = notice.kind === 'failed' ? notice.message : 'it has no process id'
-    throw new FeishuSupervisorError('INTERNAL', `simulator process did not start: ${why}`)
+    const why = notice.kind === 'failed' ? notice.message : 'the process has no id'
+    throw new FeishuSupervisorError('INTERNAL', `the simulator process did not start: ${why}`)
   }
   const { url } = notice
   return { url, pid, client: new SimulatorClient(url), stop: () => stop(child) }
 }
 
-/** Source and built files lie side by side; processes run from the built ones. */
+/** Path of the built entry. Source and built files lie side by side; processes run the built files. */
 function builtMainPath(): string {
   const isSource = import.meta.url.endsWith('.ts')
   return fileURLToPath(new URL(isSource ? '../../dist/simulator/main.js' : './main.js', import.meta.url))
@@ -63,7 +63,9 @@ function firstNotice(child: ChildProcess): Promise<SimulatorNotice> {
   return new Promise((resolve) => {
     child.once('message', (notice) => resolve(notice as SimulatorNotice))
     child.once('error', ({ message }) => resolve({ kind: 'failed', message }))
-    child.once('exit', (code, signal) => resolve({ kind: 'failed', message: `it ended with ${code ?? signal}` }))
+    child.once('exit', (code, signal) =>
+      resolve({ kind: 'failed', message: `the process ended with ${code ?? signal}` }),
+    )
   })
 }
 

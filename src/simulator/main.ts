@@ -2,12 +2,12 @@ import { errorText } from '../core/errors.ts'
 import type { SimulatorConfig, SimulatorNotice } from './launch.ts'
 import { FeishuSimulator } from './simulator.ts'
 
-// Process entry: `node main.js '<config as JSON>'`. Forked, it tells its parent where it listens and ends when
-// the parent goes; run by hand, it prints the same notice and ends with a signal.
+// Process entry: `node main.js '<config as JSON>'`. A forked process sends its URL to the parent and ends with the
+// parent. A process started by hand prints the same notice and ends on a signal.
 
 let simulator: FeishuSimulator | undefined
 
-function tell(notice: SimulatorNotice): void {
+function notify(notice: SimulatorNotice): void {
   if (process.send) process.send(notice)
   else process.stdout.write(`${JSON.stringify(notice)}\n`)
 }
@@ -18,7 +18,7 @@ async function leave(): Promise<void> {
   if (process.connected) process.disconnect()
 }
 
-for (const event of ['disconnect', 'SIGTERM', 'SIGINT'] as const) process.on(event, () => void leave())
+for (const event of ['disconnect', 'SIGTERM', 'SIGINT'] as const) process.on(event, () => void shutDown())
 
 try {
   const { port = 0, apps = [], ...options } = JSON.parse(process.argv[2] ?? '{}') as SimulatorConfig
@@ -28,6 +28,6 @@ try {
   tell({ kind: 'listening', url })
 } catch (thrown) {
   process.exitCode = 1
-  tell({ kind: 'failed', message: errorText(thrown) })
-  await leave()
+  notify({ kind: 'failed', message: errorText(thrown) })
+  await shutDown()
 }

@@ -17,7 +17,7 @@ export interface SimulatorOptions {
   readonly fragmentBytes?: number
   /** How often bots may send [D]. */
   readonly limits?: Partial<RateLimits>
-  /** What is not known about the platform, and how it is here. */
+  /** Choices for unknown behaviours of the platform. Default: see `Assumptions`. */
   readonly assumptions?: Partial<Assumptions>
 }
 

@@ -2,18 +2,18 @@ export const SCOPES = ['read', 'write'] as const
 
 export type Scope = (typeof SCOPES)[number]
 
-/** Whoever asks, once that is proven. */
+/** The authenticated caller. */
 export interface Principal {
-  /** Names the credential in the audit log. */
+  /** Name of the credential in the audit log. */
   readonly id: string
-  /** The user; bots belong to users. */
+  /** The user. Bots belong to users. */
   readonly owner: string
   /** An admin sees the bots of all users. */
   readonly role: 'admin' | 'user'
   readonly scopes: readonly Scope[]
 }
 
-/** A host's own check instead of API tokens: who asks, or null for a stranger. `context` is what it gave to `fetch` beside the request. */
+/** The host's own check instead of API tokens. Returns the caller, or null for an unknown caller. `context` is the second argument of `fetch`. */
 export type Authorize = (request: Request, context: unknown) => Principal | null | Promise<Principal | null>
 
 /** An API token to make. */
@@ -36,7 +36,7 @@ export interface ApiTokenRecord {
   readonly owner: string
   readonly role: 'admin' | 'user'
   readonly scopes: readonly Scope[]
-  /** What it is for. */
+  /** Purpose of the token. */
   readonly name: string
   readonly createdAt: number
   /** Absent: it does not expire. */
@@ -71,24 +71,24 @@ export interface NewToken {
   readonly token: string
 }
 
-/** What an administrator did, or tried to. */
+/** Action of an administrator, successful or not. */
 export interface AuditEntry {
   readonly id: number
   /** Milliseconds since the epoch. */
   readonly at: number
   /** The user and the credential. */
   readonly actor: string
-  /** For example `bot.change`. */
+  /** Name of the action, e.g. `bot.change`. */
   readonly action: string
-  /** The bot, token or event it was about. */
+  /** Id of the bot, token or event. */
   readonly subject: string
-  /** Names of fields that were given, never their values. */
+  /** Names of the given fields, never their values. */
   readonly fields: readonly string[]
-  /** Why it failed, if it did: an error code. */
+  /** Error code, if the action failed. */
   readonly error?: string
 }
 
-/** `fs_<id>_<secret>`: the id finds the row, the secret proves the right. */
+/** Form of a token: `fs_<id>_<secret>`. The id finds the row, the secret proves the right. */
 const TOKEN = /^fs_([0-9a-f]{12})_([\w-]{43})$/
 
 export function parseApiToken(text: string): { readonly id: string; readonly secret: string } | undefined {

@@ -1,8 +1,8 @@
 /** The way out of this network. */
 export interface NetworkOptions {
   readonly proxy?: string | undefined
-  /** Hosts that are reached without it, with their subdomains. */
+  /** Hosts reached without the proxy, subdomains included. */
   readonly noProxy: readonly string[]
-  /** PEM certificates that are trusted beside Node's own. */
+  /** PEM certificates trusted in addition to Node's own. */
   readonly ca?: string | undefined
 }

@@ -1,4 +1,4 @@
-/** What the client is told to do, in seconds; sent at discovery and with every pong. [R] */
+/** Settings for the client, in seconds. Sent at discovery and with every pong. [R] */
 export interface ClientConfig {
   /** How often a client tries to reconnect; -1: for ever. Default: -1. */
   readonly ReconnectCount: number

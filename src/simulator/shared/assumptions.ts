@@ -1,4 +1,4 @@
-/** What nobody outside knows about the platform. Each default is the likelier reading; tests may try the other. [A] */
+/** Behaviours of the platform that are not known from outside. Each default is the more likely one. Tests may try the others. [A] */
 export interface Assumptions {
   /** What `data` of a refused discovery is [F]; the Node SDK retries for ever on the others [R]. Default: `empty_url`. */
   readonly refusalData: 'empty_url' | 'absent' | 'null'

@@ -1,16 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
-import { providePostgres } from '../support/postgres.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
 import { ADA, addConnected, BEN, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
-const postgres = await providePostgres()
-afterAll(async () => {
-  if ('drop' in postgres) await postgres.drop()
-})
+const { postgres, isThere: isPostgresThere } = await postgresOfFile()
 
 const CLEAN = { lost: 0, duplicated: 0, reordered: 0 }
 
@@ -24,11 +21,11 @@ const CHATS = [
 
 describe.each([
   { store: 'pglite', isThere: true },
-  { store: 'postgres', isThere: 'url' in postgres },
+  { store: 'postgres', isThere: isPostgresThere },
 ])('on $store', ({ store, isThere }) => {
   const options = async (): Promise<FeishuSupervisorOptions> => ({
     dataDir: await cleanups.dataDir(),
-    ...(store === 'postgres' && 'url' in postgres ? { databaseUrl: postgres.url } : {}),
+    ...(store === 'postgres' ? { databaseUrl: postgres.url } : {}),
   })
 
   // One master key for the whole shared PostgreSQL database: its bots survive from test to test.

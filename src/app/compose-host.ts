@@ -7,7 +7,8 @@ import { hideValues } from '../core/log/redact.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import type { AppView } from '../http/api/app-view.ts'
 import { createRoutes } from '../http/routes.ts'
-import type { AlertOptions, PackagePaths, ResolvedOptions } from '../protocol/host.ts'
+import type { PackagePaths, ResolvedOptions } from '../protocol/host.ts'
+import type { AlertOptions } from '../protocol/options/alert-options.ts'
 import type { Authorize } from '../protocol/model/access.ts'
 import type { BotSource } from '../protocol/model/bot-source.ts'
 import type { Alert, EventMap } from '../protocol/model/events.ts'
@@ -42,6 +43,7 @@ export interface HandleSetup {
 /** What runs on the host's own thread behind one handle. */
 export interface Host {
   readonly clock: Clock
+  readonly logger: Logger
   readonly events: Emitter<EventMap>
   readonly thread: SupervisorThread
   readonly lastReport: LastReport
@@ -49,11 +51,7 @@ export interface Host {
   readonly sourceSubscription: SourceSubscription | undefined
   /** Undefined without the option `alerts`. */
   readonly notifier: Notifier | undefined
-  /** Makes the HTTP API. `view` is what it shows; it has to be complete, since its events are listened to at once. */
-  createFetch(view: AppView): Fetch
 }
-
-export type Fetch = (request: Request, context?: object) => Response | Promise<Response>
 
 /** Longest wait until the thread knows that the source has changed. */
 const SOURCE_DEADLINE_MS = 5_000
@@ -94,15 +92,7 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host 
     )
   const notifier = alerts && new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
   if (notifier !== undefined) events.on('alert', notifier.notify)
-  return {
-    clock,
-    events,
-    thread,
-    lastReport,
-    sourceSubscription,
-    notifier,
-    createFetch: (view) => createFetch(options, setup, view, logger),
-  }
+  return { clock, logger, events, thread, lastReport, sourceSubscription, notifier }
 
   function threadChanged({ state, lastExit, restartCount }: ChildStatus): void {
     if (state === 'running') {
@@ -124,12 +114,13 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host 
   }
 }
 
-function createFetch(
+/** The HTTP API of a handle. `view` is the handle itself; it must have its events already. */
+export function createFetch(
   { connection }: ResolvedOptions,
   { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
   view: AppView,
   logger: Logger,
-): Fetch {
+): (request: Request, context?: object) => Response | Promise<Response> {
   const routes = createRoutes({
     view,
     fastAttempts: connection.fastAttempts,

@@ -215,3 +215,11 @@ export class History {
 function epochMs(): number {
   return Math.round((performance.timeOrigin + performance.now()) * 1000) / 1000
 }
+
+/** Limit of a wait for an action of a bot. */
+export interface WaitOptions {
+  /** Milliseconds. Default 5000. */
+  readonly timeoutMs?: number
+}
+
+export const DEFAULT_WAIT_MS = 5000

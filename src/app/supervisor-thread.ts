@@ -11,7 +11,7 @@ import type { SourceControl } from '../protocol/model/bot-source.ts'
 import type { NamedEvent } from '../protocol/model/events.ts'
 import { type LiveSupervisor, spawnSupervisorThread } from './spawn-supervisor-thread.ts'
 
-export interface SupervisorThreadDependencies {
+export interface SupervisorThreadDeps {
   readonly options: ResolvedOptions
   readonly paths: PackagePaths
   /** The host's own bots, if it keeps them itself. */
@@ -43,13 +43,13 @@ const END_DEADLINE_MS = 400
  * it ends by itself. Whatever it had accepted is in the database, and its successor takes it over.
  */
 export class SupervisorThread {
-  readonly #deps: SupervisorThreadDependencies
+  readonly #deps: SupervisorThreadDeps
   readonly #driver: ChildDriver<LiveSupervisor>
   #instanceId: string | undefined
   /** Of the start that its caller waits for. */
   #firstStart: Deferred<void> | undefined
 
-  constructor(deps: SupervisorThreadDependencies) {
+  constructor(deps: SupervisorThreadDeps) {
     this.#deps = deps
     const { supervision } = deps.options
     this.#driver = new ChildDriver({

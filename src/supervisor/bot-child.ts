@@ -17,7 +17,7 @@ export interface BotSpec extends IsolatedBot {
   readonly name: string
 }
 
-export interface BotChildDependencies {
+export interface BotChildDeps {
   readonly spec: BotSpec
   readonly spawn: SpawnBot
   readonly policy: SupervisionOptions
@@ -43,7 +43,7 @@ const RESTART_GRACE_MS = 2_000
 
 /** One bot over all its workers: its connection is wanted or not, its orders reach the worker of the moment. */
 export class BotChild {
-  readonly #deps: BotChildDependencies
+  readonly #deps: BotChildDeps
   readonly #driver: ChildDriver<BotThread>
   #spec: BotSpec
   #stopCount = 0
@@ -54,7 +54,7 @@ export class BotChild {
   readonly #guard: FloodGuard
   #flood: Flood | undefined
 
-  constructor(deps: BotChildDependencies) {
+  constructor(deps: BotChildDeps) {
     this.#deps = deps
     this.#spec = deps.spec
     const { policy, clock, random, spawned } = deps

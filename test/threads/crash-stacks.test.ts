@@ -21,9 +21,9 @@ import type { ChatTask } from '../../src/protocol/chat.ts'
 import type { InboundEvent } from '../../src/protocol/model/inbound-event.ts'
 import { PgliteThread } from '../../src/store/open/pglite-thread.ts'
 import { storableError } from '../../src/store/database/storable.ts'
-import { processCarrier } from '../../src/supervisor/process-carrier.ts'
+import { processIsolation } from '../../src/supervisor/isolation/process-isolation.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 import { EventLog } from '../../workers/supervisor/health/event-log.ts'
 import { Recorder } from '../support/recorder.ts'
 import { closeLater, newApp } from '../support/simulator.ts'
@@ -50,14 +50,14 @@ async function crashOfBot(isolation: Isolation, botWorker: string): Promise<Erro
   const { appId } = newApp()
   const exits = new Recorder<ObservedExit>()
   const signals = new Recorder<string>()
-  const carriers = {
-    thread: threadCarrier(botWorker, options.supervision),
-    process: processCarrier(paths.botProcess, botWorker, options.supervision),
+  const isolations = {
+    thread: threadIsolation(botWorker, options.supervision),
+    process: processIsolation(paths.botProcess, botWorker, options.supervision),
   }
   const domain = 'http://127.0.0.1:1'
   const { connection } = options
   const bot = { botId: 'a', appId, appSecret: 'none', domain, connection, isolation, isIdentified: true }
-  const thread = botSpawner(carriers, systemClock)(bot, 1, {
+  const thread = botSpawner(isolations, systemClock)(bot, 1, {
     signal: ({ kind }) => signals.add(kind),
     exited: exits.add,
     printed: () => {},

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createLogger } from '../../src/core/log/logger.ts'
 import type { Store } from '../../src/store/store.ts'
-import { lateStore } from '../../workers/supervisor/store/late-store.ts'
+import { storeProxy } from '../../workers/supervisor/store/store-proxy.ts'
 
 function world() {
   const lines: string[] = []
@@ -22,7 +22,7 @@ function world() {
   const store = { inbox: part, replies: part } as Store
   const opened: { store?: Store } = {}
   const log = createLogger('test', ({ level, message }) => lines.push(`${level}: ${message}`))
-  return { lines, calls, trouble, opened, store, late: lateStore(() => opened.store, log) }
+  return { lines, calls, trouble, opened, store, late: storeProxy(() => opened.store, log) }
 }
 
 const query = { owner: 'o', limit: 1, perBot: 1, rooms: {} }

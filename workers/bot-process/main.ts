@@ -2,12 +2,12 @@ import { asObject } from '../../src/core/as-object.ts'
 import { assertNever } from '../../src/core/assert-never.ts'
 import { errorText } from '../../src/core/errors.ts'
 import type { FromBotProcess, ToBotProcess } from '../../src/protocol/bot-process.ts'
-import type { Carrier } from '../../src/supervisor/carrier.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import type { IsolatedWorker } from '../../src/supervisor/isolation/isolated-worker.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 
 // A process around one bot worker: hands its frames on, looks at its pulse, ends with it. Nothing runs in
 // this thread that could keep it from leaving, whatever the worker does.
-let carrier: Carrier | undefined
+let worker: IsolatedWorker | undefined
 
 // The supervisor is gone. `process.exit` would wait for a worker that sits in native code.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
@@ -17,13 +17,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.on('message', (frame: ToBotProcess) => {
   switch (frame.wire) {
     case 'boot':
-      carrier = carry(frame)
+      worker = start(frame)
       break
     case 'control':
-      carrier?.controlPort.postMessage(frame.frame)
+      worker?.controlPort.postMessage(frame.frame)
       break
     case 'data':
-      carrier?.dataPort.postMessage(frame.frame)
+      worker?.dataPort.postMessage(frame.frame)
       break
     default:
       assertNever(frame)
@@ -34,8 +34,8 @@ function post(frame: FromBotProcess, sent: () => void = () => {}): void {
   process.send?.(frame, undefined, undefined, sent)
 }
 
-function carry({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire: 'boot' }>): Carrier {
-  const started = threadCarrier(entry, limits)(bot, incarnation, {
+function start({ entry, bot, incarnation, limits }: Extract<ToBotProcess, { wire: 'boot' }>): IsolatedWorker {
+  const started = threadIsolation(entry, limits)(bot, incarnation, {
     signal: (signal) => post({ wire: 'signal', signal: isEndless(signal) ? ENDLESS : signal }),
     printed: (text) => post({ wire: 'printed', text }),
     exited: ({ exitCode, thrown }) => {

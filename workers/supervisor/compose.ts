@@ -11,9 +11,9 @@ import type { SourceControl } from '../../src/protocol/model/bot-source.ts'
 import type { HostRun } from '../../src/protocol/chat.ts'
 import type { HostControl, SupervisorBoot } from '../../src/protocol/host.ts'
 import type { BotStore, Store } from '../../src/store/store.ts'
-import { processCarrier } from '../../src/supervisor/process-carrier.ts'
+import { processIsolation } from '../../src/supervisor/isolation/process-isolation.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { AlertTracker } from './health/alert-tracker.ts'
 import { createAudited } from './audited.ts'
@@ -22,7 +22,7 @@ import { BotAdmin } from './bots/bot-admin.ts'
 import { BotReconciler } from './bots/bot-reconciler.ts'
 import { BotRegistry } from './bots/bot-registry.ts'
 import { BotLinks } from './bots/bot-links.ts'
-import { lateStore } from './store/late-store.ts'
+import { storeProxy } from './store/store-proxy.ts'
 import { Metrics } from './health/metrics.ts'
 import { EventLog } from './health/event-log.ts'
 import { InboxFigures } from './store/inbox-figures.ts'
@@ -32,10 +32,10 @@ import { openStore } from './store/open-store.ts'
 import { SourceBots } from './source/source-bots.ts'
 import { SourceSync } from './source/source-sync.ts'
 import { StateRecorder } from './bots/state-recorder.ts'
-import { StoreKeeper } from './store/store-keeper.ts'
+import { StoreSession } from './store/store-session.ts'
 import { WebhookReceiver } from './bots/webhook-receiver.ts'
 
-export interface ComposeDependencies {
+export interface ComposeDeps {
   readonly boot: Omit<SupervisorBoot, 'controlPort' | 'heartbeat'>
   readonly clock: Clock
   readonly random: () => number
@@ -48,7 +48,7 @@ export interface ComposeDependencies {
  * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
  * tests run the same composition inline.
  */
-export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }: ComposeDependencies): HostControl {
+export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }: ComposeDeps): HostControl {
   const { options, paths } = boot
   hideValues(Object.values(options.secrets))
   const metrics = new Metrics()
@@ -63,13 +63,13 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
   const registry = new BotRegistry()
   const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
   const botStore = (): BotStore => source ?? openedStore().bots
-  const inboxFigures = new InboxFigures(() => keeper.store?.inbox, clock)
+  const inboxFigures = new InboxFigures(() => storeSession.store?.inbox, clock)
 
   const supervisor = new Supervisor({
     spawn: botSpawner(
       {
-        thread: threadCarrier(paths.botWorker, options.supervision),
-        process: processCarrier(paths.botProcess, paths.botWorker, options.supervision),
+        thread: threadIsolation(paths.botWorker, options.supervision),
+        process: processIsolation(paths.botProcess, paths.botWorker, options.supervision),
       },
       clock,
     ),
@@ -144,7 +144,7 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
 
   const messages: Messages = createMessages({
     // Without the bots it would not be known who handles what.
-    ...lateStore(() => (registry.isOpen ? keeper.store : undefined), log),
+    ...storeProxy(() => (registry.isOpen ? storeSession.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
     bots: registry,
@@ -177,7 +177,7 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
     log,
   })
 
-  const keeper = new StoreKeeper({
+  const storeSession = new StoreSession({
     open: () => openStore(options, paths, log),
     opened: async () => {
       if (!boot.startsBots) return
@@ -207,7 +207,7 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
     sync,
     webhooks,
     messages,
-    keeper,
+    storeSession,
     openedStore,
     inboxFigures,
     healthCheck,
@@ -217,7 +217,7 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
   })
 
   function openedStore(): Store {
-    const { store } = keeper
+    const { store } = storeSession
     if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database cannot be reached now')
     return store
   }

@@ -9,12 +9,12 @@ import type { BotAdmin } from './bots/bot-admin.ts'
 import type { BotReconciler } from './bots/bot-reconciler.ts'
 import type { StateRecorder } from './bots/state-recorder.ts'
 import type { WebhookReceiver } from './bots/webhook-receiver.ts'
-import { accessOrders, botOrders, messageOrders } from './orders.ts'
+import { accessVerbs, botVerbs, messageVerbs } from './host-verbs.ts'
 import type { SourceSync } from './source/source-sync.ts'
 import type { InboxFigures } from './store/inbox-figures.ts'
 import { keySource } from './store/open-store.ts'
 import { rotateKeys } from './store/rotate-keys.ts'
-import type { StoreKeeper } from './store/store-keeper.ts'
+import type { StoreSession } from './store/store-session.ts'
 import { diagnose } from './health/diagnose.ts'
 import type { HealthCheck } from './health/health-check.ts'
 import type { Metrics } from './health/metrics.ts'
@@ -29,7 +29,7 @@ export interface HostControlDeps {
   readonly sync: SourceSync | undefined
   readonly webhooks: WebhookReceiver
   readonly messages: Messages
-  readonly keeper: StoreKeeper
+  readonly storeSession: StoreSession
   /** Throws `STORE_UNAVAILABLE` while there is none. */
   readonly openedStore: () => Store
   readonly inboxFigures: InboxFigures
@@ -44,7 +44,7 @@ const BOTS_STOP_MS = 300
 
 /** What the host may ask of the supervisor thread. */
 export function hostControl(deps: HostControlDeps): HostControl {
-  const { boot, supervisor, reconciler, admin, states, sync, webhooks, messages, keeper, openedStore } = deps
+  const { boot, supervisor, reconciler, admin, states, sync, webhooks, messages, storeSession, openedStore } = deps
   const { inboxFigures, healthCheck, metrics, audited, clock } = deps
   const { options, startsBots } = boot
 
@@ -53,7 +53,7 @@ export function hostControl(deps: HostControlDeps): HostControl {
       return await result(async () => {
         try {
           if (startsBots) await messages.start()
-          await keeper.start()
+          await storeSession.start()
           if (startsBots) healthCheck.start()
         } catch (thrown) {
           await stop(0)
@@ -71,7 +71,7 @@ export function hostControl(deps: HostControlDeps): HostControl {
         bots: reconciler.reports,
         pool: messages.stats(),
         inbox,
-        store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...keeper.status },
+        store: { kind: options.databaseUrl === undefined ? 'pglite' : 'postgres', ...storeSession.status },
         ...(sync === undefined ? {} : { botSource: sync.status }),
       }
     },
@@ -79,16 +79,21 @@ export function hostControl(deps: HostControlDeps): HostControl {
     metrics: () => metrics.text(),
 
     takeWebhook: (appId, request) => webhooks.take(appId, request),
-    ...botOrders(admin, audited),
+    ...botVerbs(admin, audited),
     rotateKeys: (by) =>
       result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
-    ...accessOrders(() => openedStore().access, audited),
+    ...accessVerbs(() => openedStore().access, audited),
 
-    ...messageOrders(openedStore, audited, () => messages.wake()),
+    ...messageVerbs(openedStore, audited, () => messages.wake()),
     lookAtSource: async (botId) => void sync?.look(botId),
     diagnose: (botIds) =>
       diagnose(
-        { store: keeper.store, error: keeper.status.error, bots: () => admin.all(), check: (bot) => admin.check(bot) },
+        {
+          store: storeSession.store,
+          error: storeSession.status.error,
+          bots: () => admin.all(),
+          check: (bot) => admin.check(bot),
+        },
         botIds,
       ),
 
@@ -107,7 +112,7 @@ export function hostControl(deps: HostControlDeps): HostControl {
     await messages.stop(Math.max(0, stopAt - clock.now()))
     await supervisor.stop(BOTS_STOP_MS)
     await states.flush()
-    await keeper.close()
+    await storeSession.close()
     metrics.close()
   }
 }

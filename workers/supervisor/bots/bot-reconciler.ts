@@ -8,7 +8,7 @@ import type { Bot, BotChange, BotStore } from '../../../src/store/store.ts'
 import type { Supervisor } from '../../../src/supervisor/supervisor.ts'
 import { obstacleOf, toRecord, toSpec, wantsConnection } from './bot-record.ts'
 import type { BotRegistry } from './bot-registry.ts'
-import { Fleet, restingStatus } from './fleet.ts'
+import { ConnectionSlots, restingStatus } from './connection-slots.ts'
 
 export interface BotReconcilerDeps {
   readonly registry: BotRegistry
@@ -28,18 +28,18 @@ export interface BotReconcilerDeps {
 
 /**
  * Brings the workers to what is wanted of the bots: every enabled bot has a worker (replies need it in webhook mode
- * too), and a connection if it has a place in the fleet.
+ * too), and a connection if it has a connection slot.
  */
 export class BotReconciler {
   readonly #deps: BotReconcilerDeps
-  readonly #fleet: Fleet
+  readonly #slots: ConnectionSlots
   /** Of the bots without a worker. */
   readonly #resting = new Map<string, BotStatus>()
 
   constructor(deps: BotReconcilerDeps) {
     this.#deps = deps
     const { maxConnections, connection, supervisor, clock, random } = deps
-    this.#fleet = new Fleet({
+    this.#slots = new ConnectionSlots({
       maxConnections,
       rotateEveryMs: connection.rotateEveryMs,
       clock,
@@ -97,7 +97,7 @@ export class BotReconciler {
     const { registry, supervisor, connection, clock } = this.#deps
     registry.set(bot)
     if (!bot.enabled) this.#resting.set(bot.id, restingStatus(bot, clock.now()))
-    else if (wantsConnection(bot)) this.#fleet.start(bot)
+    else if (wantsConnection(bot)) this.#slots.start(bot)
     else {
       this.#resting.delete(bot.id)
       supervisor.start(toSpec(bot, connection), false)
@@ -113,7 +113,7 @@ export class BotReconciler {
     const needsAnother = old.appId !== bot.appId || old.domain !== bot.domain || old.isolation !== bot.isolation
     if (!bot.enabled || needsAnother) await supervisor.remove(bot.id, connection.acceptTimeoutMs)
     else if (!wantsConnection(bot)) await supervisor.disconnect(bot.id, connection.acceptTimeoutMs)
-    if (!wantsConnection(bot)) this.#fleet.leave(bot.id)
+    if (!wantsConnection(bot)) this.#slots.leave(bot.id)
     const hasNewSecret = old.appSecret.reveal() !== bot.appSecret.reveal()
     if (hasNewSecret || old.name !== bot.name) {
       supervisor.reconfigure(bot.id, { name: bot.name, appSecret: bot.appSecret.reveal() })
@@ -125,7 +125,7 @@ export class BotReconciler {
   async forget(id: string): Promise<void> {
     const { registry, supervisor, connection, removed } = this.#deps
     await supervisor.remove(id, connection.acceptTimeoutMs)
-    this.#fleet.leave(id)
+    this.#slots.leave(id)
     this.#resting.delete(id)
     if (registry.delete(id)) removed(id)
   }
@@ -137,11 +137,11 @@ export class BotReconciler {
   reserve(old: Bot, change: BotChange): boolean {
     const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
     const { enabled = old.enabled, useWebSocket = old.useWebSocket } = change
-    return isAsked && wantsConnection({ enabled, useWebSocket }) && this.#fleet.take(old.id)
+    return isAsked && wantsConnection({ enabled, useWebSocket }) && this.#slots.take(old.id)
   }
 
   release(id: string): void {
-    this.#fleet.leave(id)
+    this.#slots.leave(id)
   }
 
   /** A worker or its connection changed. */
@@ -149,7 +149,7 @@ export class BotReconciler {
     const bot = this.#deps.registry.get(status.botId)
     if (bot === undefined) return
     // A worker that only sends needs no place.
-    if (wantsConnection(bot)) this.#fleet.changed(status)
+    if (wantsConnection(bot)) this.#slots.changed(status)
     this.#deps.changed(this.#report(bot, status))
   }
 
@@ -164,7 +164,7 @@ export class BotReconciler {
 
   /** Nobody is started or rotated any more. */
   close(): void {
-    this.#fleet.close()
+    this.#slots.close()
   }
 
   #emitReport(bot: Bot): void {
@@ -172,7 +172,7 @@ export class BotReconciler {
   }
 
   #report(bot: Bot, status: BotStatus): BotReport {
-    const connects = wantsConnection(bot) && this.#fleet.has(bot.id)
+    const connects = wantsConnection(bot) && this.#slots.has(bot.id)
     const obstacle = obstacleOf(bot, this.#deps.handlers, this.#resting.get(bot.id)?.child.nextStep)
     return { ...status, name: bot.name, bot: toRecord(bot), connects, ...(obstacle === undefined ? {} : { obstacle }) }
   }

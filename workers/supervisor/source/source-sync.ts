@@ -11,7 +11,7 @@ import type { BotReconciler } from '../bots/bot-reconciler.ts'
 import type { BotRegistry } from '../bots/bot-registry.ts'
 import type { SourceBots } from './source-bots.ts'
 
-export interface SourceSyncDependencies {
+export interface SourceSyncDeps {
   readonly source: Pick<SourceBots, 'read' | 'get'>
   /** What it puts as the source says; rejects, leaving a bot as it was, where that cannot be done. */
   readonly reconciler: Pick<BotReconciler, 'put' | 'drop'>
@@ -31,7 +31,7 @@ const RETRY: BackoffPolicy = { firstMs: 1_000, maxMs: 60_000, factor: 2, jitter:
  * newer one. Whatever fails leads to reading everything, later and later, until it works; the bots that run go on.
  */
 export class SourceSync {
-  readonly #deps: SourceSyncDependencies
+  readonly #deps: SourceSyncDeps
   /** To be read. */
   #wanted: Set<string> | 'all' = new Set()
   #reading: Promise<void> | undefined
@@ -41,7 +41,7 @@ export class SourceSync {
   #hasRead = false
   #cancelRetry: () => void = () => {}
 
-  constructor(deps: SourceSyncDependencies) {
+  constructor(deps: SourceSyncDeps) {
     this.#deps = deps
   }
 

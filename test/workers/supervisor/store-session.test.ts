@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { InstanceStore, Store } from '../../../src/store/store.ts'
-import { StoreKeeper } from '../../../workers/supervisor/store/store-keeper.ts'
+import { StoreSession } from '../../../workers/supervisor/store/store-session.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
 it('tells of work that a rescue freed, and of nothing else', async () => {
@@ -12,7 +12,7 @@ it('tells of work that a rescue freed, and of nothing else', async () => {
     release: () => Promise.resolve(),
     rescue: () => Promise.resolve({ rescued: freed }),
   }
-  const keeper = new StoreKeeper({
+  const session = new StoreSession({
     open: () => Promise.resolve({ kind: 'postgres', instances, close: () => Promise.resolve() } as unknown as Store),
     opened: () => Promise.resolve(),
     changed: () => {},
@@ -25,7 +25,7 @@ it('tells of work that a rescue freed, and of nothing else', async () => {
     clock,
     random: () => 0.5,
   })
-  await keeper.start()
+  await session.start()
   await clock.advance(1_000)
   expect(tellings).toBe(0)
   freed = 2
@@ -34,6 +34,6 @@ it('tells of work that a rescue freed, and of nothing else', async () => {
   freed = 0
   await clock.advance(1_000)
   expect(tellings).toBe(1)
-  await keeper.close()
+  await session.close()
   expect(clock.timerCount).toBe(0)
 })

@@ -1,14 +1,14 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
-import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
-import { newHeartbeat, pulseOf } from '../core/lifecycle/heartbeat.ts'
-import { hardLimits } from '../core/lifecycle/memory-budget.ts'
-import { stackFrames } from '../core/log/stack-frames.ts'
-import type { BotBoot, WorkerLimits } from '../protocol/boot.ts'
-import type { BotSignal } from '../protocol/signal.ts'
-import type { StartCarrier } from './carrier.ts'
+import type { ObservedExit } from '../../core/lifecycle/exit-reason.ts'
+import { newHeartbeat, pulseOf } from '../../core/lifecycle/heartbeat.ts'
+import { hardLimits } from '../../core/lifecycle/memory-budget.ts'
+import { stackFrames } from '../../core/log/stack-frames.ts'
+import type { BotBoot, WorkerLimits } from '../../protocol/boot.ts'
+import type { BotSignal } from '../../protocol/signal.ts'
+import type { StartWorker } from './isolated-worker.ts'
 
 /** The only `new Worker` for bots. `entry` is the built file of workers/bot. */
-export function threadCarrier(entry: string, { heartbeatMs, memoryMb }: WorkerLimits): StartCarrier {
+export function threadIsolation(entry: string, { heartbeatMs, memoryMb }: WorkerLimits): StartWorker {
   return (bot, incarnation, events) => {
     const control = new MessageChannel()
     const data = new MessageChannel()

@@ -1,19 +1,19 @@
 import { fork } from 'node:child_process'
 import { constants } from 'node:os'
 import { MessageChannel } from 'node:worker_threads'
-import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
-import type { Pulse } from '../core/lifecycle/heartbeat.ts'
-import { assertNever } from '../core/assert-never.ts'
-import type { WorkerLimits } from '../protocol/boot.ts'
-import type { FromBotProcess, ToBotProcess } from '../protocol/bot-process.ts'
-import type { StartCarrier } from './carrier.ts'
+import type { ObservedExit } from '../../core/lifecycle/exit-reason.ts'
+import type { Pulse } from '../../core/lifecycle/heartbeat.ts'
+import { assertNever } from '../../core/assert-never.ts'
+import type { WorkerLimits } from '../../protocol/boot.ts'
+import type { FromBotProcess, ToBotProcess } from '../../protocol/bot-process.ts'
+import type { StartWorker } from './isolated-worker.ts'
 
 /**
  * Carries a bot worker in a process of its own: V8 running out of memory, native code that does not return
  * and everything else that a thread shares with its process stays in there. `processEntry` is the built file
  * of workers/bot-process, `entry` that of workers/bot.
  */
-export function processCarrier(processEntry: string, entry: string, limits: WorkerLimits): StartCarrier {
+export function processIsolation(processEntry: string, entry: string, limits: WorkerLimits): StartWorker {
   return (bot, incarnation, events) => {
     const child = fork(processEntry, [], {
       // The host's flags and environment (its secrets) are not the bot's.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { BotStatus } from '../../../src/protocol/model/status.ts'
 import type { Bot } from '../../../src/store/store.ts'
-import { Fleet } from '../../../workers/supervisor/bots/fleet.ts'
+import { ConnectionSlots } from '../../../workers/supervisor/bots/connection-slots.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 import { storedBot } from '../../support/bots.ts'
 
@@ -29,7 +29,7 @@ function fleetOf(maxConnections: number, rotateEveryMs = 0) {
   const rotations: { botId: string; mayOverlap: boolean; done: () => void }[] = []
   const rested: BotStatus[] = []
   const resting = new Set<string>()
-  const fleet = new Fleet({
+  const fleet = new ConnectionSlots({
     maxConnections,
     rotateEveryMs,
     clock,

@@ -12,9 +12,9 @@ import { classifyExit, exitError, type ObservedExit } from '../../src/core/lifec
 import { resolveOptions } from '../../src/options/options.ts'
 import type { Isolation } from '../../src/protocol/model/bot-settings.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
-import { processCarrier } from '../../src/supervisor/process-carrier.ts'
+import { processIsolation } from '../../src/supervisor/isolation/process-isolation.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 import { Recorder } from '../support/recorder.ts'
 import { closeLater } from '../support/simulator.ts'
 
@@ -37,7 +37,7 @@ function carry(
   const prints = new Recorder<string>()
   const exits = new Recorder<ObservedExit>()
   const spawnBot = botSpawner(
-    { thread: threadCarrier(entry, limits), process: processCarrier(BOT_PROCESS, entry, limits) },
+    { thread: threadIsolation(entry, limits), process: processIsolation(BOT_PROCESS, entry, limits) },
     systemClock,
   )
   const bot = {
@@ -175,7 +175,7 @@ describe('a process of its own', () => {
   })
 
   it('can be ended even while it sits in native code', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'carrier-'))
+    const folder = await mkdtemp(join(tmpdir(), 'isolation-'))
     closeLater(() => rm(folder, { recursive: true }))
     const fifo = join(folder, 'fifo')
     execFileSync('mkfifo', [fifo])
@@ -190,7 +190,7 @@ describe('a process of its own', () => {
     const limits = { heartbeatMs: 20, memoryMb: 64 }
     const exits = new Recorder<ObservedExit>()
     const bot = { botId: 'a', appId: 'x', appSecret: 'x', domain: 'x', connection, isIdentified: true }
-    processCarrier(fixture('no-such-file.cjs'), fixture('ready.cjs'), limits)(bot, 1, {
+    processIsolation(fixture('no-such-file.cjs'), fixture('ready.cjs'), limits)(bot, 1, {
       signal: () => {},
       printed: () => {},
       exited: exits.add,

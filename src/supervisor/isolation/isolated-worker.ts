@@ -1,11 +1,11 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
-import type { Pulse } from '../core/lifecycle/heartbeat.ts'
-import type { BotIdentity } from '../protocol/boot.ts'
-import type { BotSignal } from '../protocol/signal.ts'
+import type { ObservedExit } from '../../core/lifecycle/exit-reason.ts'
+import type { Pulse } from '../../core/lifecycle/heartbeat.ts'
+import type { BotIdentity } from '../../protocol/boot.ts'
+import type { BotSignal } from '../../protocol/signal.ts'
 
 /** What carries a live bot worker: a thread of this process, or a process of its own. Its wires are ports either way. */
-export interface Carrier {
+export interface IsolatedWorker {
   /** Speaks protocol/control. */
   readonly controlPort: MessagePort
   /** Carries protocol/data. */
@@ -16,7 +16,7 @@ export interface Carrier {
   terminate(): void
 }
 
-export interface CarrierEvents {
+export interface IsolatedWorkerEvents {
   signal(signal: BotSignal): void
   /** Called exactly once; after it nothing of this worker arrives any more, and both ports are closed. */
   exited(exit: ObservedExit): void
@@ -24,4 +24,4 @@ export interface CarrierEvents {
 }
 
 /** Throws when the system has no thread or process left. */
-export type StartCarrier = (bot: BotIdentity, incarnation: number, events: CarrierEvents) => Carrier
+export type StartWorker = (bot: BotIdentity, incarnation: number, events: IsolatedWorkerEvents) => IsolatedWorker

@@ -9,7 +9,7 @@ import type { Store } from '../../../src/store/store.ts'
  * Its callers wait and try again without a word, so this is where it is told: once when a kind of call begins
  * to fail, and once when it works again.
  */
-export function lateStore(current: () => Store | undefined, log: Logger): Pick<Store, 'inbox' | 'replies'> {
+export function storeProxy(current: () => Store | undefined, log: Logger): Pick<Store, 'inbox' | 'replies'> {
   const failing = new Set<string>()
 
   async function call<T>(kind: string, run: (store: Store) => Promise<T>): Promise<T> {

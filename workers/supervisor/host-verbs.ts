@@ -9,7 +9,7 @@ type MessageVerbs = 'deadLetters' | 'listMessages' | 'getMessage' | 'pageOfDeadL
 type AccessVerbs = 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate' | 'auditLog'
 
 /** The verbs of the host wire about bots. */
-export function botOrders(bots: BotAdmin, audited: Audited): Pick<HostControl, BotVerbs> {
+export function botVerbs(bots: BotAdmin, audited: Audited): Pick<HostControl, BotVerbs> {
   return {
     addBot: (bot, by) =>
       result(() =>
@@ -34,7 +34,7 @@ export function botOrders(bots: BotAdmin, audited: Audited): Pick<HostControl, B
 }
 
 /** The verbs about API tokens and the audit log. */
-export function accessOrders(access: () => AccessStore, audited: Audited): Pick<HostControl, AccessVerbs> {
+export function accessVerbs(access: () => AccessStore, audited: Audited): Pick<HostControl, AccessVerbs> {
   return {
     createToken: (token, by) =>
       result(() =>
@@ -53,7 +53,7 @@ export function accessOrders(access: () => AccessStore, audited: Audited): Pick<
 }
 
 /** The verbs about stored events and dead letters; `wake` is told that there is work again. */
-export function messageOrders(
+export function messageVerbs(
   store: () => Pick<Store, 'inbox' | 'log'>,
   audited: Audited,
   wake: () => void,

@@ -3,7 +3,7 @@ import type { Clock } from '../../../src/core/time/clock.ts'
 import { type ErrorRecord, FeishuSupervisorError, toErrorRecord } from '../../../src/core/errors.ts'
 import type { Store } from '../../../src/store/store.ts'
 
-export interface StoreKeeperDependencies {
+export interface StoreSessionDeps {
   open(): Promise<Store>
   /** Called once, with the first store that opens; what it throws counts as a failed opening. */
   opened(store: Store): Promise<void>
@@ -27,8 +27,8 @@ const MOST_TICK_MS = 2_000
  * Keeps the store open: retries for ever while the database is away, renews this instance's lease,
  * and frees the work of instances whose lease ran out.
  */
-export class StoreKeeper {
-  readonly #deps: StoreKeeperDependencies
+export class StoreSession {
+  readonly #deps: StoreSessionDeps
   #store: Store | undefined
   #isReady = false
   #error: ErrorRecord | undefined
@@ -36,7 +36,7 @@ export class StoreKeeper {
   #cancelTimer: () => void = () => {}
   #ticking: Promise<void> = Promise.resolve()
 
-  constructor(deps: StoreKeeperDependencies) {
+  constructor(deps: StoreSessionDeps) {
     this.#deps = deps
   }
 

@@ -3,7 +3,7 @@ import { FeishuSupervisorError } from '../../../src/core/errors.ts'
 import { type BotStatus, idleConnection } from '../../../src/protocol/model/status.ts'
 import type { Bot } from '../../../src/store/store.ts'
 
-export interface FleetDependencies {
+export interface ConnectionSlotsDeps {
   /** Connections that the bots of this instance may have at a time. */
   readonly maxConnections: number
   /** Age at which a connection is replaced; 0: never. */
@@ -41,29 +41,29 @@ interface Rotation {
  * Which bots have a place for their connection. A bot keeps its place while it has a worker, or will have
  * one again by itself; the others wait for a place in the order in which they came.
  */
-export class Fleet {
-  readonly #deps: FleetDependencies
-  readonly #places = new Set<string>()
+export class ConnectionSlots {
+  readonly #deps: ConnectionSlotsDeps
+  readonly #slots = new Set<string>()
   readonly #waiting = new Map<string, Bot>()
   readonly #rotations = new Map<string, Rotation>()
   /** Second connections of bots whose first is being replaced. */
   #overlapCount = 0
   #isClosed = false
 
-  constructor(deps: FleetDependencies) {
+  constructor(deps: ConnectionSlotsDeps) {
     this.#deps = deps
   }
 
   /** Whether a bot has a place. */
   has(botId: string): boolean {
-    return this.#places.has(botId)
+    return this.#slots.has(botId)
   }
 
   /** Takes a place for a bot at once, so that nobody else can; false if it has one. Throws `CONNECTION_LIMIT`. */
   take(botId: string): boolean {
-    if (this.#places.has(botId)) return false
+    if (this.#slots.has(botId)) return false
     if (this.#freeCount <= 0) throw new FeishuSupervisorError('CONNECTION_LIMIT', this.#full)
-    this.#places.add(botId)
+    this.#slots.add(botId)
     return true
   }
 
@@ -72,7 +72,7 @@ export class Fleet {
     this.#waiting.delete(botId)
     this.#rotations.get(botId)?.cancel()
     this.#rotations.delete(botId)
-    if (this.#places.delete(botId)) this.#startNext()
+    if (this.#slots.delete(botId)) this.#startNext()
   }
 
   /** A bot that has a place keeps it. */
@@ -80,14 +80,14 @@ export class Fleet {
     const whyNot = this.#whyNot(bot)
     if (whyNot !== undefined) return this.#deps.rests(restingStatus(bot, this.#deps.clock.now(), whyNot))
     this.#waiting.delete(bot.id)
-    this.#places.add(bot.id)
+    this.#slots.add(bot.id)
     this.#deps.start(bot)
   }
 
   /** A bot that ended for good leaves its place to the next; a connected one is replaced when it is old. */
   changed({ botId, child, connection }: BotStatus): void {
-    if (child.state !== 'stopped' && child.state !== 'failed') this.#places.add(botId)
-    else if (this.#places.delete(botId)) this.#startNext()
+    if (child.state !== 'stopped' && child.state !== 'failed') this.#slots.add(botId)
+    else if (this.#slots.delete(botId)) this.#startNext()
     this.#scheduleRotation(botId, connection.connectedAt)
   }
 
@@ -99,13 +99,13 @@ export class Fleet {
   }
 
   get #freeCount(): number {
-    return this.#deps.maxConnections - this.#places.size - this.#overlapCount
+    return this.#deps.maxConnections - this.#slots.size - this.#overlapCount
   }
 
   #whyNot(bot: Bot): string | undefined {
     if (!bot.enabled) return 'the bot is disabled'
     if (!bot.useWebSocket) return 'the bot is in webhook mode'
-    if (this.#places.has(bot.id) || this.#freeCount > 0) return undefined
+    if (this.#slots.has(bot.id) || this.#freeCount > 0) return undefined
     this.#waiting.set(bot.id, bot)
     return this.#full
   }

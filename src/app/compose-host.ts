@@ -42,6 +42,7 @@ export interface HandleSetup {
 /** What runs on the host's own thread behind one handle. */
 export interface Host {
   readonly clock: Clock
+  readonly logger: Logger
   readonly events: Emitter<EventMap>
   readonly thread: SupervisorThread
   readonly lastReport: LastReport
@@ -49,14 +50,13 @@ export interface Host {
   readonly sourceSubscription: SourceSubscription | undefined
   /** Undefined without the option `alerts`. */
   readonly notifier: Notifier | undefined
-  fetch(request: Request, context?: object): Response | Promise<Response>
 }
 
 /** Longest wait until the thread knows that the source has changed. */
 const SOURCE_DEADLINE_MS = 5_000
 
-/** Joins the parts of the host's side. `view` is what the HTTP API shows; it is not used before the first request. */
-export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: AppView): Host {
+/** Joins the parts of the host's side. */
+export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host {
   const { alerts, handlerTables = new Map(), botSource } = setup
   const { startsBots = true, paths = packagePaths(), clock = systemClock } = setup
   const { secrets } = options
@@ -91,15 +91,7 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: 
     )
   const notifier = alerts && new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
   if (notifier !== undefined) events.on('alert', notifier.notify)
-  return {
-    clock,
-    events,
-    thread,
-    lastReport,
-    sourceSubscription,
-    notifier,
-    fetch: createFetch(options, setup, view, logger),
-  }
+  return { clock, logger, events, thread, lastReport, sourceSubscription, notifier }
 
   function threadChanged({ state, lastExit, restartCount }: ChildStatus): void {
     if (state === 'running') {
@@ -121,12 +113,13 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: 
   }
 }
 
-function createFetch(
+/** The HTTP API of a handle. `view` is the handle itself; it must have its events already. */
+export function createFetch(
   { connection }: ResolvedOptions,
   { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
   view: AppView,
   logger: Logger,
-): Host['fetch'] {
+): (request: Request, context?: object) => Response | Promise<Response> {
   const routes = createRoutes({
     view,
     fastAttempts: connection.fastAttempts,

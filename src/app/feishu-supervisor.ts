@@ -5,7 +5,7 @@ import type { HostControl, ResolvedOptions, WebhookAnswer, WebhookRequest } from
 import type { EventMap } from '../protocol/model/events.ts'
 import type { Finding } from '../protocol/model/finding.ts'
 import type { BotReport, SupervisorStatus } from '../protocol/model/status.ts'
-import { composeHost, type HandleSetup, type Host } from './compose-host.ts'
+import { composeHost, createFetch, type HandleSetup, type Host } from './compose-host.ts'
 import { Orders } from './orders.ts'
 
 /** Longest wait for the thread's own report; after it the last known one is shown. */
@@ -42,13 +42,15 @@ export function openForAdministration(options: FeishuSupervisorOptions = {}): Fe
 export class FeishuSupervisor extends Orders {
   readonly #options: ResolvedOptions
   readonly #host: Host
+  readonly #fetch: FeishuSupervisor['fetch']
   #startedAt: number | undefined
 
   /** @internal use createFeishuSupervisor */
   constructor(options: ResolvedOptions, setup: HandleSetup) {
     super()
     this.#options = options
-    this.#host = composeHost(options, setup, this)
+    this.#host = composeHost(options, setup)
+    this.#fetch = createFetch(options, setup, this, this.#host.logger)
   }
 
   /**
@@ -108,8 +110,7 @@ export class FeishuSupervisor extends Orders {
    * The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. `context`, if
    * any, is handed to `authorize`: an object of the host's own, such as its request with its user.
    */
-  readonly fetch = (request: Request, context?: object): Response | Promise<Response> =>
-    this.#host.fetch(request, context)
+  readonly fetch = (request: Request, context?: object): Response | Promise<Response> => this.#fetch(request, context)
 
   /** @internal What a bot's report means for its connection, in the words of the HTTP API. */
   connectionOf(report: BotReport): ConnectionView {

@@ -6,7 +6,7 @@ import type { FeishuEvent } from '../protocol/model/message.ts'
 import type { PoolStats } from '../protocol/model/status.ts'
 import type { ReplyStore, Store } from '../store/store.ts'
 import { AckTimes } from './intake/ack-times.ts'
-import { type BotBook, LoadedHandlers } from './handle/bot-handlers.ts'
+import { type BotDirectory, LoadedHandlers } from './handle/bot-handlers.ts'
 import { CardActions } from './intake/card-actions.ts'
 import { ChatPool } from './pool/chat-pool.ts'
 import { createDispatcher } from './create-dispatcher.ts'
@@ -26,7 +26,7 @@ export interface MessagesDeps {
   readonly owner: string
   /** By the names that bots are assigned to. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
-  readonly bots: BotBook
+  readonly bots: BotDirectory
   /** What handlers may ask for by name. */
   readonly secrets: Readonly<Record<string, string>>
   readonly contextServer: ContextServer
@@ -89,7 +89,7 @@ export function createMessages(deps: MessagesDeps): Messages {
   const dispatcher = createDispatcher({
     inbox,
     replies,
-    places: { pool, host },
+    executors: { pool, host },
     handlers,
     contextServer: deps.contextServer,
     bots: deps.bots,

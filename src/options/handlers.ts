@@ -37,7 +37,7 @@ export interface ResolvedHandlers {
 }
 
 /** What built-in handlers are given. */
-export interface HandlerSurroundings {
+export interface HandlerEnvironment {
   readonly secrets: Readonly<Record<string, string>>
   readonly network: NetworkOptions
 }
@@ -46,7 +46,7 @@ export interface HandlerSurroundings {
 export function resolveHandlers(
   handler: HandlerOption,
   others: Readonly<Record<string, HandlerOption>>,
-  surroundings: HandlerSurroundings,
+  environment: HandlerEnvironment,
 ): ResolvedHandlers {
   const refs: Record<string, HandlerRef> = {}
   const tables = new Map<string, HandlerTable>()
@@ -57,7 +57,7 @@ export function resolveHandlers(
       continue
     }
     if (isBuiltIn(option)) {
-      refs[name] = builtInOf(field, option, surroundings)
+      refs[name] = builtInOf(field, option, environment)
       continue
     }
     const table = tableOf(field, option)
@@ -81,7 +81,7 @@ function isBuiltIn(option: object): option is BuiltInOption {
   return Object.hasOwn(option, 'builtIn')
 }
 
-function builtInOf(field: string, option: BuiltInOption, { secrets, network }: HandlerSurroundings): BuiltInRef {
+function builtInOf(field: string, option: BuiltInOption, { secrets, network }: HandlerEnvironment): BuiltInRef {
   const parsed = builtInOption.safeParse(option)
   if (!parsed.success) {
     const lines = parsed.error.issues.map(({ path, message }) => `${[field, ...path].join('.')}: ${message}`)

@@ -56,7 +56,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
     inbox: store,
     replies: store,
     callCard: noCards,
-    places: { pool, host: new FakePool(0) },
+    executors: { pool, host: new FakePool(0) },
     handlers: oneHandler(...kinds),
     contextServer: noCalls,
     bots: plainBots,

@@ -69,7 +69,7 @@ class Life {
       inbox,
       replies: store,
       callCard: noCards,
-      places: { pool: this.pool, host: new FakePool(0) },
+      executors: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
       contextServer: noCalls,
       bots: plainBots,

@@ -3,7 +3,7 @@ import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
 import type { Dispatcher } from '../../src/messages/dispatch/dispatcher.ts'
-import type { BotBook, BotHandlers } from '../../src/messages/handle/bot-handlers.ts'
+import type { BotDirectory, BotHandlers } from '../../src/messages/handle/bot-handlers.ts'
 import type { CallCard } from '../../src/messages/reply/live-stream.ts'
 import type { HandlerPool } from '../../src/messages/pool/handler-pool.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
@@ -74,7 +74,7 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
   return {
     of: () => handler,
     botIdsOf: () => [],
-    handlesCards: (place) => place === 'pool' && handler.kinds.has('card_action'),
+    handlesCards: (executor) => executor === 'pool' && handler.kinds.has('card_action'),
   }
 }
 
@@ -85,7 +85,7 @@ export const noCalls: Pick<ContextServer, 'take' | 'messagesBefore'> = {
 }
 
 /** Every bot is set as the options say. */
-export const plainBots: BotBook = {
+export const plainBots: BotDirectory = {
   settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null }),
   botIds: () => [],
 }
@@ -167,7 +167,7 @@ export function bench({
     inbox: store,
     replies: store,
     callCard: noCards,
-    places: { pool, host },
+    executors: { pool, host },
     handlers,
     contextServer: noCalls,
     bots: plainBots,

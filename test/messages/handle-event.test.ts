@@ -32,7 +32,7 @@ async function run(
     ...more,
   }
   const result = await handleEvent(event, {
-    places: { pool, host: pool },
+    executors: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
     streams: { show() {} },
     contextServer: { ...noCalls, messagesBefore: () => Promise.resolve(before) },

@@ -47,13 +47,13 @@ export function describeClaim(current: () => StoreDriver): void {
 
     it('gives no bot more than its room', async () => {
       await db.accept(...['a', 'b', 'c'].flatMap((botId) => [1, 2, 3].map((n) => ({ botId, lane: `oc_${n}` }))))
-      const { items } = await db.store.inbox.claim({ owner: 'me', limit: 10, perBot: 2, rooms: { b: 1, c: 0 } })
+      const { items } = await db.store.inbox.claim({ owner: 'me', limit: 10, perBot: 2, perBotLimits: { b: 1, c: 0 } })
       expect(items.map(({ botId }) => botId).sort()).toEqual(['a', 'a', 'b'])
     })
 
     it('leaves out bots without room, also from the time of the next event', async () => {
       await db.accept({ botId: 'bot_a' }, { botId: 'bot_b' })
-      const claim = { owner: 'me', limit: 10, rooms: { bot_a: 0 } }
+      const claim = { owner: 'me', limit: 10, perBotLimits: { bot_a: 0 } }
       const { items, nextDueMs } = await db.store.inbox.claim(claim)
       expect(items.map(({ botId }) => botId)).toEqual(['bot_b'])
       expect(nextDueMs).toBeNull()

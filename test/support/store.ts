@@ -109,8 +109,8 @@ export class StoreDriver {
     return this.store.inbox.accept(events.map(({ botId = 'bot_a', ...fields }) => ({ botId, event: event(fields) })))
   }
 
-  async claim(owner = 'me', limit = 10, rooms: Record<string, number> = {}): Promise<readonly Claimed[]> {
-    return (await this.store.inbox.claim({ owner, limit, rooms })).items
+  async claim(owner = 'me', limit = 10, perBotLimits: Record<string, number> = {}): Promise<readonly Claimed[]> {
+    return (await this.store.inbox.claim({ owner, limit, perBotLimits })).items
   }
 
   async nextDueMs(limit = 0): Promise<number | null> {

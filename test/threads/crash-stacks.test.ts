@@ -145,7 +145,7 @@ describe('the stack of a thread that crashed names file and line of the source',
     const worker = await thread.start()
     worker.postMessage({ kind: 'connect', port: null })
     const { stack } = await crashed.promise
-    expect(await lineIn('workers/pglite/session.ts', stack)).toContain("port.on('message'")
+    expect(await lineIn('workers/pglite/database-session.ts', stack)).toContain("port.on('message'")
     expect(stack).not.toContain('pglite.cjs')
   })
 

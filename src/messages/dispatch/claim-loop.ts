@@ -1,7 +1,7 @@
 import { type BackoffPolicy, backoffDelayMs } from '../../core/time/backoff.ts'
 import { crashPoint } from '../../core/crash-point.ts'
 import type { Claimed, ClaimResult, InboxStore } from '../../store/store.ts'
-import type { Nap, Sleeper } from '../writes/sleeper.ts'
+import type { Wait, Sleeper } from '../writes/sleeper.ts'
 import type { Demand } from './demand.ts'
 
 export interface ClaimLoopDeps {
@@ -28,9 +28,9 @@ type LoopState =
   /** A claim is on its way, and may fill so many threads. */
   | { readonly name: 'claiming'; readonly slots: number; readonly wokenDuringClaim: boolean }
   /** Nothing more is due now; a wake ends it. */
-  | { readonly name: 'pausing'; readonly nap: Nap }
+  | { readonly name: 'pausing'; readonly wait: Wait }
   /** The store did not answer, and is left alone however much work waits; only `resume` ends it. */
-  | { readonly name: 'backing_off'; readonly nap: Nap }
+  | { readonly name: 'backing_off'; readonly wait: Wait }
 
 /** Lanes of bots that have their share may be due all the time; without a pause the loop would spin on them. */
 const MIN_PAUSE_MS = 100
@@ -69,7 +69,7 @@ export class ClaimLoop {
   stop(): void {
     const before = this.#state
     this.#state = { name: 'off' }
-    if ('nap' in before) before.nap.end()
+    if ('wait' in before) before.wait.end()
   }
 
   /** Resolves when the loop has stopped and no claim is on its way. */
@@ -82,20 +82,20 @@ export class ClaimLoop {
     this.#deps.fillThreads()
     const state = this.#state
     if (state.name === 'claiming') this.#state = { ...state, wokenDuringClaim: true }
-    else if (state.name === 'pausing') state.nap.end()
+    else if (state.name === 'pausing') state.wait.end()
   }
 
   /** The store can be reached again: even the wait after a failed claim is over. */
   resume(): void {
     this.wake()
-    if (this.#state.name === 'backing_off') this.#state.nap.end()
+    if (this.#state.name === 'backing_off') this.#state.wait.end()
   }
 
   /** Nothing is known to wait; another instance may have put something into a lane, or an operator. */
   async wakeSoon(): Promise<void> {
     if (this.#isWakeScheduled) return
     this.#isWakeScheduled = true
-    await this.#deps.sleeper.nap(MIN_PAUSE_MS).over
+    await this.#deps.sleeper.wait(MIN_PAUSE_MS).over
     this.#isWakeScheduled = false
     this.wake()
   }
@@ -111,14 +111,14 @@ export class ClaimLoop {
   /** Answers how long to wait before the next claim, unless woken. */
   async #claim(): Promise<number> {
     const { inbox, owner, pollMs, storeBackoff, random, demand, begin, fillThreads } = this.#deps
-    const { limit, perBot, rooms } = demand()
+    const { limit, perBot, perBotLimits } = demand()
     this.#hasMoreDue = true
     if (limit === 0) return pollMs
     this.#setSlots(limit)
     try {
-      const result = await inbox.claim({ owner, limit, perBot, rooms })
+      const result = await inbox.claim({ owner, limit, perBot, perBotLimits })
       this.#failedClaims = 0
-      this.#hasMoreDue = result.nextDueMs === 0 || Object.values(rooms).includes(0)
+      this.#hasMoreDue = result.nextDueMs === 0 || Object.values(perBotLimits).includes(0)
       if (result.items.length > 0) crashPoint('claim.after')
       for (const item of result.items) begin(item)
       return pauseAfter(result, pollMs)
@@ -135,9 +135,9 @@ export class ClaimLoop {
 
   async #wait(name: 'pausing' | 'backing_off', ms: number): Promise<void> {
     if (this.#state.name === 'off') return
-    const nap = this.#deps.sleeper.nap(ms)
-    this.#state = { name, nap }
-    await nap.over
+    const wait = this.#deps.sleeper.wait(ms)
+    this.#state = { name, wait }
+    await wait.over
   }
 
   #wasWoken(): boolean {

@@ -2,18 +2,18 @@ import type { BackoffPolicy } from '../../core/time/backoff.ts'
 import type { Clock } from '../../core/time/clock.ts'
 import { crashPoint } from '../../core/crash-point.ts'
 import type { ArrivalOrder, Claimed, ClaimedEvent, InboxStore, NewEvent } from '../../store/store.ts'
-import { type BotHandlers, type Place, placeOf } from '../handle/bot-handlers.ts'
-import { ClaimAhead } from './claim-ahead.ts'
+import { type BotHandlers, type Executor, executorOf } from '../handle/bot-handlers.ts'
+import { Prefetch } from './prefetch.ts'
 import { ClaimLoop } from './claim-loop.ts'
 import { ClaimedLanes } from './claimed-lanes.ts'
-import { type Demand, demand, nextTurns, type PlaceLimits } from './demand.ts'
+import { type Demand, demand, nextLanes, type ExecutorLimits } from './demand.ts'
 import type { HandlerPool } from '../pool/handler-pool.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import { Sleeper } from '../writes/sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
 /** What all lanes share; the dispatcher adds its own state. */
-export interface LaneSurroundings extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
+export interface LaneEnvironment extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
   /** Of writes to a store that does not answer. */
   readonly waits: Sleeper
   readonly sends: Sleeper
@@ -24,12 +24,12 @@ export interface LaneSurroundings extends Pick<LaneRunDeps, 'isStopping' | 'onTh
 export interface DispatcherDeps {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent'>
   /** Where handlers run. */
-  readonly places: Readonly<Record<Place, HandlerPool>>
+  readonly executors: Readonly<Record<Executor, HandlerPool>>
   readonly handlers: BotHandlers
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   /** Makes what all lanes share. */
-  readonly laneDeps: (surroundings: LaneSurroundings) => LaneRunDeps
+  readonly laneDeps: (environment: LaneEnvironment) => LaneRunDeps
   readonly lanesPerBot: number
   readonly pollMs: number
   readonly storeBackoff: BackoffPolicy
@@ -44,7 +44,7 @@ type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
 /** How long the stop waits, after its grace, for the store to take the claims back. */
 const GIVE_BACK_MS = 1_000
 
-const PLACES: readonly Place[] = ['pool', 'host']
+const EXECUTORS: readonly Executor[] = ['pool', 'host']
 
 /**
  * Says which lanes may be claimed, hands free threads to those that are, and sees each through to its end.
@@ -59,8 +59,8 @@ export class Dispatcher {
   readonly #waits: Sleeper
   readonly #sends: Sleeper
   readonly #lanes = new ClaimedLanes()
-  readonly #urgent: Readonly<Record<Place, UrgentClaims>>
-  readonly #ahead = new ClaimAhead()
+  readonly #urgent: Readonly<Record<Executor, UrgentClaims>>
+  readonly #prefetch = new Prefetch()
   readonly #claims: ClaimLoop
   /** Threads that an offer may fill. */
   #slotsOffered = 0
@@ -77,7 +77,7 @@ export class Dispatcher {
       isStopping: () => this.#phase !== 'running',
       isAborting: () => this.#phase === 'aborting' || this.#phase === 'stopped',
       isStopped: () => this.#phase === 'stopped',
-      onThreadFree: (place, ms) => this.#onThreadFree(place, ms),
+      onThreadFree: (executor, ms) => this.#onThreadFree(executor, ms),
     })
     this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
     const { inbox, owner, pollMs, storeBackoff, random } = deps
@@ -111,7 +111,7 @@ export class Dispatcher {
    */
   runNow(botId: string, eventId: number): boolean {
     if (this.#phase !== 'running') return false
-    this.#urgent[placeOf(this.#deps.handlers.of(botId))].add(eventId)
+    this.#urgent[executorOf(this.#deps.handlers.of(botId))].add(eventId)
     this.#fillThreads()
     return true
   }
@@ -162,7 +162,7 @@ export class Dispatcher {
     await this.#waits.within(graceMs, this.#allDone())
     this.#phase = 'aborting'
     this.#sends.close()
-    const closed = PLACES.map((place) => this.#deps.places[place].close(0))
+    const closed = EXECUTORS.map((executor) => this.#deps.executors[executor].close(0))
     await this.#waits.within(GIVE_BACK_MS, Promise.all([this.#allDone(), ...closed]))
     this.#phase = 'stopped'
     this.#waits.close()
@@ -170,36 +170,36 @@ export class Dispatcher {
 
   async #allDone(): Promise<void> {
     await this.#claims.ended()
-    await Promise.all(PLACES.map((place) => this.#urgent[place].idle()))
+    await Promise.all(EXECUTORS.map((executor) => this.#urgent[executor].idle()))
     await this.#lanes.allDone()
   }
 
   #demand(): Demand {
     return demand(this.#lanes, {
       lanesPerBot: this.#deps.lanesPerBot,
-      places: PLACES.map((place) => this.#limitsOf(place)).filter(
-        ({ place, botIds }) => place === 'pool' || botIds().length > 0,
+      executors: EXECUTORS.map((executor) => this.#limitsOf(executor)).filter(
+        ({ executor, botIds }) => executor === 'pool' || botIds().length > 0,
       ),
     })
   }
 
-  #limitsOf(place: Place): PlaceLimits {
-    const limits = this.#threadsOf(place)
+  #limitsOf(executor: Executor): ExecutorLimits {
+    const limits = this.#threadsOf(executor)
     return {
       ...limits,
       promised: limits.promised + this.#slotsOffered,
       // Runs on the host's thread are not in our hands.
-      ahead: place === 'pool' ? this.#ahead.limit(limits.threads) : 0,
-      botIds: () => this.#deps.handlers.botIdsOf(place),
+      ahead: executor === 'pool' ? this.#prefetch.limit(limits.threads) : 0,
+      botIds: () => this.#deps.handlers.botIdsOf(executor),
     }
   }
 
-  #threadsOf(place: Place) {
-    const { handlers, places } = this.#deps
-    const { threads } = places[place]
+  #threadsOf(executor: Executor) {
+    const { handlers, executors } = this.#deps
+    const { threads } = executors[executor]
     // Only a card has somebody waiting at the screen; with a single thread nothing can be set aside.
-    const reserved = threads > 1 && handlers.handlesCards(place) ? 1 : 0
-    return { place, threads, reserved, promised: this.#urgent[place].count }
+    const reserved = threads > 1 && handlers.handlesCards(executor) ? 1 : 0
+    return { executor, threads, reserved, promised: this.#urgent[executor].count }
   }
 
   /** What cannot wait goes first. */
@@ -207,12 +207,12 @@ export class Dispatcher {
     // What has no thread yet when it is over goes back.
     if (this.#phase !== 'running') return [...this.#lanes].forEach((lane) => lane.start())
     const handling = [...this.#lanes].filter(({ stage }) => stage === 'handling')
-    for (const place of PLACES) {
-      const { threads, reserved } = this.#threadsOf(place)
-      const idle = threads - handling.filter((lane) => lane.place === place).length
-      this.#urgent[place].fill(idle - Math.min(this.#claims.slotsBeingClaimed, Math.max(0, idle - reserved)))
+    for (const executor of EXECUTORS) {
+      const { threads, reserved } = this.#threadsOf(executor)
+      const idle = threads - handling.filter((lane) => lane.executor === executor).length
+      this.#urgent[executor].fill(idle - Math.min(this.#claims.slotsBeingClaimed, Math.max(0, idle - reserved)))
       // Asked anew: what has just been promised to urgent events is not given away.
-      for (const lane of nextTurns(this.#lanes, this.#threadsOf(place))) lane.start()
+      for (const lane of nextLanes(this.#lanes, this.#threadsOf(executor))) lane.start()
     }
   }
 
@@ -235,8 +235,8 @@ export class Dispatcher {
     return lane
   }
 
-  #onThreadFree(place: Place, ms: number): void {
-    if (place === 'pool') this.#ahead.ran(ms)
+  #onThreadFree(executor: Executor, ms: number): void {
+    if (executor === 'pool') this.#prefetch.ran(ms)
     if (this.#claims.hasMoreDue) this.wake()
     else this.#fillThreads()
   }

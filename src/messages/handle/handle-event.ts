@@ -8,7 +8,7 @@ import type { CardResponse, InboundEvent } from '../../protocol/model/inbound-ev
 import type { ReplyPart } from '../../protocol/model/message.ts'
 import type { ClaimedEvent, EventResult } from '../../store/store.ts'
 import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
-import { type BotBook, type BotHandlers, type Place, placeOf } from './bot-handlers.ts'
+import { type BotDirectory, type BotHandlers, type Executor, executorOf } from './bot-handlers.ts'
 import type { HandlerPool } from '../pool/handler-pool.ts'
 import type { LiveStreams } from '../reply/live-streams.ts'
 import { replyUuid, streamUuid } from '../reply/reply-uuid.ts'
@@ -18,12 +18,12 @@ import { afterFailedRun, beforeRun, whenExpired } from './run-retry.ts'
 import { kindOf, toInboundEvent } from '../inbound/to-inbound-event.ts'
 
 export interface HandleEventDeps {
-  readonly places: Readonly<Record<Place, HandlerPool>>
+  readonly executors: Readonly<Record<Executor, HandlerPool>>
   readonly handlers: BotHandlers
   readonly streams: Pick<LiveStreams, 'show'>
   /** Does what runs call for. */
   readonly contextServer: Pick<ContextServer, 'take' | 'messagesBefore'>
-  readonly bots: Pick<BotBook, 'settingsOf'>
+  readonly bots: Pick<BotDirectory, 'settingsOf'>
   /** What bots have that set nothing else. */
   readonly answers: AnswerPolicy
   /** Told of every decision before it is written, with what a card handler returned. */
@@ -46,8 +46,8 @@ export interface Decision {
 /** How long an event waits whose bot is not known here, or has a handler that is not. */
 const HANDLER_MISSING_MS = 15_000
 
-/** How long it waits if its place is full after all, because its bot has just got another handler. */
-const PLACE_FULL_MS = 100
+/** How long it waits if its executor is full after all, because its bot has just got another handler. */
+const EXECUTOR_FULL_MS = 100
 
 /** The handler's signal fires a little before its thread is stopped. */
 const SIGNAL_SHARE = 0.9
@@ -82,8 +82,8 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     // What nobody would have answered is not given up either.
     const expired = whenExpired(event, maxAgeMs)
     if (expired !== undefined) return { result: expired }
-    const place = deps.places[placeOf(handler)]
-    if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
+    const executor = deps.executors[executorOf(handler)]
+    if (executor.busy >= executor.threads) return { result: { kind: 'released', afterMs: EXECUTOR_FULL_MS } }
     const run: RunOf = {
       botId: event.botId,
       eventId: event.id,
@@ -100,7 +100,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       attempt: event.attempt,
       timeoutMs: Math.ceil(handlerTimeoutMs * SIGNAL_SHARE),
     }
-    const outcome = await place.run(task, handlerTimeoutMs, (call, answer) =>
+    const outcome = await executor.run(task, handlerTimeoutMs, (call, answer) =>
       deps.contextServer.take(call, run, answer),
     )
     crashPoint('handler.after')

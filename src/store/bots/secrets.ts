@@ -36,8 +36,8 @@ export class SecretBox {
     this.#keys.set(this.#currentId, createSecretKey(bytes))
   }
 
-  seal(secret: Secret, place: SealContext): string {
-    const data = associatedData(place)
+  seal(secret: Secret, context: SealContext): string {
+    const data = associatedData(context)
     const key = createSecretKey(randomBytes(KEY_BYTES))
     const wrapped = encrypt(this.#keys.get(this.#currentId) as KeyObject, key.export(), data)
     return [VERSION, this.#currentId, wrapped, encrypt(key, Buffer.from(secret.reveal(), 'utf8'), data)].join('.')
@@ -48,10 +48,10 @@ export class SecretBox {
     return record.split('.')[1] === this.#currentId
   }
 
-  open(record: string, place: SealContext): Secret {
+  open(record: string, context: SealContext): Secret {
     const [version, keyId = '', wrapped = '', sealed = '', ...more] = record.split('.')
     const masterKey = this.#keys.get(keyId)
-    const at = `${place.table}.${place.column} of ${place.rowId}`
+    const at = `${context.table}.${context.column} of ${context.rowId}`
     if (version === VERSION && masterKey === undefined) {
       throw new FeishuSupervisorError(
         'MASTER_KEY_WRONG',
@@ -61,7 +61,7 @@ export class SecretBox {
     }
     try {
       if (version !== VERSION || masterKey === undefined || more.length > 0) throw new Error('format')
-      const data = associatedData(place)
+      const data = associatedData(context)
       const key = createSecretKey(decrypt(masterKey, wrapped, data))
       return new Secret(decrypt(key, sealed, data).toString('utf8'))
     } catch (thrown) {

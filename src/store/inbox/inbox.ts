@@ -50,11 +50,11 @@ export class Inbox implements InboxStore {
     }
   }
 
-  async claim({ owner, limit, perBot = MOST_LANES, rooms = {} }: ClaimOrder): Promise<ClaimResult> {
+  async claim({ owner, limit, perBot = MOST_LANES, perBotLimits = {} }: ClaimOrder): Promise<ClaimResult> {
     const lost = this.#lostClaims.tokens()
     if (lost.length > 0) await this.#database.query(UNCLAIM, [lost], 'giving back work of a lost claim')
     const token = randomUUID()
-    const values = [owner, limit, Object.keys(rooms), Object.values(rooms), perBot, token]
+    const values = [owner, limit, Object.keys(perBotLimits), Object.values(perBotLimits), perBot, token]
     try {
       const rows = await this.#database.query<ClaimedRow>(CLAIM, values, 'claiming work')
       return toClaimResult(rows, owner)
@@ -200,7 +200,7 @@ function drilled(statement: Statement): Statement {
   if (!isPlanted('no-fence')) return statement
   const text = statement.text
     .replace(' and l.owner = i.owner and l.epoch = i.epoch\n', '\n')
-    .replace(' and e.state = t.state and e.epoch = t.epoch', '')
+    .replace(' and e.state = t.state\n', '\n')
     .replace(' and o.state = t.state and o.epoch = t.epoch', '')
   if (text === statement.text) throw new Error(`${statement.name} has no fence to take away`)
   return { name: `${statement.name}_unfenced`, text }

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { ClaimAhead } from '../../src/messages/dispatch/claim-ahead.ts'
+import { Prefetch } from '../../src/messages/dispatch/prefetch.ts'
 
-function after(...runsMs: readonly number[]): ClaimAhead {
-  const ahead = new ClaimAhead()
+function after(...runsMs: readonly number[]): Prefetch {
+  const ahead = new Prefetch()
   for (const ms of runsMs) ahead.ran(ms)
   return ahead
 }

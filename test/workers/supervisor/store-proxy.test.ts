@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createLogger } from '../../src/core/log/logger.ts'
-import type { Store } from '../../src/store/store.ts'
-import { storeProxy } from '../../workers/supervisor/store/store-proxy.ts'
+import { createLogger } from '../../../src/core/log/logger.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { storeProxy } from '../../../workers/supervisor/store/store-proxy.ts'
 
 function world() {
   const lines: string[] = []

@@ -14,7 +14,7 @@ const MOST_PER_THREAD = 4
  * threads would else spend most of their time waiting for the next claim; with slow ones a claim costs nothing
  * by comparison, and what waits in the store can still be taken by whoever is free first.
  */
-export class ClaimAhead {
+export class Prefetch {
   #averageMs = 0
   #runCount = 0
 

@@ -1,7 +1,7 @@
 import type { Fault } from './faults/fault.ts'
 import type { Platform } from './platform.ts'
 
-/** Orders a fault of the platform, other than its restart. */
+/** Applies a fault of the platform. Restarts are applied elsewhere. */
 export function applyFault(
   { failures, tokens, gateway }: Pick<Platform, 'failures' | 'tokens' | 'gateway'>,
   fault: Exclude<Fault, { readonly kind: 'restart_platform' }>,

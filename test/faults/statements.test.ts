@@ -37,7 +37,7 @@ describePostgres('one statement fails', () => {
       [`m:${messageId}`],
     )
     const shown = entriesOf(history, 'message_created').filter(({ replyTo }) => replyTo === messageId).length
-    return { ...judge(history, await stage.supervisor.deadLetters()), rows, shown }
+    return { ...judge(history, (await stage.supervisor.listDeadLetters()).items), rows, shown }
   }
 
   it('a message into a chat that is known and idle is claimed as it is stored', async () => {

@@ -94,7 +94,7 @@ describe('the embedded database', () => {
     await copyEmptyDatabase(dataDir)
     await open()
     await symlink(dataDir, join(folder.path, 'link'))
-    const mend = `${join(folder.path, 'link')} is in use by this process: stop that one, or choose another folder`
+    const mend = `${join(folder.path, 'link')} is in use by this process: stop it, or choose another folder`
     await expect(open(join(folder.path, 'link'))).rejects.toMatchObject({
       ...IN_USE,
       message: expect.stringContaining(mend),

@@ -180,7 +180,7 @@ export async function addConnected(
     'bot',
     ({ name, connection }) => name === app.name && connection.state === 'connected',
   )
-  const { id } = await supervisor.addBot({ ...app, domain })
+  const { id } = await supervisor.addBot({ ...app, domain, useWebSocket: true })
   await connected
   return id
 }

@@ -129,7 +129,12 @@ it('shows a wrong secret with its code and the mend, and leaves the other bot al
   const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir() })
   await supervisor.start()
   const refused = eventOf(supervisor, 'bot', ({ connection }) => connection.state === 'failed')
-  const { id } = await supervisor.addBot({ ...ADA, appSecret: 'fake-but-wrong', domain: simulator.url })
+  const { id } = await supervisor.addBot({
+    ...ADA,
+    appSecret: 'fake-but-wrong',
+    domain: simulator.url,
+    useWebSocket: true,
+  })
   const benId = await addConnected(supervisor, BEN, simulator.url)
   await refused
 
@@ -147,7 +152,7 @@ it('keeps bots beyond the connection cap visibly waiting', async () => {
   const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), maxConnections: 1 })
   await supervisor.start()
   await addConnected(supervisor, ADA, simulator.url)
-  const { id } = await supervisor.addBot({ ...BEN, domain: simulator.url })
+  const { id } = await supervisor.addBot({ ...BEN, domain: simulator.url, useWebSocket: true })
   const { body } = await getJson(supervisor, `/api/feishu/bots/${id}/ws/status`)
   expect(body).toMatchObject({ state: 'disconnected', error: expect.stringContaining('FS_MAX_CONNECTIONS') })
 })

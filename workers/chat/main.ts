@@ -15,10 +15,10 @@ enforceMemoryBudget(budget)
 let channel: RunChannelClient | undefined
 
 /**
- * The entry of a pool thread, called by the pool for each task.
+ * Entry of a pool thread, called by the pool for each task.
  *
- * Never rejects and answers plain data only, so that a rejected task can only mean that the thread
- * died or was stopped. User code is loaded inside the task for the same reason.
+ * Never rejects and returns plain data only: a rejected task means that the thread died or was stopped. User code is
+ * loaded inside the task for the same reason.
  */
 export default async function runTask(task: ChatTask): Promise<PoolAnswer> {
   return { outcome: await outcomeOf(task), memoryMb: usedMemoryMb() }
@@ -32,7 +32,7 @@ async function outcomeOf(task: ChatTask): Promise<ChatOutcome> {
         return { kind: 'loaded', kinds: [...handlers.keys()] }
       case 'event':
         if (task.port !== undefined) channel = new RunChannelClient(task.port)
-        if (channel === undefined) throw new TypeError('the first event comes with a port')
+        if (channel === undefined) throw new TypeError('bug: the first event of the thread has no port')
         return await runHandler(handlers, task, { secrets, channel })
       default:
         return assertNever(task)

@@ -15,26 +15,26 @@ import { type HangLimits, startWatchdog } from './watchdog.ts'
 import type { Pulse } from './heartbeat.ts'
 import type { RestartPolicy } from './restart-policy.ts'
 
-/** A live thread, as far as the driver needs it. */
+/** The part of a live thread that the driver needs. */
 export interface DrivenThread {
-  /** The end is reported through `exited`, as every end. */
+  /** Ends the thread. The end is reported through `exited`, as every end. */
   terminate(): void
 }
 
 export interface ChildDriverDeps<Thread extends DrivenThread> {
   readonly policy: RestartPolicy & HangLimits
   readonly clock: Clock
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number
-  /** `exited` is called exactly once, and not before this returns. Throws when the system has no thread left. */
+  /** Starts a thread. `exited` is called exactly once, and not before `spawn` returns. Throws if the system has no thread left. */
   spawn(incarnation: number, exited: (exit: ObservedExit) => void): Thread
-  /** The thread runs and the driver has it. */
+  /** Called when the thread runs and the driver has it. */
   spawned(thread: Thread, incarnation: number): void
-  /** The thread has ended, or there never was one. The state changes after this. */
+  /** Called when the thread has ended or could not be started, before the state changes. */
   gone(incarnation: number): void
-  /** The state changed. */
+  /** Called after every change of the state. */
   changed(): void
-  /** `spawn` threw; the child has been told as of any other exit. Default: nothing more happens. */
+  /** Called when `spawn` threw, after the `exited` event was processed as for any other exit. Default: does nothing. */
   spawnFailed?(thrown: unknown): void
 }
 
@@ -43,7 +43,7 @@ export class ChildDriver<Thread extends DrivenThread> {
   readonly #deps: ChildDriverDeps<Thread>
   #child: Child
   #thread: Thread | undefined
-  /** Of the last spawn; settled once its thread is gone. */
+  /** End of the last spawned thread. Settled once the thread has ended. */
   #ended: Deferred<void> | undefined
   #unschedule: () => void = () => {}
   #unwatch: () => void = () => {}
@@ -57,7 +57,7 @@ export class ChildDriver<Thread extends DrivenThread> {
     return this.#child
   }
 
-  /** Undefined while there is none. */
+  /** The live thread. Undefined while there is none. */
   get thread(): Thread | undefined {
     return this.#thread
   }
@@ -76,7 +76,7 @@ export class ChildDriver<Thread extends DrivenThread> {
     changed()
   }
 
-  /** The thread works. From now on it is ended when it hangs. */
+  /** Reports that the thread is ready. From now on it is ended if it hangs. */
   ready(pulse: () => Pick<Pulse, 'beats' | 'utilization'>): void {
     const { policy, clock } = this.#deps
     this.step({ kind: 'ready' })
@@ -91,8 +91,8 @@ export class ChildDriver<Thread extends DrivenThread> {
   }
 
   /**
-   * Resolves once the present thread is gone, at the latest after `deadlineMs`: one that sits in native code ends
-   * only when that returns.
+   * Resolves once the present thread has ended, at the latest after `deadlineMs`: a thread in native code ends only when
+   * that code returns.
    */
   async gone(deadlineMs: number): Promise<void> {
     if (this.#ended === undefined) return
@@ -137,7 +137,7 @@ export class ChildDriver<Thread extends DrivenThread> {
     try {
       thread = spawn(incarnation, exited)
     } catch (value) {
-      // Told once the step that is being performed is done.
+      // Reported after the present step is done.
       queueMicrotask(() => {
         exited({ exitCode: 1, thrown: { value } })
         spawnFailed?.(value)

@@ -4,20 +4,21 @@ import { pathToFileURL } from 'node:url'
 import { asObject } from '../as-object.ts'
 import { redactText } from './redact.ts'
 
-/** An error may come from a handler, so its stack may have any length. */
+/** Limits of a stack: an error may come from a handler, so its stack may have any length. */
 const MAX_FRAMES = 10
 const MAX_FRAME_CHARS = 500
 const MAX_STACK_CHARS = 50_000
 
-/** By bundle; `undefined` for one whose map cannot be read. */
+/** Source maps by bundle. `undefined` if the map of a bundle cannot be read. */
 const maps = new Map<string, SourceMap | undefined>()
 
 /**
  * The frames of a stack, one per line, without the message. A frame of `bundle` (an absolute path) names the file and
  * line of the source, such as `workers/bot/main.ts:90:13`. All other frames stay as they are, those of handler modules
- * too. Undefined when no frame says more than that Node was running. Never throws.
+ * too. Undefined if all frames are Node's own. Never throws.
  *
- * The source map is read at the first crash, in the thread that reports it, and kept: nothing that runs well pays for it.
+ * The source map is read at the first crash, in the thread that reports it, and then kept. So it costs nothing without a
+ * crash.
  */
 export function stackFrames(thrown: unknown, bundle: string): string | undefined {
   try {

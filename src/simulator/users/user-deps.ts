@@ -16,7 +16,7 @@ interface UserActions {
   clickCard(click: CardClick): Promise<CardClickResult>
 }
 
-/** What a person's view of the platform is made of. */
+/** Parts of the platform that users and chats need. */
 export interface UserDeps {
   readonly users: UserActions
   readonly chats: Pick<ChatStore, 'messagesOfBot'>

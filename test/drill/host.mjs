@@ -5,7 +5,7 @@ import { setEnvironmentData } from 'node:worker_threads'
 import { DRILL_KEY } from '../../dist/core/crash-point.js'
 import { FeishuSupervisor } from '../../dist/app/feishu-supervisor.js'
 import { packagePaths } from '../../dist/app/package-paths.js'
-import { resolveOptions } from '../../dist/options.js'
+import { resolveOptions } from '../../dist/options/options.js'
 
 const { options, drill } = JSON.parse(process.argv[2])
 setEnvironmentData(DRILL_KEY, drill)

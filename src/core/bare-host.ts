@@ -1,4 +1,4 @@
-/** The host of a URL as a socket wants it: an IPv6 address without its brackets. */
+/** The host of a URL for a socket: an IPv6 address loses its brackets. */
 export function bareHost(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '')
 }

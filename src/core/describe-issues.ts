@@ -3,7 +3,7 @@ export interface Issue {
   readonly message: string
 }
 
-/** `field: what is wrong` per issue of a failed validation; `root` stands for the whole. */
+/** Lists the issues of a failed validation, one line `field: problem` each. `root` names an issue without a field. */
 export function describeIssues(error: { readonly issues: readonly Issue[] }, root = 'options'): string {
   return error.issues.map(({ path, message }) => `${path.join('.') || root}: ${message}`).join('\n')
 }

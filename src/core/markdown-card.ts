@@ -1,17 +1,17 @@
-/** A mention as texts and posts write it; cards write it in another way. [S] */
+/** A mention as texts and posts write it. Cards write mentions in another way. [S] */
 const MENTION = /<at user_id="([\w-]+)">[^<]*<\/at>/g
 
-/** The element whose text a streamed answer changes. */
+/** Id of the card element whose text a streamed answer changes. */
 export const TEXT_ELEMENT = 'answer'
 
 export interface MarkdownCard {
   readonly text: string
   readonly title?: string | undefined
-  /** The text is still being made: readers see it typed. Default false. */
+  /** The text is not complete yet: readers see it being typed. Default false. */
   readonly isStreaming?: boolean
 }
 
-/** A card of schema 2.0, which all its readers see changed. */
+/** Card of schema 2.0. All readers see its changes (`update_multi`). */
 export function markdownCard({ text, title, isStreaming = false }: MarkdownCard): object {
   return {
     schema: '2.0',
@@ -21,7 +21,7 @@ export function markdownCard({ text, title, isStreaming = false }: MarkdownCard)
   }
 }
 
-/** Markdown as cards have it. */
+/** Converts Markdown to the form that cards use. */
 export function cardText(text: string): string {
   return text.replace(MENTION, '<at id=$1></at>')
 }

@@ -2,9 +2,9 @@ import { isIP } from 'node:net'
 import { bareHost } from './bare-host.ts'
 
 /**
- * Whether a host is reached without the proxy. Entries are as in NO_PROXY: `*`, a host, which stands for
- * its subdomains too (a leading dot or `*.` says the same), each with or without `:port`. Loopback is never
- * asked of a proxy, which would take it for its own.
+ * Whether a host is reached without the proxy. Entries are as in NO_PROXY: `*` or a host, each with or without
+ * `:port`. A host includes its subdomains; a leading dot or `*.` means the same. Loopback never goes through a proxy:
+ * the proxy would use its own loopback.
  */
 export function isDirect(url: URL, noProxy: readonly string[]): boolean {
   const host = bareHost(url).toLowerCase()

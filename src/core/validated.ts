@@ -6,7 +6,7 @@ type Parsed<T> =
   | { readonly success: true; readonly data: T }
   | { readonly success: false; readonly error: { readonly issues: readonly Issue[] } }
 
-/** What was found valid; throws `CONFIG_INVALID` with one line per mistake. */
+/** Returns the data of a successful parse. Throws `CONFIG_INVALID` with one line per mistake. */
 export function validated<T>(parsed: Parsed<T>): T {
   if (!parsed.success) throw new FeishuSupervisorError('CONFIG_INVALID', describeIssues(parsed.error))
   return parsed.data

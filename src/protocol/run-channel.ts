@@ -4,8 +4,8 @@ import type { StreamFrame } from './chat.ts'
 import type { Result } from './model/result.ts'
 
 /**
- * The run channel: a MessagePort between a pool thread and the supervisor thread, used by one run after the other,
- * or for one run of the host's thread. The supervisor's end closes it when nobody waits for a run any more.
+ * The run channel: a MessagePort to the supervisor thread. A pool thread uses one channel for all its runs, one after
+ * the other. Each run on the host's thread has its own. The supervisor closes it when a run is not awaited any more.
  */
 export type RunCall =
   | {
@@ -14,7 +14,7 @@ export type RunCall =
       readonly message: string
       readonly fields: Readonly<Record<string, unknown>>
     }
-  /** What a streamed answer is now. */
+  /** The present content of a streamed answer. */
   | { readonly kind: 'stream'; readonly frame: StreamFrame }
   | { readonly kind: 'history'; readonly id: number; readonly limit: number }
 

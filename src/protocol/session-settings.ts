@@ -1,7 +1,7 @@
 /**
- * Settings of every session. Planning one of the inbox statements takes longer than running it, so
- * each is planned once per connection, perhaps while the tables are empty. Every access has its index:
- * a plan that reads a whole table is never right.
+ * Settings of every database session. Planning an inbox statement takes longer than running it, so each statement is
+ * planned once per connection, perhaps while the tables are empty. Every access has its index: a plan that reads a whole
+ * table is never right.
  */
 export const SESSION_SETTINGS = [
   'plan_cache_mode=force_generic_plan',

@@ -16,7 +16,7 @@ export interface ClaimOrder {
   /** Most lanes of one bot. Default: `limit`. */
   readonly perBot?: number
   /** Most lanes of certain bots; 0 leaves a bot out. Default: none has less than others. */
-  readonly rooms?: Readonly<Record<string, number>>
+  readonly perBotLimits?: Readonly<Record<string, number>>
 }
 
 /** What may be claimed as it is stored. */

@@ -57,10 +57,7 @@ export const instances = pgTable('feishu_instances', {
   expiresAt: instant('expires_at').notNull(),
 })
 
-/**
- * Numbers the claims of all lanes. A lane may be forgotten and made anew, so a count of its own would begin again, and a
- * late write could meet the fence of a later claim.
- */
+/** Numbers the claims of all lanes. A count per lane would begin again when a pruned lane is made anew. */
 export const laneEpoch = pgSequence('feishu_lane_epoch')
 
 /**

@@ -3,7 +3,7 @@ import { type LogSettings, logPrinter } from '../../src/cli/print-log.ts'
 import { createLogger } from '../../src/core/log/logger.ts'
 import type { NamedEvent } from '../../src/protocol/model/events.ts'
 import type { BotReport, ConnectionStatus } from '../../src/protocol/model/status.ts'
-import { EventLog } from '../../workers/supervisor/watch/event-log.ts'
+import { EventLog } from '../../workers/supervisor/health/event-log.ts'
 
 function printing(settings: Partial<LogSettings> = {}) {
   const lines: string[] = []
@@ -53,7 +53,7 @@ describe('the log of the command line', () => {
 
   it('tells of connections, restarts, alerts and what is given up, without the text of a message', () => {
     const { lines, eventLog } = printing()
-    const see = (named: object): void => eventLog.see(named as NamedEvent)
+    const see = (named: object): void => eventLog.observe(named as NamedEvent)
     const bot = (connection: Partial<ConnectionStatus>) =>
       see({ kind: 'bot', event: { botId: 'bot_1', name: 'Ada', connection } as BotReport })
     bot({ state: 'connecting' })

@@ -226,7 +226,7 @@ describe('restarting', () => {
   it('by an operator forgives the past and starts again as soon as the thread is gone', () => {
     const worn = child({ name: 'running', since: 1 }, { restartedAt: [NOW - 2, NOW - 1], attempt: 2 })
     const stopping = step(worn, events.restart).child
-    expect(childStatus(stopping, policy, NOW).nextStep).toContain('started again')
+    expect(childStatus(stopping, policy, NOW).nextStep).toContain('restarting once')
     const { child: again, effects } = step(stopping, events.exited)
     expect(again).toMatchObject({ restartedAt: [], attempt: 0, restartCount: 0, lastExit: { reason: 'shutdown' } })
     expect(effects.map(({ kind }) => kind)).toEqual(['spawn', 'schedule'])

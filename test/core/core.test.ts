@@ -107,7 +107,7 @@ describe('errors', () => {
           throw new Error('no')
         },
       },
-      'a value that cannot be printed was thrown',
+      'the thrown value cannot be printed',
     ],
   ])('have a text for %s', (_name, thrown, text) => {
     expect(errorText(thrown)).toBe(text)

@@ -123,7 +123,7 @@ describe('exitError', () => {
     ['null', null, 'null'],
     ['undefined', undefined, 'undefined'],
     ['a symbol', Symbol('s'), 'Symbol(s)'],
-    ['an object without a prototype', Object.create(null), 'a value that cannot be printed was thrown'],
+    ['an object without a prototype', Object.create(null), 'the thrown value cannot be printed'],
   ])('describes %s', (_name, value, message) => {
     expect(exitError({ exitCode: 1, thrown: { value } })?.message).toBe(message)
   })

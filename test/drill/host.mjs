@@ -26,10 +26,10 @@ supervisor.on('log', (record) => tell({ kind: 'log', record }))
 const databaseFaults = new BroadcastChannel(DRILL_KEY)
 
 const orders = {
-  addBot: (bot) => supervisor.addBot(bot),
+  addBot: (bot) => supervisor.addBot({ useWebSocket: true, ...bot }),
   rotateKeys: () => supervisor.rotateKeys(),
   status: () => supervisor.status(),
-  deadLetters: (page) => supervisor.deadLetters(page),
+  deadLetters: async (page) => (await supervisor.listDeadLetters(page)).items,
   killBot: (botId) => supervisor.killBot(botId),
   killSupervisor: async () => supervisor.killSupervisor(),
   harmDatabase: async (fault) => databaseFaults.postMessage(fault),

@@ -7,7 +7,7 @@ import { httpHandler } from '../../src/handlers/http.ts'
 import { openAiHandler } from '../../src/handlers/openai.ts'
 import { newPost, retryAfterMs } from '../../src/handlers/post.ts'
 import { toInboundEvent } from '../../src/messages/inbound/to-inbound-event.ts'
-import type { HttpHandlerOptions, OpenAiHandlerOptions } from '../../src/protocol/model/built-in.ts'
+import type { HttpHandlerOptions, OpenAiHandlerOptions } from '../../src/protocol/options/built-in-handlers.ts'
 import type { InboundEvent } from '../../src/protocol/model/inbound-event.ts'
 import { listen } from '../support/bot.ts'
 import { startProxy } from '../support/connect-proxy.ts'
@@ -164,7 +164,7 @@ describe('http', () => {
     [
       'answers with something else',
       (response) => response.end('<html>'),
-      { retryable: false, message: expect.stringContaining('neither a JSON') },
+      { retryable: false, message: expect.stringContaining('expected a JSON object') },
     ],
     [
       'answers with unknown fields',
@@ -278,7 +278,7 @@ describe('openai', () => {
       stream(delta('Hel'), 'data: {"error":{"message":"overloaded"}}\n\n'),
       { retryable: true, message: expect.stringContaining('overloaded') },
     ],
-    ['says nothing', stream('data: [DONE]\n\n'), { retryable: true, message: 'the model answered nothing' }],
+    ['says nothing', stream('data: [DONE]\n\n'), { retryable: true, message: 'the answer of the model is empty' }],
     ['says nonsense', stream('data: nonsense\n\n'), { retryable: true }],
   ])('a model that %s', async (_name, answer, error) => {
     const { returned } = await ask(answer)

@@ -17,11 +17,11 @@ describe('a default export', () => {
   })
 
   it.each([
-    ['nothing', undefined, /not a function/],
-    ['null', null, /not a function/],
-    ['an empty object', {}, /none of message, reaction/],
-    ['a typing mistake', { message: handler, cardActions: handler }, /"cardActions" is none of message/],
-    ['a name of every object', { constructor: handler }, /"constructor" is none of/],
+    ['nothing', undefined, /expected a function or an object of functions/],
+    ['null', null, /expected a function or an object of functions/],
+    ['an empty object', {}, /at least one of message, reaction/],
+    ['a typing mistake', { message: handler, cardActions: handler }, /"cardActions" is unknown: use message/],
+    ['a name of every object', { constructor: handler }, /"constructor" is unknown: use/],
     ['a value', { message: 'x' }, /"message" is not a function/],
   ])('is not %s', (_name, exported, reason) => {
     expect(() => toHandlerTable(exported)).toThrow(reason)
@@ -44,13 +44,13 @@ describe('the answer of a card handler', () => {
   })
 
   it.each([
-    ['a text', 'done', /returns nothing, or an object/],
-    ['a list', [], /returns nothing, or an object/],
+    ['a text', 'done', /must return nothing, or an object/],
+    ['a list', [], /must return nothing, or an object/],
     ['an unknown toast', { toast: { type: 'fine', content: 'x' } }, /toast\.type/],
     ['an empty toast', { toast: { type: 'info', content: '' } }, /toast\.content/],
     ['an unknown card', { card: { type: 'card', data: {} } }, /card\.type/],
     ['a card of text', { card: { type: 'raw', data: '{}' } }, /card\.data/],
-    ['a card too big', { card: { type: 'raw', data: { x: 'x'.repeat(100_000) } } }, /at most 100000 bytes/],
+    ['a card too big', { card: { type: 'raw', data: { x: 'x'.repeat(100_000) } } }, /more than 100000 bytes/],
   ])('is not %s', (_name, returned, reason) => {
     expect(() => toCardResponse(returned)).toThrow(reason)
   })

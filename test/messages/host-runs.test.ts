@@ -124,6 +124,8 @@ describe("a run on the host's thread", () => {
       await history(1)
     })
     const run = { id: 1, task: { ...task, port: port2 }, deadlineAt: clock.now() + 60_000 }
-    expect(await subject.run(run, gone)).toMatchObject({ error: { message: expect.stringContaining('nobody waits') } })
+    expect(await subject.run(run, gone)).toMatchObject({
+      error: { message: expect.stringContaining('the handler run has ended') },
+    })
   })
 })

@@ -34,7 +34,7 @@ const OPTIONS: MessagesOptions = {
 const ACCEPT_LIMIT_MS = 2_500
 const TICK_MS = 2_000
 
-export interface Surroundings {
+export interface Environment {
   readonly clock: Clock
   readonly random: () => number
   readonly network: Network
@@ -51,7 +51,7 @@ export interface Surroundings {
 export class Instance implements Port, HandlerPool {
   readonly threads = OPTIONS.threads
   readonly process: Process
-  readonly #world: Surroundings
+  readonly #world: Environment
   readonly #link: Link
   readonly #intake: Intake
   readonly #dispatcher: Dispatcher
@@ -59,7 +59,7 @@ export class Instance implements Port, HandlerPool {
   #isStopping = false
   #fullUntil = 0
 
-  constructor(owner: string, world: Surroundings, onDeath: () => void) {
+  constructor(owner: string, world: Environment, onDeath: () => void) {
     const { clock, network, watch, random, plant } = world
     this.#world = world
     this.process = new Process(owner, clock, onDeath)
@@ -77,9 +77,9 @@ export class Instance implements Port, HandlerPool {
       ...common,
       replies: watch.store,
       callCard: noCards,
-      places: { pool: this, host: this },
+      executors: { pool: this, host: this },
       handlers: oneHandler('message'),
-      desk: noCalls,
+      contextServer: noCalls,
       bots: plainBots,
       owner,
       sendReply: send,
@@ -101,7 +101,7 @@ export class Instance implements Port, HandlerPool {
     return this.process.now() < this.#fullUntil ? this.threads : this.#running.size
   }
 
-  /** No run finds a place, as when bots have just got another handler: each is given back uncounted, again and again. */
+  /** No run finds a free executor, as when bots have just got another handler: each is given back uncounted, again and again. */
   crowd(ms: number): void {
     this.#fullUntil = this.process.now() + ms
   }

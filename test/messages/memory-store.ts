@@ -127,8 +127,8 @@ export class MemoryStore implements InboxStore, ReplyStore {
     let items: Claimed[] = []
     const claimed = this.#call('claim', () => {
       const now = this.#clock.now()
-      const { perBot = 1e9, rooms = {} } = claim
-      const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && (rooms[botId] ?? perBot) > 0)
+      const { perBot = 1e9, perBotLimits = {} } = claim
+      const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && (perBotLimits[botId] ?? perBot) > 0)
       const due = free.filter(({ dueAt }) => dueAt <= now)
       const later = free.filter(({ dueAt }) => dueAt > now).map(({ dueAt }) => dueAt - now)
       items = this.#fitting(due, claim).map((head) => this.#take(head, claim.owner))
@@ -285,7 +285,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
   }
 
   #lane(botId: string, lane: string): LaneRow {
-    const key = JSON.stringify([botId, lane])
+    const key = `${botId}\n${lane}`
     const row = this.#lanes.get(key) ?? { owner: null, epoch: 0, readyAt: 0 }
     this.#lanes.set(key, row)
     return row
@@ -328,11 +328,11 @@ export class MemoryStore implements InboxStore, ReplyStore {
     return [...heads.values()]
   }
 
-  #fitting(heads: readonly Head[], { limit, perBot = 1e9, rooms = {} }: ClaimOrder): Head[] {
+  #fitting(heads: readonly Head[], { limit, perBot = 1e9, perBotLimits = {} }: ClaimOrder): Head[] {
     const taken = new Map<string, number>()
     const fitting = heads.filter(({ botId, lane }) => {
       taken.set(botId, (taken.get(botId) ?? 0) + 1)
-      return lane.owner === null && (taken.get(botId) ?? 0) <= (rooms[botId] ?? perBot)
+      return lane.owner === null && (taken.get(botId) ?? 0) <= (perBotLimits[botId] ?? perBot)
     })
     return fitting.slice(0, limit)
   }

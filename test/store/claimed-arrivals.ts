@@ -132,7 +132,7 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       const db = current()
       await known('a', 'b', 'c')
       const flood = ['a', 'b', 'c'].map((lane) => ({ lane }))
-      const order = { limit: 2, perBot: 2, rooms: { bot_b: 1 } }
+      const order = { limit: 2, perBot: 2, perBotLimits: { bot_b: 1 } }
       const accepted = await arrive(order, ...flood, ...flood.map(({ lane }) => ({ lane, botId: 'bot_b' })))
       expect(claimedOf(accepted)).toEqual([true, false, false, true, false, false])
       expect(await db.claim()).toHaveLength(4)

@@ -1,13 +1,13 @@
 import { array, assert, asyncProperty, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { SupervisionOptions } from '../../src/protocol/host.ts'
+import type { ResolvedSupervisionOptions } from '../../src/protocol/options/supervision-options.ts'
 import { BotChild } from '../../src/supervisor/bot-child.ts'
-import type { CarrierEvents } from '../../src/supervisor/carrier.ts'
+import type { IsolatedWorkerEvents } from '../../src/supervisor/isolation/isolated-worker.ts'
 import type { BotThread } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
 
-const policy: SupervisionOptions = {
+const policy: ResolvedSupervisionOptions = {
   limit: { intensity: 3, periodMs: 10_000 },
   backoff: { firstMs: 10, maxMs: 200, factor: 2, jitter: 0 },
   stableAfterMs: 300,
@@ -30,7 +30,7 @@ const spec = {
 
 interface FakeThread {
   readonly botId: string
-  readonly events: CarrierEvents
+  readonly events: IsolatedWorkerEvents
   readonly incarnation: number
   isEnding: boolean
 }
@@ -47,7 +47,7 @@ function world({ endsAtOnce = false } = {}) {
     thread.events.exited({ exitCode })
   }
   const deps = {
-    spawn: ({ botId }: { botId: string }, incarnation: number, events: CarrierEvents): BotThread => {
+    spawn: ({ botId }: { botId: string }, incarnation: number, events: IsolatedWorkerEvents): BotThread => {
       const thread: FakeThread = { botId, events, incarnation, isEnding: false }
       live.push(thread)
       expect(live.filter((other) => other.botId === botId)).toHaveLength(1)

@@ -45,7 +45,7 @@ it.each([
   ['card', 'interactive', { schema: '2.0', body: { elements: [{ tag: 'markdown', content: 'pressable' }] } }],
   ['image', 'image', { image_key: expect.stringMatching(/^img_v3_/) as string }],
   ['file', 'file', { file_key: expect.stringMatching(/^file_v3_/) as string }],
-  ['nonsense', 'text', { text: 'card, image: a reply has one of them; call ctx.reply for each' }],
+  ['nonsense', 'text', { text: 'card, image: a reply can have one of these fields; call ctx.reply once for each' }],
 ])('a reply with %s is shown', async (text, msgType, content) => {
   const { created, replies } = await answerTo(text)
   expect(created.msgType).toBe(msgType)

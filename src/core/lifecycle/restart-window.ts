@@ -4,7 +4,7 @@ export interface RestartLimit {
   readonly periodMs: number
 }
 
-/** The restarts that still count: instants within the period before `now`. Pure. */
+/** Restarts that still count: the instants within the period before `now`. Pure. */
 export function restartsInWindow(restartedAt: readonly number[], limit: RestartLimit, now: number): number[] {
   return restartedAt.filter((at) => at > now - limit.periodMs)
 }

@@ -5,7 +5,7 @@ import type { MessageEvent } from '../../protocol/model/events.ts'
 import type { UploadRef } from '../../protocol/model/message.ts'
 import type { Claimed, ClaimedEvent, EventResult, Fence, FinishedEvent, StoredReply } from '../../store/store.ts'
 import type { AckTimes } from '../intake/ack-times.ts'
-import { type Place, placeOf } from '../handle/bot-handlers.ts'
+import { type Executor, executorOf } from '../handle/bot-handlers.ts'
 import type { BusyLane } from './demand.ts'
 import { type DeliverRepliesDeps, deliverReplies, giveBack } from '../reply/deliver-replies.ts'
 import type { FencedWriter } from '../writes/fenced-writer.ts'
@@ -25,7 +25,7 @@ export interface LaneRunDeps {
   readonly isStopping: () => boolean
   readonly emit: (event: MessageEvent) => void
   /** The pool thread is free again, after so long. */
-  readonly onThreadFree: (place: Place, ms: number) => void
+  readonly onThreadFree: (executor: Executor, ms: number) => void
 }
 
 /** Bytes on their way into the store. */
@@ -43,7 +43,7 @@ export function laneKey(botId: string, lane: string): string {
 /** One claimed lane, from its claim until the store has it back. */
 export class LaneRun implements BusyLane {
   readonly botId: string
-  readonly place: Place
+  readonly executor: Executor
   readonly key: string
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
@@ -53,7 +53,7 @@ export class LaneRun implements BusyLane {
 
   constructor(item: Claimed, deps: LaneRunDeps) {
     this.botId = item.botId
-    this.place = placeOf(deps.handling.handlers.of(item.botId))
+    this.executor = executorOf(deps.handling.handlers.of(item.botId))
     this.key = laneKey(item.botId, item.lane)
     this.#item = item
     this.#deps = deps
@@ -103,7 +103,7 @@ export class LaneRun implements BusyLane {
     const event = older(claimed, Math.max(0, startedAt - claimedAt))
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
     this.#stage = 'delivering'
-    onThreadFree(this.place, handling.clock.now() - startedAt)
+    onThreadFree(this.executor, handling.clock.now() - startedAt)
 
     const isStreamed = await streams.end(event.id)
     if (!(await this.#keepUploads(event, result))) return

@@ -10,6 +10,7 @@ import {
   fromErrorRecord,
 } from '../../core/errors.ts'
 import { redactText } from '../../core/log/redact.ts'
+import { stackFrames } from '../../core/log/stack-frames.ts'
 import type { ChatOutcome, ChatTask, HandlerRef, PoolAnswer } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { PoolStats } from '../../protocol/model/status.ts'
@@ -146,7 +147,8 @@ export class ChatPool {
       this.#runs.delete(thread)
       // Its successor is made when there is a task for it: threads that die at their start do not make a loop.
       this.#retire(thread)
-      return failed('POOL_THREAD_DIED', `the thread died: ${errorText(thrown)}`)
+      const { filename } = this.#options
+      return failed('POOL_THREAD_DIED', `the thread died: ${errorText(thrown)}`, stackFrames(thrown, filename))
     } finally {
       cancelDeadline()
     }
@@ -224,11 +226,11 @@ function toAnswer(answer: unknown): PoolAnswer {
   return { outcome: failed('HANDLER_FAILED', 'the pool thread gave no outcome'), memoryMb: 0 }
 }
 
-function failed(code: ErrorCode, message: string): ChatOutcome {
-  return { kind: 'failed', error: fault(code, message) }
+function failed(code: ErrorCode, message: string, stack?: string): ChatOutcome {
+  return { kind: 'failed', error: fault(code, message, stack) }
 }
 
-function fault(code: ErrorCode, message: string): ErrorRecord {
+function fault(code: ErrorCode, message: string, stack?: string): ErrorRecord {
   // What ended a thread may be an error of the handler.
-  return errorRecord(code, redactText(message))
+  return errorRecord(code, redactText(message), stack)
 }

@@ -99,7 +99,7 @@ async function isMyTurn(
   while (!isAborting()) {
     const waitMs = limits.take(botId, receiver.id)
     if (waitMs === 0) return true
-    await sends.nap(waitMs).over
+    await sends.wait(waitMs).over
   }
   return false
 }
@@ -113,13 +113,13 @@ function pauseAsAsked(botId: string, { receiver }: StoredReply, failure: SendFai
 
 async function sendWithin(botId: string, reply: StoredReply, deps: DeliverRepliesDeps): Promise<SendOutcome> {
   const timeoutMs = deps.sendTimeoutMs + (reply.delivery?.upload === undefined ? 0 : 2 * UPLOAD_TIMEOUT_MS)
-  const nap = deps.sends.nap(timeoutMs)
+  const wait = deps.sends.wait(timeoutMs)
   try {
-    return await Promise.race([deps.sendStored(botId, reply), nap.over.then(() => noAnswer(timeoutMs))])
+    return await Promise.race([deps.sendStored(botId, reply), wait.over.then(() => noAnswer(timeoutMs))])
   } catch (thrown) {
     return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
   } finally {
-    nap.end()
+    wait.end()
   }
 }
 

@@ -213,9 +213,9 @@ export class LiveStream {
   }
 
   async #pause(ms = TROUBLE_MS): Promise<void> {
-    const nap = this.#deps.sleeper.nap(ms)
-    await Promise.race([nap.over, this.#ended.promise])
-    nap.end()
+    const wait = this.#deps.sleeper.wait(ms)
+    await Promise.race([wait.over, this.#ended.promise])
+    wait.end()
   }
 }
 

@@ -3,7 +3,7 @@ import type { BotReport } from './status.ts'
 /** The four words of the status API and of the column `ws_connection_state`. */
 export type ConnectionWord = 'disconnected' | 'connecting' | 'connected' | 'error'
 
-/** The only place that maps our two lifecycles to the four words. `fastAttempts` failures in a row count as an error. */
+/** Maps the two lifecycles to the four words; no other code does. `fastAttempts` failures in a row count as an error. */
 export function connectionWord({ child, connection, connects }: BotReport, fastAttempts: number): ConnectionWord {
   if (child.state === 'failed') return 'error'
   if (child.state === 'stopped' || child.state === 'stopping') return 'disconnected'

@@ -1,6 +1,6 @@
-/** How long a script waits for something a bot should do. */
+/** Limit of a wait for an action of a bot. */
 export interface WaitOptions {
-  /** Default 5000. */
+  /** Milliseconds. Default 5000. */
   readonly timeoutMs?: number
 }
 

@@ -27,9 +27,9 @@ export function rowKey({ bot_id, dedupe_key }: Omit<StoredRow, 'id'>): string {
 /** Whether each event may be claimed as it is stored: the first of every lane if it can run now, the bots in turn. */
 export function mayClaim(
   events: readonly NewEvent[],
-  { limit, perBot = Infinity, rooms = {}, isBusy = () => false }: ArrivalOrder,
+  { limit, perBot = Infinity, perBotLimits = {}, isBusy = () => false }: ArrivalOrder,
 ): boolean[] {
-  const room = new Map(Object.entries(rooms))
+  const room = new Map(Object.entries(perBotLimits))
   const lanes = new Set<string>()
   const turns = new Map<string, number>()
   const heads: { readonly index: number; readonly turn: number }[] = []

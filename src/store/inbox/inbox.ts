@@ -50,11 +50,11 @@ export class Inbox implements InboxStore {
     }
   }
 
-  async claim({ owner, limit, perBot = MOST_LANES, rooms = {} }: ClaimOrder): Promise<ClaimResult> {
+  async claim({ owner, limit, perBot = MOST_LANES, perBotLimits = {} }: ClaimOrder): Promise<ClaimResult> {
     const lost = this.#lostClaims.tokens()
     if (lost.length > 0) await this.#database.query(UNCLAIM, [lost], 'giving back work of a lost claim')
     const token = randomUUID()
-    const values = [owner, limit, Object.keys(rooms), Object.values(rooms), perBot, token]
+    const values = [owner, limit, Object.keys(perBotLimits), Object.values(perBotLimits), perBot, token]
     try {
       const rows = await this.#database.query<ClaimedRow>(CLAIM, values, 'claiming work')
       return toClaimResult(rows, owner)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { PoolConfig } from 'pg'
 import type { Secret } from '../../core/log/secret.ts'
+import type { ErrorRecord } from '../../core/errors.ts'
 import { createStore } from './create-store.ts'
 import { Database } from '../database/database.ts'
 import { keepVacuumed } from './keep-vacuumed.ts'
@@ -22,6 +23,8 @@ export interface OpenPgliteOptions {
   readonly masterKey: Secret
   /** Keys that sealed what a rotation has not come to yet. */
   readonly olderKeys?: readonly Secret[]
+  /** Called when the thread of the database ends by an error; the next statement starts another one. Default: nobody. */
+  readonly onCrash?: (error: ErrorRecord) => void
   /** Longest wait for the connection; there is one, so a statement also waits for those before it. Default 15 000. */
   readonly connectTimeoutMs?: number
   /** Longest wait for the answer to a statement. Default 30 000. */
@@ -50,7 +53,7 @@ export async function openPgliteDatabase(
   options: Omit<OpenPgliteOptions, 'masterKey'>,
 ): Promise<{ database: Database; thread: PgliteThread }> {
   const { workerPath, migrationsDir, connectTimeoutMs = 15_000, statementTimeoutMs = 30_000 } = options
-  const thread = new PgliteThread(workerPath, { dataDir: resolve(options.dataDir) })
+  const thread = new PgliteThread(workerPath, { dataDir: resolve(options.dataDir) }, options.onCrash)
   const connection: PoolConfig = {
     stream: () =>
       new PortStream(

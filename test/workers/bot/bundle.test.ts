@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/core/time/clock.ts'
 import { resolveOptions } from '../../../src/options/options.ts'
 import type { DataUp } from '../../../src/protocol/data.ts'
-import { threadCarrier } from '../../../src/supervisor/thread-carrier.ts'
+import { threadIsolation } from '../../../src/supervisor/isolation/thread-isolation.ts'
 import { botSpawner } from '../../../src/supervisor/spawn.ts'
 import { closeLater, newApp } from '../../support/simulator.ts'
 import { Recorder } from '../../support/recorder.ts'
@@ -46,8 +46,8 @@ describe('the built bot worker', () => {
     const exited = new Recorder<number>()
     const { thread: options } = resolveOptions()
     const identity = { botId: 'b1', appId: app.appId, appSecret: app.appSecret, domain: url }
-    const carrier = threadCarrier(resolve('dist/workers/bot.cjs'), options.supervision)
-    const thread = botSpawner({ thread: carrier, process: carrier }, systemClock)(
+    const isolation = threadIsolation(resolve('dist/workers/bot.cjs'), options.supervision)
+    const thread = botSpawner({ thread: isolation, process: isolation }, systemClock)(
       { ...identity, connection: options.connection, isolation: 'thread', isIdentified: true },
       1,
       {

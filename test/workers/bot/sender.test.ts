@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { SendFailure, SendOutcome } from '../../../src/protocol/data.ts'
 import type { FailureMode } from '../../../src/simulator/faults/fault.ts'
 import { userIds } from '../../../src/simulator/shared/app-directory.ts'
+import { entryOf } from '../../../src/simulator/history/history.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
+import { SOON_MS } from '../../support/simulator.ts'
 import { listen, sending } from '../../support/bot.ts'
 
 function failureOf(outcome: SendOutcome): SendFailure {
@@ -104,9 +106,12 @@ describe('a failure of the reply call', () => {
   it('before the connection stands is no try: Feishu cannot have carried it out', async () => {
     const { simulator, sender, reply } = await sending()
     await sender.send(reply('warm'))
+    // The kept connection ends after this one was written to it.
+    simulator.failNext({ call: 'reply', hang: true })
+    const written = sender.send(reply())
+    await simulator.once(entryOf('fault_applied'), SOON_MS)
     await simulator.stop()
-    // The kept connection was still open when this one was written to it.
-    expect(failureOf(await sender.send(reply())).isRefused).toBe(false)
+    expect(failureOf(await written).isRefused).toBe(false)
     expect(failureOf(await sender.send(reply()))).toMatchObject({
       error: { code: 'CONNECTION_FAILED', message: expect.stringContaining('ECONNREFUSED') },
       isRefused: true,

@@ -2,13 +2,13 @@ import { expect, it } from 'vitest'
 import { createLogger } from '../../../src/core/log/logger.ts'
 import { toHandlerTable } from '../../../src/handlers/handler-table.ts'
 import { RunChannelServer } from '../../../src/messages/pool/run-channel-server.ts'
-import { RunDesk, type RunOf } from '../../../src/messages/handle/run-desk.ts'
+import { ContextServer, type RunOf } from '../../../src/messages/handle/context-server.ts'
 import type { EventTask, StreamFrame } from '../../../src/protocol/chat.ts'
 import { runHandler } from '../../../workers/chat/run-handler.ts'
 import { RunChannelClient } from '../../../workers/chat/run-channel-client.ts'
 
 it('a streamed answer is told of while it is made, and is part of the outcome', async () => {
-  const desk = new RunDesk({ history: () => Promise.resolve([]), log: createLogger('test', () => {}) })
+  const contextServer = new ContextServer({ history: () => Promise.resolve([]), log: createLogger('test', () => {}) })
   const frames: StreamFrame[] = []
   let onFrame = (): void => {}
   const told = new Promise<void>((resolve) => {
@@ -34,7 +34,7 @@ it('a streamed answer is told of while it is made, and is part of the outcome', 
     },
   }
   const channel = new RunChannelServer()
-  channel.begin((call, answer) => desk.take(call, run, answer))
+  channel.begin((call, answer) => contextServer.take(call, run, answer))
   const task: EventTask = {
     kind: 'event',
     handler: { kind: 'builtin', name: 'echo' },

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { FeishuSupervisorError } from '../../../src/core/errors.ts'
 import type { Finding } from '../../../src/protocol/model/finding.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { type DiagnoseDependencies, diagnose } from '../../../workers/supervisor/watch/diagnose.ts'
+import { type DiagnoseDeps, diagnose } from '../../../workers/supervisor/health/diagnose.ts'
 import { storedBot } from '../../support/bots.ts'
 
 const bot = storedBot('bot_1', { name: 'Ada', appId: 'cli_00000000000000a1' })
@@ -14,7 +14,7 @@ function postgres(settings: Partial<Awaited<ReturnType<Store['settings']>>> = {}
   return { kind: 'postgres', settings: () => Promise.resolve(all) } as unknown as Store
 }
 
-async function found(deps: Partial<DiagnoseDependencies>, botIds: readonly string[] | null = null): Promise<Finding[]> {
+async function found(deps: Partial<DiagnoseDeps>, botIds: readonly string[] | null = null): Promise<Finding[]> {
   return await diagnose(
     {
       store: postgres(),
@@ -41,7 +41,7 @@ it('looks for a user at his own bots only', async () => {
   expect(await found({ bots }, ['bot_1'])).toEqual([{ ...GOOD, botId: 'bot_1', name: 'Ada' }])
 })
 
-it.each<[string, Partial<DiagnoseDependencies>, Partial<Finding>]>([
+it.each<[string, Partial<DiagnoseDeps>, Partial<Finding>]>([
   [
     'fsync and synchronous_commit are off',
     { store: postgres({ fsync: false, synchronousCommit: false }) },

@@ -30,12 +30,14 @@ function syncOf(rows: Map<string, Bot>) {
         return rows.get(id) ?? null
       },
     },
-    desk: {
+    reconciler: {
       put: async (one) => {
         if (trouble.refuses === one.id) throw new Error('its app is taken')
         running.set(one.id, one)
       },
       drop: async (id) => void running.delete(id),
+    },
+    registry: {
       known: () => reads.push('done'),
       botIds: () => [...running.keys()],
     },

@@ -5,8 +5,8 @@ import type { HttpAnswer } from '../http/http.ts'
 import { verdictOf } from './send-answer.ts'
 
 /**
- * How many connections of the app Feishu counts: `GET /open-apis/event/v1/connection`, which needs no
- * permission and may be asked 10 times per second (read in two other clients of Feishu). Undefined when it does not say.
+ * Number of the app's connections by Feishu's count: `GET /open-apis/event/v1/connection`. The call needs no permission
+ * and is allowed 10 times per second (read in two other clients of Feishu). Undefined if Feishu gives no number.
  */
 export async function onlineCount({ client, tokens }: FeishuApi): Promise<number | undefined> {
   try {
@@ -20,7 +20,7 @@ export async function onlineCount({ client, tokens }: FeishuApi): Promise<number
     const { online_instance_cnt: count } = asObject(data)
     return code === 0 && typeof count === 'number' && Number.isInteger(count) && count >= 0 ? count : undefined
   } catch {
-    // The connection itself has its own watchdog, and sends report what is wrong with the API.
+    // The connection has its own watchdog, and sends report problems of the API.
     return undefined
   }
 }

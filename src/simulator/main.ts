@@ -13,7 +13,7 @@ function notify(notice: SimulatorNotice): void {
 }
 
 // With its handles closed the process ends by itself.
-async function leave(): Promise<void> {
+async function shutDown(): Promise<void> {
   await simulator?.stop()
   if (process.connected) process.disconnect()
 }
@@ -25,7 +25,7 @@ try {
   simulator = new FeishuSimulator(options)
   for (const app of apps) simulator.addApp(app)
   const { url } = await simulator.start({ port })
-  tell({ kind: 'listening', url })
+  notify({ kind: 'listening', url })
 } catch (thrown) {
   process.exitCode = 1
   notify({ kind: 'failed', message: errorText(thrown) })

@@ -137,8 +137,8 @@ const tsc = (...rest) => {
   const args = [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), ...strict, '--types', 'node', ...rest]
   try {
     execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
-  } catch ({ stdout }) {
-    throw new Error(stdout)
+  } catch (cause) {
+    throw new Error(cause.stdout, { cause })
   }
 }
 tsc('--skipLibCheck', 'false', 'consumer-0.1.mts')

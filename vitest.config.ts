@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { NODE_FLAGS } from './test/support/node-flags.ts'
 
 /** Folders of tests that start threads, processes or databases, or wait for timers. */
 const HEAVY = ['cli', 'conformance', 'faults', 'http', 'nest', 'simulator', 'store', 'system', 'threads', 'webhook']
@@ -8,7 +9,7 @@ const isDrill = process.env['DRILL'] === '1'
 
 const heavy = [...HEAVY.map((folder) => `test/${folder}/**/*.test.ts`), ...(isDrill ? ['test/drill/**/*.test.ts'] : [])]
 
-const common = { pool: 'forks', testTimeout: 90_000, hookTimeout: 60_000 } as const
+const common = { pool: 'forks' as const, execArgv: NODE_FLAGS, testTimeout: 90_000, hookTimeout: 60_000 }
 
 export default defineConfig({
   test: {

@@ -15,7 +15,10 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
   'src/options': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/handlers'] },
   'src/app': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/http', 'src/handlers'] },
   'src/http': { thread: 'host', imports: ['src/core', 'src/protocol'] },
-  'src/nest': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/http'] },
+  'src/nest': {
+    thread: 'host',
+    imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/http', 'src/index'],
+  },
   'src/index': { thread: 'host', imports: ['src/core', 'src/protocol', 'src/options', 'src/app', 'src/handlers'] },
   'src/cli': {
     thread: 'host',
@@ -45,10 +48,10 @@ const WINGS: Readonly<
   Record<string, { readonly own: 'face' | 'contract'; readonly wings: Readonly<Record<string, readonly string[]>> }>
 > = {
   'src/core': { own: 'contract', wings: { lifecycle: ['time'], log: [], time: [] } },
-  'src/protocol': { own: 'face', wings: { model: [] } },
+  'src/protocol': { own: 'face', wings: { model: [], options: ['model'] } },
   'src/http': {
     own: 'face',
-    wings: { routes: ['api', 'schema'], page: ['api', 'schema'], api: ['schema'], schema: [] },
+    wings: { routes: ['api', 'schema'], page: ['api', 'schema'], api: [], schema: [] },
   },
   'src/messages': {
     own: 'face',
@@ -135,9 +138,6 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Files above it do two things. */
 const MOST_LINES = 250
-
-/** Above that for now. */
-const LONGER: readonly string[] = ['src/options/options.ts']
 
 interface SourceFile {
   readonly path: string
@@ -299,7 +299,7 @@ describe('architecture', () => {
   })
 
   it(`has no file of more than ${MOST_LINES} lines`, () => {
-    expect(offenders(({ text }) => linesOf(text) > MOST_LINES)).toEqual(LONGER)
+    expect(offenders(({ text }) => linesOf(text) > MOST_LINES)).toEqual([])
   })
 
   it('is made of small files', () => {

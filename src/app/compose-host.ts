@@ -7,7 +7,8 @@ import { hideValues } from '../core/log/redact.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import type { AppView } from '../http/api/app-view.ts'
 import { createRoutes } from '../http/routes.ts'
-import type { AlertOptions, PackagePaths, ResolvedOptions } from '../protocol/host.ts'
+import type { PackagePaths, ResolvedOptions } from '../protocol/host.ts'
+import type { AlertOptions } from '../protocol/options/alert-options.ts'
 import type { Authorize } from '../protocol/model/access.ts'
 import type { BotSource } from '../protocol/model/bot-source.ts'
 import type { Alert, EventMap } from '../protocol/model/events.ts'
@@ -42,7 +43,6 @@ export interface HandleSetup {
 /** What runs on the host's own thread behind one handle. */
 export interface Host {
   readonly clock: Clock
-  readonly logger: Logger
   readonly events: Emitter<EventMap>
   readonly thread: SupervisorThread
   readonly lastReport: LastReport
@@ -50,13 +50,14 @@ export interface Host {
   readonly sourceSubscription: SourceSubscription | undefined
   /** Undefined without the option `alerts`. */
   readonly notifier: Notifier | undefined
+  fetch(request: Request, context?: object): Response | Promise<Response>
 }
 
 /** Longest wait until the thread knows that the source has changed. */
 const SOURCE_DEADLINE_MS = 5_000
 
-/** Joins the parts of the host's side. */
-export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host {
+/** Joins the parts of the host's side. `view` is what the HTTP API shows: the handle, which is not ready before this returns, so it is used by requests only. */
+export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: AppView): Host {
   const { alerts, handlerTables = new Map(), botSource } = setup
   const { startsBots = true, paths = packagePaths(), clock = systemClock } = setup
   const { secrets } = options
@@ -91,7 +92,15 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host 
     )
   const notifier = alerts && new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
   if (notifier !== undefined) events.on('alert', notifier.notify)
-  return { clock, logger, events, thread, lastReport, sourceSubscription, notifier }
+  return {
+    clock,
+    events,
+    thread,
+    lastReport,
+    sourceSubscription,
+    notifier,
+    fetch: createFetch(options, setup, { view, events, logger }),
+  }
 
   function threadChanged({ state, lastExit, restartCount }: ChildStatus): void {
     if (state === 'running') {
@@ -113,15 +122,14 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host 
   }
 }
 
-/** The HTTP API of a handle. `view` is the handle itself; it must have its events already. */
-export function createFetch(
+function createFetch(
   { connection }: ResolvedOptions,
   { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
-  view: AppView,
-  logger: Logger,
-): (request: Request, context?: object) => Response | Promise<Response> {
+  { view, events, logger }: { readonly view: AppView; readonly events: Emitter<EventMap>; readonly logger: Logger },
+): Host['fetch'] {
   const routes = createRoutes({
     view,
+    events,
     fastAttempts: connection.fastAttempts,
     allowedDomains,
     // An envelope grows by a third when it is encrypted and written in base64.

@@ -1,13 +1,11 @@
 import { z } from 'zod'
 import { validated } from '../core/validated.ts'
-import { botFields, changeFields } from '../http/schema/bot-schema.ts'
-import type { BotChangeInput, BotInput } from '../protocol/model/bot-input.ts'
+import { botFields, type botLimits, type botPolicy, changeFields } from '../http/schema/bot-schema.ts'
+import type { Difference, Nothing } from '../options/same.ts'
+import type { BotChange, BotInput, NewBotOptions } from '../protocol/model/bot-input.ts'
+import type { BotLimits, BotPolicy, SettingChange } from '../protocol/model/bot-settings.ts'
 
-const schema = z.strictObject({
-  ...botFields,
-  /** Long connection (true) or webhook mode (false). Default true. */
-  useWebSocket: z.boolean().default(true),
-})
+const fields = z.strictObject(botFields)
 
 const changeSchema = z
   .strictObject({
@@ -20,18 +18,20 @@ const changeSchema = z
     'nothing to change: give at least one field',
   )
 
-export type NewBotOptions = z.input<typeof schema>
-
-/** What is not given stays; null takes a key of webhook mode away. */
-export type BotChange = z.input<typeof changeSchema>
+export type BotsAreDocumented = [
+  Nothing<Difference<z.input<typeof fields>, NewBotOptions>>,
+  Nothing<Difference<Omit<z.input<typeof changeSchema>, 'appId'>, BotChange>>,
+  Nothing<Difference<z.input<typeof botLimits>, SettingChange<BotLimits>>>,
+  Nothing<Difference<z.input<typeof botPolicy>, SettingChange<BotPolicy>>>,
+]
 
 /** Throws `CONFIG_INVALID` with one line per mistake; never repeats the secret. */
 export function resolveNewBot(bot: NewBotOptions): BotInput {
-  const data = validated(schema.safeParse(bot))
+  const data = validated(fields.safeParse(bot))
   return { ...data, name: data.name ?? data.appId }
 }
 
 /** Throws like `resolveNewBot`. */
-export function resolveBotChange(change: BotChange): BotChangeInput {
+export function resolveBotChange(change: BotChange): BotChange {
   return validated(changeSchema.safeParse(change))
 }

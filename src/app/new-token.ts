@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { validated } from '../core/validated.ts'
 import { tokenFields } from '../http/schema/token-fields.ts'
-import type { NewApiToken } from '../protocol/model/access.ts'
+import type { Difference, Nothing } from '../options/same.ts'
+import type { NewApiToken, NewTokenOptions } from '../protocol/model/access.ts'
 
 const schema = z.strictObject(tokenFields)
 
-export type NewTokenOptions = z.input<typeof schema>
+export type TokensAreDocumented = Nothing<Difference<z.input<typeof schema>, NewTokenOptions>>
 
 const DAY_MS = 86_400_000
 

@@ -5,7 +5,7 @@ import { errorText } from '../core/errors.ts'
 import type { Logger } from '../core/log/logger.ts'
 import { redact } from '../core/log/redact.ts'
 import type { Alert } from '../protocol/model/events.ts'
-import type { AlertOptions } from '../protocol/host.ts'
+import type { AlertOptions } from '../protocol/options/alert-options.ts'
 
 export interface NotifierDeps extends AlertOptions {
   readonly clock: Clock

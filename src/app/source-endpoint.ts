@@ -15,7 +15,6 @@ const schema = z.object({
   owner: botFields.owner.default('admin'),
   handler: botFields.handler.default(DEFAULT_HANDLER),
   enabled: z.boolean().default(true),
-  useWebSocket: z.boolean().default(false),
   createdAt: z
     .union([z.number(), z.date()])
     .transform((instant) => new Date(instant).getTime())

@@ -4,7 +4,14 @@ import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
 import { withStore } from './with-store.ts'
 
-export type AddBotFlags = Readonly<Record<string, string>> & {
+export interface AddBotFlags {
+  readonly appId: string
+  readonly appSecret: string
+  readonly name?: string
+  readonly domain?: string
+  readonly handler?: string
+  readonly isolation?: string
+  readonly useWebSocket?: boolean
   readonly limit: readonly string[]
   readonly policy: readonly string[]
 }
@@ -12,15 +19,16 @@ export type AddBotFlags = Readonly<Record<string, string>> & {
 /** `bots add`: stores one bot and prints it. */
 export async function addBot(
   { options }: CliConfig,
-  { limit, policy, ...flags }: AddBotFlags,
+  flags: AddBotFlags,
   { stdin, stdout }: Pick<CliContext, 'stdin' | 'stdout'>,
 ): Promise<void> {
-  const { appId = '', appSecret = '', name, domain, isolation, handler } = flags
+  const { appId, appSecret, name, domain, isolation, handler, useWebSocket = false, limit, policy } = flags
   const secret = appSecret === '-' ? (await text(stdin)).trim() : appSecret
   await withStore(options, async (supervisor) => {
     const bot = await supervisor.addBot({
       appId,
       appSecret: secret,
+      useWebSocket,
       ...(name === undefined ? {} : { name }),
       ...(domain === undefined ? {} : { domain }),
       ...(handler === undefined ? {} : { handler }),

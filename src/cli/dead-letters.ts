@@ -9,12 +9,14 @@ export async function listDeadLetters(
   flags: { limit?: string; before?: string },
   { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
+  // What ended at the same instant stays on one page, so that --before leaves nothing out.
   const page = {
     ...(flags.limit === undefined ? {} : { limit: wholeNumber('--limit', flags.limit) }),
-    ...(flags.before === undefined ? {} : { before: instant(flags.before) }),
+    before: flags.before === undefined ? Infinity : instant(flags.before),
   }
   await withStore(options, async (supervisor) => {
-    for (const letter of await supervisor.deadLetters(page)) stdout.write(`${JSON.stringify(letter)}\n`)
+    const { items } = await supervisor.listDeadLetters(page)
+    for (const letter of items) stdout.write(`${JSON.stringify(letter)}\n`)
   })
 }
 

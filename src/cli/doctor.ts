@@ -1,4 +1,4 @@
-import { openForAdministration } from '../app/feishu-supervisor.ts'
+import { openForAdministration } from '../app/create-feishu-supervisor.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { Finding } from '../protocol/model/finding.ts'
 import type { CliContext } from './cli-context.ts'

@@ -71,6 +71,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
       collect,
       [],
     )
+    .option('--use-web-socket', 'long connection; without it the bot takes webhooks alone')
     .option('--isolation <kind>', 'thread (default) or process: where its worker runs')
     .action((options: AddBotFlags) => addBot(config(), options, context))
   bots

@@ -1,4 +1,5 @@
-import { createFeishuSupervisor, type FeishuSupervisor } from '../app/feishu-supervisor.ts'
+import { createFeishuSupervisor } from '../app/create-feishu-supervisor.ts'
+import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { deferred } from '../core/time/deferred.ts'
 import { errorText } from '../core/errors.ts'
 import { connectionView } from '../http/schema/status-view.ts'

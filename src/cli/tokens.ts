@@ -28,7 +28,7 @@ export async function createToken(
         ...(name === undefined ? {} : { name }),
         ...(expiresInDays === undefined ? {} : { expiresInDays: days(expiresInDays) }),
       },
-      CLI,
+      { by: CLI },
     )
     stdout.write(`${JSON.stringify({ ...record, token })}\n`)
   })
@@ -48,7 +48,7 @@ export async function revokeToken(
   { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
   await withStore(options, async (supervisor) => {
-    await supervisor.revokeToken(id, CLI)
+    await supervisor.revokeToken(id, { by: CLI })
     stdout.write(`${JSON.stringify({ id, revoked: true })}\n`)
   })
 }
@@ -63,7 +63,7 @@ export async function firstToken(supervisor: FeishuSupervisor): Promise<string |
   if (isThere) return undefined
   const { token } = await supervisor.createToken(
     { owner: 'admin', role: 'admin', name: 'made at the first start', expiresInDays: null },
-    CLI,
+    { by: CLI },
   )
   return token
 }

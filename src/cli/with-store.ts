@@ -1,4 +1,5 @@
-import { type FeishuSupervisor, openForAdministration } from '../app/feishu-supervisor.ts'
+import { openForAdministration } from '../app/create-feishu-supervisor.ts'
+import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import type { CliConfig } from './environment.ts'
 
 /** Runs a command on the database alone; no bot is started. */

@@ -1,42 +1,11 @@
+import { ERROR_CODES } from './error-codes.ts'
+
 /**
  * The errors of this package. Callers match `error.code`: codes survive a thread boundary and two installed copies,
  * classes do not.
  */
 
-/** Every code that this package throws or reports, with the party that can fix it. */
-export const ERROR_CODES = {
-  CONFIG_INVALID: { actor: 'developer', retryable: false },
-  BOT_NOT_FOUND: { actor: 'operator', retryable: false },
-  BOTS_OWNED_BY_HOST: { actor: 'operator', retryable: false },
-  BOT_SOURCE_FAILED: { actor: 'developer', retryable: true },
-  BOT_EXISTS: { actor: 'operator', retryable: false },
-  CREDENTIALS_REJECTED: { actor: 'operator', retryable: false },
-  DATA_DIR_IN_USE: { actor: 'operator', retryable: false },
-  DATA_DIR_UNUSABLE: { actor: 'operator', retryable: false },
-  MASTER_KEY_WRONG: { actor: 'operator', retryable: false },
-  PORT_UNAVAILABLE: { actor: 'operator', retryable: false },
-  HANDLER_UNLOADABLE: { actor: 'developer', retryable: false },
-  HANDLER_FAILED: { actor: 'developer', retryable: true },
-  HANDLER_GAVE_UP: { actor: 'developer', retryable: false },
-  POOL_THREAD_DIED: { actor: 'developer', retryable: true },
-  HANDLER_TIMEOUT: { actor: 'developer', retryable: true },
-  STORE_UNAVAILABLE: { actor: 'operator', retryable: true },
-  WORKER_UNREACHABLE: { actor: 'supervisor', retryable: true },
-  SUPERVISOR_DOWN: { actor: 'supervisor', retryable: true },
-  MEMORY_EXCEEDED: { actor: 'developer', retryable: true },
-  INTAKE_FULL: { actor: 'supervisor', retryable: true },
-  DEADLINE_EXCEEDED: { actor: 'supervisor', retryable: true },
-  CONNECTION_FAILED: { actor: 'network', retryable: true },
-  CONNECTION_LIMIT: { actor: 'operator', retryable: true },
-  REPLY_FAILED: { actor: 'network', retryable: true },
-  REPLY_REFUSED: { actor: 'operator', retryable: false },
-  PAYLOAD_TOO_LARGE: { actor: 'operator', retryable: false },
-  OUTCOME_UNKNOWN: { actor: 'operator', retryable: false },
-  TOKEN_NOT_FOUND: { actor: 'operator', retryable: false },
-  DEAD_LETTER_NOT_FOUND: { actor: 'operator', retryable: false },
-  MESSAGE_EXPIRED: { actor: 'operator', retryable: false },
-  INTERNAL: { actor: 'us', retryable: false },
-} as const satisfies Record<string, { actor: string; retryable: boolean }>
+export { ERROR_CODES }
 
 export type ErrorCode = keyof typeof ERROR_CODES
 

@@ -64,7 +64,8 @@ export interface ChatContext {
 /** Handles one chat message. Messages of one chat come one at a time and in order. */
 export type ChatHandler = (message: InboundMessage, ctx: ChatContext) => void | Promise<void>
 
-type EventHandler<Event> = (event: Event, ctx: ChatContext) => void | Promise<void>
+/** Handles one event of a kind. */
+export type EventHandler<Event> = (event: Event, ctx: ChatContext) => void | Promise<void>
 
 /** Handles a card action. The returned toast or card is shown if it comes within 2.3 s, and dropped later. Replies are always sent. */
 export type CardActionHandler = (

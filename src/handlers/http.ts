@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { asObject } from '../core/as-object.ts'
-import type { HttpHandlerOptions } from '../protocol/model/built-in.ts'
+import type { HttpHandlerOptions } from '../protocol/options/built-in-handlers.ts'
 import type { InboundEvent } from '../protocol/model/inbound-event.ts'
 import type { AnyHandler, ChatContext } from './define-handler.ts'
 import { HandlerError } from './handler-error.ts'

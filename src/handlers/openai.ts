@@ -1,5 +1,5 @@
 import { asObject } from '../core/as-object.ts'
-import type { OpenAiHandlerOptions } from '../protocol/model/built-in.ts'
+import type { OpenAiHandlerOptions } from '../protocol/options/built-in-handlers.ts'
 import type { InboundMessage } from '../protocol/model/inbound-message.ts'
 import type { ChatContext } from './define-handler.ts'
 import { HandlerError } from './handler-error.ts'

@@ -71,7 +71,7 @@ function laneDeps(deps: CreateDispatcherDeps, environment: LaneEnvironment): Lan
   const sender = new ReplySender({ sendReply, callCard, replies })
   const limits = new OutboundLimits({
     perChatPerSecond: options.repliesPerChatPerSecond,
-    perBotPerSecond: options.repliesPerBotPerSecond,
+    perBotPerSecond: options.repliesPerSecond,
     ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
     clock,
   })
@@ -97,7 +97,7 @@ function laneDeps(deps: CreateDispatcherDeps, environment: LaneEnvironment): Lan
       streams,
       contextServer,
       bots,
-      answers: options.answers,
+      answerPolicy: options.policy,
       onDecided,
       handlerTimeoutMs: options.handlerTimeoutMs,
       policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },

@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, type Provider } from '@nestjs/common'
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core'
-import { createFeishuSupervisor, FeishuSupervisor } from '../app/feishu-supervisor.ts'
+import { createFeishuSupervisor } from '../app/create-feishu-supervisor.ts'
+import { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { bridgedAuthorize } from './bridged-authorize.ts'
 import { FeishuConnections } from './feishu-connections.ts'

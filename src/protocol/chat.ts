@@ -1,7 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
-import type { HttpHandlerOptions, NetworkOptions, OpenAiHandlerOptions } from './model/built-in.ts'
+import type { NetworkOptions } from './model/built-in.ts'
+import type { HttpHandlerOptions, OpenAiHandlerOptions } from './options/built-in-handlers.ts'
 import type { CardResponse, InboundEvent, InboundEventKind } from './model/inbound-event.ts'
 import type { ReplyPart } from './model/message.ts'
 

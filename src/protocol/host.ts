@@ -1,20 +1,18 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { BackoffPolicy } from '../core/time/backoff.ts'
-import type { HangLimits } from '../core/lifecycle/watchdog.ts'
-import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
 import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
-import type { RestartPolicy } from '../core/lifecycle/restart-policy.ts'
-import type { ApiTokenRecord, AuditEntry, NewApiToken } from './model/access.ts'
-import type { ConnectionOptions } from './boot.ts'
-import type { BotChangeInput, BotInput } from './model/bot-input.ts'
-import type { AnswerPolicy } from './model/bot-settings.ts'
+import type { ApiTokenRecord, AuditEntry, NewApiToken, NewToken } from './model/access.ts'
+import type { BotChange, BotInput } from './model/bot-input.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './model/events.ts'
 import type { Finding } from './model/finding.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage } from './model/message.ts'
+import type { DeadLetter, DeadLetterId } from './model/message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './model/message-log.ts'
 import type { Result } from './model/result.ts'
 import type { BotRecord, SupervisorReport } from './model/status.ts'
+import type { ResolvedConnectionOptions } from './options/connection-options.ts'
+import type { HandlingOptions } from './options/handling-options.ts'
+import type { ResolvedHealthOptions } from './options/health-options.ts'
+import type { ResolvedSupervisionOptions } from './options/supervision-options.ts'
 
 /** Built files and folders that the supervisor thread needs. Only the host knows where the package is. */
 export interface PackagePaths {
@@ -28,44 +26,7 @@ export interface PackagePaths {
   readonly migrations: string
 }
 
-/** The part of message handling that users set; durations in milliseconds. */
-export interface HandlingOptions {
-  readonly threads: number
-  readonly threadMemoryMb: number
-  readonly threadMaxTasks: number
-  readonly handlerTimeoutMs: number
-  readonly hostRuns: number
-  readonly answers: AnswerPolicy
-  readonly maxAttempts: number
-  readonly backoff: BackoffPolicy
-  readonly maxReplyAttempts: number
-  readonly replyBackoff: BackoffPolicy
-  readonly repliesPerChatPerSecond: number
-  readonly repliesPerBotPerSecond: number
-  readonly maxAgeMs: number
-  readonly inboundPerSecond: number
-  readonly inboundBurst: number
-  readonly retentionMs: number
-  readonly cardPendingText: string
-  readonly leaseMs: number
-}
-
-/** When the whole instance is in trouble; 0 is never. */
-export interface WatchOptions {
-  /** The instance is looked at this often. Default 10 000. */
-  readonly everyMs: number
-  /** Memory of the whole process, megabytes. Default 80 % of what it may use. */
-  readonly memoryMb: number
-  /** Age of the oldest event that is not answered. Default 600 000. */
-  readonly oldestAgeMs: number
-  /** Events and replies that were given up. Default 10 within 600 000 ms. */
-  readonly deadLetters: { readonly count: number; readonly periodMs: number }
-}
-
-/** How bot workers and the supervisor thread are watched and restarted. */
-export interface SupervisionOptions extends RestartPolicy, HangLimits, MemoryBudget {}
-
-/** The public options with every default filled in and every path absolute; see src/options for their meaning. */
+/** The public options with every default filled in and every path absolute; src/options has the interface. */
 export interface ResolvedOptions {
   readonly databaseUrl?: string | undefined
   readonly dataDir: string
@@ -76,17 +37,10 @@ export interface ResolvedOptions {
   readonly secrets: Readonly<Record<string, string>>
   readonly maxConnections: number
   readonly shutdownGraceMs: number
-  readonly supervision: SupervisionOptions
-  readonly watch: WatchOptions
-  readonly connection: ConnectionOptions
+  readonly supervision: ResolvedSupervisionOptions
+  readonly health: ResolvedHealthOptions
+  readonly connection: ResolvedConnectionOptions
   readonly messages: HandlingOptions
-}
-
-/** Where alerts are posted to; stays on the host's thread. */
-export interface AlertOptions {
-  readonly url: string
-  /** `whsec_` and the key in base64, as Standard Webhooks has it. */
-  readonly secret: string
 }
 
 /** workerData of the supervisor thread. */
@@ -137,19 +91,19 @@ export interface HostControl {
    * Stores the change and applies it. Null if there is no such bot. `CONNECTION_LIMIT`, without any change, if it would
    * need one connection too many.
    */
-  updateBot(botId: string, change: BotChangeInput, by: string): Promise<Result<BotRecord | null>>
-  /** Ends the bot's worker and removes the bot. Its events stay. False if there is no such bot. */
+  updateBot(botId: string, change: BotChange, by: string): Promise<Result<BotRecord | null>>
+  /** Ends the bot's worker and forgets the bot; its events stay. False when there is no such bot. */
   removeBot(botId: string, by: string): Promise<Result<boolean>>
-  deadLetters(page: DeadLetterPage): Promise<Result<readonly DeadLetter[]>>
   /** Resolves with 200 only when the event is committed. */
   takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer>
   listMessages(query: Parameters<MessageLog['list']>[0]): Promise<Result<Page<MessageSummary>>>
   /** Null if there is no such event. */
   getMessage(eventId: number): Promise<Result<MessageDetail | null>>
-  pageOfDeadLetters(query: PageQuery): Promise<Result<Page<DeadLetter>>>
-  /** False if there is no such dead letter. */
+  /** With `before` of all bots. */
+  listDeadLetters(query: PageQuery & { readonly before?: number }): Promise<Result<Page<DeadLetter>>>
+  /** False when there is no such dead letter. */
   resubmit(letter: DeadLetterId, by: string): Promise<Result<boolean>>
-  createToken(token: NewApiToken, by: string): Promise<Result<{ record: ApiTokenRecord; token: string }>>
+  createToken(token: NewApiToken, by: string): Promise<Result<NewToken>>
   listTokens(): Promise<Result<readonly ApiTokenRecord[]>>
   /** False if there is no such token, or it is revoked already. */
   revokeToken(id: string, by: string): Promise<Result<boolean>>

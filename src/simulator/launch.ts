@@ -5,12 +5,13 @@ import { systemClock } from '../core/time/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './shared/app-directory.ts'
 import { SimulatorClient } from './control/client.ts'
-import type { SimulatorOptions } from './simulator.ts'
+import { resolveSimulatorOptions, type SimulatorOptions } from './simulator-options.ts'
 
 /** Configuration of a simulator process. */
 export interface SimulatorConfig extends SimulatorOptions {
-  /** Default 0: a free port. */
+  /** Port to listen on. Default: 0, a free one. */
   readonly port?: number
+  /** Apps that are there from the start. Default: none. */
   readonly apps?: readonly SimulatedApp[]
 }
 
@@ -31,13 +32,16 @@ export interface LaunchedSimulator {
 const GRACE_MS = 5000
 
 /**
- * Runs a simulator in its own process, so that a busy thread of one side does not disturb the other. The process ends
- * when its parent ends, in every case.
+ * Runs a simulator in its own process, so that neither side's busy thread disturbs the other. The process ends
+ * with its parent, whatever way the parent goes. Rejects with `CONFIG_INVALID` for an unknown option.
  */
 export async function launchSimulator(
   config: SimulatorConfig = {},
   mainPath: string = builtMainPath(),
 ): Promise<LaunchedSimulator> {
+  const { port: _port, apps: _apps, ...options } = config
+  // Here the error keeps its code.
+  resolveSimulatorOptions(options)
   const child = fork(mainPath, [JSON.stringify(config)], { execArgv: [] })
   const { pid } = child
   const notice = await firstNotice(child)

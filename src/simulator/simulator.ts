@@ -3,7 +3,6 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './shared/app-directory.ts'
 import type { CardClickResult } from './events/callback-answer.ts'
 import { controlRoutes } from './control/control-api.ts'
-import type { SimulatorControls } from './control/simulator-controls.ts'
 import type { FailNext, Fault, SpoilNext } from './faults/fault.ts'
 import type { History } from './history/history.ts'
 import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http/http-answer.ts'
@@ -39,7 +38,7 @@ export type { SimulatorOptions } from './simulator-options.ts'
  * Each behaviour names its source: [D] documented, [S] read in SDK source, [R] observed with the SDK,
  * [F] reported from the field, [A] assumed.
  */
-export class FeishuSimulator implements SimulatorControls {
+export class FeishuSimulator {
   readonly #timers = new TimerSet()
   readonly #platform: Platform
   readonly #traffic = new Map<string, Traffic>()

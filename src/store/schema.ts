@@ -192,8 +192,8 @@ export const uploads = pgTable(
 )
 
 /**
- * How far each streamed answer is. Every column only ever moves on (what is known stays, numbers grow), so a writer that
- * was taken for dead does no harm.
+ * How far each streamed answer is. Every column only ever moves on (what is known stays, numbers grow), so a repeated
+ * write does no harm.
  */
 export const streams = pgTable(
   'feishu_streams',

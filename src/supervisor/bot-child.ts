@@ -7,7 +7,7 @@ import type { LogRecord } from '../core/log/logger.ts'
 import { redactText } from '../core/log/redact.ts'
 import type { BotControl } from '../protocol/control.ts'
 import type { Finding } from '../protocol/model/finding.ts'
-import type { SupervisionOptions } from '../protocol/host.ts'
+import type { ResolvedSupervisionOptions } from '../protocol/options/supervision-options.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import { type BotStatus, type ConnectionStatus, type Flood, idleConnection } from '../protocol/model/status.ts'
 import { FloodGuard } from './flood-guard.ts'
@@ -20,7 +20,7 @@ export interface BotSpec extends IsolatedBot {
 export interface BotChildDeps {
   readonly spec: BotSpec
   readonly spawn: SpawnBot
-  readonly policy: SupervisionOptions
+  readonly policy: ResolvedSupervisionOptions
   readonly clock: Clock
   readonly random: () => number
   /** A new worker is about to run: its data port must be listened to now. */

@@ -1,14 +1,14 @@
 import type { Clock } from '../core/time/clock.ts'
 import type { LogRecord } from '../core/log/logger.ts'
 import type { Finding } from '../protocol/model/finding.ts'
-import type { SupervisionOptions } from '../protocol/host.ts'
+import type { ResolvedSupervisionOptions } from '../protocol/options/supervision-options.ts'
 import type { BotStatus } from '../protocol/model/status.ts'
 import { BotChild, type BotSpec } from './bot-child.ts'
 import type { BotThread, SpawnBot } from './spawn.ts'
 
 export interface SupervisorDeps {
   readonly spawn: SpawnBot
-  readonly policy: SupervisionOptions
+  readonly policy: ResolvedSupervisionOptions
   readonly clock: Clock
   readonly random: () => number
   spawned(botId: string, thread: BotThread, incarnation: number): void

@@ -46,25 +46,30 @@ it('what was given up is listed with its reason, and answered once after it was 
   timeout: 60_000,
 }, async () => {
   const { supervisor, botId, mend, answered } = await givenUp('first', 'second')
-  const [second, first] = await supervisor.deadLetters()
+  const [second, first] = (await supervisor.listDeadLetters()).items
   expect(first).toMatchObject({ kind: 'event', botId, attempt: 1, error: { message: 'the backend is broken' } })
   expect(first?.payload).toContain('first')
   expect(second?.payload).toContain('second')
-  expect(await supervisor.deadLetters({ limit: 1, offset: 1 })).toEqual([first])
-  expect(await supervisor.deadLetters({ before: second!.endedAt })).toEqual([first])
+  expect((await supervisor.listDeadLetters({ limit: 1, offset: 1 })).items).toEqual([first])
+  expect(await supervisor.listDeadLetters({ before: second!.endedAt })).toEqual({ items: [first], total: 2 })
+  expect(await supervisor.listDeadLetters({ before: Infinity })).toEqual({ items: [second, first], total: 2 })
+  expect(await supervisor.listDeadLetters({ botIds: [botId], limit: 1 })).toEqual({ items: [second], total: 2 })
+  expect(await supervisor.listDeadLetters({ botIds: ['bot_none'] })).toEqual({ items: [], total: 0 })
+  const both = supervisor.listDeadLetters({ botIds: [botId], before: Infinity })
+  await expect(both).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/^before: /) })
   expect((await supervisor.status()).inbox).toMatchObject({ depth: 0, dead: 2 })
 
   await mend()
   const { eventId } = first!
   await supervisor.resubmit({ eventId })
   await answered(1)
-  expect(await supervisor.deadLetters()).toEqual([second])
+  expect((await supervisor.listDeadLetters()).items).toEqual([second])
   await expect(supervisor.resubmit({ eventId })).rejects.toMatchObject({ code: 'DEAD_LETTER_NOT_FOUND' })
 })
 
 it('the command line lists dead letters and puts them back, for the next start', { timeout: 60_000 }, async () => {
   const { supervisor, folder, options, mend, answered } = await givenUp('first')
-  const [letter] = await supervisor.deadLetters()
+  const [letter] = (await supervisor.listDeadLetters()).items
   await supervisor.stop()
 
   const env = { FS_DATA_DIR: folder }

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Finding } from '../../src/index.ts'
-import { providePostgres } from '../support/postgres.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
 import { ADA, API_TOKEN, BEN, type CliProcess, Cleanups } from '../support/system.ts'
 
 const cleanups = new Cleanups()
@@ -88,11 +88,9 @@ it('looks into the embedded database by itself, and through the process that has
   expect(printed.stdout).toMatch(/^error +Ben: credentials: .+\n +mend: .+\n/m)
 })
 
-const postgres = await providePostgres()
+const { postgres, isThere } = await postgresOfFile()
 
-it.skipIf('skip' in postgres)('looks into PostgreSQL while the service runs, and says that it is away', async () => {
-  if ('skip' in postgres) return
-  cleanups.add(postgres.drop)
+it.skipIf(!isThere)('looks into PostgreSQL while the service runs, and says that it is away', async () => {
   const simulator = await cleanups.simulator()
   const env = {
     FS_DATA_DIR: await cleanups.folder(),

@@ -56,7 +56,7 @@ describe.each([
         backoff,
         replyBackoff: backoff,
         repliesPerChatPerSecond: 1_000,
-        repliesPerBotPerSecond: 1_000,
+        repliesPerSecond: 1_000,
         leaseMs: 1_000,
         // A message may be the one that is at work in many rounds.
         maxAttempts: ROUNDS + 5,

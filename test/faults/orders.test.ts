@@ -103,7 +103,10 @@ it(`200 orders at random, 8 at a time, by HTTP and by the handle: the last one a
         await (isByHttp ? byHttp('DELETE', url) : supervisor.removeBot(botId))
         return { isConnected: false }
       },
-      add: async () => ({ botId: (await supervisor.addBot({ ...app, domain: simulator.url })).id, isConnected: true }),
+      add: async () => ({
+        botId: (await supervisor.addBot({ ...app, domain: simulator.url, useWebSocket: true })).id,
+        isConnected: true,
+      }),
     }
     return await orders[verb]().catch(() => undefined)
   }

@@ -22,7 +22,7 @@ const TIME_SCALE = 0.002
 
 /** How often bots may speak is not what is tested here. */
 const UNLIMITED = { perChat: 0, perApp: 0 }
-export const FAST_REPLIES = { ...FAST.messages, repliesPerChatPerSecond: 1_000, repliesPerBotPerSecond: 1_000 }
+export const FAST_REPLIES = { ...FAST.messages, repliesPerChatPerSecond: 1_000, repliesPerSecond: 1_000 }
 
 /** A person beside the database, who sees what is committed. */
 export async function connectAdmin(cleanups: Cleanups, url: string): Promise<Client> {

@@ -65,7 +65,7 @@ const IN_BACKOFF: Readonly<Record<string, () => Promise<FeishuSupervisor>>> = {
     cleanups.add(() => supervisor.stop(0))
     await supervisor.start()
     const waiting = eventOf(supervisor, 'restart', ({ nextAt = 0 }) => nextAt > Date.now() + 30_000)
-    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1' })
+    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1', useWebSocket: true })
     await waiting
     return supervisor
   },
@@ -73,7 +73,7 @@ const IN_BACKOFF: Readonly<Record<string, () => Promise<FeishuSupervisor>>> = {
     const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), connection: { backoff: LONG } })
     await supervisor.start()
     const waiting = eventOf(supervisor, 'bot', ({ connection }) => connection.state === 'reconnecting')
-    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1' })
+    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1', useWebSocket: true })
     await waiting
     return supervisor
   },
@@ -115,7 +115,17 @@ describe('the command line', () => {
     expect(await started.ended).toMatchObject({ code: 0 })
     expect(Date.now() - signalledAt).toBeLessThan(10_000 + MARGIN_MS + SLACK_MS)
     await admin.query('rollback')
-    const add = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', ADA.appSecret, '--domain', simulator.url]
+    const add = [
+      'bots',
+      'add',
+      '--app-id',
+      ADA.appId,
+      '--app-secret',
+      ADA.appSecret,
+      '--use-web-socket',
+      '--domain',
+      simulator.url,
+    ]
     expect(await cleanups.command(add, env)).toMatchObject({ code: 0 })
     const next = cleanups.cli(['start'], env)
     await next.printed('feishu-supervisor is running')
@@ -145,7 +155,17 @@ describe('the command line', () => {
        }`,
     )
     const env = { FS_DATA_DIR: folder, FS_PORT: '0', FS_HANDLER: handler }
-    const add = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', ADA.appSecret, '--domain', simulator.url]
+    const add = [
+      'bots',
+      'add',
+      '--app-id',
+      ADA.appId,
+      '--app-secret',
+      ADA.appSecret,
+      '--use-web-socket',
+      '--domain',
+      simulator.url,
+    ]
     expect(await cleanups.command(add, { FS_DATA_DIR: folder })).toMatchObject({ code: 0 })
     const started = cleanups.cli(['start'], env)
     await started.printed('feishu-supervisor is running')

@@ -29,7 +29,7 @@ describe.each(['thread', 'process'] as const)('a bot worker in a %s', { timeout:
     const statuses = new Recorder<BotStatus>()
     supervisor.on('bot', statuses.add)
     await supervisor.start()
-    const { id: ada } = await supervisor.addBot({ ...ADA, domain: simulator.url, isolation })
+    const { id: ada } = await supervisor.addBot({ ...ADA, domain: simulator.url, isolation, useWebSocket: true })
     await addConnected(supervisor, BEN, simulator.url)
     await statuses.until(() => statuses.items.some((s) => s.botId === ada && s.connection.state === 'connected'))
 

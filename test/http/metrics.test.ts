@@ -20,7 +20,7 @@ const GRAMMAR = [
 
 it('/metrics tells Prometheus how bots, inbox, pool and messages are', async () => {
   const simulator = await test.simulator()
-  const supervisor = await startedSupervisor(test, { watch: { everyMs: 20, memoryMb: 1 } })
+  const supervisor = await startedSupervisor(test, { health: { everyMs: 20, memoryMb: 1 } })
   const id = await addConnected(supervisor, ADA, simulator.url)
   const restarted = eventOf(supervisor, 'restart', () => true)
   await supervisor.killBot(id)

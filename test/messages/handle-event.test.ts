@@ -37,7 +37,7 @@ async function run(
     streams: { show() {} },
     contextServer: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
     bots: { settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null, ...settings }) },
-    answers: { groups: 'mentioned', bots: 'ignore' },
+    answerPolicy: { groups: 'mentioned', bots: 'ignore' },
     handlerTimeoutMs: 1_000,
     policy: { maxAttempts: 5, backoff: { firstMs: 1, maxMs: 1, factor: 1, jitter: 0 } },
     maxAgeMs,

@@ -285,7 +285,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
   }
 
   #lane(botId: string, lane: string): LaneRow {
-    const key = JSON.stringify([botId, lane])
+    const key = `${botId}\n${lane}`
     const row = this.#lanes.get(key) ?? { owner: null, epoch: 0, readyAt: 0 }
     this.#lanes.set(key, row)
     return row
@@ -422,7 +422,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
     if (row === undefined) return false
     const lane = this.#lane(row.botId, row.event.lane)
     const now = this.#clock.now()
-    if (row.state !== 'executing' || row.epoch !== fence.epoch || !holds(fence, lane)) return false
+    if (row.state !== 'executing' || !holds(fence, lane)) return false
     switch (result.kind) {
       case 'completed':
         row.state = 'completed'

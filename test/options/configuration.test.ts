@@ -1,10 +1,13 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type BotChange, type NewBotOptions, resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
+import { createFeishuSupervisor } from '../../src/app/create-feishu-supervisor.ts'
+import { resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
 import { limitsOf, policyOf } from '../../src/cli/bot-flags.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
 import { errorText } from '../../src/core/errors.ts'
-import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options/options.ts'
+import type { FeishuSupervisorOptions } from '../../src/options/feishu-supervisor-options.ts'
+import { resolveOptions } from '../../src/options/options.ts'
+import type { BotChange, NewBotOptions } from '../../src/protocol/model/bot-input.ts'
 
 const TOKEN = 't'.repeat(32)
 const WEBHOOK_SECRET = `whsec_${btoa('k'.repeat(32))}`
@@ -47,7 +50,7 @@ describe('the environment', () => {
       isPortGiven: true,
       log: { level: 'warn', format: 'text' },
       options: {
-        watch: { memoryMb: 512 },
+        health: { memoryMb: 512 },
         apiToken: TOKEN,
         dataDir: '/d',
         maxConnections: 3,
@@ -226,7 +229,7 @@ describe('the options', () => {
     ['connection.noProxy', { connection: { noProxy: 'a.example' } }],
     ['connection.caFile', { connection: { caFile: './no-such.pem' } }],
     ['connection.caFile', { connection: { caFile: './package.json' } }],
-    ['messages.answers.groups', { messages: { answers: { groups: 'some' } } }],
+    ['messages.policy.groups', { messages: { policy: { groups: 'some' } } }],
     ['messages.threads', { messages: { threads: 65 } }],
     ['messages.leaseMs', { messages: { leaseMs: 1 } }],
   ])('refuse a bad %s by name', (field, options) => {
@@ -241,13 +244,45 @@ describe('the options', () => {
   })
 })
 
+describe('an option with an older name', () => {
+  it.each<[string, object]>([
+    ['options: watch was renamed to health', { watch: { memoryMb: 1 } }],
+    ['messages: answers was renamed to policy', { messages: { answers: { groups: 'all' } } }],
+    [
+      'messages: repliesPerBotPerSecond was renamed to repliesPerSecond; unknown option thread',
+      { messages: { repliesPerBotPerSecond: 1, thread: 1 } },
+    ],
+  ])('is refused with its new one: %s', (text, options) => {
+    expect(refusal(() => resolveOptions(options as FeishuSupervisorOptions))).toBe(text)
+  })
+})
+
+describe('whoever gives an order', () => {
+  it('is named in an object: a text, as in 0.1, is refused with the new form', async () => {
+    const supervisor = createFeishuSupervisor()
+    const ann = 'ann' as unknown as object
+    const orders = [
+      supervisor.addBot(BOT, ann),
+      supervisor.updateBot('bot_1', { name: 'x' }, ann),
+      supervisor.removeBot('bot_1', ann),
+      supervisor.restartBot('bot_1', ann),
+      supervisor.resubmit({ eventId: 1 }, ann),
+      supervisor.createToken({ owner: 'ann' }, ann),
+      supervisor.revokeToken('1', ann),
+      supervisor.rotateKeys(ann),
+    ]
+    const error = { code: 'CONFIG_INVALID', message: "by: give { by: 'ann' } instead of a text" }
+    for (const order of orders) await expect(order).rejects.toMatchObject(error)
+  })
+})
+
 describe('a new bot', () => {
-  it('is called by its app id and uses the long connection unless told otherwise', () => {
+  it('is called by its app id and is in webhook mode unless told otherwise', () => {
     expect(resolveNewBot(BOT)).toEqual({
       ...BOT,
       name: BOT.appId,
       domain: 'https://open.feishu.cn',
-      useWebSocket: true,
+      useWebSocket: false,
     })
   })
 

@@ -100,6 +100,13 @@ try {
     run(process.execPath, [tsc, ...strict, '--target', 'es2022', '--module', 'nodenext', 'typed.mts'], folder),
   )
 
+  // The second host has all that the types name.
+  check('hovers, and types of a 0.1 host', () =>
+    process.stdout.write(
+      lastLine(run(process.execPath, [join(ROOT, 'test', 'package', 'types.mjs'), hosts[1].path], folder)),
+    ),
+  )
+
   const cli = join(folder, 'node_modules', 'feishu-supervisor', 'dist', 'cli.js')
   const others = OTHER_NODES.map(({ major, tests }) => ({ node: installNode(major), tests }))
   for (const [index, node] of [process.execPath, ...others.map((other) => other.node)].entries()) {

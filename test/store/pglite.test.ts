@@ -12,7 +12,15 @@ import { SecretBox } from '../../src/store/bots/secrets.ts'
 import type { Store } from '../../src/store/store.ts'
 import { lockDataDir } from '../../workers/pglite/data-dir-lock.ts'
 import { copyEmptyDatabase } from '../support/empty-database.ts'
-import { StoreDriver, event, migrationsDir, newMasterKey, temporaryFolder, workerPath } from '../support/store.ts'
+import {
+  StoreDriver,
+  event,
+  migrationsDir,
+  newMasterKey,
+  openPgliteStore,
+  temporaryFolder,
+  workerPath,
+} from '../support/store.ts'
 import { describeStore } from './store-contract.ts'
 
 const IN_USE = { code: 'DATA_DIR_IN_USE' }
@@ -24,20 +32,7 @@ const thrownBy = (promise: Promise<unknown>) =>
     (thrown: unknown) => thrown,
   )
 
-describeStore('PGlite', async () => {
-  const folder = await temporaryFolder()
-  await copyEmptyDatabase(folder.path)
-  const { database, thread } = await openPgliteDatabase({ dataDir: folder.path, workerPath, migrationsDir })
-  const store = createStore('pglite', database, new SecretBox(newMasterKey()), () => thread.close())
-  return {
-    store,
-    database,
-    async close() {
-      await store.close()
-      await folder.remove()
-    },
-  }
-})
+describeStore('PGlite', openPgliteStore)
 
 describe('the embedded database', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>

@@ -9,7 +9,7 @@ import { migrate } from '../../src/store/open/migrate.ts'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import type { Store } from '../../src/store/store.ts'
 import { provideOwnPostgres, type TestPostgres } from '../support/postgres.ts'
-import { StoreDriver, migrationsDir, newMasterKey } from '../support/store.ts'
+import { StoreDriver, migrationsDir, newMasterKey, openPostgresStore } from '../support/store.ts'
 import { describeStore } from './store-contract.ts'
 import { sql } from 'drizzle-orm'
 
@@ -126,18 +126,7 @@ describe.skipIf('skip' in provided)('on a real server', () => {
     expect(await admin.rows("select count(*) as n from pg_locks where locktype = 'advisory'")).toEqual([{ n: 0 }])
   })
 
-  describeStore('PostgreSQL', async () => {
-    const store = await openPostgres({ url: postgres.url, migrationsDir, masterKey })
-    const database = new Database({ connectionString: postgres.url, max: 2 })
-    return {
-      store,
-      database,
-      async close() {
-        await store.close()
-        await database.close()
-      },
-    }
-  })
+  describeStore('PostgreSQL', () => openPostgresStore(postgres.url, masterKey))
 
   describe('racing claimers', () => {
     beforeEach(() => admin.clear())

@@ -8,6 +8,7 @@ import { migrate } from '../../src/store/open/migrate.ts'
 import { openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import type { Claimed } from '../../src/store/store.ts'
+import { copyEmptyDatabase } from '../support/empty-database.ts'
 import { providePostgres, type TestPostgres } from '../support/postgres.ts'
 import {
   migrationsDir,
@@ -20,6 +21,9 @@ import {
 
 /** Migrations of 0.1. */
 const RELEASED = 9
+
+/** Three times an embedded database, one after the other. */
+const OPENING_MS = 180_000
 
 const folder = await temporaryFolder()
 const releasedDir = join(folder.path, 'drizzle')
@@ -75,11 +79,11 @@ function describeUpgrade(
     let db: StoreDriver
     beforeAll(async () => {
       opened = await open(async (database) => {
-        await database.query({ name: '', text: ROWS }, [], 'filling')
-        await database.query({ name: '', text: "select setval('feishu_inbox_id_seq', 100)" }, [], 'filling')
+        await run(database, ROWS)
+        await run(database, "select setval('feishu_inbox_id_seq', 100)")
       })
       db = new StoreDriver(opened)
-    })
+    }, OPENING_MS)
     afterAll(() => opened?.close())
 
     it('comes to its end: what it left is rescued, claimed with epochs and fenced by them', async () => {
@@ -88,19 +92,26 @@ function describeUpgrade(
       // What was claimed waits for the lease, as ever.
       expect((await db.claim('early')).map(({ lane }) => lane).toSorted()).toEqual(['put off', 'waiting'])
       await instances.release('early')
-      // Nobody can have that fence, and nothing of 0.1 is known under one.
-      expect(await db.complete({ id: 3, fence: { owner: 'old', epoch: 0 } })).toBe(false)
-      expect(await db.sent(5, 1, { owner: 'old', epoch: 0 })).toBe(false)
       await instances.renew('me', 60_000)
       expect(await instances.rescue('me', false)).toEqual({ rescued: 2 })
+      // What its claims would have.
+      const old = { owner: 'old', epoch: 0 }
+      expect(await db.complete({ id: 3, fence: old })).toBe(false)
+      expect(await db.sent(5, 1, old)).toBe(false)
       expect(await inbox.resubmit({ eventId: 7 })).toBe(true)
       expect(await inbox.resubmit({ eventId: 8, part: 0 })).toBe(true)
 
       const done: string[] = []
       const epochs: number[] = []
+      const held: boolean[] = []
       for (let items = await db.claim(); items.length > 0; items = await db.claim()) {
-        for (const item of items) done.push(...(await end(item, epochs)))
+        for (const item of items) {
+          epochs.push(epochOf(item))
+          done.push(...namesOf(item))
+          held.push(...(await end(item)))
+        }
       }
+      expect(held).not.toContain(false)
       expect(done.toSorted()).toEqual([
         '2 attempt 2',
         '3 attempt 3',
@@ -119,26 +130,40 @@ function describeUpgrade(
       expect(await inbox.prune({ olderThanMs: 0, limit: 10 })).toBe(8)
     })
 
-    async function end(item: Claimed, epochs: number[]): Promise<string[]> {
-      if (item.kind === 'event') {
-        epochs.push(item.fence.epoch)
-        expect(await db.complete(item)).toBe(true)
-        return [`${item.id} attempt ${item.attempt}`]
-      }
-      epochs.push(item.replies[0]?.fence.epoch ?? 0)
-      for (const { eventId, part, fence } of item.replies) expect(await db.sent(eventId, part, fence)).toBe(true)
-      return item.replies.map(({ eventId, part }) => `${eventId}.${part}`)
+    async function end(item: Claimed): Promise<boolean[]> {
+      if (item.kind === 'event') return [await db.complete(item)]
+      const held: boolean[] = []
+      for (const { eventId, part, fence } of item.replies) held.push(await db.sent(eventId, part, fence))
+      return held
     }
   })
 }
 
+function epochOf(item: Claimed): number {
+  return item.kind === 'event' ? item.fence.epoch : (item.replies[0]?.fence.epoch ?? 0)
+}
+
+function namesOf(item: Claimed): string[] {
+  if (item.kind === 'event') return [`${item.id} attempt ${item.attempt}`]
+  return item.replies.map(({ eventId, part }) => `${eventId}.${part}`)
+}
+
+const run = (database: Database, text: string) => database.query({ name: '', text }, [], 'testing')
+
 describeUpgrade('PGlite', async (fill) => {
   const dataDir = join(folder.path, 'data')
-  const old = await openPgliteDatabase({ dataDir, workerPath, migrationsDir: releasedDir })
-  await fill(old.database)
-  await old.database.close()
-  await old.thread.close()
-  const { database, thread } = await openPgliteDatabase({ dataDir, workerPath, migrationsDir })
+  const open = (migrations: string) => openPgliteDatabase({ dataDir, workerPath, migrationsDir: migrations })
+  async function withDatabase(migrations: string, work: (database: Database) => Promise<unknown>): Promise<void> {
+    const { database, thread } = await open(migrations)
+    await work(database)
+    await database.close()
+    await thread.close()
+  }
+  // A database folder made from nothing takes longer.
+  await copyEmptyDatabase(dataDir)
+  await withDatabase(migrationsDir, (database) => run(database, 'drop schema public cascade; create schema public'))
+  await withDatabase(releasedDir, fill)
+  const { database, thread } = await open(migrationsDir)
   const store = createStore('pglite', database, new SecretBox(newMasterKey()), () => thread.close())
   return { store, database, close: () => store.close() }
 })
@@ -152,7 +177,7 @@ describe.skipIf('skip' in provided)('with a server', () => {
   describeUpgrade('PostgreSQL, in a schema of its own', async (fill) => {
     const url = `${postgres.url}?options=-csearch_path%3Dours`
     const admin = new Database({ connectionString: postgres.url, max: 1 })
-    await admin.query({ name: '', text: 'create schema ours' }, [], 'testing')
+    await run(admin, 'create schema ours')
     await admin.close()
     const database = new Database({ connectionString: url, max: 2 })
     await migrate({ connectionString: url }, releasedDir)

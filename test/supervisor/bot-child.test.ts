@@ -1,13 +1,13 @@
 import { array, assert, asyncProperty, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { SupervisionOptions } from '../../src/protocol/host.ts'
+import type { ResolvedSupervisionOptions } from '../../src/protocol/options/supervision-options.ts'
 import { BotChild } from '../../src/supervisor/bot-child.ts'
 import type { IsolatedWorkerEvents } from '../../src/supervisor/isolation/isolated-worker.ts'
 import type { BotThread } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
 
-const policy: SupervisionOptions = {
+const policy: ResolvedSupervisionOptions = {
   limit: { intensity: 3, periodMs: 10_000 },
   backoff: { firstMs: 10, maxMs: 200, factor: 2, jitter: 0 },
   stableAfterMs: 300,

@@ -38,7 +38,9 @@ export class FakeClock implements Clock {
   }
 
   #next(until: number): Timer | undefined {
-    return [...this.#timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
+    let next: Timer | undefined
+    for (const timer of this.#timers) if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
+    return next
   }
 }
 

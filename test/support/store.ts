@@ -2,9 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createStore } from '../../src/store/open/create-store.ts'
+import { openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
+import { openPostgres } from '../../src/store/open/open-postgres.ts'
+import { SecretBox } from '../../src/store/bots/secrets.ts'
 import { Secret } from '../../src/core/log/secret.ts'
-import type { Database } from '../../src/store/database/database.ts'
+import { Database } from '../../src/store/database/database.ts'
 import type { Accepted, Claimed, ClaimedEvent, ClaimedReplies, Fence, NewReply, Store } from '../../src/store/store.ts'
+import { copyEmptyDatabase } from './empty-database.ts'
 import type { FeishuEvent } from '../../src/protocol/model/message.ts'
 
 export const migrationsDir = resolve('drizzle')
@@ -21,6 +26,36 @@ export interface StoreUnderTest {
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'feishu-store-'))
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** On an embedded database of its own. */
+export async function openPgliteStore(): Promise<StoreUnderTest> {
+  const folder = await temporaryFolder()
+  await copyEmptyDatabase(folder.path)
+  const { database, thread } = await openPgliteDatabase({ dataDir: folder.path, workerPath, migrationsDir })
+  const store = createStore('pglite', database, new SecretBox(newMasterKey()), () => thread.close())
+  return {
+    store,
+    database,
+    async close() {
+      await store.close()
+      await folder.remove()
+    },
+  }
+}
+
+/** On the database of this URL. */
+export async function openPostgresStore(url: string, masterKey = newMasterKey()): Promise<StoreUnderTest> {
+  const store = await openPostgres({ url, migrationsDir, masterKey })
+  const database = new Database({ connectionString: url, max: 2 })
+  return {
+    store,
+    database,
+    async close() {
+      await store.close()
+      await database.close()
+    },
+  }
 }
 
 let counter = 0

@@ -16,6 +16,7 @@ import {
 } from '../../src/index.ts'
 import { type LaunchedSimulator, launchSimulator } from '../../src/simulator/launch.ts'
 import { copyEmptyDatabase } from './empty-database.ts'
+import { NODE_FLAGS } from './node-flags.ts'
 
 export const APPS = [
   { appId: 'cli_00000000000000a1', appSecret: 'fake-secret-a', name: 'Ada' },
@@ -95,7 +96,10 @@ export class Cleanups {
 
   /** The command line in a process of its own, with no FS_ variable but the given. */
   cli(args: readonly string[], env: Record<string, string> = {}): CliProcess {
-    const child = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' })
+    const child = spawn(process.execPath, [...NODE_FLAGS, CLI, ...args], {
+      env: { ...process.env, ...env },
+      stdio: 'pipe',
+    })
     this.add(async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       const exited = once(child, 'exit')
@@ -176,7 +180,7 @@ export async function addConnected(
     'bot',
     ({ name, connection }) => name === app.name && connection.state === 'connected',
   )
-  const { id } = await supervisor.addBot({ ...app, domain })
+  const { id } = await supervisor.addBot({ ...app, domain, useWebSocket: true })
   await connected
   return id
 }

@@ -168,7 +168,7 @@ it('a model answers through the pool: it is asked again when it is busy, and giv
   const dead = eventOf(supervisor, 'message', (event) => event.stage === 'dead' && event.reason === 'gave_up')
   await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'and now?' })
   await dead
-  const [letter] = await supervisor.deadLetters()
+  const [letter] = (await supervisor.listDeadLetters()).items
   expect(letter).toMatchObject({ attempt: 1, reason: 'gave_up', error: { code: 'HANDLER_GAVE_UP', retryable: false } })
   expect(letter?.error?.message).toContain('401: no such key: ***')
   expect(JSON.stringify([letter, logs])).not.toContain(KEY)

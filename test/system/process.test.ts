@@ -13,7 +13,7 @@ import { ADA, addConnected, Cleanups, eventOf, getJson } from '../support/system
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
-const ADD_ADA = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', '-', '--name', ADA.name]
+const ADD_ADA = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', '-', '--name', ADA.name, '--use-web-socket']
 
 /** A data folder that knows bot Ada at this simulator. */
 async function folderWithAda(url: string): Promise<string> {
@@ -162,7 +162,7 @@ it('runs without the database, is not ready, and recovers when it comes', async 
     status: 503,
     body: { status: 'not ready', store: { ready: false, error: { code: 'STORE_UNAVAILABLE' } } },
   })
-  await expect(supervisor.addBot({ ...ADA, domain: simulator.url })).rejects.toMatchObject({
+  await expect(supervisor.addBot({ ...ADA, domain: simulator.url, useWebSocket: true })).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
   })
 

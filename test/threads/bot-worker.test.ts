@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../../src/core/time/clock.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import type { DataUp } from '../../src/protocol/data.ts'
-import type { SupervisionOptions } from '../../src/protocol/host.ts'
+import type { ResolvedSupervisionOptions } from '../../src/protocol/options/supervision-options.ts'
 import type { BotStatus } from '../../src/protocol/model/status.ts'
 import { botSpawner, type BotThread, type SpawnBot } from '../../src/supervisor/spawn.ts'
 import { processIsolation } from '../../src/supervisor/isolation/process-isolation.ts'
@@ -30,12 +30,12 @@ const { thread: options } = resolveOptions({
 const SHARP = { heartbeatMs: 50, hangAfterMs: 1_000 }
 
 interface Overrides {
-  readonly supervision?: Partial<SupervisionOptions>
+  readonly supervision?: Partial<ResolvedSupervisionOptions>
   readonly clock?: Clock
   readonly spawn?: SpawnBot
 }
 
-function isolations(entry: string, limits: SupervisionOptions) {
+function isolations(entry: string, limits: ResolvedSupervisionOptions) {
   return {
     thread: threadIsolation(entry, limits),
     process: processIsolation(resolve('dist/workers/bot-process.cjs'), entry, limits),

@@ -94,9 +94,9 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
   const alerts = new AlertTracker(options.connection.fastAttempts, emit)
 
   const healthCheck = new HealthCheck({
-    limits: new InstanceLimits(options.watch, options.messages.threads),
+    limits: new InstanceLimits(options.health, options.messages.threads),
     alerts,
-    everyMs: options.watch.everyMs,
+    everyMs: options.health.everyMs,
     bots: () => reconciler.reports,
     pool: () => messages.stats(),
     inbox: inboxFigures,

@@ -5,7 +5,7 @@ import type { BotAdmin } from './bots/bot-admin.ts'
 import { result } from '../../src/protocol/model/result.ts'
 
 type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot' | 'restartBot'
-type MessageVerbs = 'deadLetters' | 'listMessages' | 'getMessage' | 'pageOfDeadLetters' | 'resubmit'
+type MessageVerbs = 'listMessages' | 'getMessage' | 'listDeadLetters' | 'resubmit'
 type AccessVerbs = 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate' | 'auditLog'
 
 /** The verbs of the host wire about bots. */
@@ -59,10 +59,16 @@ export function messageVerbs(
   wake: () => void,
 ): Pick<HostControl, MessageVerbs> {
   return {
-    deadLetters: (page) => result(() => store().inbox.deadLetters(page)),
     listMessages: (query) => result(() => store().log.list(query)),
     getMessage: (eventId) => result(() => store().log.get(eventId)),
-    pageOfDeadLetters: (query) => result(() => store().log.deadLetters(query)),
+    listDeadLetters: ({ before, ...query }) =>
+      result(async () => {
+        const { inbox, log } = store()
+        if (before === undefined) return await log.deadLetters(query)
+        const items = await inbox.deadLetters({ limit: query.limit, offset: query.offset, before })
+        const { total } = await log.deadLetters({ ...query, limit: 0 })
+        return { items, total }
+      }),
     resubmit: (letter, by) =>
       result(() =>
         audited({ by, action: 'dead_letter.resubmit', subject: String(letter.eventId) }, async () => {

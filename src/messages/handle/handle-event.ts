@@ -25,7 +25,7 @@ export interface HandleEventDeps {
   readonly contextServer: Pick<ContextServer, 'take' | 'messagesBefore'>
   readonly bots: Pick<BotDirectory, 'settingsOf'>
   /** What bots have that set nothing else. */
-  readonly answers: AnswerPolicy
+  readonly answerPolicy: AnswerPolicy
   /** Told of every decision before it is written, with what a card handler returned. */
   readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
   readonly handlerTimeoutMs: number
@@ -77,7 +77,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     }
     const inbound = parsed.event.kind === 'message' ? addressed(parsed.event, openId) : parsed.event
     const target = replyTarget(inbound)
-    const reason = await skipped(inbound, event.id, { ...deps.answers, ...own } as AnswerPolicy, deps)
+    const reason = await skipped(inbound, event.id, { ...deps.answerPolicy, ...own } as AnswerPolicy, deps)
     if (reason !== undefined) return { result: { kind: 'completed', replies: [], reason } }
     // What nobody would have answered is not given up either.
     const expired = whenExpired(event, maxAgeMs)

@@ -16,22 +16,59 @@ export interface Principal {
 /** The host's own check instead of API tokens. Returns the caller, or null for an unknown caller. `context` is the second argument of `fetch`. */
 export type Authorize = (request: Request, context: unknown) => Principal | null | Promise<Principal | null>
 
-export interface NewApiToken {
+/** An API token to make. */
+export interface NewTokenOptions {
+  /** The user it speaks for, who sees the bots of that owner: 1 to 64 letters, digits or any of `. _ @ -`. Required. */
+  readonly owner: string
+  /** An `admin` sees the bots of all users, tokens and the audit log. Default: `user`. */
+  readonly role?: 'admin' | 'user' | undefined
+  /** What it may do: `read`, and `write` for everything that changes something. Default: `['read', 'write']`. */
+  readonly scopes?: readonly Scope[] | undefined
+  /** What it is for, at most 100 characters. Default: empty. */
+  readonly name?: string | undefined
+  /** Days until it expires, at most 3 650; null: never. Default: 90 days. */
+  readonly expiresInDays?: number | null | undefined
+}
+
+/** An API token as it may be shown. Instants are milliseconds since the epoch. */
+export interface ApiTokenRecord {
+  readonly id: string
   readonly owner: string
   readonly role: 'admin' | 'user'
   readonly scopes: readonly Scope[]
   /** Purpose of the token. */
   readonly name: string
-  /** Lifetime in milliseconds. Null: the token does not expire. */
+  readonly createdAt: number
+  /** Absent: it does not expire. */
+  readonly expiresAt?: number
+  readonly revokedAt?: number
+}
+
+/** An API token to make, checked. */
+export interface NewApiToken extends Pick<ApiTokenRecord, 'owner' | 'role' | 'scopes' | 'name'> {
+  /** Milliseconds; null: it does not expire. */
   readonly expiresInMs: number | null
 }
 
-/** An API token without its secret. Instants are milliseconds since the epoch. */
-export interface ApiTokenRecord extends Omit<NewApiToken, 'expiresInMs'> {
-  readonly id: string
-  readonly createdAt: number
-  readonly expiresAt?: number
-  readonly revokedAt?: number
+/** Whose order it is. */
+export interface AuditOptions {
+  /** Name in the audit log of whoever gives the order. Default: `host`. */
+  readonly by?: string | undefined
+}
+
+/** A page of the audit log. */
+export interface AuditQuery {
+  /** How many entries. Default: 20. */
+  readonly limit?: number | undefined
+  /** How many of the newest are left out. Default: 0. */
+  readonly offset?: number | undefined
+}
+
+/** A new API token. */
+export interface NewToken {
+  readonly record: ApiTokenRecord
+  /** The bearer token itself, which is shown this once: only a hash is stored. */
+  readonly token: string
 }
 
 /** Action of an administrator, successful or not. */

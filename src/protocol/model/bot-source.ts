@@ -2,7 +2,7 @@ import type { ErrorRecord } from '../../core/errors.ts'
 import type { BotLimits, BotPolicy, Isolation, SettingChange } from './bot-settings.ts'
 import type { ConnectionWord } from './connection-word.ts'
 import type { Result } from './result.ts'
-import type { BotChangeInput, BotInput } from './bot-input.ts'
+import type { BotChange, BotInput } from './bot-input.ts'
 
 /** A bot of the host's own table. Other fields are ignored. Null counts as absent. */
 export interface SourceBot {
@@ -67,7 +67,7 @@ export interface BotSource {
 export interface BotWriter {
   /** Returns the id of the new bot. */
   add(bot: BotInput): string | number | Promise<string | number>
-  update(botId: string, change: BotChangeInput): void | Promise<void>
+  update(botId: string, change: BotChange): void | Promise<void>
   remove(botId: string): void | Promise<void>
 }
 
@@ -96,6 +96,6 @@ export interface SourceControl {
   record(botId: string, record: SourceRecord): Promise<Result<undefined>>
   /** Returns the id of the new bot. */
   add(bot: BotInput): Promise<Result<string>>
-  update(botId: string, change: BotChangeInput): Promise<Result<undefined>>
+  update(botId: string, change: BotChange): Promise<Result<undefined>>
   remove(botId: string): Promise<Result<undefined>>
 }

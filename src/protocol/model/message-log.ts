@@ -57,8 +57,37 @@ export interface PageQuery {
   readonly offset: number
 }
 
+/** A page of stored events. */
+export interface MessageQuery {
+  /** Bots whose events are listed; null: all. Default: all bots. */
+  readonly botIds?: readonly string[] | null | undefined
+  /** Only events in this state. Default: any. */
+  readonly state?: MessageState | undefined
+  /** How many. Default: 20. */
+  readonly limit?: number | undefined
+  /** How many of the newest are left out. Default: 0. */
+  readonly offset?: number | undefined
+}
+
+/** A page of dead letters. */
+export interface DeadLetterQuery {
+  /** Bots whose dead letters are listed; null: all. Not together with `before`. Default: all bots. */
+  readonly botIds?: readonly string[] | null | undefined
+  /** How many, 1 to 100. Default: 20. */
+  readonly limit?: number | undefined
+  /** How many of the newest are left out. Default: 0. */
+  readonly offset?: number | undefined
+  /**
+   * Only what was given up before, milliseconds since the epoch: the last `endedAt` of the page before, `Infinity` for
+   * the first page. What ended at the same instant stays together, so such a page may be longer than `limit`. Default: none.
+   */
+  readonly before?: number | undefined
+}
+
+/** One page of a list. */
 export interface Page<Item> {
   readonly items: readonly Item[]
+  /** How many there are on all pages. */
   readonly total: number
 }
 

@@ -48,19 +48,23 @@ export const FAULTY_CALLS = [
 /** A fault on purpose. Faults of connections strike the connections of that moment: all, or the named one. */
 export type Fault =
   /** Ends connections: with a close frame (`code`, default 1001) or with a TCP reset. */
-  | ({ readonly kind: 'close_connections'; readonly mode: 'close' | 'reset'; readonly code?: number } & OfConnections)
+  | ({
+      readonly kind: 'close_connections'
+      readonly mode: 'close' | 'reset'
+      readonly code?: number
+    } & StruckConnections)
   /** Acknowledgements are ignored until the connection closes. */
-  | ({ readonly kind: 'withhold_acks' } & OfConnections)
+  | ({ readonly kind: 'withhold_acks' } & StruckConnections)
   /**
    * The connections become half-open: nothing is read or answered, and pushes are lost. The end of the TCP connection is
    * still noticed.
    */
-  | ({ readonly kind: 'freeze_connections' } & OfConnections)
+  | ({ readonly kind: 'freeze_connections' } & StruckConnections)
   /**
    * The platform forgets the connections: pings are still answered, but no events come, and `GET event/v1/connection`
    * does not count them. [F]
    */
-  | ({ readonly kind: 'forget_connections' } & OfConnections)
+  | ({ readonly kind: 'forget_connections' } & StruckConnections)
   /** Every token issued to the app so far is refused with 99991663. */
   | { readonly kind: 'revoke_tokens'; readonly appId: string }
   | ({ readonly kind: 'fail_next' } & FailNext)
@@ -70,8 +74,10 @@ export type Fault =
   /** Removes the faults planned with `fail_next` and `spoil_next`, for one app or for all. */
   | { readonly kind: 'clear_faults'; readonly appId?: string }
 
-interface OfConnections {
+/** The connections that a fault strikes. */
+export interface StruckConnections {
   readonly appId: string
+  /** Default: all of the app. */
   readonly connectionId?: string
 }
 

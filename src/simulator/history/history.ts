@@ -25,20 +25,20 @@ export type HistoryEvent =
     }
   /** A user recalled a message. It needs no reply any more and accepts none. */
   | { readonly kind: 'recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
-  /** The event was written to a connection. Attempt 1 is the first push, 2 to 5 are redeliveries. */
-  | ({ readonly kind: 'pushed'; readonly connectionId: string } & Delivery)
+  /** The event was written to a connection; attempt 1 is the first push, 2 to 5 are redeliveries. */
+  | ({ readonly kind: 'pushed'; readonly connectionId: string } & PushOfEvent)
   /** The event could not be pushed because the app had no connection, or its webhook could not be reached. */
-  | ({ readonly kind: 'push_failed' } & Omit<Delivery, 'deliveryId'>)
-  /** An acknowledgement arrived. A late one (after the deadline) does not stop the redelivery. */
+  | ({ readonly kind: 'push_failed' } & Omit<PushOfEvent, 'deliveryId'>)
+  /** An acknowledgement arrived; a late one (after the deadline) no longer stops the redelivery. */
   | ({
       readonly kind: 'acked'
       readonly connectionId: string
       readonly code: number
       readonly latencyMs: number
       readonly late: boolean
-    } & Delivery)
-  | ({ readonly kind: 'ack_timeout' } & Delivery)
-  /** A callback was answered; replaces `acked`. The user does not see an answer after the deadline. */
+    } & PushOfEvent)
+  | ({ readonly kind: 'ack_timeout' } & PushOfEvent)
+  /** A callback was answered, instead of `acked`; after the deadline it is too late for the user to see it. */
   | {
       readonly kind: 'callback_answered'
       readonly appId: string
@@ -110,7 +110,8 @@ export type HistoryEvent =
   /** A planned fault struck a call or a frame. */
   | { readonly kind: 'fault_applied'; readonly call: FaultyCall | SpoilNext['target']; readonly appId: string }
 
-interface Delivery {
+/** Which push of which event a history entry is about. */
+export interface PushOfEvent {
   readonly appId: string
   readonly eventId: string
   /** The user's message. Empty for an event without a message. */

@@ -1,12 +1,12 @@
 /** Limits in calls per second unless another unit is named. 0: no limit. */
 export interface RateLimits {
-  /** Messages into one chat, from all apps together. Default 5 [D]. */
+  /** Messages into one chat, from all apps together. [D] Default: 5 per second. */
   readonly perChat: number
-  /** Calls of one API by one app. Posts of all kinds count together. Default 50 [D]. */
+  /** Calls of one API by one app; posts of all kinds count together. [D] Default: 50 per second. */
   readonly perApp: number
-  /** Calls of one API by one app per minute. Default 1000 [D]. */
+  /** The same per minute. [D] Default: 1 000 per minute. */
   readonly perAppMinute: number
-  /** New contents of one card message. Default 5 [D]. */
+  /** New contents of one card message. [D] Default: 5 per second. */
   readonly perMessage: number
 }
 

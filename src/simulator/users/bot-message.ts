@@ -18,6 +18,7 @@ export class BotMessage {
   readonly #userId: string
   readonly #stored: StoredMessage
 
+  /** @internal */
   constructor(deps: UserDeps, appId: string, userId: string, stored: StoredMessage) {
     this.#deps = deps
     this.#appId = appId

@@ -11,6 +11,7 @@ export class SentMessage {
   readonly #appId: string
   readonly #userId: string
 
+  /** @internal */
   constructor(
     deps: UserDeps,
     { appId, userId }: { readonly appId: string; readonly userId: string },

@@ -9,6 +9,7 @@ export class SimulatedUser {
   readonly userId: string
   readonly #deps: UserDeps
 
+  /** @internal */
   constructor(deps: UserDeps, name: string) {
     this.#deps = deps
     this.name = name

@@ -27,6 +27,7 @@ export class UserChat {
   readonly #name: string
   #readCount = 0
 
+  /** @internal */
   constructor(
     deps: UserDeps,
     where: Required<Pick<UserWriting, 'appId' | 'chatId' | 'userId' | 'chatType'>>,

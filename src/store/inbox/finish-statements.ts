@@ -34,7 +34,7 @@ with located as materialized (
     reason = t.reason,
     last_error = coalesce(t.error, e.last_error)
   from target t
-  where e.id = t.id and e.state = t.state and e.epoch = t.epoch
+  where e.id = t.id and e.state = t.state
   returning t.ord, e.id, e.bot_id, e.lane, e.epoch, t.kind, e.available_at, t.unsent
 ), sending as (
   insert into feishu_outbox

@@ -200,7 +200,7 @@ function drilled(statement: Statement): Statement {
   if (!isPlanted('no-fence')) return statement
   const text = statement.text
     .replace(' and l.owner = i.owner and l.epoch = i.epoch\n', '\n')
-    .replace(' and e.state = t.state and e.epoch = t.epoch', '')
+    .replace(' and e.state = t.state\n', '\n')
     .replace(' and o.state = t.state and o.epoch = t.epoch', '')
   if (text === statement.text) throw new Error(`${statement.name} has no fence to take away`)
   return { name: `${statement.name}_unfenced`, text }

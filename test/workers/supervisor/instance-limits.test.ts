@@ -10,7 +10,7 @@ const LIMITS = { memoryMb: 1_000, oldestAgeMs: 60_000, deadLetters: { count: 3, 
 
 /** Looks once a second, and answers what is told for it. */
 function watching(limits: object = LIMITS) {
-  const { watch: options } = resolveOptions({ watch: limits }).thread
+  const { health: options } = resolveOptions({ health: limits }).thread
   const instance = new InstanceLimits(options, 4)
   const told: Alert[] = []
   const alerts = new AlertTracker(3, (named) => {
@@ -78,9 +78,9 @@ describe('limits of the instance', () => {
   })
 
   it('takes most of the memory there is for the default', () => {
-    const { memoryMb } = resolveOptions().thread.watch
+    const { memoryMb } = resolveOptions().thread.health
     expect(memoryMb).toBeGreaterThan(100)
-    expect(() => resolveOptions({ watch: { memoryMb: -1 } })).toThrow('watch.memoryMb')
+    expect(() => resolveOptions({ health: { memoryMb: -1 } })).toThrow('health.memoryMb')
   })
 })
 

@@ -1,6 +1,6 @@
 import { assertNever } from '../../../src/core/assert-never.ts'
 import { backoffDelayMs } from '../../../src/core/time/backoff.ts'
-import type { ConnectionOptions } from '../../../src/protocol/boot.ts'
+import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { ConnectionTrouble } from '../../../src/protocol/model/status.ts'
 
 /**
@@ -63,7 +63,7 @@ export function stepConnection(
   event: ConnectionEvent,
   now: number,
   random: number,
-  options: ConnectionOptions,
+  options: ResolvedConnectionOptions,
 ): ConnectionStep {
   switch (event.kind) {
     case 'connect':
@@ -119,7 +119,7 @@ export function retryDelayMs(
   trouble: ConnectionTrouble,
   attempt: number,
   random: number,
-  options: ConnectionOptions,
+  options: ResolvedConnectionOptions,
 ): number {
   const { backoff, fastAttempts } = options
   switch (trouble.kind) {

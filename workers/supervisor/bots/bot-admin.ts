@@ -1,6 +1,6 @@
 import { errorText, FeishuSupervisorError } from '../../../src/core/errors.ts'
-import type { ConnectionOptions } from '../../../src/protocol/boot.ts'
-import type { BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
+import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
+import type { BotChange, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { Finding } from '../../../src/protocol/model/finding.ts'
 import type { BotRecord } from '../../../src/protocol/model/status.ts'
 import type { Bot, BotStore } from '../../../src/store/store.ts'
@@ -17,7 +17,7 @@ export interface BotAdminDeps {
   store(): BotStore
   /** This wrote a bot to the store. */
   written(botId: string): void
-  readonly connection: ConnectionOptions
+  readonly connection: ResolvedConnectionOptions
   /** Names of the handlers that bots may have. */
   readonly handlers: readonly string[]
   /** False for administration: bots are stored, nothing is started. */
@@ -49,7 +49,7 @@ export class BotAdmin {
   }
 
   /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
-  async update(id: string, input: BotChangeInput): Promise<BotRecord | null> {
+  async update(id: string, input: BotChange): Promise<BotRecord | null> {
     const { registry, reconciler, store, written } = this.#deps
     this.#checkHandler(input.handler)
     const change = toChange(input)

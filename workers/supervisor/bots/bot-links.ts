@@ -1,12 +1,12 @@
 import type { Clock } from '../../../src/core/time/clock.ts'
-import type { ConnectionOptions } from '../../../src/protocol/boot.ts'
+import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { CardCall, CardOutcome, ReplyToSend, SendOutcome } from '../../../src/protocol/data.ts'
 import type { FeishuEvent } from '../../../src/protocol/model/message.ts'
 import type { BotThread } from '../../../src/supervisor/spawn.ts'
 import { BotLink } from './bot-link.ts'
 
 export interface BotLinksDeps {
-  readonly connection: ConnectionOptions
+  readonly connection: ResolvedConnectionOptions
   readonly clock: Clock
   /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
   accept(botId: string, event: FeishuEvent): Promise<unknown>

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../../src/core/time/clock.ts'
 import { FeishuSupervisorError } from '../../../src/core/errors.ts'
 import { revealed } from '../../../src/core/log/secret.ts'
-import type { ConnectionOptions } from '../../../src/protocol/boot.ts'
+import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { BotReport, BotStatus } from '../../../src/protocol/model/status.ts'
 import type { Bot, BotChange, BotStore } from '../../../src/store/store.ts'
 import type { Supervisor } from '../../../src/supervisor/supervisor.ts'
@@ -15,7 +15,7 @@ export interface BotReconcilerDeps {
   readonly supervisor: Supervisor
   /** Throws `STORE_UNAVAILABLE` while there is none. */
   store(): Pick<BotStore, 'list' | 'recordOpenId'>
-  readonly connection: ConnectionOptions
+  readonly connection: ResolvedConnectionOptions
   readonly maxConnections: number
   /** Names of the handlers that bots may have. */
   readonly handlers: readonly string[]
@@ -179,6 +179,6 @@ export class BotReconciler {
 }
 
 /** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
-function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ConnectionOptions): number {
+function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ResolvedConnectionOptions): number {
   return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
 }

@@ -1,6 +1,6 @@
 import { Secret, secretOrNull } from '../../../src/core/log/secret.ts'
-import type { ConnectionOptions } from '../../../src/protocol/boot.ts'
-import type { BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
+import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
+import type { BotChange as BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { BotRecord } from '../../../src/protocol/model/status.ts'
 import type { Bot, BotChange, NewBot } from '../../../src/store/store.ts'
 import type { BotSpec } from '../../../src/supervisor/bot-child.ts'
@@ -61,7 +61,7 @@ export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: 
 /** What a bot's worker is given. */
 export function toSpec(
   { id: botId, name, appId, appSecret, domain, isolation, openId }: Bot,
-  connection: ConnectionOptions,
+  connection: ResolvedConnectionOptions,
 ): BotSpec {
   const isIdentified = openId !== null
   return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, isIdentified, connection }
@@ -77,7 +77,9 @@ export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: stri
     )
   }
   if (bot.useWebSocket) return nextStep
-  return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
+  return hasWebhookKeys(bot)
+    ? undefined
+    : 'webhook mode needs the encryptKey and the verificationToken of the app; for a long connection set useWebSocket'
 }
 
 function onlyGiven(fields: object): object {

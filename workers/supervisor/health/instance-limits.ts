@@ -1,5 +1,5 @@
 import { RateAlarm, type RateAlarmLimit } from '../../../src/core/time/rate-alarm.ts'
-import type { WatchOptions } from '../../../src/protocol/host.ts'
+import type { ResolvedHealthOptions } from '../../../src/protocol/options/health-options.ts'
 import type { PoolStats } from '../../../src/protocol/model/status.ts'
 import type { Condition } from './alert-tracker.ts'
 
@@ -26,13 +26,13 @@ const NAMED = 3
  * already, and who is the largest of those within theirs says nothing about why the process grows.
  */
 export class InstanceLimits {
-  readonly #options: WatchOptions
+  readonly #options: ResolvedHealthOptions
   readonly #threads: number
   readonly #dead: RateAlarm
   #isMemoryHigh = false
 
   /** `threads`: of the chat pool. */
-  constructor(options: WatchOptions, threads: number) {
+  constructor(options: ResolvedHealthOptions, threads: number) {
     this.#options = options
     this.#threads = threads
     this.#dead = new RateAlarm(deadLetterLimit(options))
@@ -106,6 +106,6 @@ export class InstanceLimits {
 }
 
 /** Without a limit nothing is counted; an alarm with a limit of 0 would never clear. */
-function deadLetterLimit({ deadLetters }: WatchOptions): RateAlarmLimit {
+function deadLetterLimit({ deadLetters }: ResolvedHealthOptions): RateAlarmLimit {
   return { count: Math.max(1, deadLetters.count), periodMs: deadLetters.periodMs }
 }

@@ -1,34 +1,25 @@
-import { copyEmptyDatabase } from '../support/empty-database.ts'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createStore } from '../../src/store/open/create-store.ts'
-import { Database } from '../../src/store/database/database.ts'
-import { Inbox } from '../../src/store/inbox/inbox.ts'
-import { openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
-import { openPostgres } from '../../src/store/open/open-postgres.ts'
-import { SecretBox } from '../../src/store/bots/secrets.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { ClaimedEvent } from '../../src/store/store.ts'
-import { providePostgres } from '../support/postgres.ts'
-import {
-  event,
-  migrationsDir,
-  newMasterKey,
-  StoreDriver,
-  type StoreUnderTest,
-  temporaryFolder,
-  workerPath,
-} from '../support/store.ts'
+import { losingInbox } from './losing-inbox.ts'
+import { event, type StoreDriver } from '../support/store.ts'
 
-/** What `claimEvent` promises, whatever database is below it. */
-function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): void {
-  describe(`claimEvent on ${name}`, () => {
-    let opened: StoreUnderTest
+const AWAY = { code: 'REPLY_FAILED', message: 'away', retryable: true } as const
+
+const REPLY = {
+  messageId: 'om_1',
+  receiver: { type: 'chat_id', id: 'oc_1' },
+  uuid: 'u_claim_event',
+  msgType: 'text',
+  content: '{"text":"hi"}',
+} as const
+
+/** What an event that cannot wait for its turn is promised. */
+export function describeClaimEvent(current: () => StoreDriver): void {
+  describe('claimEvent', () => {
     let db: StoreDriver
-    beforeAll(async () => {
-      opened = await open()
-      db = new StoreDriver(opened)
+    beforeEach(() => {
+      db = current()
     })
-    afterAll(() => opened?.close())
-    beforeEach(() => db.clear())
 
     const claimEvent = (eventId: number, owner = 'me') => db.store.inbox.claimEvent({ owner, eventId })
     const store = async (...lanes: string[]): Promise<number[]> =>
@@ -90,16 +81,9 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
     })
 
     it('whose answer got lost is given back, uncounted', async () => {
-      let isLosing = true
-      const inbox = new Inbox({
-        async query(statement, values, doing) {
-          const rows = await db.database.query(statement, values, doing)
-          if (!isLosing) return rows as never
-          isLosing = false
-          throw new Error('Connection terminated unexpectedly')
-        },
-      })
+      const { inbox, loseNext } = losingInbox(db.database)
       const [stored] = await db.store.inbox.accept([{ botId: 'bot_a', event: event({ lane: 'card:1' }) }])
+      loseNext()
       await expect(inbox.claimEvent({ owner: 'me', eventId: stored?.id ?? 0 })).rejects.toThrow('terminated')
       expect(await inbox.claim({ owner: 'me', limit: 1 })).toMatchObject({ items: [{ attempt: 1 }] })
     })
@@ -112,49 +96,3 @@ function describeClaimEvent(name: string, open: () => Promise<StoreUnderTest>): 
     })
   })
 }
-
-const AWAY = { code: 'REPLY_FAILED', message: 'away', retryable: true } as const
-
-const REPLY = {
-  messageId: 'om_1',
-  receiver: { type: 'chat_id', id: 'oc_1' },
-  uuid: 'u_claim_event',
-  msgType: 'text',
-  content: '{"text":"hi"}',
-} as const
-
-describeClaimEvent('PGlite', async () => {
-  const folder = await temporaryFolder()
-  await copyEmptyDatabase(folder.path)
-  const { database, thread } = await openPgliteDatabase({ dataDir: folder.path, workerPath, migrationsDir })
-  const store = createStore('pglite', database, new SecretBox(newMasterKey()), () => thread.close())
-  return {
-    store,
-    database,
-    async close() {
-      await store.close()
-      await folder.remove()
-    },
-  }
-})
-
-const postgres = await providePostgres()
-afterAll(async () => {
-  if ('drop' in postgres) await postgres.drop()
-})
-
-describe.skipIf(!('url' in postgres))('with a server', () => {
-  describeClaimEvent('PostgreSQL', async () => {
-    if (!('url' in postgres)) throw new Error('there is no server')
-    const store = await openPostgres({ url: postgres.url, migrationsDir, masterKey: newMasterKey() })
-    const database = new Database({ connectionString: postgres.url, max: 2 })
-    return {
-      store,
-      database,
-      async close() {
-        await store.close()
-        await database.close()
-      },
-    }
-  })
-})

@@ -43,6 +43,7 @@ export interface HandleSetup {
 /** What runs on the host's own thread behind one handle. */
 export interface Host {
   readonly clock: Clock
+  readonly logger: Logger
   readonly events: Emitter<EventMap>
   readonly thread: SupervisorThread
   readonly lastReport: LastReport
@@ -50,14 +51,13 @@ export interface Host {
   readonly sourceSubscription: SourceSubscription | undefined
   /** Undefined without the option `alerts`. */
   readonly notifier: Notifier | undefined
-  fetch(request: Request, context?: object): Response | Promise<Response>
 }
 
 /** Longest wait until the thread knows that the source has changed. */
 const SOURCE_DEADLINE_MS = 5_000
 
-/** Joins the parts of the host's side. `view` is what the HTTP API shows: the handle, which is not ready before this returns, so it is used by requests only. */
-export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: AppView): Host {
+/** Joins the parts of the host's side. */
+export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host {
   const { alerts, handlerTables = new Map(), botSource } = setup
   const { startsBots = true, paths = packagePaths(), clock = systemClock } = setup
   const { secrets } = options
@@ -92,15 +92,7 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: 
     )
   const notifier = alerts && new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
   if (notifier !== undefined) events.on('alert', notifier.notify)
-  return {
-    clock,
-    events,
-    thread,
-    lastReport,
-    sourceSubscription,
-    notifier,
-    fetch: createFetch(options, setup, { view, events, logger }),
-  }
+  return { clock, logger, events, thread, lastReport, sourceSubscription, notifier }
 
   function threadChanged({ state, lastExit, restartCount }: ChildStatus): void {
     if (state === 'running') {
@@ -122,14 +114,15 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup, view: 
   }
 }
 
-function createFetch(
+/** The HTTP API of a handle. `view` is the handle itself; it must have its events already. */
+export function createFetch(
   { connection }: ResolvedOptions,
   { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
-  { view, events, logger }: { readonly view: AppView; readonly events: Emitter<EventMap>; readonly logger: Logger },
-): Host['fetch'] {
+  view: AppView,
+  logger: Logger,
+): (request: Request, context?: object) => Response | Promise<Response> {
   const routes = createRoutes({
     view,
-    events,
     fastAttempts: connection.fastAttempts,
     allowedDomains,
     // An envelope grows by a third when it is encrypted and written in base64.

@@ -20,7 +20,7 @@ import type {
   Page,
 } from '../protocol/model/message-log.ts'
 import type { BotRecord, BotReport, SupervisorStatus } from '../protocol/model/status.ts'
-import { composeHost, type HandleSetup, type Host } from './compose-host.ts'
+import { composeHost, createFetch, type HandleSetup, type Host } from './compose-host.ts'
 import { Orders } from './orders.ts'
 
 /** Longest wait for the thread's own report; after it the last known one is shown. */
@@ -39,12 +39,14 @@ export class FeishuSupervisor {
   readonly #options: ResolvedOptions
   readonly #host: Host
   readonly #orders = new Orders((what, deadlineMs, run) => this.#host.thread.call(what, deadlineMs, run))
+  readonly #fetch: FeishuSupervisor['fetch']
   #startedAt: number | undefined
 
   /** @internal use createFeishuSupervisor */
   constructor(options: ResolvedOptions, setup: HandleSetup) {
     this.#options = options
-    this.#host = composeHost(options, setup, this)
+    this.#host = composeHost(options, setup)
+    this.#fetch = createFetch(options, setup, this, this.#host.logger)
   }
 
   /**
@@ -104,8 +106,7 @@ export class FeishuSupervisor {
    * The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. `context`, if
    * any, is handed to `authorize`: an object of the host's own, such as its request with its user.
    */
-  readonly fetch = (request: Request, context?: object): Response | Promise<Response> =>
-    this.#host.fetch(request, context)
+  readonly fetch = (request: Request, context?: object): Response | Promise<Response> => this.#fetch(request, context)
 
   /**
    * Looks for what stands between these bots (default: all) and Feishu: egress, proxy, clock, credentials, scopes,

@@ -3,12 +3,10 @@ import type { AppView } from '../../src/http/api/app-view.ts'
 import { createRoutes } from '../../src/http/routes.ts'
 
 /** Nothing of it is asked here. */
-const view = {} as AppView
-const events = { on: () => () => {} }
+const view = { on: () => () => {} } as unknown as AppView
 
 const api = createRoutes({
   view,
-  events,
   fastAttempts: 5,
   allowedDomains: [],
   maxWebhookBytes: 1,

@@ -42,17 +42,12 @@ export interface AppView {
   takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer>
   diagnose(botIds?: readonly string[]): Promise<readonly Finding[]>
   auditLog(query: AuditQuery): Promise<Page<AuditEntry>>
-}
-
-/** Where the routes hear of what happens; listened to as soon as they are made. */
-export interface EventSource {
   on<K extends keyof EventMap>(name: K, listener: (event: EventMap[K]) => void): () => void
 }
 
 /** What every group of routes is made with. */
 export interface RouteDeps {
   readonly view: AppView
-  readonly events: EventSource
   readonly authenticate: Authenticate
   /** Failed attempts after which a connection shows `error`. */
   readonly fastAttempts: number

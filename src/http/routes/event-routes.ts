@@ -21,8 +21,8 @@ const events = define('read', {
   responses: { 200: { description: 'The stream.', content: { 'text/event-stream': { schema: {} } } } },
 })
 
-export function addEventRoutes(api: Api, { events: source, authenticate, fastAttempts }: RouteDeps): void {
-  const hub = new EventHub(source, (named) => (named.kind === 'bot' ? botView(named.event, fastAttempts) : named.event))
+export function addEventRoutes(api: Api, { view, authenticate, fastAttempts }: RouteDeps): void {
+  const hub = new EventHub(view, (named) => (named.kind === 'bot' ? botView(named.event, fastAttempts) : named.event))
   let streamCount = 0
 
   api.openapi(events, async (c) => {

@@ -20,8 +20,7 @@ import type {
 } from '../protocol/model/message-log.ts'
 import { valueOf } from '../protocol/model/result.ts'
 import type { BotRecord } from '../protocol/model/status.ts'
-import { resolveBotChange, resolveNewBot } from './new-bot.ts'
-import { resolveNewToken } from './new-token.ts'
+import { resolveBotChange, resolveNewBot, resolveNewToken } from './new-records.ts'
 
 /** Calls the supervisor thread; always settles. */
 type CallThread = <T>(what: string, deadlineMs: number, run: (remote: HostControl) => Promise<T>) => Promise<T>

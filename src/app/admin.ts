@@ -35,7 +35,7 @@ const DIAGNOSE_DEADLINE_MS = 150_000
  * What can be ordered of a supervisor that runs, and asked of its database: bots, messages, dead letters, tokens. The
  * handle has the same methods, and says what each does.
  */
-export class Orders {
+export class Admin {
   readonly #call: CallThread
 
   constructor(call: CallThread) {

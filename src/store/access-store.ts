@@ -9,7 +9,9 @@ export interface AccessStore {
   listTokens(): Promise<ApiTokenRecord[]>
   /** False when there is no such token, or it is revoked already. */
   revokeToken(id: string): Promise<boolean>
-  /** Null unless the token exists, the secret is right, and it is neither revoked nor expired by the database's clock. */
+  /**
+   * Null unless the token exists, the secret is right, and it is neither revoked nor expired by the database's clock.
+   */
   authenticate(id: string, secret: string): Promise<ApiTokenRecord | null>
   audit(entry: Omit<AuditEntry, 'id' | 'at'>): Promise<void>
   /** Newest first. */

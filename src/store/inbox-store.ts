@@ -72,7 +72,10 @@ export interface StoredReply extends OutgoingReply {
   /** Of the claim it came with. */
   readonly fence: Fence
   readonly attempt: number
-  /** Earlier attempts of which it is not known whether Feishu carried them out (no answer, or a crash before it was written down). */
+  /**
+   * Earlier attempts of which it is not known whether Feishu carried them out (no answer, or a crash before it was
+   * written down).
+   */
   readonly unknownAttempts: number
   /** Milliseconds since the reply was stored, a moment before its first attempt. */
   readonly ageMs: number
@@ -97,7 +100,9 @@ export type EventResult =
   | { readonly kind: 'completed'; readonly replies: readonly NewReply[]; readonly reason?: string }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord }
-  /** Gives a claim back as if it had not been made: its attempt is not counted. `afterMs`: not before then. Default 0. */
+  /**
+   * Gives a claim back as if it had not been made: its attempt is not counted. `afterMs`: not before then. Default 0.
+   */
   | { readonly kind: 'released'; readonly afterMs?: number }
 
 /** A reply as it enters the outbox, already claimed by the instance that completed the event (attempt 1). */
@@ -143,7 +148,10 @@ export interface NewEvent {
 }
 
 export interface InboxStore {
-  /** Inserts in one transaction, in the given order; answers in the same order. `claim` claims what has nothing before it. */
+  /**
+   * Inserts in one transaction, in the given order; answers in the same order. `claim` claims what has nothing before
+   * it.
+   */
   accept(events: readonly NewEvent[], claim?: ArrivalOrder): Promise<Accepted[]>
   /** Claims due lane heads, oldest first, in turn over the bots. The attempt is counted here. */
   claim(claim: ClaimOrder): Promise<ClaimResult>

@@ -7,6 +7,9 @@ export interface InstanceStore {
   renew(id: string, leaseMs: number): Promise<void>
   /** Ends the lease at once and frees its work. For an instance that is known to be gone, or for oneself at stop. */
   release(id: string): Promise<void>
-  /** Frees the work of every expired instance; `all` of every instance but `self` (embedded: the folder lock proves that they are gone). */
+  /**
+   * Frees the work of every expired instance; `all` of every instance but `self` (embedded: the folder lock proves that
+   * they are gone).
+   */
   rescue(self: string, all: boolean): Promise<{ rescued: number }>
 }

@@ -7,7 +7,9 @@ export interface ReplyStore {
   putUpload(eventId: number, fence: Fence, upload: UploadRef, bytes: Uint8Array): Promise<boolean>
   /** Null when they are not there, or not all. */
   upload(eventId: number, upload: UploadRef): Promise<Uint8Array | null>
-  /** Deletes those that no unsent reply shows, of an event that is completed: it never runs again, so it needs no fence. */
+  /**
+   * Deletes those that no unsent reply shows, of an event that is completed: it never runs again, so it needs no fence.
+   */
   dropUploads(eventId: number): Promise<void>
   /**
    * How far a streamed answer is, after what the caller learned of it; it is begun with the first call. Null where the

@@ -179,7 +179,10 @@ export const outbox = pgTable(
   ],
 )
 
-/** Bytes that replies of an event show, in chunks, until they are sent. Their id is made from them, so two writers agree. */
+/**
+ * Bytes that replies of an event show, in chunks, until they are sent. Their id is made from them, so two writers
+ * agree.
+ */
 export const uploads = pgTable(
   'feishu_uploads',
   {

@@ -8,7 +8,10 @@ const IV_BYTES = 12
 const TAG_BYTES = 16
 const KEY_BYTES = 32
 
-/** Where a secret is stored and whose it is. It is part of what is authenticated: a record copied to another row does not open. */
+/**
+ * Where a secret is stored and whose it is. It is part of what is authenticated: a record copied to another row does
+ * not open.
+ */
 export interface SealContext {
   readonly table: string
   readonly column: string

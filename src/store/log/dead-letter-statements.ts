@@ -16,7 +16,10 @@ dead as (
   from feishu_outbox o join feishu_inbox i on i.id = o.inbox_id where o.state = 'dead'
 )`
 
-/** $1 limit, $2 offset, $3 only what ended before, ms since the epoch, or null. What ended at the same instant stays together. */
+/**
+ * $1 limit, $2 offset, $3 only what ended before, ms since the epoch, or null. What ended at the same instant stays
+ * together.
+ */
 export const DEAD_LETTERS: Statement = {
   name: 'feishu_dead_letters',
   text: `

@@ -41,7 +41,10 @@ select part, msg_type, content, state, attempt, ${ms('sent_at', 'sent')}, sent_m
 from feishu_outbox where inbox_id = $1::bigint order by part`,
 }
 
-/** $1 bot id, $2 chat id, $3 event id, $4 limit. The messages of a chat are the events of its lane, and what answered them. */
+/**
+ * $1 bot id, $2 chat id, $3 event id, $4 limit. The messages of a chat are the events of its lane, and what answered
+ * them.
+ */
 const HISTORY: Statement = {
   name: 'feishu_history',
   text: `

@@ -22,7 +22,9 @@ export interface OpenPgliteOptions {
   readonly masterKey: Secret
   /** Keys that sealed what a rotation has not come to yet. */
   readonly olderKeys?: readonly Secret[]
-  /** Called when the thread of the database ends by an error; the next statement starts another one. Default: nobody. */
+  /**
+   * Called when the thread of the database ends by an error; the next statement starts another one. Default: nobody.
+   */
   readonly onCrash?: (error: ErrorRecord) => void
   /** Longest wait for the connection; there is one, so a statement also waits for those before it. Default 15 000. */
   readonly connectTimeoutMs?: number

@@ -21,7 +21,7 @@ export function createKeyStore(database: Database, secrets: SecretBox): KeyStore
         secrets.open(row.sealed, CHECK_PLACE)
         return
       }
-      // A database from before there was a check: its bots decide.
+      // The check row is missing in a new database and in one from before the check. Then the secrets of the bots are opened.
       for (const bot of await database.build((db) => db.select().from(bots), doing)) openedBot(bot, secrets)
       await database.build((db) => db.insert(keyCheck).values(checkValues()).onConflictDoNothing(), doing)
     },

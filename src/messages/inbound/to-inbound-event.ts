@@ -14,7 +14,7 @@ interface KnownType {
   readonly read: Reader
 }
 
-/** Feishu's event types and what we make of them; every other type is `other`. */
+/** Feishu's event types with the kind and the reader of each. Every other type is `other`. */
 const KNOWN_TYPES: ReadonlyMap<string, KnownType> = new Map<string, KnownType>([
   [MESSAGE_EVENT_TYPE, { kind: 'message', read: readMessage }],
   ['im.message.reaction.created_v1', { kind: 'reaction', read: reaction('added') }],
@@ -28,12 +28,12 @@ const KNOWN_TYPES: ReadonlyMap<string, KnownType> = new Map<string, KnownType>([
   [CARD_ACTION_TYPE, { kind: 'card_action', read: toCardAction }],
 ])
 
-/** The kind that events of a type have for handlers. */
+/** Returns the kind that handlers see for an event type. */
 export function kindOf(type: string): InboundEventKind {
   return KNOWN_TYPES.get(type)?.kind ?? 'other'
 }
 
-/** Reads a stored envelope of any type. Pure; `arrivedAt` stands in for a missing time. */
+/** Reads a stored envelope of any type. Pure. `arrivedAt` is used when the time is missing. */
 export function toInboundEvent(botId: string, type: string, payload: string, arrivedAt: number): ParsedEvent {
   const envelope = readEnvelope(botId, payload, arrivedAt)
   if (envelope.kind === 'bad') return envelope

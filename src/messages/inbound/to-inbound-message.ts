@@ -6,9 +6,9 @@ import { type BadEvent, bad, type Fields, instantFrom, optionalText, parseJson, 
 export const MESSAGE_EVENT_TYPE = 'im.message.receive_v1'
 
 /**
- * Reads the event of an `im.message.receive_v1` envelope. Only the ids are required: what Feishu leaves
- * out for some senders and types becomes empty. `text` is what a text message says, placeholders
- * included; the pool thread renders it, and every other type, with the SDK.
+ * Reads the event of an `im.message.receive_v1` envelope. Only the ids and the message type are required: fields that
+ * Feishu leaves out for some senders and types become empty. `text` is the text of a text message, placeholders
+ * included. The pool thread renders it, and every other type, with the SDK.
  */
 export function readMessage(base: EventBase): InboundMessage | BadEvent {
   const { raw } = base

@@ -10,7 +10,7 @@ export function botsOf(principal: Principal, { bots }: Pick<SupervisorStatus, 'b
   return bots.filter(({ bot }) => mayUse(principal, bot))
 }
 
-/** Undefined for an unknown bot and for a bot of another user, so that a caller cannot tell them apart. */
+/** Undefined for an unknown bot and for a bot of another user, so that a caller cannot distinguish them. */
 export function botOf(principal: Principal, status: Pick<SupervisorStatus, 'bots'>, id: string): BotReport | undefined {
   return botsOf(principal, status).find(({ botId }) => botId === id)
 }

@@ -65,7 +65,7 @@ export function addWsRoutes(api: Api, { view, fastAttempts }: RouteDeps): void {
     try {
       await view.updateBot(botId, { useWebSocket }, { by })
     } catch (thrown) {
-      // It was removed meanwhile.
+      // The bot was removed meanwhile.
       const isGone = thrown instanceof FeishuSupervisorError && thrown.code === 'BOT_NOT_FOUND'
       throw isGone ? new RequestRefused(400, MISSING) : thrown
     }

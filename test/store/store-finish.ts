@@ -29,7 +29,9 @@ export function describeFinish(current: () => StoreDriver): void {
       expect(await db.claim()).toEqual([])
       expect(await db.sent(first.id, 1, fence)).toBe(true)
       expect((await db.claimEvent()).id).toBeGreaterThan(first.id)
-      const sent = await db.rows('select part, state, sent_message_id, sent_at is not null as at from feishu_outbox')
+      const sent = await db.rows(
+        'select part, state, sent_message_id, sent_at is not null as at from feishu_outbox order by part',
+      )
       expect(sent).toEqual([
         { part: 0, state: 'sent', sent_message_id: `om_reply_${first.id}_0`, at: true },
         { part: 1, state: 'sent', sent_message_id: `om_reply_${first.id}_1`, at: true },

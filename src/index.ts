@@ -46,7 +46,7 @@ export type {
 export type { BotChange, BotInput, NewBotOptions } from './protocol/model/bot-input.ts'
 export type { AnswerPolicy, BotLimits, BotPolicy, Isolation, SettingChange } from './protocol/model/bot-settings.ts'
 export type { BotSource, BotWriter, SourceBot, SourceRecord } from './protocol/model/bot-source.ts'
-export type { ConnectionWord } from './protocol/model/connection-word.ts'
+export type { ConnectionWord } from './protocol/model/status.ts'
 export type { EventBase } from './protocol/model/event-base.ts'
 export type { Alert, AlertKind, EventMap, MessageEvent, RestartEvent } from './protocol/model/events.ts'
 export type { Finding } from './protocol/model/finding.ts'

@@ -123,7 +123,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@electric-sql/pglite': ['workers/pglite'],
   undici: ['src/handlers'],
   'eventsource-parser': ['src/handlers'],
-  comlink: ['src/protocol/control-client.ts', 'src/protocol/control-server.ts'],
+  comlink: ['src/protocol/control-channel.ts'],
   hono: ['src/http', 'src/simulator'],
   '@hono/zod-openapi': ['src/http'],
   '@hono/node-server': ['src/cli', 'src/nest', 'src/simulator'],

@@ -21,7 +21,7 @@ import type {
 } from '../protocol/model/message-log.ts'
 import type { BotRecord, BotReport, SupervisorStatus } from '../protocol/model/status.ts'
 import { composeHost, createFetch, type HandleSetup, type Host } from './compose-host.ts'
-import { Orders } from './orders.ts'
+import { Admin } from './admin.ts'
 
 /** Longest wait for the thread's own report; after it the last known one is shown. */
 const REPORT_DEADLINE_MS = 1_000
@@ -38,7 +38,7 @@ const WEBHOOK_MARGIN_MS = 300
 export class FeishuSupervisor {
   readonly #options: ResolvedOptions
   readonly #host: Host
-  readonly #orders = new Orders((what, deadlineMs, run) => this.#host.thread.call(what, deadlineMs, run))
+  readonly #admin = new Admin((what, deadlineMs, run) => this.#host.thread.call(what, deadlineMs, run))
   readonly #fetch: FeishuSupervisor['fetch']
   #startedAt: number | undefined
 
@@ -114,7 +114,7 @@ export class FeishuSupervisor {
    * `error` need somebody. Rejects with `SUPERVISOR_DOWN` or `DEADLINE_EXCEEDED`.
    */
   diagnose(botIds?: readonly string[]): Promise<readonly Finding[]> {
-    return this.#orders.diagnose(botIds)
+    return this.#admin.diagnose(botIds)
   }
 
   /**
@@ -122,12 +122,12 @@ export class FeishuSupervisor {
    * `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
   addBot(bot: NewBotOptions, options?: AuditOptions): Promise<BotRecord> {
-    return this.#orders.addBot(bot, options)
+    return this.#admin.addBot(bot, options)
   }
 
   /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */
   listBots(): Promise<readonly BotRecord[]> {
-    return this.#orders.listBots()
+    return this.#admin.listBots()
   }
 
   /**
@@ -136,12 +136,12 @@ export class FeishuSupervisor {
    * `CONNECTION_LIMIT`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
   updateBot(botId: string, change: BotChange, options?: AuditOptions): Promise<BotRecord> {
-    return this.#orders.updateBot(botId, change, options)
+    return this.#admin.updateBot(botId, change, options)
   }
 
   /** Ends a bot's worker and forgets the bot; its events and dead letters stay. Rejects like `updateBot`. */
   removeBot(botId: string, options?: AuditOptions): Promise<void> {
-    return this.#orders.removeBot(botId, options)
+    return this.#admin.removeBot(botId, options)
   }
 
   /**
@@ -149,17 +149,17 @@ export class FeishuSupervisor {
    * with `BOT_NOT_FOUND` also where the bot has no worker, because it is disabled or waits for a connection.
    */
   restartBot(botId: string, options?: AuditOptions): Promise<void> {
-    return this.#orders.restartBot(botId, options)
+    return this.#admin.restartBot(botId, options)
   }
 
   /** A page of the stored events, newest first. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
   listMessages(query?: MessageQuery): Promise<Page<MessageSummary>> {
-    return this.#orders.listMessages(query)
+    return this.#admin.listMessages(query)
   }
 
   /** One event with its payload and replies; null when there is none. */
   getMessage(eventId: number): Promise<MessageDetail | null> {
-    return this.#orders.getMessage(eventId)
+    return this.#admin.getMessage(eventId)
   }
 
   /**
@@ -167,7 +167,7 @@ export class FeishuSupervisor {
    * `CONFIG_INVALID`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
   listDeadLetters(query?: DeadLetterQuery): Promise<Page<DeadLetter>> {
-    return this.#orders.listDeadLetters(query)
+    return this.#admin.listDeadLetters(query)
   }
 
   /**
@@ -176,7 +176,7 @@ export class FeishuSupervisor {
    * `DEAD_LETTER_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
   resubmit(letter: DeadLetterId, options?: AuditOptions): Promise<void> {
-    return this.#orders.resubmit(letter, options)
+    return this.#admin.resubmit(letter, options)
   }
 
   /**
@@ -184,22 +184,22 @@ export class FeishuSupervisor {
    * Rejects with `CONFIG_INVALID` (naming the field), `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
   createToken(token: NewTokenOptions, options?: AuditOptions): Promise<NewToken> {
-    return this.#orders.createToken(token, options)
+    return this.#admin.createToken(token, options)
   }
 
   /** All tokens, newest first, without their secrets. */
   listTokens(): Promise<readonly ApiTokenRecord[]> {
-    return this.#orders.listTokens()
+    return this.#admin.listTokens()
   }
 
   /** From now on the token is refused. Rejects with `TOKEN_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
   revokeToken(id: string, options?: AuditOptions): Promise<void> {
-    return this.#orders.revokeToken(id, options)
+    return this.#admin.revokeToken(id, options)
   }
 
   /** What was ordered by whom, newest first. */
   auditLog(query?: AuditQuery): Promise<Page<AuditEntry>> {
-    return this.#orders.auditLog(query)
+    return this.#admin.auditLog(query)
   }
 
   /**
@@ -208,7 +208,7 @@ export class FeishuSupervisor {
    * key comes from the configuration and there is only one.
    */
   rotateKeys(options?: AuditOptions): Promise<number> {
-    return this.#orders.rotateKeys(options)
+    return this.#admin.rotateKeys(options)
   }
 
   /** @internal What a bot's report means for its connection, in the words of the HTTP API. */
@@ -229,12 +229,12 @@ export class FeishuSupervisor {
 
   /** @internal Null for whatever is not a valid token now. */
   authenticate(id: string, secret: string): Promise<ApiTokenRecord | null> {
-    return this.#orders.authenticate(id, secret)
+    return this.#admin.authenticate(id, secret)
   }
 
   /** @internal Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
   killBot(botId: string): Promise<void> {
-    return this.#orders.killBot(botId)
+    return this.#admin.killBot(botId)
   }
 
   /** @internal Ends the supervisor thread as a crash would, for drills; it is started again. */

@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers'
 import { limitsOf, policyOf } from './bot-flags.ts'
 import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
-import { withStore } from './with-store.ts'
+import { withStore } from './admin.ts'
 
 export interface AddBotFlags {
   readonly appId: string

@@ -1,7 +1,7 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
-import { withStore } from './with-store.ts'
+import { withStore } from './admin.ts'
 
 /** `dead-letters list`: one JSON line per dead letter, newest first. */
 export async function listDeadLetters(

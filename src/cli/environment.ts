@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import { describeIssues } from '../core/describe-issues.ts'
+import { describeIssues } from '../core/validation.ts'
 import type { FeishuSupervisorOptions } from '../options/feishu-supervisor-options.ts'
 import { handlersOf } from './handler-environment.ts'
 import type { LogSettings } from './print-log.ts'

@@ -7,7 +7,7 @@ import { demo } from './demo/demo.ts'
 import { doctor } from './doctor.ts'
 import { type CliConfig, readEnvironment } from './environment.ts'
 import { simulate, type SimulateFlags } from './simulate.ts'
-import { rotateKeys } from './keys.ts'
+import { rotateKeys } from './admin.ts'
 import { start } from './start.ts'
 import { createToken, listTokens, revokeToken, type TokenFlags } from './tokens.ts'
 

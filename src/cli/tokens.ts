@@ -2,7 +2,7 @@ import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
-import { withStore } from './with-store.ts'
+import { withStore } from './admin.ts'
 
 export interface TokenFlags {
   readonly user: string

@@ -2,7 +2,7 @@
 interface ErrorCodeEntry {
   /** Who can mend it. */
   readonly actor: 'developer' | 'operator' | 'supervisor' | 'network' | 'us'
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** Whether the same call may succeed later without any change. */
   readonly retryable: boolean
   readonly meaning: string
   /** What to do. */

@@ -1,4 +1,4 @@
-import { markdownCard } from '../core/markdown-card.ts'
+import { markdownCard } from '../protocol/model/markdown-card.ts'
 
 /** Matches the second line of a table: `|---|:--:|`. */
 const TABLE = /^[ \t]*\|?[ \t]*:?-+:?[ \t]*\|[-:| \t]*$/m

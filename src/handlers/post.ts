@@ -1,7 +1,7 @@
 import { rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, fetch, ProxyAgent, type Response } from 'undici'
 import { errorText } from '../core/errors.ts'
-import { isDirect } from '../core/no-proxy.ts'
+import { isDirect } from '../core/hosts.ts'
 import type { NetworkOptions } from '../protocol/model/built-in.ts'
 import { HandlerError } from './handler-error.ts'
 

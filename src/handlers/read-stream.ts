@@ -1,4 +1,4 @@
-import { markdownCard } from '../core/markdown-card.ts'
+import { markdownCard } from '../protocol/model/markdown-card.ts'
 import type { StreamFrame } from '../protocol/chat.ts'
 import type { Delivery, ReplyPart } from '../protocol/model/message.ts'
 import { toMarkdownPart } from './markdown.ts'

@@ -1,7 +1,6 @@
 import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { ConnectionWord } from '../protocol/model/connection-word.ts'
-import type { BotReport } from '../protocol/model/status.ts'
+import type { BotReport, ConnectionWord } from '../protocol/model/status.ts'
 
 /** The connection of one bot, as last heard of it. */
 export interface BotConnection {

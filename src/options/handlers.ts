@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { isWebhookSecret } from '../core/webhook-secret.ts'
+import { isWebhookSecret } from './webhook-secret.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { builtInOption } from './built-in.ts'
 import type { ChatHandler, ChatHandlers } from '../handlers/define-handler.ts'

@@ -46,5 +46,5 @@ export type {
 } from './users/user-action.ts'
 export type { Mentionable, UserChat, Writing } from './users/user-chat.ts'
 export type { TypedMessage, UserMessage, UserWriting } from './messages/user-message.ts'
-export type { WaitOptions } from './users/wait-options.ts'
+export type { WaitOptions } from './history/history.ts'
 export type { Webhook } from './events/webhook.ts'

@@ -33,7 +33,7 @@ const GRACE_MS = 5000
 
 /**
  * Runs a simulator in its own process, so that neither side's busy thread disturbs the other. The process ends
- * with its parent, whatever way the parent goes. Rejects with `CONFIG_INVALID` for an unknown option.
+ * when its parent ends, in every case. Rejects with `CONFIG_INVALID` for an unknown option.
  */
 export async function launchSimulator(
   config: SimulatorConfig = {},

@@ -1,6 +1,6 @@
 import type { Secret } from '../core/log/secret.ts'
 import type { BotLimits, BotPolicy, BotSettings, Isolation, SettingChange } from '../protocol/model/bot-settings.ts'
-import type { ConnectionWord } from '../protocol/model/connection-word.ts'
+import type { ConnectionWord } from '../protocol/model/status.ts'
 
 export interface Bot extends BotSettings {
   readonly id: string
@@ -34,7 +34,7 @@ export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'doma
 }
 
 /** What is not given stays, in limits and policy too. */
-export type BotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt' | 'limits' | 'policy'>> &
+export type StoredBotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt' | 'limits' | 'policy'>> &
   Pick<NewBot, 'limits' | 'policy'>
 
 export interface BotStore {
@@ -43,7 +43,7 @@ export interface BotStore {
   /** All bots in order of creation. Rejects with `MASTER_KEY_WRONG` when a secret cannot be opened. */
   list(): Promise<Bot[]>
   /** The bot as it is now; null when there is none. */
-  update(id: string, change: BotChange): Promise<Bot | null>
+  update(id: string, change: StoredBotChange): Promise<Bot | null>
   /** False when there was none. Its events and dead letters stay. */
   remove(id: string): Promise<boolean>
   /** What a bot has learnt about itself. */

@@ -4,7 +4,7 @@ import { RateGuard } from '../core/time/rate-guard.ts'
 import type { BotIdentity } from '../protocol/boot.ts'
 import type { Isolation } from '../protocol/model/bot-settings.ts'
 import type { BotControl } from '../protocol/control.ts'
-import { ControlClient } from '../protocol/control-client.ts'
+import { ControlClient } from '../protocol/control-channel.ts'
 import type { IsolatedWorker, IsolatedWorkerEvents, StartWorker } from './isolation/isolated-worker.ts'
 
 /** A live bot worker. */

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type BackoffPolicy, backoffDelayMs } from '../../src/core/time/backoff.ts'
 import { classifyExit, type ExitReason, exitError, type ObservedExit } from '../../src/core/lifecycle/exit-reason.ts'
-import { decideRestart, type RestartPolicy } from '../../src/core/lifecycle/restart-policy.ts'
-import { restartsInWindow } from '../../src/core/lifecycle/restart-window.ts'
+import { decideRestart, type RestartPolicy, restartsInWindow } from '../../src/core/lifecycle/restart-policy.ts'
 
 const backoff: BackoffPolicy = { firstMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }
 

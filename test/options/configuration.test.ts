@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createFeishuSupervisor } from '../../src/app/create-feishu-supervisor.ts'
-import { resolveBotChange, resolveNewBot } from '../../src/app/new-bot.ts'
+import { resolveBotChange, resolveNewBot } from '../../src/app/new-records.ts'
 import { limitsOf, policyOf } from '../../src/cli/bot-flags.ts'
 import { readEnvironment } from '../../src/cli/environment.ts'
 import { errorText } from '../../src/core/errors.ts'

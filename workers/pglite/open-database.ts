@@ -1,8 +1,9 @@
-import { access, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { exists } from '../../src/core/files.ts'
 import { FeishuSupervisorError, errorText } from '../../src/core/errors.ts'
-import { SESSION_SETTINGS } from '../../src/protocol/session-settings.ts'
+import { SESSION_SETTINGS } from '../../src/protocol/pglite.ts'
 
 /** Small buffers: the default of 128 MB is resident from the start, and our working set is small. */
 const SETTINGS = ['shared_buffers=8MB', ...SESSION_SETTINGS]
@@ -45,16 +46,6 @@ function unusable(path: string, thrown: unknown, mend: string): FeishuSupervisor
     `the data folder ${path} cannot be used (${errorText(thrown)}): ${mend}`,
     {
       cause: thrown,
-    },
-  )
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (thrown: NodeJS.ErrnoException) => {
-      if (thrown.code === 'ENOENT') return false
-      throw thrown
     },
   )
 }

@@ -13,7 +13,7 @@ import { accessVerbs, botVerbs, messageVerbs } from './host-verbs.ts'
 import type { SourceSync } from './source/source-sync.ts'
 import type { InboxFigures } from './store/inbox-figures.ts'
 import { keySource } from './store/open-store.ts'
-import { rotateKeys } from './store/rotate-keys.ts'
+import { rotateMasterKeys } from './store/rotate-master-keys.ts'
 import type { StoreSession } from './store/store-session.ts'
 import { diagnose } from './health/diagnose.ts'
 import type { HealthCheck } from './health/health-check.ts'
@@ -81,7 +81,9 @@ export function hostControl(deps: HostControlDeps): HostControl {
     takeWebhook: (appId, request) => webhooks.take(appId, request),
     ...botVerbs(admin, audited),
     rotateKeys: (by) =>
-      result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
+      result(() =>
+        audited({ by, action: 'keys.rotate' }, () => rotateMasterKeys(openedStore().keys, keySource(options))),
+      ),
     ...accessVerbs(() => openedStore().access, audited),
 
     ...messageVerbs(openedStore, audited, () => messages.wake()),

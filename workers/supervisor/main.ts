@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../src/core/time/clock.ts'
 import { startBeating } from '../../src/core/lifecycle/heartbeat.ts'
-import { serveControl } from '../../src/protocol/control-server.ts'
+import { serveControl } from '../../src/protocol/control-channel.ts'
 import type { HostSignal, SupervisorBoot } from '../../src/protocol/host.ts'
 import { composeSupervisor } from './compose.ts'
 

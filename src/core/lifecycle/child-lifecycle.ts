@@ -1,8 +1,7 @@
 import { assertNever } from '../assert-never.ts'
 import type { ErrorRecord } from '../errors.ts'
 import { classifyExit, type ExitReason, exitError, type ObservedExit } from './exit-reason.ts'
-import { decideRestart, type RestartPolicy } from './restart-policy.ts'
-import { restartsInWindow } from './restart-window.ts'
+import { decideRestart, type RestartPolicy, restartsInWindow } from './restart-policy.ts'
 
 /**
  * Lifecycle of one supervised thread over all its incarnations, as a pure table. The supervisor runs it for each bot

@@ -1,6 +1,5 @@
-import { type BackoffPolicy, backoffDelayMs } from '../time/backoff.ts'
+import { backoffDelayMs, type BackoffPolicy } from '../time/backoff.ts'
 import type { ExitReason } from './exit-reason.ts'
-import { type RestartLimit, restartsInWindow } from './restart-window.ts'
 
 /** Rules for restarting threads. All durations in milliseconds. */
 export interface RestartPolicy {
@@ -49,4 +48,15 @@ export function decideRestart(
   const attempt = history.ranForMs >= policy.stableAfterMs ? 1 : history.attempt + 1
   const delayMs = attempt === 1 ? 0 : backoffDelayMs(attempt - 1, policy.backoff, random)
   return { kind: 'restart', startAt: now + delayMs, attempt, restartedAt: [...recent, now] }
+}
+
+/** Restart intensity: at most `intensity` restarts within `periodMs`. */
+export interface RestartLimit {
+  readonly intensity: number
+  readonly periodMs: number
+}
+
+/** Restarts that still count: the instants within the period before `now`. Pure. */
+export function restartsInWindow(restartedAt: readonly number[], limit: RestartLimit, now: number): number[] {
+  return restartedAt.filter((at) => at > now - limit.periodMs)
 }

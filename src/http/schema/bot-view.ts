@@ -4,7 +4,7 @@ import { botLimits, botPolicy } from './bot-schema.ts'
 import { instant, iso } from './instant.ts'
 import { connectionView } from './status-view.ts'
 
-export const connectionSchema = z
+export const connectionViewSchema = z
   .object({
     botId: z.string(),
     state: z.enum(['disconnected', 'connecting', 'connected', 'error']),

@@ -35,7 +35,7 @@ export function readEnvelope(
     base: {
       botId,
       eventId: text(header['event_id']) || text(envelope['uuid']),
-      createdAt: instant(header['create_time']) ?? secondsInstant(envelope['ts']) ?? arrivedAt,
+      createdAt: instantFrom(header['create_time']) ?? secondsInstant(envelope['ts']) ?? arrivedAt,
       raw: asObject(envelope['event']),
     },
   }
@@ -68,7 +68,7 @@ export function optionalText<K extends string>(name: K, value: unknown): { reado
 }
 
 /** Feishu writes milliseconds, here and there microseconds, as a decimal string. */
-export function instant(value: unknown): number | undefined {
+export function instantFrom(value: unknown): number | undefined {
   const at = typeof value === 'string' && /^\d{1,17}$/.test(value) ? Number(value) : 0
   if (at <= 0) return undefined
   return at >= MICROSECONDS_FROM ? Math.round(at / 1_000) : at

@@ -1,7 +1,7 @@
 import { asObject } from '../../core/as-object.ts'
 import { CARD_ACTION_TYPE, type InboundEvent, type InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { EventBase } from '../../protocol/model/event-base.ts'
-import { type BadEvent, bad, instant, optionalText, readEnvelope, text } from './envelope.ts'
+import { type BadEvent, bad, instantFrom, optionalText, readEnvelope, text } from './envelope.ts'
 import { toCardAction } from './to-card-action.ts'
 import { MESSAGE_EVENT_TYPE, readMessage } from './to-inbound-message.ts'
 
@@ -51,7 +51,7 @@ function reaction(change: 'added' | 'removed'): Reader {
     if (messageId === '') return bad('event.message_id is missing')
     if (emojiType === '') return bad('event.reaction_type.emoji_type is missing')
     if (operatorOpenId === '' && operatorType === 'user') return bad('event.user_id.open_id is missing')
-    const createdAt = instant(raw['action_time']) ?? base.createdAt
+    const createdAt = instantFrom(raw['action_time']) ?? base.createdAt
     return { ...base, kind: 'reaction', change, messageId, emojiType, operatorType, operatorOpenId, createdAt }
   }
 }
@@ -72,7 +72,7 @@ function toP2pEntered(base: EventBase): InboundEvent | BadEvent {
   const { raw } = base
   const chatId = text(raw['chat_id'])
   const operatorOpenId = text(asObject(raw['operator_id'])['open_id']) || text(asObject(raw['operator'])['open_id'])
-  const lastMessageAt = instant(raw['last_message_create_time'])
+  const lastMessageAt = instantFrom(raw['last_message_create_time'])
   if (chatId === '') return bad('event.chat_id is missing')
   if (operatorOpenId === '') return bad('event.operator_id.open_id is missing')
   return {

@@ -2,7 +2,7 @@ import { assertNever } from '../../core/assert-never.ts'
 import { crashPoint } from '../../core/crash-point.ts'
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import { deferred } from '../../core/time/deferred.ts'
-import { cardText, markdownCard, TEXT_ELEMENT } from '../../core/markdown-card.ts'
+import { cardText, markdownCard, TEXT_ELEMENT } from '../../protocol/model/markdown-card.ts'
 import type { StreamFrame } from '../../protocol/chat.ts'
 import type { CardCall, CardOutcome, ReplyToSend, SendFailure } from '../../protocol/data.ts'
 import type { Fence, ReplyStore, StreamLearned, StreamProgress } from '../../store/store.ts'
@@ -10,7 +10,6 @@ import type { SendReply } from './deliver-replies.ts'
 import type { OutboundLimits } from './outbound-limits.ts'
 import type { ReplyTarget } from './reply-target.ts'
 import type { Sleeper } from '../writes/sleeper.ts'
-import { stepStream } from './stream-step.ts'
 
 export type CallCard = (botId: string, call: CardCall) => Promise<CardOutcome>
 
@@ -222,4 +221,28 @@ export class LiveStream {
 /** Shows a card that was made before. */
 export function cardContent(cardId: string): string {
   return JSON.stringify({ type: 'card', data: { card_id: cardId } })
+}
+
+/** What brings a streamed answer closer to what its reader should see. */
+export type StreamStep =
+  /** Of the card that streams: made, then sent, then changed. */
+  | 'make_card'
+  | 'show_card'
+  | 'write_card'
+  /** Without such cards: an ordinary message, and edits of it. */
+  | 'show_message'
+  | 'edit_message'
+  /** Nothing, until there is news or the answer is complete. */
+  | 'wait'
+
+/** Pure: decides by what is stored, so that whoever goes on after a crash does what was due. */
+export function stepStream({ fallback, cardId, messageId }: StreamProgress, hasNews: boolean): StreamStep {
+  if (fallback === 0) {
+    if (cardId === undefined) return 'make_card'
+    if (messageId === undefined) return 'show_card'
+    return hasNews ? 'write_card' : 'wait'
+  }
+  if (fallback > 1) return 'wait'
+  if (messageId === undefined) return 'show_message'
+  return hasNews ? 'edit_message' : 'wait'
 }

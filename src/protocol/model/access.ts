@@ -52,7 +52,7 @@ export interface NewApiToken extends Pick<ApiTokenRecord, 'owner' | 'role' | 'sc
 
 /** Whose order it is. */
 export interface AuditOptions {
-  /** Name in the audit log of whoever gives the order. Default: `host`. */
+  /** Name of the caller in the audit log. Default: `host`. */
   readonly by?: string | undefined
 }
 

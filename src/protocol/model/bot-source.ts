@@ -1,6 +1,6 @@
 import type { ErrorRecord } from '../../core/errors.ts'
 import type { BotLimits, BotPolicy, Isolation, SettingChange } from './bot-settings.ts'
-import type { ConnectionWord } from './connection-word.ts'
+import type { ConnectionWord } from './status.ts'
 import type { Result } from './result.ts'
 import type { BotChange, BotInput } from './bot-input.ts'
 

@@ -39,15 +39,14 @@ export interface RestartEvent {
 }
 
 /**
- * `worker_failed`: it crashed too often and waits for an operator. `connection_failing`: `fastAttempts`
- * attempts failed. `credentials_rejected` and `connection_limit`: as Feishu says. `foreign_client`: another
- * client takes part of the bot's events. `store_unavailable`: the database cannot be used; events are refused
- * meanwhile and come again. `bot_source_failing`: the bots of a host that keeps them itself cannot be read, or not all
- * of them; what runs goes on. `supervisor_down`: the supervisor thread ended and is started again.
- * `worker_flooding`: a worker told or printed more than is good for the others, and was ended or is held down.
- * `frames_dropped`: masses of frames of a bot could not be read. `handler_stuck`: threads of the chat pool do not
- * end; `pool_shrunk`: so many that it has fewer than it should. `memory_high`, `inbox_ageing`, `dead_letters`: a
- * limit of `health` is exceeded.
+ * `worker_failed`: a worker crashed too often and waits for an operator. `connection_failing`: `fastAttempts`
+ * attempts failed. `credentials_rejected`, `connection_limit`: Feishu reports it. `foreign_client`: another client
+ * receives part of the bot's events. `store_unavailable`: the database cannot be used; events are refused meanwhile and
+ * redelivered. `bot_source_failing`: some or all bots that the host keeps itself cannot be read; running bots go on.
+ * `supervisor_down`: the supervisor thread ended and restarts. `worker_flooding`: a worker sent or printed so much that
+ * it would disturb the others; it was ended, or the excess is dropped. `frames_dropped`: very many frames of a bot could
+ * not be read. `handler_stuck`: threads of the chat pool do not end. `pool_shrunk`: so many do not end that the pool has
+ * fewer threads than configured. `memory_high`, `inbox_ageing`, `dead_letters`: a limit of `health` is exceeded.
  */
 export type AlertKind =
   | 'worker_failed'

@@ -25,11 +25,11 @@ export type HistoryEvent =
     }
   /** A user recalled a message. It needs no reply any more and accepts none. */
   | { readonly kind: 'recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
-  /** The event was written to a connection; attempt 1 is the first push, 2 to 5 are redeliveries. */
+  /** The event was written to a connection. Attempt 1 is the first push, 2 to 5 are redeliveries. */
   | ({ readonly kind: 'pushed'; readonly connectionId: string } & PushOfEvent)
   /** The event could not be pushed because the app had no connection, or its webhook could not be reached. */
   | ({ readonly kind: 'push_failed' } & Omit<PushOfEvent, 'deliveryId'>)
-  /** An acknowledgement arrived; a late one (after the deadline) no longer stops the redelivery. */
+  /** An acknowledgement arrived. A late one (after the deadline) does not stop the redelivery. */
   | ({
       readonly kind: 'acked'
       readonly connectionId: string
@@ -38,7 +38,7 @@ export type HistoryEvent =
       readonly late: boolean
     } & PushOfEvent)
   | ({ readonly kind: 'ack_timeout' } & PushOfEvent)
-  /** A callback was answered, instead of `acked`; after the deadline it is too late for the user to see it. */
+  /** A callback was answered; replaces `acked`. The user does not see an answer after the deadline. */
   | {
       readonly kind: 'callback_answered'
       readonly appId: string
@@ -215,3 +215,11 @@ export class History {
 function epochMs(): number {
   return Math.round((performance.timeOrigin + performance.now()) * 1000) / 1000
 }
+
+/** Limit of a wait for an action of a bot. */
+export interface WaitOptions {
+  /** Milliseconds. Default 5000. */
+  readonly timeoutMs?: number
+}
+
+export const DEFAULT_WAIT_MS = 5000

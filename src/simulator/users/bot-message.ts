@@ -1,7 +1,7 @@
 import type { CardClickResult } from '../events/callback-answer.ts'
 import type { UserDeps } from './user-deps.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
-import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
+import { DEFAULT_WAIT_MS, type WaitOptions } from '../history/history.ts'
 
 /** Fields of a click on a card, besides its value. */
 export interface CardPress {

@@ -1,7 +1,7 @@
 import { BotMessage } from './bot-message.ts'
 import { explainSilence } from '../history/explain-silence.ts'
 import type { UserDeps } from './user-deps.ts'
-import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
+import { DEFAULT_WAIT_MS, type WaitOptions } from '../history/history.ts'
 
 /** A message from a user to a bot. */
 export class SentMessage {

@@ -4,7 +4,7 @@ import type { UserMessageType } from '../messages/sample-content.ts'
 import { SentMessage } from './sent-message.ts'
 import type { UserDeps } from './user-deps.ts'
 import type { UserWriting } from '../messages/user-message.ts'
-import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
+import { DEFAULT_WAIT_MS, type WaitOptions } from '../history/history.ts'
 
 /** Target of a mention: a bot (an app) or a person. */
 export type Mentionable = { readonly name: string } & ({ readonly appId: string } | { readonly userId: string })

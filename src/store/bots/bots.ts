@@ -7,7 +7,7 @@ import type { Database, Statement } from '../database/database.ts'
 import { bots } from '../schema.ts'
 import type { SealContext, SecretBox } from './secrets.ts'
 import { storable } from '../database/storable.ts'
-import type { Bot, BotChange, BotStore } from '../store.ts'
+import type { Bot, StoredBotChange, BotStore } from '../store.ts'
 
 type Row = typeof bots.$inferSelect
 type Values = Partial<typeof bots.$inferInsert>
@@ -112,7 +112,7 @@ export function openedBot({ wsConnectionState: _state, createdAt, ...row }: Row,
 }
 
 /** What is to be written for a change, secrets sealed for their row and owner. */
-export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: BotChange, secrets: SecretBox): Values {
+export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: StoredBotChange, secrets: SecretBox): Values {
   const values: Record<string, string | boolean | object | null> = {}
   for (const [field, value] of Object.entries(change)) {
     if (value === undefined) continue
@@ -122,7 +122,7 @@ export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: BotChange, 
   return values
 }
 
-function onlySecrets(bot: Partial<Bot>): BotChange {
+function onlySecrets(bot: Partial<Bot>): StoredBotChange {
   return Object.fromEntries(SEALED_COLUMNS.flatMap((field) => (bot[field] ? [[field, bot[field]]] : [])))
 }
 

@@ -1,7 +1,7 @@
 import type { Statement } from '../database/database.ts'
-import { NEXT_EPOCH } from './inbox-statements.ts'
+import { NEXT_EPOCH } from './claim-statements.ts'
 
-// The rules of inbox-statements.ts hold here too.
+// The rules of claim-statements.ts hold here too.
 
 /**
  * $1..$7: one array per column, $8 delay in ms, $9 and $10 reason and error of what is dead from the start,

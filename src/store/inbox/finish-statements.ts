@@ -1,6 +1,6 @@
 import type { Statement } from '../database/database.ts'
 
-// The rules of inbox-statements.ts hold here too.
+// The rules of claim-statements.ts hold here too.
 
 /**
  * $1 id, $2 owner, $3 epoch, $4 kind, $5 after ms, $6 reason, $7 error, $8 number of replies: one array each, one entry

@@ -2,16 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { isPlanted } from '../../core/crash-point.ts'
 import { systemClock } from '../../core/time/clock.ts'
 import { storeArrivals } from './arrivals.ts'
-import { CLAIM_EVENT } from './claim-event.ts'
+import { CLAIM, CLAIM_EVENT, SUMMARY } from './claim-statements.ts'
 import { type ClaimedRow, type EventRow, toClaimedEvent, toClaimResult } from './claimed-rows.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../../protocol/model/message.ts'
 import type { Queries, Statement } from '../database/database.ts'
-import { type DeadLetterRow, toDeadLetter } from '../log/dead-letter-rows.ts'
-import { DEAD_LETTERS, RESUBMIT_EVENT, RESUBMIT_REPLY } from '../log/dead-letter-statements.ts'
+import {
+  DEAD_LETTERS,
+  type DeadLetterRow,
+  RESUBMIT_EVENT,
+  RESUBMIT_REPLY,
+  toDeadLetter,
+} from '../log/dead-letter-statements.ts'
 import { FINISH, FINISHED, SETTLE, SETTLED } from './finish-statements.ts'
-import { CLAIM, SUMMARY } from './inbox-statements.ts'
 import { UNCLAIM } from './instances.ts'
-import { LostClaims } from './lost-claims.ts'
+import { LostClaims, UnknownOutcomes } from './lost-answers.ts'
 import { PRUNE } from './prune-statement.ts'
 import { ago, storable, storableError } from '../database/storable.ts'
 import type {
@@ -25,12 +29,11 @@ import type {
   NewEvent,
   SettledReply,
 } from '../store.ts'
-import { UnknownOutcomes } from './unknown-outcomes.ts'
 
 /** Of an int4. */
 const MOST_LANES = 2 ** 31 - 1
 
-/** The durable inbox and outbox; inbox-statements.ts holds the semantics. */
+/** The durable inbox and outbox; claim-statements.ts holds the semantics. */
 export class Inbox implements InboxStore {
   readonly #database: Queries
   readonly #lostClaims = new LostClaims(systemClock)

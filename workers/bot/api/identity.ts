@@ -1,9 +1,6 @@
-import { withTenantToken } from '@larksuiteoapi/node-sdk'
-import { asObject } from '../../../src/core/as-object.ts'
 import type { Clock } from '../../../src/core/time/clock.ts'
+import { ownOpenId } from './bot-info.ts'
 import type { FeishuApi } from './feishu-api.ts'
-import type { HttpAnswer } from '../http/http.ts'
-import { verdictOf } from './send-answer.ts'
 
 export interface IdentityDeps {
   readonly api: FeishuApi
@@ -39,23 +36,5 @@ export class Identity {
     if (openId === undefined) return
     this.#isKnown = true
     onIdentified(openId)
-  }
-}
-
-async function ownOpenId({ client, tokens }: FeishuApi): Promise<string | undefined> {
-  try {
-    const token = await tokens.current()
-    const answer = await client.request<HttpAnswer>(
-      { method: 'GET', url: '/open-apis/bot/v3/info' },
-      withTenantToken(token),
-    )
-    if (verdictOf(answer) === 'refresh_token') tokens.drop(token)
-    // `bot` is not inside `data`, unlike in all other answers.
-    const { code, bot } = asObject(answer.body)
-    const { open_id: openId } = asObject(bot)
-    return code === 0 && typeof openId === 'string' && openId !== '' ? openId : undefined
-  } catch {
-    // Sends report problems of the API.
-    return undefined
   }
 }

@@ -66,7 +66,7 @@ export class EventRelay extends EventDispatcher {
     if (this.#pending.size >= creditWindow) {
       throw new FeishuSupervisorError(
         'INTAKE_FULL',
-        `the bot has ${creditWindow} events waiting for storage; Feishu redelivers this one: check the database`,
+        `the bot has ${creditWindow} events waiting for storage already: check the database`,
       )
     }
     const { id, answer } = this.#pending.open(acceptTimeoutMs, `storage of event ${event.dedupeKey}`)

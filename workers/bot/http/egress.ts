@@ -1,7 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { rootCertificates } from 'node:tls'
-import { isDirect } from '../../../src/core/no-proxy.ts'
+import { isDirect } from '../../../src/core/hosts.ts'
 import { TunnelAgent } from './tunnel-agent.ts'
 
 export interface EgressOptions {

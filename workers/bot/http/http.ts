@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
 import { asObject } from '../../../src/core/as-object.ts'
-import { bareHost } from '../../../src/core/bare-host.ts'
+import { bareHost } from '../../../src/core/hosts.ts'
 import { FeishuSupervisorError } from '../../../src/core/errors.ts'
 import { Egress } from './egress.ts'
 

@@ -4,7 +4,7 @@ import { FeishuSupervisorError } from '../../../src/core/errors.ts'
 import { revealed } from '../../../src/core/log/secret.ts'
 import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { BotReport, BotStatus } from '../../../src/protocol/model/status.ts'
-import type { Bot, BotChange, BotStore } from '../../../src/store/store.ts'
+import type { Bot, StoredBotChange, BotStore } from '../../../src/store/store.ts'
 import type { Supervisor } from '../../../src/supervisor/supervisor.ts'
 import { obstacleOf, toRecord, toSpec, wantsConnection } from './bot-record.ts'
 import type { BotRegistry } from './bot-registry.ts'
@@ -134,7 +134,7 @@ export class BotReconciler {
    * Takes the place that a change needs, at once, so that parallel changes cannot take it too. False if it needs
    * none; otherwise `release` gives it back. Throws `CONNECTION_LIMIT`.
    */
-  reserve(old: Bot, change: BotChange): boolean {
+  reserve(old: Bot, change: StoredBotChange): boolean {
     const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
     const { enabled = old.enabled, useWebSocket = old.useWebSocket } = change
     return isAsked && wantsConnection({ enabled, useWebSocket }) && this.#slots.take(old.id)

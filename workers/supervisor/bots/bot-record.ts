@@ -2,7 +2,7 @@ import { Secret, secretOrNull } from '../../../src/core/log/secret.ts'
 import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { BotChange as BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { BotRecord } from '../../../src/protocol/model/status.ts'
-import type { Bot, BotChange, NewBot } from '../../../src/store/store.ts'
+import type { Bot, StoredBotChange, NewBot } from '../../../src/store/store.ts'
 import type { BotSpec } from '../../../src/supervisor/bot-child.ts'
 
 /** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
@@ -48,7 +48,7 @@ export function toNewBot({ appSecret, encryptKey, verificationToken, ...input }:
 }
 
 /** The same for a change. */
-export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
+export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): StoredBotChange {
   const change = {
     ...rest,
     appSecret: appSecret === undefined ? undefined : new Secret(appSecret),

@@ -1,5 +1,4 @@
-import { type ConnectionWord, connectionWord } from '../../../src/protocol/model/connection-word.ts'
-import type { BotReport } from '../../../src/protocol/model/status.ts'
+import { type BotReport, type ConnectionWord, connectionWord } from '../../../src/protocol/model/status.ts'
 import type { BotStore } from '../../../src/store/store.ts'
 
 export interface StateRecorderDeps {

@@ -3,9 +3,9 @@ import { merged } from '../../../src/core/merged.ts'
 import { revealed, Secret, secretOrNull } from '../../../src/core/log/secret.ts'
 import type { BotLimits, BotPolicy } from '../../../src/protocol/model/bot-settings.ts'
 import type { SourceControl, SourceReading, SourceRow } from '../../../src/protocol/model/bot-source.ts'
-import type { ControlClient } from '../../../src/protocol/control-client.ts'
+import type { ControlClient } from '../../../src/protocol/control-channel.ts'
 import { type Result, valueOf } from '../../../src/protocol/model/result.ts'
-import type { Bot, BotChange, BotStore } from '../../../src/store/store.ts'
+import type { Bot, StoredBotChange, BotStore } from '../../../src/store/store.ts'
 
 const CALL_DEADLINE_MS = 2_000
 const LIST_DEADLINE_MS = 10_000
@@ -44,7 +44,7 @@ export class SourceBots implements BotStore {
     return added
   }
 
-  async update(id: string, change: BotChange): Promise<Bot | null> {
+  async update(id: string, change: StoredBotChange): Promise<Bot | null> {
     const { useWebSocket, ...others } = change
     // A source without a writer may still record the mode.
     if (useWebSocket !== undefined && Object.keys(others).length === 0) {

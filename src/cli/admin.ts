@@ -1,6 +1,7 @@
 import { openForAdministration } from '../app/create-feishu-supervisor.ts'
 import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import type { CliConfig } from './environment.ts'
+import type { CliContext } from './cli-context.ts'
 
 /** Runs a command on the database alone; no bot is started. */
 export async function withStore(
@@ -14,4 +15,12 @@ export async function withStore(
   } finally {
     await supervisor.stop(0)
   }
+}
+
+/** `keys rotate`. */
+export async function rotateKeys({ options }: CliConfig, { stdout }: Pick<CliContext, 'stdout'>): Promise<void> {
+  await withStore(options, async (supervisor) => {
+    const count = await supervisor.rotateKeys({ by: 'command line' })
+    stdout.write(`${JSON.stringify({ rotated: true, bots: count })}\n`)
+  })
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isDirect } from '../../src/core/no-proxy.ts'
+import { isDirect } from '../../src/core/hosts.ts'
 
 describe('a host', () => {
   it.each<[string, string[], boolean]>([

@@ -8,7 +8,7 @@ import type { KeyStore } from '../../../src/store/store.ts'
  *
  * A key that comes from the configuration is the operator's to change: he puts the new one before the old one.
  */
-export async function rotateKeys(store: KeyStore, source: MasterKeySource): Promise<number> {
+export async function rotateMasterKeys(store: KeyStore, source: MasterKeySource): Promise<number> {
   const keys = await loadMasterKeys(source)
   if (source.value !== undefined && keys.length < 2) {
     throw new FeishuSupervisorError(

@@ -4,7 +4,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { expose } from 'comlink'
 import { afterEach, describe, expect, it } from 'vitest'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { ControlClient } from '../../src/protocol/control-client.ts'
+import { ControlClient } from '../../src/protocol/control-channel.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
 
 interface Api {

@@ -1,9 +1,11 @@
 import { z } from 'zod'
-import { validated } from '../core/validated.ts'
+import { validated } from '../core/validation.ts'
 import { botFields, type botLimits, type botPolicy, changeFields } from '../http/schema/bot-schema.ts'
 import type { Difference, Nothing } from '../options/same.ts'
 import type { BotChange, BotInput, NewBotOptions } from '../protocol/model/bot-input.ts'
 import type { BotLimits, BotPolicy, SettingChange } from '../protocol/model/bot-settings.ts'
+import { tokenFields } from '../http/schema/token-fields.ts'
+import type { NewApiToken, NewTokenOptions } from '../protocol/model/access.ts'
 
 const fields = z.strictObject(botFields)
 
@@ -34,4 +36,16 @@ export function resolveNewBot(bot: NewBotOptions): BotInput {
 /** Throws like `resolveNewBot`. */
 export function resolveBotChange(change: BotChange): BotChange {
   return validated(changeSchema.safeParse(change))
+}
+
+const schema = z.strictObject(tokenFields)
+
+export type TokensAreDocumented = Nothing<Difference<z.input<typeof schema>, NewTokenOptions>>
+
+const DAY_MS = 86_400_000
+
+/** Throws `CONFIG_INVALID` with one line per mistake. */
+export function resolveNewToken(token: NewTokenOptions): NewApiToken {
+  const { expiresInDays, ...rest } = validated(schema.safeParse(token))
+  return { ...rest, expiresInMs: expiresInDays === null ? null : expiresInDays * DAY_MS }
 }

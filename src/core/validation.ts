@@ -1,5 +1,14 @@
-import { describeIssues, type Issue } from './describe-issues.ts'
 import { FeishuSupervisorError } from './errors.ts'
+
+export interface Issue {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** Lists the issues of a failed validation, one line `field: problem` each. `root` names an issue without a field. */
+export function describeIssues(error: { readonly issues: readonly Issue[] }, root = 'options'): string {
+  return error.issues.map(({ path, message }) => `${path.join('.') || root}: ${message}`).join('\n')
+}
 
 /** The outcome of a schema's `safeParse`. */
 type Parsed<T> =

@@ -1,5 +1,4 @@
 import { isIP } from 'node:net'
-import { bareHost } from './bare-host.ts'
 
 /**
  * Whether a host is reached without the proxy. Entries are as in NO_PROXY: `*` or a host, each with or without
@@ -17,4 +16,9 @@ export function isDirect(url: URL, noProxy: readonly string[]): boolean {
     const wanted = name.toLowerCase().replace(/^\*?\./, '')
     return wanted !== '' && (host === wanted || host.endsWith(`.${wanted}`))
   })
+}
+
+/** The host of a URL for a socket: an IPv6 address loses its brackets. */
+export function bareHost(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '')
 }

@@ -20,8 +20,7 @@ import type {
 } from '../protocol/model/message-log.ts'
 import { valueOf } from '../protocol/model/result.ts'
 import type { BotRecord } from '../protocol/model/status.ts'
-import { resolveBotChange, resolveNewBot } from './new-bot.ts'
-import { resolveNewToken } from './new-token.ts'
+import { resolveBotChange, resolveNewBot, resolveNewToken } from './new-records.ts'
 
 /** Calls the supervisor thread; always settles. */
 type CallThread = <T>(what: string, deadlineMs: number, run: (remote: HostControl) => Promise<T>) => Promise<T>
@@ -36,7 +35,7 @@ const DIAGNOSE_DEADLINE_MS = 150_000
  * What can be ordered of a supervisor that runs, and asked of its database: bots, messages, dead letters, tokens. The
  * handle has the same methods, and says what each does.
  */
-export class Orders {
+export class Admin {
   readonly #call: CallThread
 
   constructor(call: CallThread) {

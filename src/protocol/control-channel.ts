@@ -1,8 +1,14 @@
 import type { MessagePort } from 'node:worker_threads'
-import { wrap } from 'comlink'
+import { expose, wrap } from 'comlink'
 import type { Clock } from '../core/time/clock.ts'
 import { type Deferred, deferred } from '../core/time/deferred.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
+
+/** Serves the calls of the `ControlClient` at the other end of the port. */
+export function serveControl(port: MessagePort, api: object): void {
+  // Frozen and without a prototype: comlink lets the other side read and overwrite an exposed object.
+  expose(Object.freeze(Object.assign<object, object>(Object.create(null) as object, api)), port)
+}
 
 /**
  * Calls over a comlink port that always settle. Comlink alone waits forever when the other thread is gone, so every call

@@ -97,10 +97,7 @@ export const lanes = pgTable(
   ],
 )
 
-/**
- * Received events. There is no foreign key to the bots: deleting a bot, or keeping bots elsewhere, must not cost an
- * event.
- */
+/** Received events. No foreign key to the bots: deleting a bot, or keeping bots elsewhere, must not cost an event. */
 export const inbox = pgTable(
   'feishu_inbox',
   {
@@ -184,10 +181,7 @@ export const outbox = pgTable(
   ],
 )
 
-/**
- * Bytes of uploads, in chunks, until the replies that show them are sent. The id is made from the bytes, so two writers
- * store the same.
- */
+/** Bytes of uploads, in chunks, until their replies are sent. The id is made from the bytes, so two writers agree. */
 export const uploads = pgTable(
   'feishu_uploads',
   {
@@ -199,9 +193,7 @@ export const uploads = pgTable(
   (table) => [primaryKey({ columns: [table.inboxId, table.id, table.chunk] })],
 )
 
-/**
- * Progress of streamed answers. Known values stay and numbers only grow, so a repeated write does no harm.
- */
+/** Progress of streamed answers. Known values stay and numbers only grow, so a repeated write does no harm. */
 export const streams = pgTable(
   'feishu_streams',
   {
@@ -210,11 +202,9 @@ export const streams = pgTable(
     /** What Feishu refused. 0: nothing. 1: streamed cards. 2: edits too. */
     fallback: integer('fallback').notNull().default(0),
     cardId: text('card_id'),
-    /**
-     * When the message that shows the answer was first sent, even if the outcome is unknown. `messageId` is set once it
-     * is known.
-     */
+    /** When the message that shows the answer was first sent, even if the outcome is unknown. */
     sendingAt: instant('sending_at'),
+    /** Id of that message, once it is known. */
     messageId: text('message_id'),
     /** Largest sequence that an operation on the card may have used so far. */
     sequence: integer('sequence').notNull().default(0),

@@ -43,10 +43,8 @@ const TROUBLE_MS = 1_000
 
 /**
  * Shows one answer while it is made, as far as Feishu allows. The outbox brings the answer to its end (see
- * `ReplySender`), so no step here has to succeed.
- *
- * Invariant: at most one message becomes visible. The uuid of the message ensures that, and each new fact is stored
- * before the next step relies on it.
+ * `ReplySender`), so no step here has to succeed. Invariant: at most one message becomes visible. The uuid of the
+ * message ensures that, and each new fact is stored before the next step relies on it.
  */
 export class LiveStream {
   readonly #owner: StreamOwner
@@ -171,10 +169,7 @@ export class LiveStream {
     else return 'gave_up'
   }
 
-  /**
-   * Handles a failure before anything is visible. Retries what is retryable. If Feishu refuses for good, falls back to
-   * a simpler way.
-   */
+  /** Handles a failure before a message is visible: retries, or uses a simpler way if Feishu refuses for good. */
   async #onFailure({ error, retryAfterMs }: SendFailure): Promise<void> {
     if (error.retryable) return await this.#pause(retryAfterMs)
     const { botId, messageId } = this.#owner
@@ -207,7 +202,6 @@ export class LiveStream {
     this.#progress = progress
   }
 
-  /** Waits for the limits. False when the stream ended first. */
   async #waitForLimits(limits: OutboundLimits, key: string): Promise<boolean> {
     while (!this.#isEnded) {
       const waitMs = limits.take(this.#owner.botId, key)
@@ -241,10 +235,7 @@ export type StreamStep =
   /** No step until there is new text or the answer is complete. */
   | 'wait'
 
-/**
- * Chooses the next step. Pure: it decides by stored facts only, so after a crash the next claim takes the step that was
- * due.
- */
+/** Chooses the next step. Pure: it decides by stored facts, so the next claim goes on correctly after a crash. */
 export function stepStream({ fallback, cardId, messageId }: StreamProgress, hasNews: boolean): StreamStep {
   if (fallback === 0) {
     if (cardId === undefined) return 'make_card'

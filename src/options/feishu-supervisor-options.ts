@@ -34,7 +34,7 @@ export interface FeishuSupervisorOptions {
   readonly shutdownGraceMs?: number | undefined
   /** Bearer token of an admin for the HTTP API, at least 32 characters. `createToken` makes more. Default: none. */
   readonly apiToken?: string | undefined
-  /** Webhook to which alerts are posted. Default: none. The event `alert` is always emitted. */
+  /** Webhook to which alerts are posted. Default: none; the event `alert` is emitted in any case. */
   readonly alerts?: AlertOptions | undefined
   /** Your own check instead of API tokens. Returns the caller, or null to refuse the request. Runs on your thread for every request. Default: API tokens. */
   readonly authorize?: Authorize | undefined

@@ -10,7 +10,7 @@ import { HostProcess } from '../support/host-process.ts'
 import { provideOwnPostgres } from '../support/postgres.ts'
 import { FaultProxy } from '../support/fault-proxy.ts'
 import { judge, openMessages } from '../support/judge.ts'
-import { type Arena, type Chat, NEMESES, type Said } from './nemeses.ts'
+import { type Arena, type Chat, NEMESES, type Said, type NemesisName } from './nemeses.ts'
 import type { ChaosOptions } from './options.ts'
 import { oneOf, seededRandom } from '../support/seeded-random.ts'
 
@@ -159,15 +159,20 @@ async function torment(
   }, specialEveryMs)
   try {
     while (Date.now() < until) {
-      for (const name of shuffled(nemeses, random)) {
+      const round = shuffled(nemeses, random)
+      const missed = new Set<NemesisName>()
+      // An array that grows while it is walked: what misses comes again at the end of its round, once.
+      for (const name of round) {
         if (Date.now() >= until) break
         const nemesis = NEMESES.find((one) => one.name === name)
         try {
           await nemesis?.strike(arena)
           strikes.set(name, (strikes.get(name) ?? 0) + 1)
         } catch (thrown) {
-          // Its victim was down already; it comes again in the next round.
+          // Its victim was down already.
           say(`${name} missed: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+          if (!missed.has(name)) round.push(name)
+          missed.add(name)
         }
         strikesLeft = Math.max(nemeses.length, strikesLeft - 1)
         // Half of the time is for the strikes themselves.

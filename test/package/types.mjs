@@ -45,7 +45,7 @@ supervisor./*36*/stop()
 /** What stands at a mark: the owner or name in the first line of the hover, and words of its text. */
 const HOVERS = {
   1: ['createFeishuSupervisor(options?: FeishuSupervisorOptions): FeishuSupervisor', 'does nothing until `start()`'],
-  2: ['FeishuSupervisorOptions.handler?', 'Who answers'],
+  2: ['FeishuSupervisorOptions.handler?', 'Handler that answers events'],
   3: ['FeishuSupervisorOptions.supervision?', 'watched and restarted'],
   4: ['SupervisionOptions.hangAfterMs?', 'Default: 10 000 ms'],
   5: ['BackoffOptions.firstMs?', 'first retry, milliseconds'],
@@ -62,9 +62,9 @@ const HOVERS = {
   16: ['FeishuSupervisor.updateBot(', '`CONNECTION_LIMIT`'],
   17: ['BotChange.enabled?', 'has no worker'],
   18: ['AuditOptions.by?', 'audit log'],
-  19: ['FeishuSupervisor.listDeadLetters(', 'given up'],
+  19: ['FeishuSupervisor.listDeadLetters(', 'dead letters, newest first'],
   20: ['DeadLetterQuery.before?', 'milliseconds since the epoch'],
-  21: ['FeishuSupervisor.createToken(', 'only a hash is stored'],
+  21: ['FeishuSupervisor.createToken(', 'the database stores a hash'],
   22: ['NewTokenOptions.expiresInDays?', 'Default: 90 days'],
   23: ['FeishuSupervisor.start(', '`HANDLER_UNLOADABLE`'],
   24: ['ChatContext.reply(', 'Resolves at once'],
@@ -79,7 +79,7 @@ const HOVERS = {
   33: ['SimulatorOptions.timeScale?', 'Default: 1'],
   34: ['perChat?', 'Default: 5 per second'],
   35: ['lateAck?', 'Default: `ignored`'],
-  36: ['FeishuSupervisor.stop(', 'May be called at any time and twice'],
+  36: ['FeishuSupervisor.stop(', 'May be called at any time, also twice'],
 }
 
 /** Members for our own code alone. */
@@ -133,7 +133,16 @@ if (failures.length > 0) throw new Error(failures.join('\n'))
 // Our own declarations compile too, and a host of 0.1 does.
 cpSync(new URL('consumer-0.1.mts', import.meta.url), join(folder, 'consumer-0.1.mts'))
 const tsc = (...rest) => {
-  const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--module', 'nodenext']
+  const strict = [
+    '--ignoreConfig',
+    '--noEmit',
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    '--target',
+    'es2023',
+    '--module',
+    'nodenext',
+  ]
   const args = [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), ...strict, '--types', 'node', ...rest]
   try {
     execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })

@@ -17,6 +17,7 @@ interface HandlerRunner {
     setting: {
       readonly secrets: Readonly<Record<string, string>>
       readonly channel: object
+      readonly run: number
       readonly gone: AbortSignal
     },
   ): Promise<ChatOutcome>
@@ -49,7 +50,7 @@ export class HostHandlers {
   }
 
   /** Never rejects. `gone` aborts when the supervisor thread that asked has ended: another one will ask again. */
-  async run({ task, deadlineAt }: HostRun, gone: AbortSignal): Promise<ChatOutcome> {
+  async run({ id, task, deadlineAt }: HostRun, gone: AbortSignal): Promise<ChatOutcome> {
     const table = task.handler.kind === 'host' ? this.#tables.get(task.handler.name) : undefined
     if (table === undefined) return failed('INTERNAL', 'the host was asked for a handler that it does not have')
     const timeoutMs = deadlineAt - this.#clock.now()
@@ -57,7 +58,8 @@ export class HostHandlers {
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= this.#load()
     const channel = new this.#runner.RunChannelClient(task.port)
-    return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, channel, gone })
+    const setting = { secrets: this.#secrets, channel, run: id, gone }
+    return await this.#runner.runHandler(table, { ...task, timeoutMs }, setting)
   }
 
   #load(): HandlerRunner {

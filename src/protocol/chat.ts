@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
+import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
 import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
 import type { HttpHandlerOptions, NetworkOptions, OpenAiHandlerOptions } from './model/built-in.ts'
 import type { CardResponse, InboundEvent, InboundEventKind } from './model/inbound-event.ts'
@@ -8,7 +9,22 @@ import type { ReplyPart } from './model/message.ts'
 /** workerData of a pool thread. */
 export interface ChatBoot extends MemoryBudget {
   readonly secrets: Readonly<Record<string, string>>
+  /** Beats only while the thread has runs. */
+  readonly heartbeat: Heartbeat
+  /** Two numbers, see ThreadMarks. Shared, so that they can be read after the thread's death. */
+  readonly marks: SharedArrayBuffer
+  /** It gives way to other threads of the machine where the system lets it. */
+  readonly isBurner: boolean
 }
+
+/** What a pool thread shows of itself, as places in `ChatBoot.marks`. */
+export const ThreadMarks = {
+  /** The number of the run whose code is on the stack; 0: of none. */
+  onStack: 0,
+  /** 1 once it has started. */
+  isReady: 1,
+  size: 2,
+} as const
 
 /** Only loads the handler, so that a broken one is found at start. */
 export interface ProbeTask {
@@ -28,8 +44,16 @@ export interface EventTask {
   readonly timeoutMs: number
 }
 
-/** One task of a pool thread. The first event of a thread comes with its run channel (see run-channel.ts), transferred. */
-export type ChatTask = ProbeTask | (EventTask & { readonly port?: MessagePort })
+/** What the pool is asked for. */
+export type ChatTask = ProbeTask | EventTask
+
+/** One run in a pool thread. The first one of a thread comes with its run channel (see run-channel.ts), transferred. */
+export interface PoolTask {
+  /** Names this run and no other, of any thread; at least 1, 31 bits. A run that is begun again has another one. */
+  readonly run: number
+  readonly task: ChatTask
+  readonly port?: MessagePort
+}
 
 export type BuiltInRef =
   | { readonly kind: 'builtin'; readonly name: 'echo' }
@@ -49,7 +73,12 @@ export type BuiltInRef =
 /** A handler as a thread finds it: one of ours, a module by absolute path, or a function of the host by its name in the options. */
 export type HandlerRef =
   | BuiltInRef
-  | { readonly kind: 'module'; readonly path: string }
+  | {
+      readonly kind: 'module'
+      readonly path: string
+      /** Most runs of it at a time in one thread; 1: each has a thread to itself. Default: as many as of other handlers. */
+      readonly runsPerThread?: number
+    }
   | { readonly kind: 'host'; readonly name: string; readonly kinds: readonly InboundEventKind[] }
 
 /** How a handler may be called; no path is a name. */

@@ -24,13 +24,14 @@ export function newHeartbeat(everyMs: number): Heartbeat {
   return { everyMs, beats: new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT) }
 }
 
-/** Runs in the watched thread, for as long as it lives. */
-export function startBeating({ everyMs, beats }: Heartbeat): void {
+/** Runs in the watched thread, for as long as it lives or until the returned function is called. */
+export function startBeating({ everyMs, beats }: Heartbeat): () => void {
   const cells = new Int32Array(beats)
-  setInterval(() => {
+  const timer = setInterval(() => {
     Atomics.store(cells, 1, usedMemoryMb())
     Atomics.add(cells, 0, 1)
   }, everyMs)
+  return () => clearInterval(timer)
 }
 
 /** Answers a look at a worker at every call; needs nothing of the worker. */

@@ -83,7 +83,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     const expired = whenExpired(event, maxAgeMs)
     if (expired !== undefined) return { result: expired }
     const place = deps.places[placeOf(handler)]
-    if (place.busy >= place.threads) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
+    if (place.busy >= place.capacity) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
     const run: RunOf = {
       botId: event.botId,
       eventId: event.id,

@@ -63,11 +63,14 @@ export interface BotStatus {
 /** The threads that run handlers. */
 export interface PoolStats {
   readonly threads: number
+  /** Runs under way. */
   readonly busy: number
-  /** Always 0: events wait in the inbox. */
+  /** Runs among them that wait for a thread of their own; all other events wait in the inbox. */
   readonly queued: number
   /** Threads that were given up but do not end, because they sit in native code. */
   readonly stuck: number
+  /** Threads that end with their last run, because they have served their time; absent: none. */
+  readonly renewing?: number
 }
 
 /** A bot as it may be shown: everything but its secrets. */

@@ -23,11 +23,22 @@ export function catchFaults(onFault: (fault: Fault) => void): void {
   }
   process.on('uncaughtException', caught)
   process.on('unhandledRejection', caught)
-  const exit = (exitCode?: unknown): never => {
+  const endThread = process.exit
+  const exit = (exitCode?: number | string | null): never => {
+    if (isEndOfThread()) return endThread(exitCode)
     onFault({ kind: 'exit', exitCode: exitCode ?? process.exitCode ?? 0 })
     throw new ExitCalled('process.exit was called; the handler does not go on')
   }
   process.exit = exit
   // Modules that import it by its name get it too.
   syncBuiltinESMExports()
+}
+
+/** Node itself calls `process.exit` after an error that ends a thread; a throw there would end the whole process. */
+function isEndOfThread(): boolean {
+  const { stackTraceLimit, prepareStackTrace } = Error
+  Object.assign(Error, { stackTraceLimit: 3, prepareStackTrace: undefined })
+  const { stack = '' } = new Error('who called')
+  Object.assign(Error, { stackTraceLimit, prepareStackTrace })
+  return stack.split('\n').at(-1)?.includes('node:internal/main/worker_thread') === true
 }

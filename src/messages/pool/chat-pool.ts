@@ -188,6 +188,7 @@ export class ChatPool implements HandlerPool {
     if (!runs.has(death.onStack) && !thread.logLate(death.onStack, text) && runs.size === 0) {
       this.#settings.onIdleDeath(thrown)
     }
+    thread.runs.clear()
     for (const run of runs.values()) run.cancelDeadline()
     for (const run of of(guilty)) this.#remember(run)
     for (const run of of([...guilty, ...unstarted])) this.#settle(run, failed('POOL_THREAD_DIED', text))

@@ -15,6 +15,9 @@ export interface ThreadWatchDeps {
 /** How often threads with runs are looked at. */
 const LOOK_MS = 25
 
+/** A thread that has not started by then is given up; machines may be slow. */
+const START_MS = 30_000
+
 /** Looks at the threads while they have runs: which hang, and which bots burn their CPU. */
 export class ThreadWatch {
   readonly #deps: ThreadWatchDeps
@@ -57,7 +60,8 @@ export class ThreadWatch {
       if (thread.isLate) this.#sight(thread, now)
       onLook(thread)
       // Where a run is alone, its own limit says how long it may take.
-      if (thread.stillMs >= hangMs && !thread.isAlone) onHang(thread)
+      const mostMs = thread.thread.isReady ? hangMs : Math.max(hangMs, START_MS)
+      if (thread.stillMs >= mostMs && !thread.isAlone) onHang(thread)
     }
     if ([...threads].some(({ runCount }) => runCount > 0)) this.start()
   }

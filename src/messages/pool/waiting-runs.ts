@@ -12,6 +12,7 @@ export class WaitingRuns {
   readonly #byRole: Readonly<Record<ThreadRole, Waiting[]>> = { trial: [], exclusive: [], burner: [], shared: [] }
 
   get size(): number {
+    // Looked at by people and metrics only.
     return Object.values(this.#byRole)
       .flat()
       .reduce((sum, { runs }) => sum + runs.length, 0)
@@ -21,10 +22,18 @@ export class WaitingRuns {
     this.#byRole[waiting.role].push(waiting)
   }
 
-  /** Hands over what can be placed now; `start` answers whether it could. */
+  /** Hands over what can be placed now; `start` answers whether it could. Who cannot holds up none of another handler. */
   drain(start: (waiting: Waiting) => boolean): void {
     for (const queue of Object.values(this.#byRole)) {
-      for (let [first] = queue; first !== undefined && start(first); [first] = queue) queue.shift()
+      const held = new Set<string | undefined>()
+      const left = queue.splice(0).filter((waiting) => {
+        const handler = waiting.runs[0]?.handlerKey
+        if (held.has(handler) || start(waiting)) return held.has(handler)
+        held.add(handler)
+        return true
+      })
+      // What `start` added meanwhile came later.
+      queue.unshift(...left)
     }
   }
 

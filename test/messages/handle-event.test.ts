@@ -33,7 +33,7 @@ async function run(
   const result = await handleEvent(event, {
     places: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
-    streams: { show() {} },
+    streams: { show: () => Promise.resolve() },
     desk: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
     bots: { settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null, ...settings }) },
     answers: { groups: 'mentioned', bots: 'ignore' },

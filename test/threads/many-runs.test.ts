@@ -52,6 +52,8 @@ interface Said {
   readonly eventId?: string
   readonly timeoutMs?: number
   readonly handler?: HandlerRef
+  /** Uses a frame of a stream. */
+  readonly use?: () => Promise<void>
 }
 
 function say(pool: ChatPool, text: string, said: Said = {}): Promise<ChatOutcome> {
@@ -78,7 +80,10 @@ function say(pool: ChatPool, text: string, said: Said = {}): Promise<ChatOutcome
     raw,
   }
   const task = { kind: 'event', handler: ref, event, canReply: true, attempt: 1, timeoutMs: timeoutMs * 0.9 } as const
-  return pool.run(task, timeoutMs, (call) => told.add({ botId, eventId, call }))
+  return pool.run(task, timeoutMs, (call) => {
+    told.add({ botId, eventId, call })
+    return call.kind === 'stream' ? said.use?.() : undefined
+  })
 }
 
 function textOf(outcome: ChatOutcome): string {
@@ -251,6 +256,57 @@ describe('code that sits in native calls', () => {
       await writeFile(path, '', { flag: constants.O_RDWR })
       await freed.until(() => pool.stats.stuck === 0)
       await rm(folder, { recursive: true })
+    }
+  })
+})
+
+describe('a bot that burns CPU', () => {
+  it('runs in a thread of its own; the thread of the others turns in time', async () => {
+    const pool = openPool({ threads: 1 })
+    await warm(pool)
+    const waiting = Array.from({ length: 20 }, () => say(pool, 'wait 2500'))
+    expect(codeOf(await say(pool, 'blocks 400', { botId: 'hot' }))).toBe('handled')
+    // It has been found: what it blocks from now on is not theirs. Alone in its thread it is the only run.
+    const hot = say(pool, 'blocks 1000', { botId: 'hot' })
+    expect(pool.stats).toMatchObject({ threads: 2 })
+    const startedAt = Date.now()
+    expect(codeOf(await say(pool, 'wait 1', { botId: 'cool' }))).toBe('handled')
+    expect(Date.now() - startedAt).toBeLessThan(1_000)
+    expect(textOf(await hot)).toBe('1 1')
+    expect((await Promise.all(waiting)).map(codeOf)).toEqual(Array.from({ length: 20 }, () => 'handled'))
+  })
+})
+
+describe('streams of many runs at once', () => {
+  it('keep their order, and wait until what they showed last has been used', async () => {
+    const pool = openPool()
+    await warm(pool)
+    told.items.length = 0
+    const uses: (() => void)[] = []
+    const runs = Array.from({ length: 50 }, (_, n) =>
+      say(pool, `streams ${n}`, {
+        // As slow as Feishu is: a frame is used when three others have come.
+        use: () =>
+          new Promise<void>((used) => {
+            uses.push(used)
+            if (uses.length > 3) uses.shift()?.()
+          }),
+      }),
+    )
+    const outcomes = await Promise.all(runs)
+    expect(outcomes.map(codeOf)).toEqual(Array.from({ length: 50 }, () => 'handled'))
+    for (const outcome of outcomes) {
+      if (outcome.kind !== 'handled') continue
+      const { content } = outcome.replies[0] as { content: string }
+      const [, n] = /"content":"(\d+):/.exec(content) ?? []
+      const shown = told.items.flatMap(({ call }) =>
+        call.kind === 'stream' && call.frame.text.startsWith(`${n}:`) ? [call.frame.text.length] : [],
+      )
+      expect(shown.length).toBeGreaterThan(0)
+      expect(shown).toEqual(shown.toSorted((a, b) => a - b))
+      // All of it was shown at last, though not every piece.
+      expect(content).toContain(`${n}: 0 1 2 3 4 5 6 7`)
+      expect(shown.at(-1)).toBe(`${n}: 0 1 2 3 4 5 6 7`.length)
     }
   })
 })

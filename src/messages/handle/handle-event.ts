@@ -88,9 +88,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       botId: event.botId,
       eventId: event.id,
       target,
-      onFrame: (frame) => {
-        if (target !== undefined) deps.streams.show(event, target, frame)
-      },
+      onFrame: (frame) => (target === undefined ? undefined : deps.streams.show(event, target, frame)),
     }
     const task: EventTask = {
       kind: 'event',

@@ -51,6 +51,7 @@ export class LiveStream {
   readonly #ended = deferred()
   readonly #done: Promise<void>
   #frame: StreamFrame
+  #used = deferred()
   #news = deferred()
   #shown = ''
   #progress: StreamProgress | undefined
@@ -66,9 +67,17 @@ export class LiveStream {
     this.#done = this.#run()
   }
 
-  show(frame: StreamFrame): void {
+  /** Settles when the newest text has been taken to Feishu, as far as that went. */
+  get used(): Promise<void> {
+    return this.#used.promise
+  }
+
+  show(frame: StreamFrame): Promise<void> {
     this.#frame = frame
+    this.#used.resolve()
+    this.#used = deferred()
     this.#news.resolve()
+    return this.used
   }
 
   /** Resolves when nothing more is under way. */
@@ -81,7 +90,9 @@ export class LiveStream {
   async #run(): Promise<void> {
     while (!this.#isEnded) {
       this.#news = deferred()
+      const used = this.#used
       const goesOn = await this.#step().catch(() => this.#pause(TROUBLE_MS))
+      used.resolve()
       if (goesOn === 'gave_up') return
       if (goesOn === 'wait') await Promise.race([this.#news.promise, this.#ended.promise])
     }

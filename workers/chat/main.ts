@@ -74,7 +74,6 @@ async function outcomeOf(run: number, task: PoolTask['task']): Promise<ChatOutco
 /** The run that did it fails, or did it too late; the pool renews the thread in any case. */
 function onFault(fault: Fault): void {
   const run = contexts.current?.run ?? 0
-  if (fault.kind === 'thrown') contexts.reset()
   const outcome =
     fault.kind === 'exit'
       ? failed('POOL_THREAD_DIED', `the handler called process.exit(${String(fault.exitCode)})`)

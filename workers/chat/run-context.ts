@@ -6,23 +6,27 @@ export interface RunContext {
   readonly run: number
 }
 
-/** Nested deeper than this nobody is named. */
-const MOST_NESTED = 64
-
 /**
  * Knows which run the code on the stack belongs to, and shows it in shared memory: of a thread that was ended
- * or died the supervisor thread can still read who had it. Costs every `await` of the thread about a tenth of a
- * microsecond.
+ * or died the supervisor thread can still read who had it.
+ *
+ * Every `await` of the thread pays for it, so the mark is not taken back when code returns: it names the last run
+ * that had the thread until other code gets it, at the latest with the next beat.
  */
 export class RunContexts {
   readonly #storage = new AsyncLocalStorage<RunContext>()
   readonly #marks: Int32Array
-  readonly #outer = new Int32Array(MOST_NESTED)
-  #depth = 0
 
   constructor(marks: Int32Array) {
+    const storage = this.#storage
     this.#marks = marks
-    createHook({ before: () => this.#enter(this.current?.run ?? 0), after: () => this.#leave() }).enable()
+    // No private fields in here: it is called millions of times.
+    createHook({
+      before() {
+        const context = storage.getStore()
+        marks[ThreadMarks.onStack] = context === undefined ? 0 : context.run
+      },
+    }).enable()
   }
 
   get current(): RunContext | undefined {
@@ -30,28 +34,12 @@ export class RunContexts {
   }
 
   run<T>(context: RunContext, work: () => T): T {
-    this.#enter(context.run)
+    const outer = this.#marks[ThreadMarks.onStack] ?? 0
+    this.#marks[ThreadMarks.onStack] = context.run
     try {
       return this.#storage.run(context, work)
     } finally {
-      this.#leave()
+      this.#marks[ThreadMarks.onStack] = outer
     }
-  }
-
-  /** After an error nobody caught the stack is empty, whatever was left open. */
-  reset(): void {
-    this.#depth = 0
-    this.#marks[ThreadMarks.onStack] = 0
-  }
-
-  #enter(run: number): void {
-    if (this.#depth < MOST_NESTED) this.#outer[this.#depth] = this.#marks[ThreadMarks.onStack] ?? 0
-    this.#depth += 1
-    this.#marks[ThreadMarks.onStack] = run
-  }
-
-  #leave(): void {
-    this.#depth = Math.max(0, this.#depth - 1)
-    this.#marks[ThreadMarks.onStack] = this.#depth < MOST_NESTED ? (this.#outer[this.#depth] ?? 0) : 0
   }
 }

@@ -153,16 +153,22 @@ export class ChatPool implements HandlerPool {
   }
 
   #overdue(thread: HandlerThread, id: number, run: PoolRun): void {
+    this.#watch.lookNow()
+    // That look may have shown that the thread hangs.
+    if (!thread.runs.has(id)) return
     const { isAlone, isLate, stillMs } = thread
-    const respite = respiteMs({ run: id, onStack: thread.thread.onStack, stillMs, isAlone })
+    const { onStack, isReady } = thread.thread
+    const respite = respiteMs({ run: id, onStack, stillMs, isAlone })
     if (respite > 0) {
       run.cancelDeadline = this.#settings.clock.after(respite, () => this.#overdue(thread, id, run))
       return
     }
     thread.abandon(id)
     if (isLate) this.#remember(run)
+    // It has the thread, or will have it: that is no thread for others.
+    if (isLate || !isReady) thread.wear ??= 'leaking'
     this.#settle(run, failed('HANDLER_TIMEOUT', `the handler did not end within ${run.timeoutMs} ms`))
-    if (isLate && thread.runs.size === 0) this.#threads.end(thread, run.botId)
+    if (thread.wear !== undefined && thread.runs.size === 0) this.#threads.end(thread, run.botId)
     this.#changed(thread)
   }
 

@@ -9,7 +9,7 @@ import type { Use, Wear } from './wear.ts'
 /** Runs that have ended are remembered, so that what they left behind can be told as theirs. */
 const MOST_ENDED = 256
 
-/** A look that is later than twice this says nothing: then it was not the thread that stood still. */
+/** Looks are never later than twice this, see ThreadWatch. */
 const LOOK_LIMIT_MS = 250
 
 interface EndedRun {

@@ -15,6 +15,8 @@ export interface ThreadWatchDeps {
 /** How often threads with runs are looked at. */
 const LOOK_MS = 25
 
+const MOST_ELAPSED_MS = 500
+
 /** A thread that has not started by then is given up; machines may be slow. */
 const START_MS = 30_000
 
@@ -22,6 +24,7 @@ const START_MS = 30_000
 export class ThreadWatch {
   readonly #deps: ThreadWatchDeps
   #burning: Burning = new Map()
+  #lookedAt = 0
   #cancel: (() => void) | undefined
 
   constructor(deps: ThreadWatchDeps) {
@@ -42,17 +45,26 @@ export class ThreadWatch {
     this.#cancel = undefined
   }
 
+  /** Before something is decided: the last look may be old. */
+  lookNow(): void {
+    if (this.#cancel === undefined) return
+    this.stop()
+    this.#look()
+  }
+
   #lookSoon(): void {
     const { clock } = this.#deps
-    const lookedAt = clock.now()
+    this.#lookedAt = clock.now()
     this.#cancel = clock.after(LOOK_MS, () => {
       this.#cancel = undefined
-      this.#look(clock.now() - lookedAt)
+      this.#look()
     })
   }
 
-  #look(elapsedMs: number): void {
+  #look(): void {
     const { threads, hangMs, clock, onHang, onLook } = this.#deps
+    // When we are late ourselves, or the whole machine is, only a little of that counts against the threads.
+    const elapsedMs = Math.min(clock.now() - this.#lookedAt, MOST_ELAPSED_MS)
     const now = clock.now()
     this.#burning = cooled(this.#burning, now)
     for (const thread of [...threads].filter(({ runCount }) => runCount > 0)) {

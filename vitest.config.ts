@@ -1,16 +1,44 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { NODE_FLAGS } from './test/support/node-flags.ts'
+
+/** Folders of tests that start threads, processes or databases, or wait for timers. */
+const HEAVY = ['cli', 'conformance', 'faults', 'http', 'nest', 'simulator', 'store', 'system', 'threads', 'webhook']
+
+/** Dies at every crash point on both databases; minutes long, so a script of its own: `npm run test:drill`. */
+const isDrill = process.env['DRILL'] === '1'
+
+const heavy = [...HEAVY.map((folder) => `test/${folder}/**/*.test.ts`), ...(isDrill ? ['test/drill/**/*.test.ts'] : [])]
+
+const common = { pool: 'forks' as const, execArgv: NODE_FLAGS, testTimeout: 90_000, hookTimeout: 60_000 }
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Dies at every crash point on both databases; minutes long, so a script of its own: npm run test:drill.
-    exclude: [...configDefaults.exclude, ...(process.env['DRILL'] === '1' ? [] : ['test/drill/**'])],
-    // Threads are tested as built files, so the build runs first; see test/support/global-setup.ts.
-    globalSetup: ['test/support/global-setup.ts'],
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 90_000,
-    hookTimeout: 60_000,
-    reporters: ['default'],
+    // Threads are tested as built files, so the build runs first, once for both projects.
+    globalSetup: ['test/support/build.ts'],
+    reporters: ['./test/support/slowest-files.ts', 'default'],
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, 'test/drill/**', ...heavy],
+          // One process for many files: most of their time would be imports. So a file may not depend on what another left.
+          isolate: false,
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'heavy',
+          include: heavy,
+          globalSetup: ['test/support/shared-postgres.ts'],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 })

@@ -17,10 +17,10 @@ export function addPure(bench: Bench): void {
   const { type, payload } = toFeishuEvent(sample, 1)
   const busy = Array.from({ length: 20 }, (_none, index) => ({
     botId: `bot ${index % 10}`,
-    place: 'pool' as const,
+    executor: 'pool' as const,
     stage: index < 4 ? ('handling' as const) : ('delivering' as const),
   }))
-  const limits = { places: [{ place: 'pool' as const, threads: 4, botIds: () => [] }], lanesPerBot: 64 }
+  const limits = { executors: [{ executor: 'pool' as const, threads: 4, botIds: () => [] }], lanesPerBot: 64 }
   const fields = { botId: 'bot', url: 'https://open.feishu.cn/x?ticket=fake', body: { app_secret: 'fake', n: 1 } }
   bench
     .add('step of a child', () => stepChild(starting, { kind: 'ready' }, 1, 0.5, supervision))

@@ -74,7 +74,7 @@ export function addStatements(bench: Bench, { inbox }: Store): void {
 
 function finished(item: Claimed): FinishedEvent[] {
   if (item.kind === 'replies') return []
-  const { id, attempt, botId, lane } = item
+  const { id, fence, botId, lane } = item
   const reply = {
     messageId: 'om_1',
     receiver: { type: 'chat_id', id: lane },
@@ -82,11 +82,10 @@ function finished(item: Claimed): FinishedEvent[] {
     msgType: 'text',
     content: '{"text":"echo"}',
   } as const
-  return [{ id, fence: { owner: OWNER, attempt }, result: { kind: 'completed', replies: [reply] } }]
+  return [{ id, fence, result: { kind: 'completed', replies: [reply] } }]
 }
 
 function settled(item: Claimed): SettledReply[] {
   if (item.kind === 'replies') return []
-  const fence = { owner: OWNER, attempt: 1 }
-  return [{ eventId: item.id, part: 0, fence, result: { kind: 'sent', messageId: `om_${item.id}` } }]
+  return [{ eventId: item.id, part: 0, fence: item.fence, result: { kind: 'sent', messageId: `om_${item.id}` } }]
 }

@@ -1,4 +1,4 @@
-import { createFeishuSupervisor } from '../../src/app/feishu-supervisor.ts'
+import { createFeishuSupervisor } from '../../src/app/create-feishu-supervisor.ts'
 import { readBoot, serveOrders } from '../process/serve-orders.ts'
 import { commonOrders, type SubjectBoot, type SubjectOrders } from '../process/subject-orders.ts'
 
@@ -17,7 +17,7 @@ const supervisor = createFeishuSupervisor({
   ...(isUnlimited && {
     messages: {
       repliesPerChatPerSecond: MANY,
-      repliesPerBotPerSecond: MANY,
+      repliesPerSecond: MANY,
       inboundPerSecond: MANY,
       inboundBurst: MANY,
     },
@@ -28,7 +28,7 @@ await supervisor.start()
 const known = new Map((await supervisor.listBots()).map((bot) => [bot.appId, bot.id]))
 for (const app of apps) {
   if (known.has(app.appId)) continue
-  const { id } = await supervisor.addBot({ ...app, domain: url })
+  const { id } = await supervisor.addBot({ ...app, domain: url, useWebSocket: true })
   known.set(app.appId, id)
 }
 

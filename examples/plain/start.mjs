@@ -12,6 +12,6 @@ supervisor.on('alert', ({ state, cause, nextStep }) => console.log(`${state}: ${
 
 await supervisor.start()
 const bots = await supervisor.listBots()
-if (!bots.some((bot) => bot.appId === appId)) await supervisor.addBot({ appId, appSecret, domain })
+if (!bots.some((bot) => bot.appId === appId)) await supervisor.addBot({ appId, appSecret, domain, useWebSocket: true })
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => supervisor.stop())

@@ -1,38 +1,27 @@
-import { type Clock, systemClock } from '../core/time/clock.ts'
-import { Emitter } from '../core/emitter.ts'
-import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import { createLogger } from '../core/log/logger.ts'
-import { hideValues } from '../core/log/redact.ts'
-import { createRoutes } from '../http/routes.ts'
 import { type ConnectionView, connectionView } from '../http/schema/status-view.ts'
-import { type FeishuSupervisorOptions, resolveOptions } from '../options/options.ts'
-import type { Authorize } from '../protocol/model/access.ts'
-import type { BotSource } from '../protocol/model/bot-source.ts'
-import type { Alert, EventMap } from '../protocol/model/events.ts'
-import type { Finding } from '../protocol/model/finding.ts'
+import type { ResolvedOptions, WebhookAnswer, WebhookRequest } from '../protocol/host.ts'
 import type {
-  AlertOptions,
-  HostControl,
-  PackagePaths,
-  ResolvedOptions,
-  WebhookAnswer,
-  WebhookRequest,
-} from '../protocol/host.ts'
-import {
-  type BotReport,
-  idleConnection,
-  type SupervisorReport,
-  type SupervisorStatus,
-} from '../protocol/model/status.ts'
-import { OpenAlerts } from './open-alerts.ts'
-import type { HandlerTable } from '../handlers/handler-table.ts'
-import { HostHandlers } from './host-handlers.ts'
-import { Notifier } from './notifier.ts'
+  ApiTokenRecord,
+  AuditEntry,
+  AuditOptions,
+  AuditQuery,
+  NewToken,
+  NewTokenOptions,
+} from '../protocol/model/access.ts'
+import type { BotChange, NewBotOptions } from '../protocol/model/bot-input.ts'
+import type { EventMap } from '../protocol/model/events.ts'
+import type { Finding } from '../protocol/model/finding.ts'
+import type { DeadLetter, DeadLetterId } from '../protocol/model/message.ts'
+import type {
+  DeadLetterQuery,
+  MessageDetail,
+  MessageQuery,
+  MessageSummary,
+  Page,
+} from '../protocol/model/message-log.ts'
+import type { BotRecord, BotReport, SupervisorStatus } from '../protocol/model/status.ts'
+import { composeHost, createFetch, type HandleSetup, type Host } from './compose-host.ts'
 import { Orders } from './orders.ts'
-import { packagePaths } from './package-paths.ts'
-import { sourceEndpoint } from './source-endpoint.ts'
-import { SourceWatch } from './source-watch.ts'
-import { SupervisorThread } from './supervisor-thread.ts'
 
 /** Longest wait for the thread's own report; after it the last known one is shown. */
 const REPORT_DEADLINE_MS = 1_000
@@ -40,137 +29,24 @@ const REPORT_DEADLINE_MS = 1_000
 /** Above the time the supervisor thread allows itself to store an event. */
 const WEBHOOK_MARGIN_MS = 300
 
-/** Each bot is asked for a minute at most, several at a time. */
-const DIAGNOSE_DEADLINE_MS = 150_000
-
-/** Longest wait for an order to the thread. */
-const ORDER_DEADLINE_MS = 5_000
-
-/**
- * Creates a supervisor that does nothing until `start()`. Throws `CONFIG_INVALID`, naming the field,
- * when an option is wrong. Several may live in one process, each with its own data folder or database.
- */
-export function createFeishuSupervisor(options: FeishuSupervisorOptions = {}): FeishuSupervisor {
-  const { thread, ...setup } = resolveOptions(options)
-  return new FeishuSupervisor(thread, setup)
-}
-
-/** The same handle with only the store behind it, for commands like `bots add`; bots are not started. */
-export function openForAdministration(options: FeishuSupervisorOptions = {}): FeishuSupervisor {
-  return new FeishuSupervisor(resolveOptions(options).thread, { startsBots: false })
-}
-
-/** What differs between a host's handle, administration and drills. */
-export interface HandleSetup {
-  readonly apiToken?: string | undefined
-  /** Handlers that are functions, by name. Default: none. */
-  readonly handlerTables?: ReadonlyMap<string, HandlerTable>
-  /** Default: alerts are only told to listeners. */
-  readonly alerts?: AlertOptions | undefined
-  readonly authorize?: Authorize | undefined
-  readonly botSource?: BotSource | undefined
-  readonly allowedHosts?: readonly string[] | undefined
-  /** Where bots may be pointed at through the HTTP API. Default: nowhere. */
-  readonly allowedDomains?: readonly string[]
-  /** Default true. */
-  readonly startsBots?: boolean
-  /** Default: the built files of this package. */
-  readonly paths?: PackagePaths
-  readonly clock?: Clock
-}
-
 /**
  * The handle of one supervisor: all that runs on the host's own thread. The bots, their messages and
  * the database live in the supervisor thread and go on while the host is busy. It prints nothing,
- * listens to no signal and never exits the process.
+ * listens to no signal and never exits the process. With the option `botSource`, orders about bots reject with
+ * `BOTS_OWNED_BY_HOST` or `BOT_SOURCE_FAILED` too.
  */
-export class FeishuSupervisor extends Orders {
+export class FeishuSupervisor {
   readonly #options: ResolvedOptions
-  readonly #clock: Clock
-  readonly #thread: SupervisorThread
-  readonly #events: Emitter<EventMap>
-  readonly #notifier: Notifier | undefined
-  readonly #openAlerts = new OpenAlerts()
-  readonly #sourceWatch: SourceWatch | undefined
-  readonly #routes: FeishuSupervisor['fetch']
-  #report: SupervisorReport
+  readonly #host: Host
+  readonly #orders = new Orders((what, deadlineMs, run) => this.#host.thread.call(what, deadlineMs, run))
+  readonly #fetch: FeishuSupervisor['fetch']
   #startedAt: number | undefined
 
   /** @internal use createFeishuSupervisor */
   constructor(options: ResolvedOptions, setup: HandleSetup) {
-    super()
-    const {
-      apiToken,
-      alerts,
-      handlerTables = new Map(),
-      authorize,
-      botSource,
-      allowedHosts,
-      allowedDomains = [],
-      startsBots = true,
-      paths = packagePaths(),
-      clock = systemClock,
-    } = setup
     this.#options = options
-    this.#clock = clock
-    this.#report = emptyReport(options)
-    const logger = createLogger('host', (record) => this.#events.emit('log', record))
-    // A listener that throws is the host's own bug: it must not end the host from inside our callback.
-    this.#events = new Emitter((thrown) => queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)))
-    const handlers = new HostHandlers({
-      tables: handlerTables,
-      secrets: options.secrets,
-      runnerPath: paths.handlerRunner,
-      clock,
-    })
-    hideValues(Object.values(options.secrets))
-    this.#thread = new SupervisorThread({
-      options,
-      paths,
-      source: botSource && sourceEndpoint(botSource, clock),
-      startsBots,
-      clock,
-      random: Math.random,
-      signal: ({ kind, event }) => {
-        if (kind === 'alert') this.#openAlerts.see(event)
-        this.#events.emit(kind, event)
-      },
-      run: (run, gone) => handlers.run(run, gone),
-      changed: ({ state, lastExit, restartCount }) => {
-        if (state === 'running') {
-          logger.info('the supervisor is running')
-          this.#sourceWatch?.resume()
-          if (restartCount > 0) this.#tellDown('cleared', 'it is started again', 'nothing: it is over')
-        }
-        if (state === 'restarting') {
-          this.#report = withoutThread(this.#report, clock.now())
-          for (const alert of this.#openAlerts.end(clock.now())) this.#events.emit('alert', alert)
-          logger.error(`the supervisor thread ended (${lastExit?.reason}); it is started again`, { lastExit })
-          this.#tellDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'it ended', 'it is started again')
-        }
-      },
-      report: (level, message) => logger[level](message),
-    })
-    this.#sourceWatch =
-      botSource &&
-      new SourceWatch(botSource, (botId) => this.call('lookAtSource', (remote) => remote.lookAtSource(botId)))
-    this.#notifier =
-      alerts === undefined
-        ? undefined
-        : new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
-    if (this.#notifier !== undefined) this.#events.on('alert', this.#notifier.notify)
-    const routes = createRoutes({
-      view: this,
-      fastAttempts: options.connection.fastAttempts,
-      allowedDomains,
-      // An envelope grows by a third when it is encrypted and written in base64.
-      maxWebhookBytes: Math.ceil(1.4 * options.connection.maxPayloadBytes) + 4_096,
-      apiToken,
-      authorize,
-      allowedHosts,
-      report: (thrown) => logger.error(`a request failed: ${errorText(thrown)}`),
-    })
-    this.#routes = (request, context) => routes.fetch(request, Object(context))
+    this.#host = composeHost(options, setup)
+    this.#fetch = createFetch(options, setup, this, this.#host.logger)
   }
 
   /**
@@ -180,12 +56,12 @@ export class FeishuSupervisor extends Orders {
    * nothing behind.
    */
   async start(): Promise<void> {
-    this.#startedAt = this.#clock.now()
-    this.#sourceWatch?.start()
+    this.#startedAt = this.#host.clock.now()
+    this.#host.sourceSubscription?.start()
     try {
-      await this.#thread.start()
+      await this.#host.thread.start()
     } catch (thrown) {
-      this.#sourceWatch?.stop()
+      this.#host.sourceSubscription?.stop()
       throw thrown
     }
   }
@@ -196,22 +72,23 @@ export class FeishuSupervisor extends Orders {
    * May be called at any time and twice.
    */
   async stop(graceMs: number = this.#options.shutdownGraceMs): Promise<void> {
-    this.#sourceWatch?.stop()
-    await this.#thread.stop(graceMs)
-    this.#notifier?.close()
-    this.#report = withoutThread(this.#report, this.#clock.now())
+    this.#host.sourceSubscription?.stop()
+    await this.#host.thread.stop(graceMs)
+    this.#host.notifier?.close()
+    this.#host.lastReport.threadGone(this.#host.clock.now())
   }
 
   /** Answers within a second, with the last known report while the thread is down or busy. */
   async status(): Promise<SupervisorStatus> {
+    const { thread, lastReport } = this.#host
     try {
-      this.#report = await this.#thread.call('report', REPORT_DEADLINE_MS, (remote) => remote.report())
+      lastReport.replace(await thread.call('report', REPORT_DEADLINE_MS, (remote) => remote.report()))
     } catch {
       // The last report stands; the state below says that the thread is not there.
     }
-    const { state, incarnation, restartCount, lastExit } = this.#thread.status
+    const { state, incarnation, restartCount, lastExit } = thread.status
     return {
-      ...this.#report,
+      ...lastReport.report,
       state,
       ...(this.#startedAt === undefined ? {} : { startedAt: this.#startedAt }),
       incarnation,
@@ -222,14 +99,117 @@ export class FeishuSupervisor extends Orders {
 
   /** Returns the function that removes the listener. What a listener throws is logged and goes no further. */
   on<K extends keyof EventMap>(name: K, listener: (event: EventMap[K]) => void): () => void {
-    return this.#events.on(name, listener)
+    return this.#host.events.on(name, listener)
   }
 
   /**
    * The HTTP API as a fetch handler, to be mounted by the host or served by `feishu-supervisor start`. `context`, if
    * any, is handed to `authorize`: an object of the host's own, such as its request with its user.
    */
-  readonly fetch = (request: Request, context?: object): Response | Promise<Response> => this.#routes(request, context)
+  readonly fetch = (request: Request, context?: object): Response | Promise<Response> => this.#fetch(request, context)
+
+  /**
+   * Looks for what stands between these bots (default: all) and Feishu: egress, proxy, clock, credentials, scopes,
+   * subscription mode; for all of them also at the database and the master key. Opens no connection. Findings of level
+   * `error` need somebody. Rejects with `SUPERVISOR_DOWN` or `DEADLINE_EXCEEDED`.
+   */
+  diagnose(botIds?: readonly string[]): Promise<readonly Finding[]> {
+    return this.#orders.diagnose(botIds)
+  }
+
+  /**
+   * Stores a bot and starts it. Rejects with `CONFIG_INVALID` (naming the field), `BOT_EXISTS`,
+   * `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  addBot(bot: NewBotOptions, options?: AuditOptions): Promise<BotRecord> {
+    return this.#orders.addBot(bot, options)
+  }
+
+  /** The stored bots in order of creation, without their secrets. Rejects with `STORE_UNAVAILABLE`, `MASTER_KEY_WRONG` or `SUPERVISOR_DOWN`. */
+  listBots(): Promise<readonly BotRecord[]> {
+    return this.#orders.listBots()
+  }
+
+  /**
+   * Changes a bot; a change of mode (`useWebSocket`) or of secrets is live, and with `useWebSocket: true` a bot that
+   * waits for its next attempt connects at once. Rejects with `CONFIG_INVALID`, `BOT_NOT_FOUND`,
+   * `CONNECTION_LIMIT`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  updateBot(botId: string, change: BotChange, options?: AuditOptions): Promise<BotRecord> {
+    return this.#orders.updateBot(botId, change, options)
+  }
+
+  /** Ends a bot's worker and forgets the bot; its events and dead letters stay. Rejects like `updateBot`. */
+  removeBot(botId: string, options?: AuditOptions): Promise<void> {
+    return this.#orders.removeBot(botId, options)
+  }
+
+  /**
+   * A new worker for a bot now: a live one closes its connection and ends before, a failed bot is released. Rejects
+   * with `BOT_NOT_FOUND` also where the bot has no worker, because it is disabled or waits for a connection.
+   */
+  restartBot(botId: string, options?: AuditOptions): Promise<void> {
+    return this.#orders.restartBot(botId, options)
+  }
+
+  /** A page of the stored events, newest first. Rejects with `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
+  listMessages(query?: MessageQuery): Promise<Page<MessageSummary>> {
+    return this.#orders.listMessages(query)
+  }
+
+  /** One event with its payload and replies; null when there is none. */
+  getMessage(eventId: number): Promise<MessageDetail | null> {
+    return this.#orders.getMessage(eventId)
+  }
+
+  /**
+   * A page of what was given up, newest first: events with their payload, replies with their content. Rejects with
+   * `CONFIG_INVALID`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  listDeadLetters(query?: DeadLetterQuery): Promise<Page<DeadLetter>> {
+    return this.#orders.listDeadLetters(query)
+  }
+
+  /**
+   * Puts a dead letter back: the event is handled again as if it were new, or with `part` that reply is sent again.
+   * A reply of which it is not known whether Feishu showed it may then be there twice. Rejects with
+   * `DEAD_LETTER_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  resubmit(letter: DeadLetterId, options?: AuditOptions): Promise<void> {
+    return this.#orders.resubmit(letter, options)
+  }
+
+  /**
+   * Makes a bearer token for the HTTP API. Its text is in the answer and nowhere else: only a hash is stored.
+   * Rejects with `CONFIG_INVALID` (naming the field), `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   */
+  createToken(token: NewTokenOptions, options?: AuditOptions): Promise<NewToken> {
+    return this.#orders.createToken(token, options)
+  }
+
+  /** All tokens, newest first, without their secrets. */
+  listTokens(): Promise<readonly ApiTokenRecord[]> {
+    return this.#orders.listTokens()
+  }
+
+  /** From now on the token is refused. Rejects with `TOKEN_NOT_FOUND`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`. */
+  revokeToken(id: string, options?: AuditOptions): Promise<void> {
+    return this.#orders.revokeToken(id, options)
+  }
+
+  /** What was ordered by whom, newest first. */
+  auditLog(query?: AuditQuery): Promise<Page<AuditEntry>> {
+    return this.#orders.auditLog(query)
+  }
+
+  /**
+   * Seals all secrets with a new master key; answers how many bots had to be sealed anew. After a crash the next call
+   * goes on. Other processes on the same database have to be started again. Rejects with `CONFIG_INVALID` when the
+   * key comes from the configuration and there is only one.
+   */
+  rotateKeys(options?: AuditOptions): Promise<number> {
+    return this.#orders.rotateKeys(options)
+  }
 
   /** @internal What a bot's report means for its connection, in the words of the HTTP API. */
   connectionOf(report: BotReport): ConnectionView {
@@ -238,67 +218,31 @@ export class FeishuSupervisor extends Orders {
 
   /** @internal Figures of the supervisor thread in the text format of Prometheus; none while it is down. */
   async metrics(): Promise<string> {
-    return await this.#thread.call('metrics', REPORT_DEADLINE_MS, (remote) => remote.metrics()).catch(() => '')
+    return await this.#host.thread.call('metrics', REPORT_DEADLINE_MS, (remote) => remote.metrics()).catch(() => '')
   }
 
   /** @internal A POST of Feishu; answered with 200 only when its event is committed. Rejects with `SUPERVISOR_DOWN`. */
   async takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer> {
     const deadlineMs = this.#options.connection.acceptTimeoutMs + WEBHOOK_MARGIN_MS
-    return await this.#thread.call('takeWebhook', deadlineMs, (remote) => remote.takeWebhook(appId, request))
+    return await this.#host.thread.call('takeWebhook', deadlineMs, (remote) => remote.takeWebhook(appId, request))
   }
 
-  /**
-   * Looks for what stands between these bots (default: all) and Feishu: egress, proxy, clock, credentials, scopes,
-   * subscription mode; for all of them also at the database and the master key. Opens no connection. Findings of level
-   * `error` need somebody. Rejects with `SUPERVISOR_DOWN` or `DEADLINE_EXCEEDED`.
-   */
-  async diagnose(botIds: readonly string[] | null = null): Promise<readonly Finding[]> {
-    return await this.#thread.call('diagnose', DIAGNOSE_DEADLINE_MS, (remote) => remote.diagnose(botIds))
+  /** @internal Null for whatever is not a valid token now. */
+  authenticate(id: string, secret: string): Promise<ApiTokenRecord | null> {
+    return this.#orders.authenticate(id, secret)
   }
 
-  /** Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
-  async killBot(botId: string): Promise<void> {
-    const isKnown = await this.#thread.call('killBot', ORDER_DEADLINE_MS, (remote) => remote.killBot(botId))
-    if (!isKnown) throw new FeishuSupervisorError('BOT_NOT_FOUND', `there is no running bot ${botId}`)
+  /** @internal Ends a bot's worker as a crash would, for drills. Rejects with `BOT_NOT_FOUND` or `SUPERVISOR_DOWN`. */
+  killBot(botId: string): Promise<void> {
+    return this.#orders.killBot(botId)
   }
 
-  /** Ends the supervisor thread as a crash would, for drills; it is started again. */
+  /** @internal Ends the supervisor thread as a crash would, for drills; it is started again. */
   killSupervisor(): void {
-    this.#thread.kill()
+    this.#host.thread.kill()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
-
-  protected async call<T>(what: string, run: (remote: HostControl) => Promise<T>): Promise<T> {
-    return await this.#thread.call(what, ORDER_DEADLINE_MS, run)
-  }
-
-  #tellDown(state: Alert['state'], why: string, nextStep: string): void {
-    const cause = `the supervisor thread: ${why}`
-    this.#events.emit('alert', { at: this.#clock.now(), kind: 'supervisor_down', state, cause, nextStep })
-  }
-}
-
-function emptyReport({ messages, databaseUrl }: ResolvedOptions): SupervisorReport {
-  return {
-    bots: [],
-    pool: { threads: messages.threads, busy: 0, queued: 0, stuck: 0 },
-    inbox: { depth: 0, oldestAgeMs: 0, dead: 0 },
-    store: { kind: databaseUrl === undefined ? 'pglite' : 'postgres', ready: false },
-  }
-}
-
-/** What is still true of a report when the thread that made it is gone: nobody is connected. */
-function withoutThread(report: SupervisorReport, now: number): SupervisorReport {
-  const bots = report.bots.map(({ memoryMb: _memoryMb, utilization: _utilization, ...bot }): BotReport => {
-    const { nextAt: _nextAt, nextStep: _nextStep, ...child } = bot.child
-    return {
-      ...bot,
-      child: { ...child, state: 'stopped', since: now },
-      connection: idleConnection(now),
-    }
-  })
-  return { ...report, bots, pool: { ...report.pool, busy: 0 }, store: { ...report.store, ready: false } }
 }

@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module'
 import type { Clock } from '../core/time/clock.ts'
-import { errorRecord } from '../core/errors.ts'
+import { errorRecord, errorText } from '../core/errors.ts'
+import { redactText } from '../core/log/redact.ts'
+import { stackFrames } from '../core/log/stack-frames.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'
 
@@ -58,8 +60,12 @@ export class HostHandlers {
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= this.#load()
     const channel = new this.#runner.RunChannelClient(task.port)
-    const setting = { secrets: this.#secrets, channel, run: id, gone }
-    return await this.#runner.runHandler(table, { ...task, timeoutMs }, setting)
+    try {
+      const setting = { secrets: this.#secrets, channel, run: id, gone }
+      return await this.#runner.runHandler(table, { ...task, timeoutMs }, setting)
+    } catch (thrown) {
+      return failed('INTERNAL', redactText(errorText(thrown)), stackFrames(thrown, this.#runnerPath))
+    }
   }
 
   #load(): HandlerRunner {
@@ -69,6 +75,6 @@ export class HostHandlers {
   }
 }
 
-function failed(code: 'INTERNAL' | 'HANDLER_TIMEOUT', message: string): ChatOutcome {
-  return { kind: 'failed', error: errorRecord(code, message) }
+function failed(code: 'INTERNAL' | 'HANDLER_TIMEOUT', message: string, stack?: string): ChatOutcome {
+  return { kind: 'failed', error: errorRecord(code, message, stack) }
 }

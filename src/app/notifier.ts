@@ -5,9 +5,9 @@ import { errorText } from '../core/errors.ts'
 import type { Logger } from '../core/log/logger.ts'
 import { redact } from '../core/log/redact.ts'
 import type { Alert } from '../protocol/model/events.ts'
-import type { AlertOptions } from '../protocol/host.ts'
+import type { AlertOptions } from '../protocol/options/alert-options.ts'
 
-export interface NotifierDependencies extends AlertOptions {
+export interface NotifierDeps extends AlertOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly logger: Logger
@@ -33,13 +33,13 @@ interface Notice {
  * in order; nobody waits for it.
  */
 export class Notifier {
-  readonly #deps: NotifierDependencies
+  readonly #deps: NotifierDeps
   readonly #key: Buffer
   readonly #waiting: Notice[] = []
   #isPosting = false
   #abort = new AbortController()
 
-  constructor(deps: NotifierDependencies) {
+  constructor(deps: NotifierDeps) {
     this.#deps = deps
     this.#key = Buffer.from(deps.secret.replace(/^whsec_/, ''), 'base64')
   }

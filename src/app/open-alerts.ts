@@ -4,7 +4,7 @@ import type { Alert } from '../protocol/model/events.ts'
 export class OpenAlerts {
   readonly #open = new Map<string, Alert>()
 
-  see(alert: Alert): void {
+  observe(alert: Alert): void {
     const key = `${alert.kind} ${alert.botId ?? ''}`
     if (alert.state === 'raised') this.#open.set(key, alert)
     else this.#open.delete(key)

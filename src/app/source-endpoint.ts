@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Clock } from '../core/time/clock.ts'
 import { deferred } from '../core/time/deferred.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import { validated } from '../core/validated.ts'
+import { validated } from '../core/validation.ts'
 import { botFields } from '../http/schema/bot-schema.ts'
 import type { BotSource, SourceBot, SourceControl, SourceReading, SourceRow } from '../protocol/model/bot-source.ts'
 import { DEFAULT_HANDLER } from '../protocol/chat.ts'
@@ -15,7 +15,6 @@ const schema = z.object({
   owner: botFields.owner.default('admin'),
   handler: botFields.handler.default(DEFAULT_HANDLER),
   enabled: z.boolean().default(true),
-  useWebSocket: z.boolean().default(false),
   createdAt: z
     .union([z.number(), z.date()])
     .transform((instant) => new Date(instant).getTime())

@@ -1,21 +1,34 @@
 import { text } from 'node:stream/consumers'
 import { limitsOf, policyOf } from './bot-flags.ts'
+import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
-import { withStore } from './with-store.ts'
+import { withStore } from './admin.ts'
 
-export type AddBotFlags = Readonly<Record<string, string>> & {
+export interface AddBotFlags {
+  readonly appId: string
+  readonly appSecret: string
+  readonly name?: string
+  readonly domain?: string
+  readonly handler?: string
+  readonly isolation?: string
+  readonly useWebSocket?: boolean
   readonly limit: readonly string[]
   readonly policy: readonly string[]
 }
 
 /** `bots add`: stores one bot and prints it. */
-export async function addBot({ options }: CliConfig, { limit, policy, ...flags }: AddBotFlags): Promise<void> {
-  const { appId = '', appSecret = '', name, domain, isolation, handler } = flags
-  const secret = appSecret === '-' ? (await text(process.stdin)).trim() : appSecret
+export async function addBot(
+  { options }: CliConfig,
+  flags: AddBotFlags,
+  { stdin, stdout }: Pick<CliContext, 'stdin' | 'stdout'>,
+): Promise<void> {
+  const { appId, appSecret, name, domain, isolation, handler, useWebSocket = false, limit, policy } = flags
+  const secret = appSecret === '-' ? (await text(stdin)).trim() : appSecret
   await withStore(options, async (supervisor) => {
     const bot = await supervisor.addBot({
       appId,
       appSecret: secret,
+      useWebSocket,
       ...(name === undefined ? {} : { name }),
       ...(domain === undefined ? {} : { domain }),
       ...(handler === undefined ? {} : { handler }),
@@ -24,13 +37,13 @@ export async function addBot({ options }: CliConfig, { limit, policy, ...flags }
       // Checked like every field of a bot.
       ...(isolation === undefined ? {} : { isolation: isolation as 'thread' | 'process' }),
     })
-    process.stdout.write(`${JSON.stringify(bot)}\n`)
+    stdout.write(`${JSON.stringify(bot)}\n`)
   })
 }
 
 /** `bots list`: one JSON line per bot. */
-export async function listBots({ options }: CliConfig): Promise<void> {
+export async function listBots({ options }: CliConfig, { stdout }: Pick<CliContext, 'stdout'>): Promise<void> {
   await withStore(options, async (supervisor) => {
-    for (const bot of await supervisor.listBots()) process.stdout.write(`${JSON.stringify(bot)}\n`)
+    for (const bot of await supervisor.listBots()) stdout.write(`${JSON.stringify(bot)}\n`)
   })
 }

@@ -1,18 +1,22 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
+import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
-import { withStore } from './with-store.ts'
+import { withStore } from './admin.ts'
 
 /** `dead-letters list`: one JSON line per dead letter, newest first. */
 export async function listDeadLetters(
   { options }: CliConfig,
   flags: { limit?: string; before?: string },
+  { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
+  // What ended at the same instant stays on one page, so that --before leaves nothing out.
   const page = {
     ...(flags.limit === undefined ? {} : { limit: wholeNumber('--limit', flags.limit) }),
-    ...(flags.before === undefined ? {} : { before: instant(flags.before) }),
+    before: flags.before === undefined ? Infinity : instant(flags.before),
   }
   await withStore(options, async (supervisor) => {
-    for (const letter of await supervisor.deadLetters(page)) process.stdout.write(`${JSON.stringify(letter)}\n`)
+    const { items } = await supervisor.listDeadLetters(page)
+    for (const letter of items) stdout.write(`${JSON.stringify(letter)}\n`)
   })
 }
 
@@ -21,6 +25,7 @@ export async function resubmitDeadLetter(
   { options }: CliConfig,
   eventIdText: string,
   flags: { part?: string },
+  { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
   const letter = {
     eventId: wholeNumber('the event id', eventIdText),
@@ -28,7 +33,7 @@ export async function resubmitDeadLetter(
   }
   await withStore(options, async (supervisor) => {
     await supervisor.resubmit(letter)
-    process.stdout.write(`${JSON.stringify({ ...letter, resubmitted: true })}\n`)
+    stdout.write(`${JSON.stringify({ ...letter, resubmitted: true })}\n`)
   })
 }
 

@@ -1,15 +1,20 @@
-import { openForAdministration } from '../app/feishu-supervisor.ts'
+import { openForAdministration } from '../app/create-feishu-supervisor.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { Finding } from '../protocol/model/finding.ts'
+import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
 
 const ASK_TIMEOUT_MS = 180_000
 
 /** `doctor`: prints what was found; the exit code is 1 if some of it is an error. */
-export async function doctor(config: CliConfig, { json }: { json?: boolean }): Promise<void> {
+export async function doctor(
+  config: CliConfig,
+  { json }: { json?: boolean },
+  { stdout }: Pick<CliContext, 'stdout'>,
+): Promise<number> {
   const findings = await diagnose(config)
-  process.stdout.write(json === true ? `${JSON.stringify(findings)}\n` : findings.map(line).join(''))
-  if (findings.some(({ level }) => level === 'error')) process.exitCode = 1
+  stdout.write(json === true ? `${JSON.stringify(findings)}\n` : findings.map(line).join(''))
+  return findings.some(({ level }) => level === 'error') ? 1 : 0
 }
 
 async function diagnose(config: CliConfig): Promise<readonly Finding[]> {

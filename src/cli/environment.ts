@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import { describeIssues } from '../core/describe-issues.ts'
-import type { FeishuSupervisorOptions } from '../options/options.ts'
+import { describeIssues } from '../core/validation.ts'
+import type { FeishuSupervisorOptions } from '../options/feishu-supervisor-options.ts'
 import { handlersOf } from './handler-environment.ts'
 import type { LogSettings } from './print-log.ts'
+import type { VARIABLES } from './variables.ts'
 
 /** Decimal digits only: an empty value, `0x10` or `1e3` is a mistake, not a number. */
 const integer = (expected: string, least: number, most: number) =>
@@ -39,7 +40,7 @@ const schema = z.strictObject({
   FS_CA_FILE: z.string().min(1).optional(),
   FS_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   FS_LOG_FORMAT: z.enum(['json', 'text']).optional(),
-})
+} satisfies Readonly<Partial<Record<keyof typeof VARIABLES, z.ZodType>>>)
 
 /** What the command line needs to run. */
 export interface CliConfig {
@@ -87,7 +88,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     ...handlersOf(rest, secrets),
     secrets,
     maxConnections: rest.FS_MAX_CONNECTIONS,
-    watch: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
+    health: rest.FS_MEMORY_ALERT_MB === undefined ? undefined : { memoryMb: rest.FS_MEMORY_ALERT_MB },
     connection: connectionOf(env, rest.FS_CA_FILE),
     alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
     allowedHosts: allowedHosts(host, rest.FS_ALLOWED_HOSTS),

@@ -1,5 +1,5 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { FeishuSupervisorOptions } from '../options/options.ts'
+import type { FeishuSupervisorOptions } from '../options/feishu-supervisor-options.ts'
 
 type Handler = NonNullable<FeishuSupervisorOptions['handler']>
 

@@ -10,18 +10,14 @@ export interface LogSettings {
 
 const RANKS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
-interface Output {
-  write(line: string): unknown
+/** A stream or anything else that text can be written to. */
+export interface Output {
+  write(text: string): unknown
 }
 
-/**
- * Prints records on standard error, so that standard output stays for results. Secrets are hidden in the record
- * already; control characters cannot forge lines in either format.
- */
-export function logPrinter({ level, format }: LogSettings, output?: Output): (record: LogRecord) => void {
-  // Written before the call returns: a process that is killed has said what it knew.
-  const out = output ?? pino.destination({ dest: 2, sync: true })
-  const print = format === 'json' ? jsonPrinter(out) : textPrinter(out)
+/** Prints records. Secrets are hidden in the record already; control characters cannot forge lines in either format. */
+export function logPrinter({ level, format }: LogSettings, output: Output): (record: LogRecord) => void {
+  const print = format === 'json' ? jsonPrinter(output) : textPrinter(output)
   return (record) => {
     if (RANKS.indexOf(record.level) >= RANKS.indexOf(level)) print(record)
   }

@@ -1,29 +1,38 @@
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { addBot, type AddBotFlags, listBots } from './bots.ts'
+import type { CliContext } from './cli-context.ts'
 import { listDeadLetters, resubmitDeadLetter } from './dead-letters.ts'
 import { demo } from './demo/demo.ts'
 import { doctor } from './doctor.ts'
-import { readEnvironment } from './environment.ts'
+import { type CliConfig, readEnvironment } from './environment.ts'
 import { simulate, type SimulateFlags } from './simulate.ts'
-import { rotateKeys } from './keys.ts'
+import { rotateKeys } from './admin.ts'
 import { start } from './start.ts'
 import { createToken, listTokens, revokeToken, type TokenFlags } from './tokens.ts'
 
-/** The command line: the only part that reads process.env and sets the exit code. */
-export async function runCli(argv: readonly string[]): Promise<void> {
-  const program = new Command('feishu-supervisor').description(
-    'Runs many Feishu (Lark) chat bots in one process: a supervised worker per bot, a durable inbox, one reply across any crash.',
-  )
+/** Runs one command, given without the program's name, and resolves with the exit code. It never rejects. */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  const { stdout, stderr } = context
+  let exitCode = 0
+  const config = (): CliConfig => readEnvironment(context.env)
+  const program = new Command('feishu-supervisor')
+    .description(
+      'Runs many Feishu (Lark) chat bots in one process: a supervised worker per bot, a durable inbox, one reply across any crash.',
+    )
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
   program
     .command('start')
     .description('run the bots of the database until SIGTERM or Ctrl-C')
-    .action(() => start(readEnvironment(process.env)))
+    .action(() => start(config(), context))
   program
     .command('demo')
     .description('a local Feishu, two bots and the echo handler, in a temporary folder')
     .option('--once', 'play 200 messages with a crash and a blocked host in between, print one JSON line')
-    .action((options: { once?: boolean }) => demo(readEnvironment(process.env), { isOnce: options.once === true }))
+    .action(async (options: { once?: boolean }) => {
+      exitCode = await demo(config(), { isOnce: options.once === true }, context)
+    })
   program
     .command('simulate')
     .description('a local Feishu for a bot of your own, until SIGTERM or Ctrl-C')
@@ -31,13 +40,15 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .option('--port <number>', '0 for any free port', '3500')
     .option('--app <id:secret:name>', 'an app with its bot, as often as wanted; default: one is made up', collect, [])
     .option('--time-scale <factor>', 'multiplies the waits before redeliveries, e.g. 0.01', '1')
-    .action((options: SimulateFlags) => simulate(options))
+    .action((options: SimulateFlags) => simulate(options, context))
 
   program
     .command('doctor')
     .description('look for what stands between the bots and Feishu; exit code 1 if something has to be mended')
     .option('--json', 'print the findings as one JSON array')
-    .action((options: { json?: boolean }) => doctor(readEnvironment(process.env), options))
+    .action(async (options: { json?: boolean }) => {
+      exitCode = await doctor(config(), options, context)
+    })
 
   const bots = program.command('bots').description('the bots of the database')
   bots
@@ -60,12 +71,13 @@ export async function runCli(argv: readonly string[]): Promise<void> {
       collect,
       [],
     )
+    .option('--use-web-socket', 'long connection; without it the bot takes webhooks alone')
     .option('--isolation <kind>', 'thread (default) or process: where its worker runs')
-    .action((options: AddBotFlags) => addBot(readEnvironment(process.env), options))
+    .action((options: AddBotFlags) => addBot(config(), options, context))
   bots
     .command('list')
     .description('print one JSON line per bot')
-    .action(() => listBots(readEnvironment(process.env)))
+    .action(() => listBots(config(), context))
 
   const tokens = program
     .command('tokens')
@@ -78,22 +90,22 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .option('--read-only', 'changes nothing')
     .option('--name <text>', 'what it is for')
     .option('--expires-in-days <days>', 'or never; default: 90')
-    .action((options: TokenFlags) => createToken(readEnvironment(process.env), options))
+    .action((options: TokenFlags) => createToken(config(), options, context))
   tokens
     .command('list')
     .description('print one JSON line per token, without its secret')
-    .action(() => listTokens(readEnvironment(process.env)))
+    .action(() => listTokens(config(), context))
   tokens
     .command('revoke <id>')
     .description('refuse a token from now on')
-    .action((id: string) => revokeToken(readEnvironment(process.env), id))
+    .action((id: string) => revokeToken(config(), id, context))
 
   program
     .command('keys')
     .description('the master key that seals the secrets in the database')
     .command('rotate')
     .description('seal all secrets with a new key; every `start` on the database has to be stopped meanwhile')
-    .action(() => rotateKeys(readEnvironment(process.env)))
+    .action(() => rotateKeys(config(), context))
 
   const deadLetters = program
     .command('dead-letters')
@@ -105,21 +117,22 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .description('print one JSON line per dead letter, newest first, with its payload')
     .option('--limit <count>', 'how many, 1 to 100; default: 20')
     .option('--before <time>', 'only older ones: the endedAt of the last line seen, or a date and time')
-    .action((options: { limit?: string; before?: string }) => listDeadLetters(readEnvironment(process.env), options))
+    .action((options: { limit?: string; before?: string }) => listDeadLetters(config(), options, context))
   deadLetters
     .command('resubmit <eventId>')
     .description('run an event again, or with --part send one reply of it again')
     .option('--part <number>', 'the part of the dead letter, for a reply')
-    .action((eventId: string, options: { part?: string }) =>
-      resubmitDeadLetter(readEnvironment(process.env), eventId, options),
-    )
+    .action((eventId: string, options: { part?: string }) => resubmitDeadLetter(config(), eventId, options, context))
 
   try {
-    await program.parseAsync(argv)
+    await program.parseAsync(argv, { from: 'user' })
+    return exitCode
   } catch (thrown) {
+    // The parser has said it already.
+    if (thrown instanceof CommanderError) return thrown.exitCode
     const code = thrown instanceof FeishuSupervisorError ? thrown.code : 'INTERNAL'
-    process.stderr.write(`feishu-supervisor: ${errorText(thrown)}\n(${code})\n`)
-    process.exitCode = 1
+    stderr.write(`feishu-supervisor: ${errorText(thrown)}\n(${code})\n`)
+    return 1
   }
 }
 

@@ -1,9 +1,10 @@
-import { once } from 'node:events'
+import { deferred } from '../core/time/deferred.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from '../simulator/shared/app-directory.ts'
 import type { HistoryEntry } from '../simulator/history/history.ts'
 import { FeishuSimulator } from '../simulator/simulator.ts'
-import { narrateEntry, say } from './demo/narrate.ts'
+import type { CliContext } from './cli-context.ts'
+import { narrateEntry, type Say, sayTo } from './demo/narrate.ts'
 
 /** As the command line gives them. */
 export interface SimulateFlags {
@@ -17,25 +18,31 @@ export interface SimulateFlags {
 const DEFAULT_APP: SimulatedApp = { appId: 'cli_00000000000000a1', appSecret: 'not-a-secret', name: 'Helper' }
 
 /** `simulate`: a local Feishu until SIGTERM or SIGINT, which tells how to connect a bot and shows what flows. */
-export async function simulate(flags: SimulateFlags): Promise<void> {
+export async function simulate(
+  flags: SimulateFlags,
+  { stdout, onSignal }: Pick<CliContext, 'stdout' | 'onSignal'>,
+): Promise<void> {
   const { host, port, timeScale, apps } = readFlags(flags)
   const simulator = new FeishuSimulator({ timeScale })
   for (const app of apps) simulator.addApp(app)
-  const signalled = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-  const { url } = await simulator.start({ host, port })
+  const say = sayTo(stdout)
+  const signalled = deferred()
+  const offSignal = onSignal(() => signalled.resolve())
   try {
-    introduce(url, apps)
+    const { url } = await simulator.start({ host, port })
+    introduce(url, apps, say)
     simulator.history.subscribe((entry) => {
       const line = narrateEntry(entry, { bots: apps }) ?? narrateTrouble(entry)
       if (line !== undefined) say(line)
     })
-    await signalled
+    await signalled.promise
   } finally {
+    offSignal()
     await simulator.stop()
   }
 }
 
-function introduce(url: string, apps: readonly SimulatedApp[]): void {
+function introduce(url: string, apps: readonly SimulatedApp[], say: Say): void {
   say(`Feishu (simulated) listens on ${url}`)
   say('')
   for (const { name, appId, appSecret } of apps) say(`  ${name}  app id ${appId}  app secret ${appSecret}`)

@@ -1,7 +1,8 @@
 import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
+import type { CliContext } from './cli-context.ts'
 import type { CliConfig } from './environment.ts'
-import { withStore } from './with-store.ts'
+import { withStore } from './admin.ts'
 
 export interface TokenFlags {
   readonly user: string
@@ -12,7 +13,11 @@ export interface TokenFlags {
 }
 
 /** `tokens create`: prints the token, this once. */
-export async function createToken({ options }: CliConfig, flags: TokenFlags): Promise<void> {
+export async function createToken(
+  { options }: CliConfig,
+  flags: TokenFlags,
+  { stdout }: Pick<CliContext, 'stdout'>,
+): Promise<void> {
   const { user, admin, readOnly, name, expiresInDays } = flags
   await withStore(options, async (supervisor) => {
     const { record, token } = await supervisor.createToken(
@@ -23,24 +28,28 @@ export async function createToken({ options }: CliConfig, flags: TokenFlags): Pr
         ...(name === undefined ? {} : { name }),
         ...(expiresInDays === undefined ? {} : { expiresInDays: days(expiresInDays) }),
       },
-      CLI,
+      { by: CLI },
     )
-    process.stdout.write(`${JSON.stringify({ ...record, token })}\n`)
+    stdout.write(`${JSON.stringify({ ...record, token })}\n`)
   })
 }
 
 /** `tokens list`: one JSON line per token, newest first. */
-export async function listTokens({ options }: CliConfig): Promise<void> {
+export async function listTokens({ options }: CliConfig, { stdout }: Pick<CliContext, 'stdout'>): Promise<void> {
   await withStore(options, async (supervisor) => {
-    for (const record of await supervisor.listTokens()) process.stdout.write(`${JSON.stringify(record)}\n`)
+    for (const record of await supervisor.listTokens()) stdout.write(`${JSON.stringify(record)}\n`)
   })
 }
 
 /** `tokens revoke`. */
-export async function revokeToken({ options }: CliConfig, id: string): Promise<void> {
+export async function revokeToken(
+  { options }: CliConfig,
+  id: string,
+  { stdout }: Pick<CliContext, 'stdout'>,
+): Promise<void> {
   await withStore(options, async (supervisor) => {
-    await supervisor.revokeToken(id, CLI)
-    process.stdout.write(`${JSON.stringify({ id, revoked: true })}\n`)
+    await supervisor.revokeToken(id, { by: CLI })
+    stdout.write(`${JSON.stringify({ id, revoked: true })}\n`)
   })
 }
 
@@ -54,7 +63,7 @@ export async function firstToken(supervisor: FeishuSupervisor): Promise<string |
   if (isThere) return undefined
   const { token } = await supervisor.createToken(
     { owner: 'admin', role: 'admin', name: 'made at the first start', expiresInDays: null },
-    CLI,
+    { by: CLI },
   )
   return token
 }

@@ -1,4 +1,4 @@
-/** Reads untrusted JSON as an object; anything else becomes an empty one, so that every field is just absent. */
+/** Reads untrusted JSON as an object. Any other value becomes `{}`, so that every field is absent. */
 export function asObject(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

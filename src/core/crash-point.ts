@@ -1,8 +1,8 @@
 import { getEnvironmentData } from 'node:worker_threads'
 
 /**
- * Every place between an effect that others can see and the write that records it. A process that
- * dies at any of them must neither lose nor double a reply; a test dies at each.
+ * All places between an effect that others can see and the write that records the effect. A process that dies at
+ * any of these points must not lose a reply and must not send one twice. A test dies at each point.
  */
 export const CRASH_POINTS = [
   'persist.before',
@@ -30,23 +30,23 @@ export const CRASH_POINTS = [
 
 export type CrashPoint = (typeof CRASH_POINTS)[number]
 
-/** Faults on purpose, to show that the proofs would notice them. */
+/** Bugs added on purpose, to show that the tests notice them. */
 export type PlantedBug = 'early-ack' | 'no-uuid' | 'no-fence'
 
-/** What a drill orders; reaches every thread as Node's environment data, set before the threads are started. */
+/** Orders of a drill. Every thread reads them from Node's environment data, set before the threads are started. */
 export interface Drill {
-  /** The process kills itself when it comes by this point for the `nth` time in one thread. */
+  /** The process kills itself when one thread passes this point for the `nth` time. */
   readonly crash?: { readonly at: CrashPoint; readonly nth: number }
   readonly plant?: PlantedBug
 }
 
-/** What a drill may do to the embedded database while it runs: end its thread, or lose its next answers with their connection. */
+/** Fault of the embedded database: `end` ends its thread; `cut` drops the next `answers` answers and their connection. */
 export type DatabaseFault = { readonly kind: 'end' } | { readonly kind: 'cut'; readonly answers: number }
 
-/** Names the environment data, and the BroadcastChannel for faults. */
+/** Name of the environment data and of the BroadcastChannel for faults. */
 export const DRILL_KEY = 'feishu-supervisor.drill'
 
-/** True in the builds for drills only; build.mjs sets it, and leaves the code below out of all others. */
+/** True only in builds for drills. build.mjs sets it and leaves the code below out of all other builds. */
 declare const FEISHU_DRILLS: boolean
 
 const visits = new Map<CrashPoint, number>()
@@ -60,7 +60,7 @@ export function crashPoint(name: CrashPoint): void {
   if (visit === crash.nth) process.kill(process.pid, 'SIGKILL')
 }
 
-/** A crash point behind what the caller's caller does in this turn of the event loop. */
+/** Crash point that runs after the rest of this turn of the event loop, so after the caller's caller. */
 export function crashPointAfterTurn(name: CrashPoint): void {
   if (typeof FEISHU_DRILLS === 'undefined' || !FEISHU_DRILLS) return
   setImmediate(() => crashPoint(name))
@@ -71,7 +71,7 @@ export function isPlanted(bug: PlantedBug): boolean {
   return drill().plant === bug
 }
 
-/** Calls `onFault` for every fault ordered from another thread of this process. */
+/** Calls `onFault` for every fault that another thread of this process orders. */
 export function onDatabaseFault(onFault: (fault: DatabaseFault) => void): void {
   if (typeof FEISHU_DRILLS === 'undefined' || !FEISHU_DRILLS) return
   const channel = new BroadcastChannel(DRILL_KEY)

@@ -1,6 +1,6 @@
 /**
- * A typed emitter whose listeners cannot throw into the emitting code: what a listener throws goes
- * to `onListenerError` and the other listeners still run.
+ * Typed emitter. Listeners cannot throw into the emitting code: an error of a listener goes to `onListenerError`,
+ * and the other listeners still run.
  */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>()

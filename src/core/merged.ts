@@ -1,4 +1,4 @@
-/** Fields of `change` replace those of `old`, and null takes one away. */
+/** Merges `change` into `old`. A field that is null in `change` is removed. */
 export function merged<Fields extends object>(
   old: Fields,
   change: { readonly [Field in keyof Fields]?: Fields[Field] | null | undefined } = {},

@@ -17,61 +17,63 @@ import type { Reply, StreamOptions } from './reply.ts'
 export interface HistoryMessage {
   /** This bot sent it. */
   readonly isOwn: boolean
-  /** Readable whatever the type, as `message.text` is. */
+  /** The message as text, for every message type, as `message.text`. */
   readonly text: string
   readonly messageType: string
   readonly messageId: string
-  /** Empty if an app wrote it, this bot for example. */
+  /** Empty if an app wrote the message, e.g. this bot. */
   readonly senderOpenId: string
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
 
-/** What a handler can do besides reading its event. */
+/** Functions and data for one run of a handler. */
 export interface ChatContext {
   /**
-   * Answers with a text or what an object says: a message where it was written, any other event in its chat or,
-   * if it has none (and for `bot_removed`), in the p2p chat of whoever caused it.
+   * Adds a reply: a text, or an object (see `Reply`). A message is answered in its chat, as a reply to it. Any other
+   * event is answered in its chat. An event without a chat, and `bot_removed`, is answered in the p2p chat of the user
+   * who caused it.
    *
-   * Resolves at once: replies are kept until the handler ends, become durable together with its
-   * completion, and go out in order. A handler that fails sends none. Rejects, naming the field, for what Feishu
-   * would not take; also after the handler has ended, and for an event of which nobody is known to answer to.
+   * Resolves at once: replies are kept until the handler ends, stored together with its completion, and sent in order.
+   * A handler that fails sends none. Rejects, naming the field, if Feishu would refuse the reply. Rejects also after
+   * the handler has ended, and for an event without a known receiver.
    */
   reply(reply: string | Reply): Promise<void>
   /**
-   * Answers with Markdown that grows while it is read from `source`, piece by piece. Resolves at its end, or
-   * rejects as the source does; what has come until then stays if the handler goes on.
+   * Streams Markdown: the answer grows with every piece that `source` gives. Resolves at the end of `source`. Rejects if
+   * `source` fails; the text so far stays if the handler goes on.
    */
   stream(source: AsyncIterable<string>, options?: StreamOptions): Promise<void>
   /**
-   * The last `count` (1 to 100) messages of this chat before this one, oldest first: what was written to this bot and
-   * what it answered. Only what is stored is known: not what came before the bot or while Feishu did not tell it (in
-   * a group, often everything that does not mention it), nor what is older than `messages.retentionMs`. Empty where
-   * the event has no chat. Rejects while the database is away.
+   * Returns the last `count` (1 to 100) messages of this chat before this one, oldest first: messages to this bot and
+   * its answers. Only stored messages are known. Messages are missing if Feishu did not send them (before the bot was
+   * added; in a group often all that do not mention it) or if they are older than `messages.retentionMs`. Empty for an
+   * event without a chat. Rejects while the database is away.
    */
   history(count: number): Promise<readonly HistoryMessage[]>
-  /** Writes a line of the log (event `log`), with the bot and the event. Texts of messages are yours to keep out of it. */
+  /** Writes a log line (event `log`) with the ids of the bot and the event. Do not log texts of messages. */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
-  /** One of `secrets` in the options. Throws for a name that is not there. Logs and errors show it as `***`. */
+  /** Returns a secret from `secrets` in the options. Throws if there is none of this name. Logs and errors show it as `***`. */
   secret(name: string): string
   /** 1 for the first run of this event. */
   readonly attempt: number
-  /** Aborted shortly before the time limit, after which the thread is stopped. */
+  /** Aborts shortly before the time limit. At the limit the thread is stopped. */
   readonly signal: AbortSignal
 }
 
-/** Handles one chat message; messages of one chat come one at a time and in order. */
+/** Handles one chat message. Messages of one chat come one at a time and in order. */
 export type ChatHandler = (message: InboundMessage, ctx: ChatContext) => void | Promise<void>
 
-type EventHandler<Event> = (event: Event, ctx: ChatContext) => void | Promise<void>
+/** Handles one event of a kind. */
+export type EventHandler<Event> = (event: Event, ctx: ChatContext) => void | Promise<void>
 
-/** What a press on a card shows, if anything. Within 2.3 s it is shown at once, later it is dropped; replies go out in any case. */
+/** Handles a card action. The returned toast or card is shown if it comes within 2.3 s, and dropped later. Replies are always sent. */
 export type CardActionHandler = (
   action: InboundCardAction,
   ctx: ChatContext,
 ) => CardResponse | void | Promise<CardResponse | void>
 
-/** One function per kind of event; events of the other kinds complete without a run. */
+/** One function per kind of event. Events of other kinds complete without a run. */
 export interface ChatHandlers {
   readonly message?: ChatHandler
   readonly reaction?: EventHandler<InboundReaction>
@@ -81,11 +83,11 @@ export interface ChatHandlers {
   readonly p2pEntered?: EventHandler<InboundP2pEntered>
   readonly menu?: EventHandler<InboundMenu>
   readonly cardAction?: CardActionHandler
-  /** Every event of a type that is not one of these. */
+  /** All events of other types. */
   readonly other?: EventHandler<InboundOther>
 }
 
-/** The function of each kind of event. */
+/** Name of the function for each kind of event. */
 export const HANDLER_NAMES = {
   message: 'message',
   reaction: 'reaction',
@@ -97,7 +99,7 @@ export const HANDLER_NAMES = {
   other: 'other',
 } as const satisfies Record<InboundEventKind, keyof ChatHandlers>
 
-/** Any of the functions, as the pool calls it. */
+/** Any handler function, as the pool calls it. */
 export type AnyHandler = (event: InboundEvent, ctx: ChatContext) => unknown
 
 /** Gives a handler module its types: `export default defineHandler(async (message, ctx) => { ... })`. */
@@ -105,7 +107,7 @@ export function defineHandler(handler: ChatHandler): ChatHandler {
   return handler
 }
 
-/** The same for a module that handles more than messages: `export default defineHandlers({ message, cardAction })`. */
+/** Gives types to a module that handles more than messages: `export default defineHandlers({ message, cardAction })`. */
 export function defineHandlers(handlers: ChatHandlers): ChatHandlers {
   return handlers
 }

@@ -1,6 +1,6 @@
 import { defineHandler } from './define-handler.ts'
 
-/** Built in: answers a text with itself and anything else with its type, e.g. `[image]`. */
+/** Built-in handler: answers a text with the same text, and other messages with their type, e.g. `[image]`. */
 export const echo = defineHandler((message, ctx) =>
   ctx.reply((message.messageType === 'text' && message.text) || `[${message.messageType}]`),
 )

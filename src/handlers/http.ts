@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { asObject } from '../core/as-object.ts'
-import type { HttpHandlerOptions } from '../protocol/model/built-in.ts'
+import type { HttpHandlerOptions } from '../protocol/options/built-in-handlers.ts'
 import type { InboundEvent } from '../protocol/model/inbound-event.ts'
 import type { AnyHandler, ChatContext } from './define-handler.ts'
 import { HandlerError } from './handler-error.ts'
@@ -13,8 +13,9 @@ type Answer = Awaited<ReturnType<Post>>
 const FIELDS: readonly string[] = ['reply', 'replies', 'toast', 'card']
 
 /**
- * Posts `{ attempt, event, history? }` to a backend and replies what it answers: JSON with `reply` or `replies`
- * (and `toast` or `card` for a press on a card), a stream of texts as server-sent events, or nothing.
+ * Handler that posts `{ attempt, event, history? }` to a backend and sends the backend's answer as replies. Valid
+ * answers: JSON with `reply` or `replies` (and `toast` or `card` for a card action), a stream of texts as server-sent
+ * events, or an empty body.
  */
 export function httpHandler(options: HttpHandlerOptions, post: Post): HandlerTable {
   const handler: AnyHandler = async (event, ctx) => {
@@ -32,7 +33,7 @@ export function httpHandler(options: HttpHandlerOptions, post: Post): HandlerTab
   return new Map(options.events.map((kind) => [kind, handler]))
 }
 
-/** The id stays over all runs of an event, so that a backend can tell a repetition. */
+/** Headers that authenticate a request. The id is the same in all runs of an event, so that a backend can detect a repetition. */
 function credentials(
   { apiKey, signingSecret }: HttpHandlerOptions,
   event: InboundEvent,
@@ -52,7 +53,7 @@ function credentials(
   }
 }
 
-/** As Standard Webhooks (standardwebhooks.com) has it. */
+/** Signature by Standard Webhooks (standardwebhooks.com). */
 function signature(secret: string, signed: string): string {
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
   return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`
@@ -60,31 +61,31 @@ function signature(secret: string, signed: string): string {
 
 async function* textsOf(answer: Answer): AsyncGenerator<string> {
   for await (const { name, data } of serverSentEvents(answer)) {
-    if (name === 'error') throw new HandlerError(`the backend gave up in the middle: ${data}`)
+    if (name === 'error') throw new HandlerError(`the backend ended the stream with an error: ${data}`)
     const { text } = asObject(parsed(data))
     if (typeof text !== 'string')
-      throw new HandlerError('an event of the stream has no data like {"text": "…"}', { retryable: false })
+      throw new HandlerError('an event of the stream has wrong data: expected {"text": "…"}', { retryable: false })
     yield text
   }
 }
 
-/** What a card handler returns is the toast or card to be shown. */
+/** Sends the replies of a JSON answer. Returns the toast or card to show, the return value of a card handler. */
 async function replyAll(answer: Answer, ctx: ChatContext): Promise<unknown> {
   const text = await answer.text()
   if (text.trim() === '') return undefined
-  const said = parsed(text)
-  if (typeof said !== 'object' || said === null || Array.isArray(said)) {
-    throw new HandlerError('the backend answered with neither a JSON object nor text/event-stream', {
+  const body = parsed(text)
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new HandlerError('the answer of the backend is wrong: expected a JSON object or text/event-stream', {
       retryable: false,
     })
   }
-  const unknown = Object.keys(said).filter((field) => !FIELDS.includes(field))
+  const unknown = Object.keys(body).filter((field) => !FIELDS.includes(field))
   if (unknown.length > 0) {
-    throw new HandlerError(`the backend answered with ${unknown.join(', ')}; known are ${FIELDS.join(', ')}`, {
+    throw new HandlerError(`the backend answered with ${unknown.join(', ')}; known fields are ${FIELDS.join(', ')}`, {
       retryable: false,
     })
   }
-  const { reply, replies = [], ...response } = said as { reply?: never; replies?: never[] }
+  const { reply, replies = [], ...response } = body as { reply?: never; replies?: never[] }
   for (const one of [...(reply === undefined ? [] : [reply]), ...replies]) await ctx.reply(one)
   return Object.keys(response).length === 0 ? undefined : response
 }

@@ -1,6 +1,6 @@
-import { markdownCard } from '../core/markdown-card.ts'
+import { markdownCard } from '../protocol/model/markdown-card.ts'
 
-/** The second line of a table: `|---|:--:|`. */
+/** Matches the second line of a table: `|---|:--:|`. */
 const TABLE = /^[ \t]*\|?[ \t]*:?-+:?[ \t]*\|[-:| \t]*$/m
 
 export interface Markdown {
@@ -8,7 +8,7 @@ export interface Markdown {
   readonly title?: string | undefined
 }
 
-/** A post unless that cannot show it: posts have no tables. */
+/** Converts Markdown to a post, or to a card if it has a table: posts show no tables. */
 export function toMarkdownPart({ text, title }: Markdown): { readonly msgType: string; readonly content: string } {
   if (TABLE.test(text)) return { msgType: 'interactive', content: JSON.stringify(markdownCard({ text, title })) }
   const post = { ...(title === undefined ? {} : { title }), content: [[{ tag: 'md', text }]] }

@@ -1,5 +1,5 @@
 import { asObject } from '../core/as-object.ts'
-import type { OpenAiHandlerOptions } from '../protocol/model/built-in.ts'
+import type { OpenAiHandlerOptions } from '../protocol/options/built-in-handlers.ts'
 import type { InboundMessage } from '../protocol/model/inbound-message.ts'
 import type { ChatContext } from './define-handler.ts'
 import { HandlerError } from './handler-error.ts'
@@ -14,7 +14,7 @@ interface Turn {
   readonly content: string
 }
 
-/** Has a language model answer, with the chat's past; its answer grows while it is written. */
+/** Handler that asks a language model, with past messages of the chat. The answer is streamed. */
 export function openAiHandler(options: OpenAiHandlerOptions, post: Post): HandlerTable {
   return toHandlerTable(async (message: InboundMessage, ctx: ChatContext) => {
     const { baseUrl, model, apiKey, temperature, maxTokens, timeoutMs } = options
@@ -35,7 +35,7 @@ export function openAiHandler(options: OpenAiHandlerOptions, post: Post): Handle
   })
 }
 
-/** What is empty says nothing to a model, and some refuse it. */
+/** Builds the messages for the model. Empty ones are left out: they carry nothing, and some models refuse them. */
 async function turns(
   message: InboundMessage,
   { system, history }: OpenAiHandlerOptions,
@@ -56,22 +56,22 @@ async function* textsOf(answer: Answer): AsyncGenerator<string> {
     isEmpty &&= text.trim() === ''
     if (text !== '') yield text
   }
-  if (isEmpty) throw new HandlerError('the model answered nothing')
+  if (isEmpty) throw new HandlerError('the answer of the model is empty')
 }
 
 async function* streamed(answer: Answer): AsyncGenerator<string> {
   for await (const { data } of serverSentEvents(answer)) yield textOf(data, 'delta')
 }
 
-/** A server that does not stream answers at once. */
+/** Reads the answer of a server that does not stream. */
 async function* whole(answer: Answer): AsyncGenerator<string> {
   yield textOf(await answer.text(), 'message')
 }
 
 function textOf(json: string, field: 'delta' | 'message'): string {
   const { error, choices } = read(json)
-  if (error !== undefined) throw new HandlerError(`the model gave up: ${messageOf(error)}`)
-  // The last piece of a stream may have figures and no choice.
+  if (error !== undefined) throw new HandlerError(`the model answered with an error: ${messageOf(error)}`)
+  // The last piece of a stream may have usage figures and no choice.
   const [first] = Array.isArray(choices) ? (choices as unknown[]) : []
   const { content } = asObject(asObject(first)[field])
   return typeof content === 'string' ? content : ''
@@ -81,7 +81,7 @@ function read(json: string): Readonly<Record<string, unknown>> {
   try {
     return asObject(JSON.parse(json))
   } catch {
-    throw new HandlerError('the answer of the model is no JSON')
+    throw new HandlerError('the answer of the model is not JSON')
   }
 }
 

@@ -1,7 +1,7 @@
 import { rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, fetch, ProxyAgent, type Response } from 'undici'
 import { errorText } from '../core/errors.ts'
-import { isDirect } from '../core/no-proxy.ts'
+import { isDirect } from '../core/hosts.ts'
 import type { NetworkOptions } from '../protocol/model/built-in.ts'
 import { HandlerError } from './handler-error.ts'
 
@@ -15,13 +15,13 @@ export interface PostRequest {
 
 export type Post = (request: PostRequest) => Promise<Response>
 
-/** Try again: it is busy, or not there now. All else that is no success will not change by asking again. */
+/** Status codes below 500 that are worth a retry: the server is busy or away. Other errors do not change by a retry. */
 const WORTH_A_RETRY: ReadonlySet<number> = new Set([408, 409, 425, 429])
 
-/** What is quoted of an answer that is no success. */
+/** Largest part of a failed answer that the error quotes. */
 const MAX_QUOTED_CHARS = 300
 
-/** Posts through the network's proxy; resolves with answers that are a success, rejects with a HandlerError otherwise. */
+/** Creates a function that posts through the network's proxy. It resolves with a successful answer, and rejects with a `HandlerError` for all else. */
 export function newPost(network: NetworkOptions): Post {
   const agents = new Map<string, Dispatcher>()
   const agentFor = (url: string, timeoutMs: number): Dispatcher => {
@@ -69,14 +69,14 @@ async function refusal(url: string, answer: Response): Promise<HandlerError> {
   })
 }
 
-/** Seconds or a date, as RFC 9110 has it. */
+/** Reads a Retry-After header: seconds or a date (RFC 9110). */
 export function retryAfterMs(value: string | null, now: number): number | undefined {
   if (value === null) return undefined
   const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1_000 : Date.parse(value) - now
   return ms > 0 ? ms : undefined
 }
 
-/** `fetch failed` alone says nothing. */
+/** Text of the cause, if there is one: the message of fetch is only `fetch failed`. */
 export function causeOf(thrown: unknown): string {
   return errorText(thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown)
 }

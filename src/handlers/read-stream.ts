@@ -1,4 +1,4 @@
-import { markdownCard } from '../core/markdown-card.ts'
+import { markdownCard } from '../protocol/model/markdown-card.ts'
 import type { StreamFrame } from '../protocol/chat.ts'
 import type { Delivery, ReplyPart } from '../protocol/model/message.ts'
 import { toMarkdownPart } from './markdown.ts'
@@ -6,14 +6,14 @@ import type { StreamOptions } from './reply.ts'
 import { splitMarkdown } from './split-markdown.ts'
 import { isInThread } from './to-reply-part.ts'
 
-/** Of 30 KB [D] for a card, less what streaming adds. */
+/** Largest card: Feishu's 30 KB [D] less the part that streaming adds. */
 const MAX_CARD_BYTES = 29 * 1024
 
-/** Between two frames; how often Feishu is told is decided elsewhere. */
+/** Pause between two frames. The rate of updates at Feishu is decided elsewhere. */
 const FRAME_MS = 100
 
 export interface StreamContext {
-  /** Its number within the run. */
+  /** Number of the stream within the run. */
   readonly stream: number
   readonly canThread: boolean
   readonly signal: AbortSignal
@@ -21,8 +21,8 @@ export interface StreamContext {
 }
 
 /**
- * Reads a streamed answer to its end, which becomes a card, and further messages for what does not fit into one.
- * What came before the source failed or the time was over is filled in too, and the failure passed on.
+ * Reads a streamed answer to its end. The text becomes a card; text that does not fit becomes further messages. If the
+ * source fails or the time is over, the text so far is filled in too and the error is thrown.
  */
 export async function readStream(
   source: AsyncIterable<string>,
@@ -31,14 +31,14 @@ export async function readStream(
   fill: (parts: readonly ReplyPart[]) => void,
 ): Promise<void> {
   if (typeof (source as Partial<typeof source> | undefined)?.[Symbol.asyncIterator] !== 'function') {
-    throw new TypeError('ctx.stream takes an AsyncIterable of texts, e.g. an async generator')
+    throw new TypeError('ctx.stream expects an AsyncIterable of texts, e.g. an async generator')
   }
   const { title, placeholder } = checked(options)
   const thread = isInThread(options, canThread) ? ({ inThread: true } as const) : {}
   const fits = (piece: string): boolean => {
     return Buffer.byteLength(JSON.stringify(markdownCard({ text: piece, title }))) <= MAX_CARD_BYTES
   }
-  if (!fits(placeholder)) throw new RangeError('placeholder: it does not fit into a card')
+  if (!fits(placeholder)) throw new RangeError('placeholder: too long for a card')
 
   let text = ''
   let timer: NodeJS.Timeout | undefined
@@ -51,7 +51,7 @@ export async function readStream(
   try {
     show()
     for await (const chunk of untilAborted(source, signal)) {
-      if (typeof chunk !== 'string') throw new TypeError('ctx.stream: the source gave something that is no text')
+      if (typeof chunk !== 'string') throw new TypeError('ctx.stream: the source yielded a value that is no text')
       text += chunk
       timer ??= setTimeout(show, FRAME_MS)
     }
@@ -62,7 +62,7 @@ export async function readStream(
   }
 }
 
-/** The first piece is the card that streamed. */
+/** Builds the messages. The first piece is the card that was streamed. */
 function toParts(pieces: readonly string[], title: string | undefined, delivery: Delivery): ReplyPart[] {
   const { stream: _stream, ...others } = delivery
   return pieces.map((text, index) =>
@@ -84,7 +84,7 @@ function checked({ title, placeholder = '', inThread: _inThread, ...unknown }: S
   return { title, placeholder }
 }
 
-/** The source may wait for ever; its own cleanup runs when it ends at last. */
+/** Yields until the source ends or `signal` aborts. A source may wait forever; its cleanup runs when it ends. */
 async function* untilAborted(source: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator {
   const iterator = source[Symbol.asyncIterator]()
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -5,19 +5,19 @@ import { asObject } from '../core/as-object.ts'
 import { errorText } from '../core/errors.ts'
 import type { ReplyPart } from '../protocol/model/message.ts'
 
-/** Largest upload. [A] */
+/** Largest upload, bytes. [A] */
 const MAX_BYTES = { image: 10 * 1024 * 1024, file: 30 * 1024 * 1024 } as const
 
 const MAX_NAME_CHARS = 200
 
-/** What a database or a form's header cannot hold, and what would make the name a path. */
+/** Characters that a database or a form's header cannot hold, or that would make the name a path. */
 const UNFIT = /[\p{Cc}\p{Surrogate}"\\/]/gu
 
 type Kind = keyof typeof MAX_BYTES
 
 /**
- * An image or a file. Its bytes are taken now, since a path may lead elsewhere by the time the reply is sent
- * or sent again; the bot's own worker uploads them.
+ * Reads an image or a file. The bytes are read now, because the file may have changed when the reply is sent or sent
+ * again. The bot's worker uploads them.
  */
 export async function readUpload(kind: Kind, upload: unknown, name: unknown): Promise<ReplyPart> {
   if (name !== undefined && (typeof name !== 'string' || name === '')) {
@@ -49,13 +49,13 @@ function withBytes(kind: Kind, bytes: Uint8Array, givenName: string): ReplyPart 
   checkSize(kind, bytes.length)
   const name = givenName.slice(0, MAX_NAME_CHARS).replace(UNFIT, '_')
   const id = createHash('sha256').update(bytes).digest('base64url')
-  // What is shown of it until Feishu's key takes its place.
+  // The content until Feishu's key replaces it.
   const content = JSON.stringify({ file_name: name, size: bytes.length })
   return { msgType: kind, content, bytes, delivery: { upload: { id, name, size: bytes.length } } }
 }
 
 function checkSize(kind: Kind, size: number): void {
-  if (size === 0) throw new RangeError(`${kind}: it is empty`)
+  if (size === 0) throw new RangeError(`${kind}: the upload is empty`)
   const most = MAX_BYTES[kind]
-  if (size > most) throw new RangeError(`${kind}: it has ${size} bytes, and Feishu takes at most ${most}`)
+  if (size > most) throw new RangeError(`${kind}: the upload has ${size} bytes; Feishu accepts at most ${most}`)
 }

@@ -4,26 +4,26 @@ import { readStream } from './read-stream.ts'
 import type { StreamOptions } from './reply.ts'
 import { toReplyPart } from './to-reply-part.ts'
 
-/** A handler that answers one message this often is in a loop. */
+/** Most replies of one run. A handler above it is in a loop. */
 const MAX_PARTS = 100
 
-/** Bytes of all uploads of one run: they travel between threads and into the database. */
+/** Most bytes of all uploads of one run: they cross threads and go into the database. */
 const MAX_UPLOADED_BYTES = 30 * 1024 * 1024
 
 export interface ReplyBufferOptions {
-  /** False when it is not known whom a reply would go to. */
+  /** False if the receiver of a reply is unknown. */
   readonly canReply: boolean
   /** The event is a message, which may have a thread. */
   readonly canThread: boolean
   readonly signal: AbortSignal
-  /** Told of a streamed answer while it is made. */
+  /** Receives the present content of a streamed answer. */
   readonly onFrame: (frame: StreamFrame) => void
 }
 
-/** The replies of one run, until it ends. Its errors are for the author of the handler. */
+/** Collects the replies of one run until it ends. The errors are for the author of the handler. */
 export class ReplyBuffer {
   readonly #options: ReplyBufferOptions
-  /** In the order of the calls; what is still being read has no parts yet. */
+  /** Parts by call, in the order of the calls. A call that still reads its source has no parts. */
   readonly #slots: (readonly ReplyPart[])[] = []
   readonly #pending = new Set<Promise<unknown>>()
   #uploadedBytes = 0
@@ -40,7 +40,7 @@ export class ReplyBuffer {
       this.#uploadedBytes += part.bytes?.length ?? 0
       if (this.#uploadedBytes > MAX_UPLOADED_BYTES) {
         throw new RangeError(
-          `${part.msgType}: the uploads of one run have at most ${MAX_UPLOADED_BYTES} bytes together`,
+          `${part.msgType}: the uploads of one run have more than ${MAX_UPLOADED_BYTES} bytes together`,
         )
       }
       return [part]
@@ -54,14 +54,14 @@ export class ReplyBuffer {
     })
   }
 
-  /** Takes the replies once all that was begun is done. */
+  /** Waits for all pending calls, closes the buffer and returns the replies. */
   async take(): Promise<readonly ReplyPart[]> {
     while (this.#pending.size > 0) await Promise.all(this.#pending)
     this.close()
     return this.#slots.flat()
   }
 
-  /** Nothing can be added any more. */
+  /** Refuses all later calls. */
   close(): void {
     this.#isClosed = true
   }
@@ -70,11 +70,12 @@ export class ReplyBuffer {
     name: string,
     run: (fill: (parts: readonly ReplyPart[]) => void) => Promise<readonly ReplyPart[] | void>,
   ): Promise<void> {
-    if (this.#isClosed) throw new Error(`${name} was called after the handler had ended; await it inside the handler`)
+    if (this.#isClosed) throw new Error(`${name} was called after the handler had ended: await it inside the handler`)
     if (!this.#options.canReply) {
-      throw new Error('there is nobody to reply to: the event names neither a chat nor a user')
+      throw new Error('a reply is not possible: the event names no chat and no user')
     }
-    if (this.#slots.length >= MAX_PARTS) throw new RangeError(`a message has at most ${MAX_PARTS} replies`)
+    if (this.#slots.length >= MAX_PARTS)
+      throw new RangeError(`the run has more than ${MAX_PARTS} replies: look for a loop in the handler`)
     const slot = this.#slots.push([]) - 1
     const fill = (parts: readonly ReplyPart[]): void => {
       this.#slots[slot] = parts

@@ -3,10 +3,10 @@ import type { Response } from 'undici'
 import { HandlerError } from './handler-error.ts'
 import { causeOf } from './post.ts'
 
-/** Some backends end a stream with it, as OpenAI's does. */
+/** Data that ends a stream of some backends, e.g. OpenAI's. */
 const DONE = '[DONE]'
 
-/** The data of each event of an answer as it comes, until its end. A broken answer is worth another run. */
+/** Yields the events of an answer until its end. Throws a retryable `HandlerError` if the answer breaks off. */
 export async function* serverSentEvents(
   answer: Response,
 ): AsyncGenerator<{ readonly name: string; readonly data: string }> {

@@ -1,6 +1,6 @@
 /**
- * Cuts a text into pieces that fit, each as long as it may be, after the end of a paragraph or line if there is one
- * in its second half. `fits` has to be true for short texts and false from some length on.
+ * Splits a text into pieces that fit. Each piece is as long as possible. It ends after a paragraph, a line or a word if
+ * such an end is in its second half. `fits` must be true for short texts and false from some length on.
  */
 export function splitMarkdown(text: string, fits: (piece: string) => boolean): string[] {
   const pieces: string[] = []
@@ -28,7 +28,7 @@ function cutOf(piece: string): number {
     const at = piece.lastIndexOf(end)
     if (at >= piece.length / 2) return at + end.length
   }
-  // Between the two halves of one character there is no place to cut.
+  // A surrogate pair must not be cut.
   const isHigh = /[\uD800-\uDBFF]$/.test(piece)
   return isHigh && piece.length > 1 ? piece.length - 1 : piece.length
 }

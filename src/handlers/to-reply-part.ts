@@ -8,7 +8,7 @@ const KINDS = ['text', 'markdown', 'post', 'card', 'image', 'file'] as const
 
 type Kind = (typeof KINDS)[number]
 
-/** The fields that go with each kind, besides `inThread`. */
+/** Allowed fields of each kind, besides `inThread`. */
 const FIELDS: Readonly<Record<Kind, readonly string[]>> = {
   text: ['mentions'],
   markdown: ['title', 'mentions'],
@@ -18,15 +18,15 @@ const FIELDS: Readonly<Record<Kind, readonly string[]>> = {
   file: ['name'],
 }
 
-/** Largest content as JSON. [D] Of a text the whole request counts, in which it is escaped once more. */
+/** Largest content as JSON, bytes. [D] For a text the whole request counts, in which the content is escaped once more. */
 const MAX_BYTES: Readonly<Record<string, number>> = { text: 149 * 1024, post: 30 * 1024, interactive: 30 * 1024 }
 
-/** Open ids, and `all`. */
+/** Valid mentions: open ids and `all`. */
 const MENTIONED = /^[\w-]{1,100}$/
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Reads what a handler gave to `ctx.reply`. Rejects with what its author should read: the field and the mend. */
+/** Reads the argument of `ctx.reply`. Rejects with an error for the author: it names the field and the fix. */
 export async function toReplyPart(reply: unknown, canThread: boolean): Promise<ReplyPart> {
   const fields = typeof reply === 'string' ? { text: reply } : asObject(reply)
   const kind = kindOf(fields)
@@ -34,14 +34,14 @@ export async function toReplyPart(reply: unknown, canThread: boolean): Promise<R
   const most = MAX_BYTES[part.msgType]
   const size = Buffer.byteLength(part.msgType === 'text' ? JSON.stringify(part.content) : part.content)
   if (most !== undefined && size > most) {
-    throw new RangeError(`${kind}: it has ${size} bytes as Feishu's JSON, and Feishu takes at most ${most}`)
+    throw new RangeError(`${kind}: Feishu's JSON has ${size} bytes; Feishu accepts at most ${most}`)
   }
   return isInThread(fields, canThread) ? { ...part, delivery: { ...part.delivery, inThread: true } } : part
 }
 
 export function isInThread({ inThread = false }: { readonly inThread?: unknown }, canThread: boolean): boolean {
   if (typeof inThread !== 'boolean') throw new TypeError('inThread: expected true or false')
-  if (inThread && !canThread) throw new TypeError('inThread: only a message can be answered in its thread')
+  if (inThread && !canThread) throw new TypeError('inThread: allowed only for an answer to a message')
   return inThread
 }
 
@@ -49,11 +49,12 @@ function kindOf(fields: Fields): Kind {
   const kinds = KINDS.filter((name) => fields[name] !== undefined)
   const [kind] = kinds
   if (kind === undefined) {
-    throw new TypeError(`ctx.reply takes a text, or an object with one of ${KINDS.join(', ')}`)
+    throw new TypeError(`ctx.reply expects a text, or an object with one of ${KINDS.join(', ')}`)
   }
-  if (kinds.length > 1) throw new TypeError(`${kinds.join(', ')}: a reply has one of them; call ctx.reply for each`)
+  if (kinds.length > 1)
+    throw new TypeError(`${kinds.join(', ')}: a reply can have one of these fields; call ctx.reply once for each`)
   const unknown = Object.keys(fields).find((name) => ![kind, 'inThread', ...FIELDS[kind]].includes(name))
-  if (unknown !== undefined) throw new TypeError(`${unknown}: it does not go with ${kind}`)
+  if (unknown !== undefined) throw new TypeError(`${unknown}: not allowed with ${kind}`)
   return kind
 }
 
@@ -78,7 +79,7 @@ async function partOf(kind: Kind, fields: Fields): Promise<ReplyPart> {
   }
 }
 
-/** Wrapped by language, with the mentions in front of the first line of each. */
+/** Builds a post per language, with the mentions in front of the first line of each. */
 function toPost(fields: Fields): object {
   const post = plainObject('post', fields['post'])
   const bodies = 'content' in post ? { zh_cn: post } : post
@@ -86,12 +87,12 @@ function toPost(fields: Fields): object {
   const wrapped = Object.entries(bodies).map(([language, body]) => {
     const { content, ...rest } = asObject(body)
     if (!Array.isArray(content) || content.length === 0 || !content.every(Array.isArray)) {
-      throw new TypeError(`post: ${language}.content is a list of lines, each a list of elements`)
+      throw new TypeError(`post: ${language}.content: expected a list of lines, each a list of elements`)
     }
     const [first, ...others] = content as readonly (readonly unknown[])[]
     return [language, { ...rest, content: [[...mentions, ...(first ?? [])], ...others] }]
   })
-  if (wrapped.length === 0) throw new TypeError('post: it has no content')
+  if (wrapped.length === 0) throw new TypeError('post: expected content')
   return Object.fromEntries(wrapped) as object
 }
 
@@ -121,6 +122,6 @@ function json(field: string, value: object): string {
   try {
     return JSON.stringify(value)
   } catch (thrown) {
-    throw new TypeError(`${field}: it cannot be written as JSON`, { cause: thrown })
+    throw new TypeError(`${field}: cannot be converted to JSON`, { cause: thrown })
   }
 }

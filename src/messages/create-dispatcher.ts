@@ -3,7 +3,7 @@ import type { MessageEvent } from '../protocol/model/events.ts'
 import type { InboxStore, ReplyStore } from '../store/store.ts'
 import { AckTimes } from './intake/ack-times.ts'
 import type { SendReply } from './reply/deliver-replies.ts'
-import { Dispatcher, type DispatcherDeps, type LaneSurroundings } from './dispatch/dispatcher.ts'
+import { Dispatcher, type DispatcherDeps, type LaneEnvironment } from './dispatch/dispatcher.ts'
 import { FencedWriter } from './writes/fenced-writer.ts'
 import type { HandleEventDeps } from './handle/handle-event.ts'
 import type { KeptUpload, LaneRunDeps } from './dispatch/lane-run.ts'
@@ -15,8 +15,8 @@ import { ReplySender } from './reply/reply-sender.ts'
 import { SendTries } from './reply/send-tries.ts'
 
 export interface CreateDispatcherDeps
-  extends Pick<DispatcherDeps, 'places' | 'handlers' | 'owner'>,
-    Pick<HandleEventDeps, 'desk' | 'bots' | 'onDecided'> {
+  extends Pick<DispatcherDeps, 'executors' | 'handlers' | 'owner'>,
+    Pick<HandleEventDeps, 'contextServer' | 'bots' | 'onDecided'> {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent' | 'finish' | 'settle'>
   readonly replies: ReplyStore
   readonly sendReply: SendReply
@@ -35,14 +35,14 @@ const CHANGES = { perChatPerSecond: 4, perBotPerSecond: 15 } as const
 
 /** Makes the dispatcher and what its lanes share. */
 export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
-  const { inbox, places, handlers, owner, clock, random, options } = deps
+  const { inbox, executors, handlers, owner, clock, random, options } = deps
   const { lanesPerBot, pollMs, storeBackoff } = options
   return new Dispatcher({
     inbox,
-    places,
+    executors,
     handlers,
     owner,
-    laneDeps: (surroundings) => laneDeps(deps, surroundings),
+    laneDeps: (environment) => laneDeps(deps, environment),
     lanesPerBot,
     pollMs,
     storeBackoff,
@@ -51,15 +51,27 @@ export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
   })
 }
 
-function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): LaneRunDeps {
-  const { inbox, replies, places, handlers, desk, bots, owner, sendReply, callCard, options, clock, random, emit } =
-    deps
+function laneDeps(deps: CreateDispatcherDeps, environment: LaneEnvironment): LaneRunDeps {
+  const {
+    inbox,
+    replies,
+    executors,
+    handlers,
+    contextServer,
+    bots,
+    sendReply,
+    callCard,
+    options,
+    clock,
+    random,
+    emit,
+  } = deps
   const { onDecided, acks = new AckTimes() } = deps
-  const { waits, sends, isAborting, isStopped, ...state } = surroundings
+  const { waits, sends, isAborting, isStopped, ...state } = environment
   const sender = new ReplySender({ sendReply, callCard, replies })
   const limits = new OutboundLimits({
     perChatPerSecond: options.repliesPerChatPerSecond,
-    perBotPerSecond: options.repliesPerBotPerSecond,
+    perBotPerSecond: options.repliesPerSecond,
     ofBot: (botId) => bots.settingsOf(botId)?.limits.repliesPerSecond,
     clock,
   })
@@ -79,14 +91,13 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
     isStopped,
   }
   return {
-    owner,
     handling: {
-      places,
+      executors,
       handlers,
       streams,
-      desk,
+      contextServer,
       bots,
-      answers: options.answers,
+      answerPolicy: options.policy,
       onDecided,
       handlerTimeoutMs: options.handlerTimeoutMs,
       policy: { maxAttempts: options.maxAttempts, backoff: options.backoff },
@@ -99,7 +110,6 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
       sendStored: (botId, reply) => sender.send(botId, reply),
       dropUploads: (eventId) => replies.dropUploads(eventId).catch(() => {}),
       settle: new FencedWriter({ ...writing, write: (items) => inbox.settle(items) }),
-      owner,
       policy: { maxAttempts: options.maxReplyAttempts, backoff: options.replyBackoff },
       limits,
       tries: new SendTries(),
@@ -115,10 +125,8 @@ function laneDeps(deps: CreateDispatcherDeps, surroundings: LaneSurroundings): L
     keep: new FencedWriter<KeptUpload>({
       ...writing,
       maxBatch: 1,
-      write: async (kept) => {
-        for (const { eventId, upload, bytes } of kept) await replies.putUpload(eventId, upload, bytes)
-        return kept.map(() => true)
-      },
+      write: (kept) =>
+        Promise.all(kept.map(({ eventId, fence, upload, bytes }) => replies.putUpload(eventId, fence, upload, bytes))),
     }),
     finish: new FencedWriter({ ...writing, write: (items) => inbox.finish(items) }),
     acks,

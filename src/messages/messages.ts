@@ -6,8 +6,8 @@ import type { FeishuEvent } from '../protocol/model/message.ts'
 import type { PoolStats } from '../protocol/model/status.ts'
 import type { ReplyStore, Store } from '../store/store.ts'
 import { AckTimes } from './intake/ack-times.ts'
-import { type BotBook, LoadedHandlers } from './handle/bot-handlers.ts'
-import { CardDesk } from './intake/card-desk.ts'
+import { type BotDirectory, LoadedHandlers } from './handle/bot-handlers.ts'
+import { CardActions } from './intake/card-actions.ts'
 import { ChatPool } from './pool/chat-pool.ts'
 import { createDispatcher } from './create-dispatcher.ts'
 import type { SendReply } from './reply/deliver-replies.ts'
@@ -17,7 +17,7 @@ import { Intake } from './intake/intake.ts'
 import type { CallCard } from './reply/live-stream.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
-import type { RunDesk } from './handle/run-desk.ts'
+import type { ContextServer } from './handle/context-server.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
@@ -26,10 +26,10 @@ export interface MessagesDeps {
   readonly owner: string
   /** By the names that bots are assigned to. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
-  readonly bots: BotBook
+  readonly bots: BotDirectory
   /** What handlers may ask for by name. */
   readonly secrets: Readonly<Record<string, string>>
-  readonly desk: RunDesk
+  readonly contextServer: ContextServer
   /** The built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
@@ -90,9 +90,9 @@ export function createMessages(deps: MessagesDeps): Messages {
   const dispatcher = createDispatcher({
     inbox,
     replies,
-    places: { pool, host },
+    executors: { pool, host },
     handlers,
-    desk: deps.desk,
+    contextServer: deps.contextServer,
     bots: deps.bots,
     owner,
     sendReply,
@@ -118,7 +118,7 @@ export function createMessages(deps: MessagesDeps): Messages {
     offer: () => dispatcher.offer(),
     onCommitted: (events, claimed) => dispatcher.arrived(events, claimed),
   })
-  const cards = new CardDesk({
+  const cards = new CardActions({
     accept: (botId, event) => intake.accept(botId, event),
     runNow: (botId, eventId) => dispatcher.runNow(botId, eventId),
     handlesCards: (botId) => handlers.of(botId)?.kinds.has('card_action') ?? true,

@@ -1,5 +1,5 @@
 import type { BackoffPolicy } from '../core/time/backoff.ts'
-import type { HandlingOptions } from '../protocol/host.ts'
+import type { HandlingOptions } from '../protocol/options/handling-options.ts'
 
 /** What users set; the lease is the caller's business. */
 export type GivenOptions = Omit<HandlingOptions, 'leaseMs'>

@@ -44,10 +44,10 @@ export class Retention {
 
   async #run(): Promise<void> {
     const { everyMs } = this.#deps
-    await this.#sleeper.nap(Math.min(FIRST_ROUND_MS, everyMs)).over
+    await this.#sleeper.wait(Math.min(FIRST_ROUND_MS, everyMs)).over
     while (this.#isRunning) {
       await this.#round()
-      await this.#sleeper.nap(everyMs).over
+      await this.#sleeper.wait(everyMs).over
     }
   }
 
@@ -57,7 +57,7 @@ export class Retention {
       while (this.#isRunning) {
         const count = await inbox.prune({ olderThanMs: keepMs, limit: BATCH })
         if (count < BATCH) return
-        await this.#sleeper.nap(PAUSE_MS).over
+        await this.#sleeper.wait(PAUSE_MS).over
       }
     } catch {
       // The store says elsewhere what is wrong with it; the next round finds what this one left.

@@ -1,11 +1,11 @@
 import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import type { ConnectionWord } from '../protocol/model/connection-word.ts'
-import type { BotReport } from '../protocol/model/status.ts'
+import type { BotReport, ConnectionWord } from '../protocol/model/status.ts'
 
 /** The connection of one bot, as last heard of it. */
-export interface Connection {
+export interface BotConnection {
   readonly botId: string
+  /** `disconnected`, `connecting`, `connected` or `error`. */
   readonly state: ConnectionWord
   readonly connectedAt?: Date
   /** When the gateway last answered a ping. */
@@ -20,7 +20,7 @@ export interface Connection {
  */
 export class FeishuConnections {
   readonly #supervisor: FeishuSupervisor
-  readonly #known = new Map<string, Connection>()
+  readonly #known = new Map<string, BotConnection>()
 
   constructor(supervisor: FeishuSupervisor) {
     this.#supervisor = supervisor
@@ -36,51 +36,55 @@ export class FeishuConnections {
    * Switches a bot to a long connection, now and after every restart; resolves when that is ordered. Rejects with
    * `BOT_NOT_FOUND` also for a disabled bot, `CONNECTION_LIMIT`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
    */
-  async startWsConnection(botId: string): Promise<void> {
+  async connect(bot: { readonly id: string }): Promise<void> {
     const { bots } = await this.#supervisor.status()
-    if (bots.find((one) => one.botId === botId)?.bot.enabled !== true) throw noBot(botId, 'not found or disabled')
-    await this.#supervisor.updateBot(botId, { useWebSocket: true })
+    if (bots.find((one) => one.botId === bot.id)?.bot.enabled !== true) throw noBot(bot.id, 'not found or disabled')
+    await this.#supervisor.updateBot(bot.id, { useWebSocket: true })
   }
 
-  /** Closes the connection and switches the bot to webhook mode; a restart does not bring it back. Rejects like `startWsConnection`. */
-  async stopWsConnection(botId: string): Promise<void> {
+  /** Closes the connection and switches the bot to webhook mode; a restart does not bring it back. Rejects like `connect`. */
+  async disconnect(botId: string): Promise<void> {
     await this.#supervisor.updateBot(botId, { useWebSocket: false })
   }
 
-  /** Rejects with `BOT_NOT_FOUND`. */
-  async getWsStatus(botId: string): Promise<Connection> {
-    const connection = (await this.getAllWsStatuses()).find((one) => one.botId === botId)
+  /** The connection of one bot as last told, at once; a bot that was never heard of is `disconnected`. */
+  getStatus(botId: string): BotConnection {
+    return this.#known.get(botId) ?? { botId, state: 'disconnected' }
+  }
+
+  /** The connections of all bots as last told, at once, by bot id; a copy. */
+  getAllConnections(): Map<string, BotConnection> {
+    return new Map(this.#known)
+  }
+
+  /** @deprecated Use `connect({ id: botId })`. */
+  async startWsConnection(botId: string): Promise<void> {
+    await this.connect({ id: botId })
+  }
+
+  /** @deprecated Use `disconnect(botId)`. */
+  async stopWsConnection(botId: string): Promise<void> {
+    await this.disconnect(botId)
+  }
+
+  /** @deprecated Use `getStatus(botId)`, which needs no wait. This one rejects with `BOT_NOT_FOUND`. */
+  async getWsStatus(botId: string): Promise<BotConnection> {
+    const connection = (await this.#allConnections()).find((one) => one.botId === botId)
     if (connection === undefined) throw noBot(botId, 'not found')
     return connection
   }
 
-  /** In order of the bots' creation. */
-  async getAllWsStatuses(): Promise<Connection[]> {
+  /** @deprecated Use `getAllConnections()`, which needs no wait. This one is in order of the bots' creation. */
+  async getAllWsStatuses(): Promise<BotConnection[]> {
+    return await this.#allConnections()
+  }
+
+  async #allConnections(): Promise<BotConnection[]> {
     const { bots } = await this.#supervisor.status()
     return bots.map((report) => this.#connectionOf(report))
   }
 
-  /** `startWsConnection` of a bot that is at hand. */
-  async connect(bot: { readonly id: string }): Promise<void> {
-    await this.startWsConnection(bot.id)
-  }
-
-  /** The same as `stopWsConnection`. */
-  async disconnect(botId: string): Promise<void> {
-    await this.stopWsConnection(botId)
-  }
-
-  /** As last told, at once; a bot that was never heard of is `disconnected`. */
-  getStatus(botId: string): Connection {
-    return this.#known.get(botId) ?? { botId, state: 'disconnected' }
-  }
-
-  /** All bots as last told, at once, by id; a copy. */
-  getAllConnections(): Map<string, Connection> {
-    return new Map(this.#known)
-  }
-
-  #connectionOf(report: BotReport): Connection {
+  #connectionOf(report: BotReport): BotConnection {
     const { botId, state, error, connectedAt, lastHeartbeat } = this.#supervisor.connectionOf(report)
     return {
       botId,

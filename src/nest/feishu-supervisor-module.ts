@@ -1,11 +1,13 @@
-import { ConfigurableModuleBuilder, type Provider } from '@nestjs/common'
+import { ConfigurableModuleBuilder, type ExecutionContext, HttpException, type Provider } from '@nestjs/common'
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core'
-import { createFeishuSupervisor, FeishuSupervisor } from '../app/feishu-supervisor.ts'
+import { createFeishuSupervisor } from '../app/create-feishu-supervisor.ts'
+import { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
-import { bridgedAuthorize } from './bridged-authorize.ts'
 import { FeishuConnections } from './feishu-connections.ts'
 import type { FeishuSupervisorModuleOptions } from './module-options.ts'
 import { NestHost } from './nest-host.ts'
+import { RequestRefused } from '../http/api/problem.ts'
+import type { Authorize } from '../protocol/model/access.ts'
 
 const OPTIONS = Symbol('options of feishu-supervisor')
 
@@ -56,4 +58,20 @@ export class FeishuSupervisorModule extends ConfigurableModuleClass {}
 function checkedPath(path: string | undefined): string | undefined {
   if (path === undefined || /^(\/[\w.~-]+)+$/.test(path)) return path
   throw new FeishuSupervisorError('CONFIG_INVALID', `path: expected a path such as /api/feishu, not "${path}"`)
+}
+
+type HostAuthorize = NonNullable<FeishuSupervisorModuleOptions['authorize']>
+
+/** A host's check as our routes call it: what guards of Nest throw to refuse a request becomes its answer. */
+export function bridgedAuthorize(authorize: HostAuthorize): Authorize {
+  return async (request, context) => {
+    try {
+      return await authorize(request, context as ExecutionContext)
+    } catch (thrown) {
+      const status = thrown instanceof HttpException ? thrown.getStatus() : undefined
+      if (status === 401) return null
+      if (status === 403) throw new RequestRefused(403, (thrown as HttpException).message)
+      throw thrown
+    }
+  }
 }

@@ -1,5 +1,5 @@
 export { FeishuSupervisor } from '../app/feishu-supervisor.ts'
-export type { Principal } from '../protocol/model/access.ts'
-export { type Connection, FeishuConnections } from './feishu-connections.ts'
+export { type BotConnection, FeishuConnections } from './feishu-connections.ts'
 export { FeishuSupervisorModule } from './feishu-supervisor-module.ts'
 export type { FeishuSupervisorModuleOptions } from './module-options.ts'
+export type * from '../index.ts'

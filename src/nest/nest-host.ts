@@ -7,7 +7,7 @@ import type { LogRecord } from '../core/log/logger.ts'
 import { API_PREFIX } from '../http/routes.ts'
 import { type MiddlewareHost, type MountedRoutes, mountRoutes } from './mount-routes.ts'
 
-export interface NestHostDependencies {
+export interface NestHostDeps {
   readonly supervisor: FeishuSupervisor
   readonly adapterHost: HttpAdapterHost
   readonly moduleRef: ModuleRef
@@ -19,12 +19,12 @@ const LEVELS = { debug: 'debug', info: 'log', warn: 'warn', error: 'error' } as 
 
 /** The life of a supervisor inside a NestJS application: its routes, its start and stop, its log. */
 export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
-  readonly #deps: NestHostDependencies
+  readonly #deps: NestHostDeps
   readonly #log = new Logger('FeishuSupervisor')
   #mountedOn: MiddlewareHost | undefined
   #routes: MountedRoutes | undefined
 
-  constructor(deps: NestHostDependencies) {
+  constructor(deps: NestHostDeps) {
     this.#deps = deps
     deps.supervisor.on('log', this.#tell)
     this.#mount()

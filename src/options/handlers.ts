@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { isWebhookSecret } from '../core/webhook-secret.ts'
+import { isWebhookSecret } from './webhook-secret.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
-import { type BuiltInOption, builtInOption } from './built-in.ts'
+import { builtInOption } from './built-in.ts'
 import type { ChatHandler, ChatHandlers } from '../handlers/define-handler.ts'
 import { type HandlerTable, toHandlerTable } from '../handlers/handler-table.ts'
 import type { NetworkOptions } from '../protocol/model/built-in.ts'
+import type { BuiltInHandler } from '../protocol/options/built-in-handlers.ts'
 import { type BuiltInRef, DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from '../protocol/chat.ts'
 
 /**
@@ -14,7 +15,7 @@ import { type BuiltInRef, DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from 
  * whose default export is a handler, which runs in the chat pool; or a function, or an object with one function
  * per kind of event, which runs on your own thread.
  */
-export type HandlerOption = string | BuiltInOption | ChatHandler | ChatHandlers
+export type HandlerOption = string | BuiltInHandler | ChatHandler | ChatHandlers
 
 export const handlerOption = z.custom<HandlerOption>(
   (value) => value !== '' && value !== null && ['string', 'function', 'object'].includes(typeof value),
@@ -37,7 +38,7 @@ export interface ResolvedHandlers {
 }
 
 /** What built-in handlers are given. */
-export interface HandlerSurroundings {
+export interface HandlerEnvironment {
   readonly secrets: Readonly<Record<string, string>>
   readonly network: NetworkOptions
 }
@@ -46,7 +47,7 @@ export interface HandlerSurroundings {
 export function resolveHandlers(
   handler: HandlerOption,
   others: Readonly<Record<string, HandlerOption>>,
-  surroundings: HandlerSurroundings,
+  environment: HandlerEnvironment,
 ): ResolvedHandlers {
   const refs: Record<string, HandlerRef> = {}
   const tables = new Map<string, HandlerTable>()
@@ -57,7 +58,7 @@ export function resolveHandlers(
       continue
     }
     if (isBuiltIn(option)) {
-      refs[name] = builtInOf(field, option, surroundings)
+      refs[name] = builtInOf(field, option, environment)
       continue
     }
     const table = tableOf(field, option)
@@ -77,11 +78,11 @@ function moduleOrBuiltIn(field: string, handler: string): HandlerRef {
   )
 }
 
-function isBuiltIn(option: object): option is BuiltInOption {
+function isBuiltIn(option: object): option is BuiltInHandler {
   return Object.hasOwn(option, 'builtIn')
 }
 
-function builtInOf(field: string, option: BuiltInOption, { secrets, network }: HandlerSurroundings): BuiltInRef {
+function builtInOf(field: string, option: BuiltInHandler, { secrets, network }: HandlerEnvironment): BuiltInRef {
   const parsed = builtInOption.safeParse(option)
   if (!parsed.success) {
     const lines = parsed.error.issues.map(({ path, message }) => `${[field, ...path].join('.')}: ${message}`)

@@ -3,8 +3,8 @@ import type { BotIdentity, WorkerLimits } from './boot.ts'
 import type { BotSignal } from './signal.ts'
 
 /**
- * The wires of a bot worker that has a process of its own, all carried by that process's IPC channel. The
- * process holds the worker in a thread, so that it can watch it and leave whatever the worker does.
+ * Frames of a bot worker with its own process, all over the IPC channel of that process. The process runs the worker in
+ * a thread, so that it can watch the worker and can exit even if the worker hangs.
  */
 export type ToBotProcess =
   | {
@@ -21,13 +21,13 @@ export type FromBotProcess =
   | PortFrame
   | { readonly wire: 'signal'; readonly signal: BotSignal }
   | { readonly wire: 'printed'; readonly text: string }
-  /** A look at the worker, at every heartbeat. */
+  /** An observation of the worker, at every heartbeat. */
   | { readonly wire: 'pulse'; readonly pulse: Pulse }
-  /** The worker is gone, and the process with it; what was thrown crosses as its text and code. */
+  /** The worker ended, and the process ends too. `thrown` carries the text, code and frames of the thrown value. */
   | {
       readonly wire: 'exited'
       readonly exitCode: number
-      readonly thrown?: { readonly message: string; readonly code?: string }
+      readonly thrown?: { readonly message: string; readonly code?: string; readonly stack?: string | undefined }
     }
 
 /** A frame of protocol/control or protocol/data. */

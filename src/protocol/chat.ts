@@ -2,7 +2,8 @@ import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
 import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
-import type { HttpHandlerOptions, NetworkOptions, OpenAiHandlerOptions } from './model/built-in.ts'
+import type { NetworkOptions } from './model/built-in.ts'
+import type { HttpHandlerOptions, OpenAiHandlerOptions } from './options/built-in-handlers.ts'
 import type { CardResponse, InboundEvent, InboundEventKind } from './model/inbound-event.ts'
 import type { ReplyPart } from './model/message.ts'
 
@@ -36,9 +37,9 @@ export interface EventTask {
   readonly kind: 'event'
   readonly handler: HandlerRef
   readonly event: InboundEvent
-  /** False when it is not known whom a reply would go to. */
+  /** False if the receiver of a reply is unknown. */
   readonly canReply: boolean
-  /** 1 for the first run; counted when the event is claimed, so a run that killed the process counts. */
+  /** 1 for the first run. Counted when the event is claimed, so a run that killed the process counts too. */
   readonly attempt: number
   /** Time left for the handler, milliseconds. */
   readonly timeoutMs: number
@@ -70,7 +71,7 @@ export type BuiltInRef =
       readonly network: NetworkOptions
     }
 
-/** A handler as a thread finds it: one of ours, a module by absolute path, or a function of the host by its name in the options. */
+/** Reference to a handler: a built-in one, a module by absolute path, or a function of the host by its name in the options. */
 export type HandlerRef =
   | BuiltInRef
   | {
@@ -81,43 +82,43 @@ export type HandlerRef =
     }
   | { readonly kind: 'host'; readonly name: string; readonly kinds: readonly InboundEventKind[] }
 
-/** How a handler may be called; no path is a name. */
+/** Valid names of handlers. A path never matches. */
 export const HANDLER_NAME = /^[a-zA-Z0-9][\w-]{0,63}$/
 
-/** What a bot has that names no other handler. */
+/** Handler of a bot that names no other. */
 export const DEFAULT_HANDLER = 'default'
 
 /** One run on the host's thread. */
 export interface HostRun {
   readonly id: number
-  /** With a run channel for this run alone, transferred. */
+  /** `port` is a run channel for this run alone, transferred. */
   readonly task: EventTask & { readonly port: MessagePort }
-  /** From then on nobody waits for it, milliseconds since the epoch. */
+  /** End of the wait for this run, milliseconds since the epoch. */
   readonly deadlineAt: number
 }
 
-/** A streamed answer as it is now, on its way from the run to the reader. */
+/** Present content of a streamed answer, on the way from the run to the reader. */
 export interface StreamFrame {
-  /** 0, 1, ... within the event. */
+  /** Number of the stream within the event: 0, 1, ... */
   readonly stream: number
-  /** All of it so far. */
+  /** The whole text so far. */
   readonly text: string
   readonly title?: string
   readonly inThread?: true
 }
 
-/** What a pool thread answers to a task. */
+/** Answer of a pool thread to a task. */
 export interface PoolAnswer {
   readonly outcome: ChatOutcome
-  /** Heap and Buffers of the thread afterwards. */
+  /** Heap and Buffers of the thread after the task, megabytes. */
   readonly memoryMb: number
 }
 
-/** The pool task never rejects: a rejected run can only mean that the thread died or was stopped. */
+/** Outcome of a pool task. The task never rejects: a rejected run means that the thread died or was stopped. */
 export type ChatOutcome =
-  /** The kinds of events the handler has a function for. */
+  /** `kinds`: the kinds of events that the handler has a function for. */
   | { readonly kind: 'loaded'; readonly kinds: readonly InboundEventKind[] }
-  /** `response`: what a card handler returned. */
+  /** `response`: the return value of a card handler. */
   | { readonly kind: 'handled'; readonly replies: readonly ReplyPart[]; readonly response?: CardResponse }
-  /** `retryAfterMs`: the handler asked to be left alone so long. */
+  /** `retryAfterMs`: shortest wait before the next run, set by the handler. */
   | { readonly kind: 'failed'; readonly error: ErrorRecord; readonly retryAfterMs?: number }

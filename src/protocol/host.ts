@@ -1,71 +1,32 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { BackoffPolicy } from '../core/time/backoff.ts'
-import type { HangLimits } from '../core/lifecycle/watchdog.ts'
-import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
 import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
-import type { RestartPolicy } from '../core/lifecycle/restart-policy.ts'
-import type { ApiTokenRecord, AuditEntry, NewApiToken } from './model/access.ts'
-import type { ConnectionOptions } from './boot.ts'
-import type { BotChangeInput, BotInput } from './model/bot-input.ts'
-import type { AnswerPolicy } from './model/bot-settings.ts'
+import type { ApiTokenRecord, AuditEntry, NewApiToken, NewToken } from './model/access.ts'
+import type { BotChange, BotInput } from './model/bot-input.ts'
 import type { ChatOutcome, HandlerRef, HostRun } from './chat.ts'
 import type { NamedEvent } from './model/events.ts'
 import type { Finding } from './model/finding.ts'
-import type { DeadLetter, DeadLetterId, DeadLetterPage } from './model/message.ts'
+import type { DeadLetter, DeadLetterId } from './model/message.ts'
 import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from './model/message-log.ts'
 import type { Result } from './model/result.ts'
 import type { BotRecord, SupervisorReport } from './model/status.ts'
+import type { ResolvedConnectionOptions } from './options/connection-options.ts'
+import type { HandlingOptions } from './options/handling-options.ts'
+import type { ResolvedHealthOptions } from './options/health-options.ts'
+import type { ResolvedSupervisionOptions } from './options/supervision-options.ts'
 
-/** Built files and folders the supervisor thread needs; only the host knows where the package is. */
+/** Built files and folders that the supervisor thread needs. Only the host knows where the package is. */
 export interface PackagePaths {
   readonly botWorker: string
   readonly botProcess: string
   readonly chatWorker: string
   readonly pgliteWorker: string
   readonly supervisorWorker: string
-  /** Not a thread: what runs the host's own functions on its thread. */
+  /** Module that runs the host's own functions on the host's thread. It is no thread entry. */
   readonly handlerRunner: string
   readonly migrations: string
 }
 
-/** The part of message handling that users set; durations in milliseconds. */
-export interface HandlingOptions {
-  readonly threads: number
-  readonly threadMemoryMb: number
-  readonly threadMaxTasks: number
-  readonly handlerTimeoutMs: number
-  readonly hostRuns: number
-  readonly answers: AnswerPolicy
-  readonly maxAttempts: number
-  readonly backoff: BackoffPolicy
-  readonly maxReplyAttempts: number
-  readonly replyBackoff: BackoffPolicy
-  readonly repliesPerChatPerSecond: number
-  readonly repliesPerBotPerSecond: number
-  readonly maxAgeMs: number
-  readonly inboundPerSecond: number
-  readonly inboundBurst: number
-  readonly retentionMs: number
-  readonly cardPendingText: string
-  readonly leaseMs: number
-}
-
-/** When the whole instance is in trouble; 0 is never. */
-export interface WatchOptions {
-  /** The instance is looked at this often. Default 10 000. */
-  readonly everyMs: number
-  /** Memory of the whole process, megabytes. Default 80 % of what it may use. */
-  readonly memoryMb: number
-  /** Age of the oldest event that is not answered. Default 600 000. */
-  readonly oldestAgeMs: number
-  /** Events and replies that were given up. Default 10 within 600 000 ms. */
-  readonly deadLetters: { readonly count: number; readonly periodMs: number }
-}
-
-/** How bot workers and the supervisor thread are watched and restarted. */
-export interface SupervisionOptions extends RestartPolicy, HangLimits, MemoryBudget {}
-
-/** The public options with every default filled in and every path absolute; see src/options for their meaning. */
+/** The public options with every default filled in and every path absolute; src/options has the interface. */
 export interface ResolvedOptions {
   readonly databaseUrl?: string | undefined
   readonly dataDir: string
@@ -76,17 +37,10 @@ export interface ResolvedOptions {
   readonly secrets: Readonly<Record<string, string>>
   readonly maxConnections: number
   readonly shutdownGraceMs: number
-  readonly supervision: SupervisionOptions
-  readonly watch: WatchOptions
-  readonly connection: ConnectionOptions
+  readonly supervision: ResolvedSupervisionOptions
+  readonly health: ResolvedHealthOptions
+  readonly connection: ResolvedConnectionOptions
   readonly messages: HandlingOptions
-}
-
-/** Where alerts are posted to; stays on the host's thread. */
-export interface AlertOptions {
-  readonly url: string
-  /** `whsec_` and the key in base64, as Standard Webhooks has it. */
-  readonly secret: string
 }
 
 /** workerData of the supervisor thread. */
@@ -95,19 +49,19 @@ export interface SupervisorBoot {
   readonly paths: PackagePaths
   /** Owner of this thread's claims. */
   readonly instanceId: string
-  /** The thread of this handle that is gone; its claims are free at once instead of after their lease. */
+  /** Instance id of this handle's thread that ended. Its claims are free at once instead of after their lease. */
   readonly supersedes?: string
   readonly controlPort: MessagePort
-  /** The host keeps the bots itself, and answers protocol/bot-source there. */
+  /** Port of `SourceControl`. Present if the host keeps the bots itself. */
   readonly sourcePort?: MessagePort
   readonly heartbeat: Heartbeat
-  /** False for administration: the store is opened, but no bot and no pool is started. */
+  /** False for administration: the store is opened, but no bots and no pool are started. */
   readonly startsBots: boolean
 }
 
-/** A POST to the webhook of an app, as it came. */
+/** An unchanged POST to the webhook of an app. */
 export interface WebhookRequest {
-  /** The bytes that were signed. */
+  /** The signed bytes. */
   readonly body: Uint8Array
   /** `X-Lark-Request-Timestamp`, `X-Lark-Request-Nonce`, `X-Lark-Signature`. */
   readonly timestamp: string | null
@@ -115,60 +69,60 @@ export interface WebhookRequest {
   readonly signature: string | null
 }
 
-/** What Feishu gets for it. 401: whatever is not Feishu's, so that nobody learns what was wrong; 503: not stored. */
+/** Answer to a webhook. 401: the request is not Feishu's; the reason is not sent. 503: the event was not stored. */
 export type WebhookAnswer = { readonly status: 200; readonly body: object } | { readonly status: 401 | 503 }
 
 /**
- * The host wire: the handle calls, the supervisor thread answers. Plain data; every call has a deadline.
- * `by` names whoever orders it, for the audit log.
+ * The host channel: the handle calls, the supervisor thread answers. Plain data. Every call has a deadline.
+ * `by` names the caller for the audit log.
  */
 export interface HostControl {
-  /** Settles when the bots are started or, with the database away, when it is clear that the rest is right. */
+  /** Settles when the bots are started. While the database is away: when all other settings are known to be valid. */
   start(): Promise<Result<undefined>>
   /** Drains for at most `graceMs`, ends every worker, closes the store. */
   stop(graceMs: number): Promise<void>
   report(): Promise<SupervisorReport>
-  /** Figures in the text format of Prometheus. */
+  /** Metrics in the text format of Prometheus. */
   metrics(): Promise<string>
-  /** Stores the bot and starts it, if bots are started. */
+  /** Stores the bot, and starts it if `startsBots`. */
   addBot(bot: BotInput, by: string): Promise<Result<BotRecord>>
   listBots(): Promise<Result<readonly BotRecord[]>>
   /**
-   * Stores the change and applies it. Null when there is no such bot; `CONNECTION_LIMIT`, changing nothing, when it
-   * would be one connection too many.
+   * Stores the change and applies it. Null if there is no such bot. `CONNECTION_LIMIT`, without any change, if it would
+   * need one connection too many.
    */
-  updateBot(botId: string, change: BotChangeInput, by: string): Promise<Result<BotRecord | null>>
+  updateBot(botId: string, change: BotChange, by: string): Promise<Result<BotRecord | null>>
   /** Ends the bot's worker and forgets the bot; its events stay. False when there is no such bot. */
   removeBot(botId: string, by: string): Promise<Result<boolean>>
-  deadLetters(page: DeadLetterPage): Promise<Result<readonly DeadLetter[]>>
   /** Resolves with 200 only when the event is committed. */
   takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer>
   listMessages(query: Parameters<MessageLog['list']>[0]): Promise<Result<Page<MessageSummary>>>
-  /** Null when there is no such event. */
+  /** Null if there is no such event. */
   getMessage(eventId: number): Promise<Result<MessageDetail | null>>
-  pageOfDeadLetters(query: PageQuery): Promise<Result<Page<DeadLetter>>>
+  /** With `before` of all bots. */
+  listDeadLetters(query: PageQuery & { readonly before?: number }): Promise<Result<Page<DeadLetter>>>
   /** False when there is no such dead letter. */
   resubmit(letter: DeadLetterId, by: string): Promise<Result<boolean>>
-  createToken(token: NewApiToken, by: string): Promise<Result<{ record: ApiTokenRecord; token: string }>>
+  createToken(token: NewApiToken, by: string): Promise<Result<NewToken>>
   listTokens(): Promise<Result<readonly ApiTokenRecord[]>>
-  /** False when there is no such token, or it is revoked already. */
+  /** False if there is no such token, or it is revoked already. */
   revokeToken(id: string, by: string): Promise<Result<boolean>>
-  /** Null for whatever is not a valid token now. */
+  /** Null if the token is not valid now. */
   authenticate(id: string, secret: string): Promise<Result<ApiTokenRecord | null>>
-  /** Seals all secrets with a new master key; answers how many bots had to be sealed anew. */
+  /** Encrypts all secrets with a new master key. Returns the number of bots that were encrypted again. */
   rotateKeys(by: string): Promise<Result<number>>
   auditLog(query: { limit: number; offset: number }): Promise<Result<Page<AuditEntry>>>
-  /** The answer to a `run` of this thread; changes nothing if nobody waits for it any more. */
+  /** Answer to a `run` of this thread. Changes nothing if the run is not awaited any more. */
   hostRunEnded(id: number, outcome: ChatOutcome): Promise<void>
-  /** A new worker for a bot now, a failed bot is released by it; false when it has none. */
+  /** Replaces the bot's worker now. Releases a failed bot. False if the bot has no worker. */
   restartBot(botId: string, by: string): Promise<Result<boolean>>
-  /** That bot of the host's own, or any of them, may have changed. */
+  /** Reports that this bot of the source, or any bot, may have changed. */
   lookAtSource(botId?: string): Promise<void>
-  /** What stands between these bots and their apps; null: all of them, database and master key too. Takes up to a minute for each few bots. */
+  /** Finds the obstacles between these bots and their apps. Null: all bots, database and master key too. Takes up to a minute for each few bots. */
   diagnose(botIds: readonly string[] | null): Promise<readonly Finding[]>
-  /** Ends a bot's worker as a crash would; false when there is no such bot. */
+  /** Ends a bot's worker as a crash would. False if there is no such bot. */
   killBot(botId: string): Promise<boolean>
 }
 
-/** One-way notices of the supervisor thread over parentPort, several to a frame; a `run` is answered with `hostRunEnded`. */
+/** One-way notices of the supervisor thread over parentPort, several per frame. `hostRunEnded` answers a `run`. */
 export type HostSignal = NamedEvent | { readonly kind: 'run'; readonly run: HostRun }

@@ -2,8 +2,7 @@ import type { LogRecord } from '../core/log/logger.ts'
 import type { ConnectionStatus } from './model/status.ts'
 
 /**
- * One-way notices of a bot worker over parentPort. Nobody answers them, so they arrive even while
- * a control call hangs.
+ * One-way notices of a bot worker over parentPort. They need no answer, so they arrive even while a control call hangs.
  */
 export type BotSignal =
   | { readonly kind: 'ready'; readonly incarnation: number }

@@ -6,7 +6,17 @@ export type { CallbackAnswer, CardClickResult } from './events/callback-answer.t
 export { checkHistory, type HistoryCheck } from './history/check-history.ts'
 export { SimulatorClient } from './control/client.ts'
 export type { ClientConfig } from './gateway/client-config.ts'
-export type { FailNext, FailureMode, Fault, FaultyCall, Schedule, SpoilNext, Spoiling } from './faults/fault.ts'
+export type {
+  ApiCallName,
+  FailNext,
+  FailureMode,
+  Fault,
+  FaultyCall,
+  Schedule,
+  SpoilNext,
+  Spoiling,
+  StruckConnections,
+} from './faults/fault.ts'
 export {
   type EntryOf,
   entryOf,
@@ -14,9 +24,11 @@ export {
   type HistoryEntry,
   type HistoryEvent,
   type HistoryKind,
+  type PushOfEvent,
 } from './history/history.ts'
 export { type LaunchedSimulator, launchSimulator, type SimulatorConfig } from './launch.ts'
 export type { RateLimits } from './shared/rate-limits.ts'
+export type { StoredMessage } from './shared/stored-message.ts'
 export type { ReplyProgress } from './history/reply-waiter.ts'
 export type { UserMessageType } from './messages/sample-content.ts'
 export type { SentMessage } from './users/sent-message.ts'
@@ -34,5 +46,5 @@ export type {
 } from './users/user-action.ts'
 export type { Mentionable, UserChat, Writing } from './users/user-chat.ts'
 export type { TypedMessage, UserMessage, UserWriting } from './messages/user-message.ts'
-export type { WaitOptions } from './users/wait-options.ts'
+export type { WaitOptions } from './history/history.ts'
 export type { Webhook } from './events/webhook.ts'

@@ -5,16 +5,17 @@ import { systemClock } from '../core/time/clock.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './shared/app-directory.ts'
 import { SimulatorClient } from './control/client.ts'
-import type { SimulatorOptions } from './simulator.ts'
+import { resolveSimulatorOptions, type SimulatorOptions } from './simulator-options.ts'
 
-/** The configuration of a simulator process. */
+/** Configuration of a simulator process. */
 export interface SimulatorConfig extends SimulatorOptions {
-  /** Default 0: a free one. */
+  /** Port to listen on. Default: 0, a free one. */
   readonly port?: number
+  /** Apps that are there from the start. Default: none. */
   readonly apps?: readonly SimulatedApp[]
 }
 
-/** What the process tells its parent. */
+/** Notice of the process to its parent. */
 export type SimulatorNotice =
   | { readonly kind: 'listening'; readonly url: string }
   | { readonly kind: 'failed'; readonly message: string }
@@ -23,7 +24,7 @@ export interface LaunchedSimulator {
   readonly url: string
   readonly pid: number
   readonly client: SimulatorClient
-  /** Resolves when the process has ended; tolerates twice. */
+  /** Ends the process and resolves when it has ended. May be called twice. */
   stop(): Promise<void>
 }
 
@@ -32,24 +33,27 @@ const GRACE_MS = 5000
 
 /**
  * Runs a simulator in its own process, so that neither side's busy thread disturbs the other. The process ends
- * with its parent, whatever way the parent goes.
+ * when its parent ends, in every case. Rejects with `CONFIG_INVALID` for an unknown option.
  */
 export async function launchSimulator(
   config: SimulatorConfig = {},
   mainPath: string = builtMainPath(),
 ): Promise<LaunchedSimulator> {
+  const { port: _port, apps: _apps, ...options } = config
+  // Here the error keeps its code.
+  resolveSimulatorOptions(options)
   const child = fork(mainPath, [JSON.stringify(config)], { execArgv: [] })
   const { pid } = child
   const notice = await firstNotice(child)
   if (notice.kind === 'failed' || pid === undefined) {
-    const why = notice.kind === 'failed' ? notice.message : 'it has no process id'
-    throw new FeishuSupervisorError('INTERNAL', `simulator process did not start: ${why}`)
+    const why = notice.kind === 'failed' ? notice.message : 'the process has no id'
+    throw new FeishuSupervisorError('INTERNAL', `the simulator process did not start: ${why}`)
   }
   const { url } = notice
   return { url, pid, client: new SimulatorClient(url), stop: () => stop(child) }
 }
 
-/** Source and built files lie side by side; processes run from the built ones. */
+/** Path of the built entry. Source and built files lie side by side; processes run the built files. */
 function builtMainPath(): string {
   const isSource = import.meta.url.endsWith('.ts')
   return fileURLToPath(new URL(isSource ? '../../dist/simulator/main.js' : './main.js', import.meta.url))
@@ -59,7 +63,9 @@ function firstNotice(child: ChildProcess): Promise<SimulatorNotice> {
   return new Promise((resolve) => {
     child.once('message', (notice) => resolve(notice as SimulatorNotice))
     child.once('error', ({ message }) => resolve({ kind: 'failed', message }))
-    child.once('exit', (code, signal) => resolve({ kind: 'failed', message: `it ended with ${code ?? signal}` }))
+    child.once('exit', (code, signal) =>
+      resolve({ kind: 'failed', message: `the process ended with ${code ?? signal}` }),
+    )
   })
 }
 

@@ -23,7 +23,7 @@ import { TokenIssuer } from './open-api/token-issuer.ts'
 import { Users } from './users/users.ts'
 import { WebhookPusher } from './events/webhook-pusher.ts'
 
-/** The parts of a simulator, joined. */
+/** The connected parts of a simulator. */
 export type Platform = ReturnType<typeof createPlatform>
 
 export function createPlatform(options: ResolvedSimulatorOptions, clock: Clock) {

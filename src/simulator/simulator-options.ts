@@ -1,21 +1,23 @@
+import { FeishuSupervisorError } from '../core/errors.ts'
 import { type Assumptions, DEFAULT_ASSUMPTIONS } from './shared/assumptions.ts'
 import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from './gateway/client-config.ts'
 import { DEFAULT_RATE_LIMITS, type RateLimits } from './shared/rate-limits.ts'
 
+/** Options of `new FeishuSimulator`; all are optional. */
 export interface SimulatorOptions {
-  /** Multiplies the waits before redeliveries (15 s, 5 min, 1 h, 6 h). Default 1. */
+  /** Multiplies the waits before an event is sent again (15 s, 5 min, 1 h, 6 h). Default: 1. */
   readonly timeScale?: number
-  /** Time to acknowledge a push; not scaled. Default 3000 [D]. */
+  /** Time to acknowledge a push; `timeScale` does not change it [D]. Default: 3 000 ms. */
   readonly ackDeadlineMs?: number
-  /** In seconds, fractions allowed. Default 120, 120, 30, -1 [F]. */
+  /** What the platform tells clients about pings and reconnects, in seconds, fractions allowed [F]. */
   readonly clientConfig?: Partial<ClientConfig>
-  /** Decides which of several connections gets an event. Default 1. */
+  /** Decides at random, but the same for the same seed, which of several connections gets an event. Default: 1. */
   readonly seed?: number
-  /** Event payloads above this are fragmented. Default 65536; the platform's own limit is unknown [A]. */
+  /** Event payloads above this size are sent in fragments; the platform's own limit is unknown [A]. Default: 65 536 bytes. */
   readonly fragmentBytes?: number
-  /** How often bots may send. Default 5 per second and chat, 50 per second and app [D]; 0 lets any number through. */
+  /** How often bots may send [D]. */
   readonly limits?: Partial<RateLimits>
-  /** What is not known about the platform, and how it is here. */
+  /** Choices for unknown behaviours of the platform. Default: see `Assumptions`. */
   readonly assumptions?: Partial<Assumptions>
 }
 
@@ -25,15 +27,37 @@ export interface ResolvedSimulatorOptions extends Required<SimulatorOptions> {
   readonly assumptions: Assumptions
 }
 
+const DEFAULTS: ResolvedSimulatorOptions = {
+  timeScale: 1,
+  ackDeadlineMs: 3000,
+  clientConfig: DEFAULT_CLIENT_CONFIG,
+  seed: 1,
+  fragmentBytes: 65_536,
+  limits: DEFAULT_RATE_LIMITS,
+  assumptions: DEFAULT_ASSUMPTIONS,
+}
+
+const GROUPS = ['clientConfig', 'limits', 'assumptions'] as const
+
+/** Throws `CONFIG_INVALID`, naming the option, for one that is not known: a typo would change nothing, silently. */
 export function resolveSimulatorOptions(options: SimulatorOptions): ResolvedSimulatorOptions {
+  refuseUnknown('', options, DEFAULTS)
+  for (const group of GROUPS) refuseUnknown(`${group}.`, options[group] ?? {}, DEFAULTS[group])
+  const { clientConfig, limits, assumptions } = DEFAULTS
   return {
-    timeScale: 1,
-    ackDeadlineMs: 3000,
-    seed: 1,
-    fragmentBytes: 65_536,
+    ...DEFAULTS,
     ...options,
-    clientConfig: { ...DEFAULT_CLIENT_CONFIG, ...options.clientConfig },
-    limits: { ...DEFAULT_RATE_LIMITS, ...options.limits },
-    assumptions: { ...DEFAULT_ASSUMPTIONS, ...options.assumptions },
+    clientConfig: { ...clientConfig, ...options.clientConfig },
+    limits: { ...limits, ...options.limits },
+    assumptions: { ...assumptions, ...options.assumptions },
   }
+}
+
+function refuseUnknown(group: string, given: object, known: object): void {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
+  if (unknown === undefined) return
+  throw new FeishuSupervisorError(
+    'CONFIG_INVALID',
+    `${group}${unknown}: unknown option; known are ${Object.keys(known).join(', ')}`,
+  )
 }

@@ -3,7 +3,6 @@ import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { SimulatedApp } from './shared/app-directory.ts'
 import type { CardClickResult } from './events/callback-answer.ts'
 import { controlRoutes } from './control/control-api.ts'
-import type { SimulatorControls } from './control/simulator-controls.ts'
 import type { FailNext, Fault, SpoilNext } from './faults/fault.ts'
 import type { History } from './history/history.ts'
 import { apiError, neverAnswered, type PlatformContext, type PlatformEnv, withLogId } from './http/http-answer.ts'
@@ -13,6 +12,7 @@ import { createPlatform, type Platform } from './platform.ts'
 import { PlatformServer } from './http/platform-server.ts'
 import { type ReplyProgress, ReplyWaiter } from './history/reply-waiter.ts'
 import { SimulatedUser } from './users/simulated-user.ts'
+import { applyFault } from './apply-fault.ts'
 import { resolveSimulatorOptions, type SimulatorOptions } from './simulator-options.ts'
 import type { StoredMessage } from './shared/stored-message.ts'
 import { TimerSet } from './shared/timer-set.ts'
@@ -32,13 +32,13 @@ import type { Webhook } from './events/webhook.ts'
 export type { SimulatorOptions } from './simulator-options.ts'
 
 /**
- * A Feishu that runs locally: discovery, the long connection, tokens and messages, with users who write and
- * faults on demand. Faithful unless a fault is ordered. Loopback only: it checks no caller.
+ * A local Feishu: discovery, the long connection, tokens and messages, with users who write and faults on demand.
+ * It behaves like Feishu unless a fault is ordered. Loopback only: callers are not authenticated.
  *
  * Each behaviour names its source: [D] documented, [S] read in SDK source, [R] observed with the SDK,
  * [F] reported from the field, [A] assumed.
  */
-export class FeishuSimulator implements SimulatorControls {
+export class FeishuSimulator {
   readonly #timers = new TimerSet()
   readonly #platform: Platform
   readonly #traffic = new Map<string, Traffic>()
@@ -65,13 +65,13 @@ export class FeishuSimulator implements SimulatorControls {
     return this.#platform.history
   }
 
-  /** Port 0 (default) takes a free one. A simulator is started once. */
+  /** Starts the simulator, once. Port 0 (default): a free port. */
   async start({ port = 0, host = '127.0.0.1' }: { port?: number; host?: string } = {}): Promise<{ url: string }> {
     await this.#server.start(port, host)
     return { url: this.#server.origin }
   }
 
-  /** Closes everything that was opened; the history stays. Tolerates never-started and twice. */
+  /** Closes all that was opened. The history stays. Allowed before the start and twice. */
   async stop(): Promise<void> {
     for (const traffic of this.#traffic.values()) traffic.stop()
     this.#timers.stop()
@@ -81,14 +81,14 @@ export class FeishuSimulator implements SimulatorControls {
     await this.#server.stop()
   }
 
-  /** Creates an app with its bot; what is not given is made up. */
+  /** Creates an app with its bot. Missing fields are generated. */
   addApp(app: Partial<SimulatedApp> = {}): SimulatedApp {
     return this.#platform.apps.add(app)
   }
 
   /**
-   * Sends the app's events to a URL from now on, instead of the long connection. First checks it as the developer
-   * console does: rejects with CONFIG_INVALID unless it answers the challenge within a second. [D]
+   * Sends the app's events to a URL from now on, instead of the long connection. First checks the URL as the developer
+   * console does: rejects with `CONFIG_INVALID` unless the challenge is answered within a second. [D]
    */
   async useWebhook(appId: string, webhook: Webhook): Promise<void> {
     const { verificationToken = '' } = this.#platform.apps.require(appId)
@@ -104,33 +104,33 @@ export class FeishuSimulator implements SimulatorControls {
     return this.#platform.apps.all
   }
 
-  /** The person of this name, who can write to bots. */
+  /** Returns the user of this name, who can write to bots. */
   user(name: string): SimulatedUser {
     const { users, chats, history } = this.#platform
     return new SimulatedUser({ users, chats, history }, name)
   }
 
-  /** What a bot has posted, oldest first. */
+  /** Messages of a bot, oldest first. */
   messagesOfBot(appId: string): StoredMessage[] {
     return this.#platform.chats.messagesOfBot(appId)
   }
 
-  /** A user writes a text to the bot of an app. */
+  /** Sends a user's text to the bot of an app. */
   sendText(message: UserMessage): { messageId: string; eventId: string } {
     return this.#platform.users.send(message)
   }
 
-  /** A user sends a message of any type. */
+  /** Sends a user's message of any type. */
   sendMessage(message: TypedMessage): { messageId: string; eventId: string } {
     return this.#platform.users.send(message)
   }
 
-  /** A user adds an emoji to a message or takes it back. */
+  /** Adds or removes a user's emoji on a message. */
   react(reaction: Reaction): { eventId: string } {
     return this.#platform.users.react(reaction)
   }
 
-  /** A user takes a message back. */
+  /** Recalls a user's message. */
   recall(messageId: string): { eventId: string } {
     return this.#platform.users.recall(messageId)
   }
@@ -143,7 +143,7 @@ export class FeishuSimulator implements SimulatorControls {
     return this.#platform.users.changeMembership(change, false)
   }
 
-  /** A user opens the chat with the bot. */
+  /** Opens a user's chat with the bot. */
   enterP2p(action: UserAction): { eventId: string } {
     return this.#platform.users.enterP2p(action)
   }
@@ -152,22 +152,22 @@ export class FeishuSimulator implements SimulatorControls {
     return this.#platform.users.clickMenu(click)
   }
 
-  /** A user has seen messages of the bot. */
+  /** Marks messages of the bot as read by a user. */
   read(reading: Reading): { eventId: string } {
     return this.#platform.users.read(reading)
   }
 
-  /** Any event, for types that have no deed of a user here. */
+  /** Sends any event, for types without a user action here. */
   sendEvent(event: RawEvent): { eventId: string } {
     return this.#platform.users.sendEvent(event)
   }
 
-  /** A user presses a button of a card, and sees the answer or, after the deadline, an error. */
+  /** Clicks a button of a card as a user. Resolves with the answer or, after the deadline, with an error. */
   clickCard(click: CardClick): Promise<CardClickResult> {
     return this.#platform.users.clickCard(click)
   }
 
-  /** Users write at a given pace, without waiting for answers. */
+  /** Starts traffic: users write at a given rate, without waiting for answers. */
   startTraffic(plan: TrafficPlan): { id: string; done: Promise<TrafficProgress> } {
     for (const { appId } of plan.chats) this.#platform.apps.require(appId)
     if (plan.chats.length === 0) throw new FeishuSupervisorError('CONFIG_INVALID', 'traffic needs at least one chat')
@@ -176,20 +176,20 @@ export class FeishuSimulator implements SimulatorControls {
     return { id: traffic.id, done: traffic.done }
   }
 
-  /** Undefined for an unknown id. */
+  /** Progress of a traffic. Undefined for an unknown id. */
   trafficProgress(id: string): TrafficProgress | undefined {
     return this.#traffic.get(id)?.progress
   }
 
   /**
-   * Resolves when `count` messages have a visible reply; without `count`, when all have and no traffic is running.
-   * After `timeoutMs` it resolves too, with `isComplete: false`.
+   * Resolves when `count` messages have a visible reply. Without `count`: when all messages have one and no traffic is
+   * running. After `timeoutMs` it resolves with `isComplete: false`.
    */
   waitForReplies(options: { readonly count?: number; readonly timeoutMs: number }): Promise<ReplyProgress> {
     return this.#replies.wait(options)
   }
 
-  /** The first history entry that matches, past or future; see `History.once`. */
+  /** Resolves with the first matching history entry, past or future, see `History.once`. */
   readonly once: History['once'] = (...wait: Parameters<History['once']>) => this.history.once(...wait)
 
   closeConnections(appId: string, how: { readonly mode: 'close' | 'reset'; readonly code?: number }): void {
@@ -219,24 +219,11 @@ export class FeishuSimulator implements SimulatorControls {
   inject(fault: Fault): void {
     if (fault.appId !== undefined) this.#platform.apps.require(fault.appId)
     this.history.append({ kind: 'fault', fault })
-    const { failures, tokens, gateway } = this.#platform
-    if (fault.kind === 'fail_next') return failures.fail(fault)
-    if (fault.kind === 'spoil_next') return failures.spoil(fault)
-    if (fault.kind === 'clear_faults') return failures.clear(fault.appId)
-    if (fault.kind === 'revoke_tokens') return tokens.revoke(fault.appId)
-    if (fault.kind === 'restart_platform') return this.#restart(fault.downMs)
-    const { connectionId } = fault
-    for (const connection of gateway.connectionsOf(fault.appId)) {
-      if (connectionId !== undefined && connection.id !== connectionId) continue
-      if (fault.kind === 'withhold_acks') connection.withholdAcks()
-      else if (fault.kind === 'freeze_connections') connection.freeze()
-      else if (fault.kind === 'forget_connections') connection.forget()
-      else if (fault.mode === 'reset') connection.reset()
-      else connection.close(fault.code ?? 1001)
-    }
+    if (fault.kind === 'restart_platform') this.#restart(fault.downMs)
+    else applyFault(this.#platform, fault)
   }
 
-  /** Whoever drives the simulator still reaches it. */
+  /** Cuts all calls while the platform is down, except those of the control API. */
   #cutWhileDown(c: PlatformContext, next: () => Promise<void>): Promise<Response | void> {
     if (!this.#isDown || c.req.path.startsWith('/_simulator')) return next()
     c.env.incoming.socket.resetAndDestroy()

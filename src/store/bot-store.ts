@@ -1,6 +1,6 @@
 import type { Secret } from '../core/log/secret.ts'
 import type { BotLimits, BotPolicy, BotSettings, Isolation, SettingChange } from '../protocol/model/bot-settings.ts'
-import type { ConnectionWord } from '../protocol/model/connection-word.ts'
+import type { ConnectionWord } from '../protocol/model/status.ts'
 
 export interface Bot extends BotSettings {
   readonly id: string

@@ -16,7 +16,7 @@ export interface ClaimOrder {
   /** Most lanes of one bot. Default: `limit`. */
   readonly perBot?: number
   /** Most lanes of certain bots; 0 leaves a bot out. Default: none has less than others. */
-  readonly rooms?: Readonly<Record<string, number>>
+  readonly perBotLimits?: Readonly<Record<string, number>>
 }
 
 /** What may be claimed as it is stored. */
@@ -25,10 +25,15 @@ export interface ArrivalOrder extends ClaimOrder {
   readonly isBusy?: (botId: string, lane: string) => boolean
 }
 
-/** The right to write about one claimed item: writes with a stale fence change 0 rows and resolve false. */
+/**
+ * The right of one claim to write about what it took: writes with a stale fence change 0 rows and resolve false.
+ *
+ * No two claims of a database have the same epoch, and of two claims of a lane the later one has the larger. Attempts only
+ * count: a claim that is given back uncounted repeats its attempt.
+ */
 export interface Fence {
   readonly owner: string
-  readonly attempt: number
+  readonly epoch: number
 }
 
 /** The head of a lane: one event to handle. */
@@ -40,6 +45,7 @@ export interface ClaimedEvent {
   readonly type: string
   readonly dedupeKey: string
   readonly payload: string
+  readonly fence: Fence
   readonly attempt: number
   /** Milliseconds since the row was inserted. */
   readonly ageMs: number
@@ -63,6 +69,8 @@ export interface StoredReply extends OutgoingReply {
   readonly eventId: number
   /** 0, 1, ... within the event. */
   readonly part: number
+  /** Of the claim it came with. */
+  readonly fence: Fence
   readonly attempt: number
   /** Earlier attempts of which it is not known whether Feishu carried them out (no answer, or a crash before it was written down). */
   readonly unknownAttempts: number

@@ -8,6 +8,7 @@ import {
   index,
   integer,
   jsonb,
+  pgSequence,
   pgTable,
   primaryKey,
   text,
@@ -56,8 +57,13 @@ export const instances = pgTable('feishu_instances', {
   expiresAt: instant('expires_at').notNull(),
 })
 
+/** Numbers the claims of all lanes. A count per lane would begin again when a pruned lane is made anew. */
+export const laneEpoch = pgSequence('feishu_lane_epoch')
+
 /**
  * One row per (bot, lane) that ever had an event. Whoever sets `owner` has the lane to itself.
+ *
+ * `owner` and `epoch` are the fence of every write of a claim: each claim takes a new epoch, which never goes back.
  *
  * `pending` counts events that are not finished or whose replies are not all out, `unsent` the replies
  * that go out before the next event is run; `readyAt` says when a free lane may be claimed, null: nothing
@@ -75,6 +81,8 @@ export const lanes = pgTable(
     resubmitted: integer('resubmitted').notNull().default(0),
     readyAt: instant('ready_at'),
     owner: text('owner'),
+    /** Of the newest claim, even after its end; 0: never claimed. */
+    epoch: bigint('epoch', { mode: 'number' }).notNull().default(0),
     /** Names the claim that took the lane, so that one whose answer got lost can be undone. */
     claimToken: uuid('claim_token'),
   },
@@ -107,8 +115,11 @@ export const inbox = pgTable(
     /** When its acknowledgement was let go; null until it is handled, or if that is not known. */
     ackedAt: instant('acked_at'),
     state: text('state').$type<'available' | 'executing' | 'completed' | 'dead'>().notNull().default('available'),
+    /** Only counts; a claim that is given back uncounted repeats it. */
     attempt: integer('attempt').notNull().default(0),
     owner: text('owner'),
+    /** Of the newest claim; with `owner` it says which claim ended it. */
+    epoch: bigint('epoch', { mode: 'number' }),
     availableAt: instant('available_at').notNull().defaultNow(),
     claimedAt: instant('claimed_at'),
     finishedAt: instant('finished_at'),
@@ -148,6 +159,8 @@ export const outbox = pgTable(
     delivery: jsonb('delivery').$type<Delivery>(),
     state: text('state').$type<'pending' | 'sent' | 'dead'>().notNull().default('pending'),
     attempt: integer('attempt').notNull().default(1),
+    /** Of the newest claim; null until the next one where an operator put it back. */
+    epoch: bigint('epoch', { mode: 'number' }),
     /** Attempts of which Feishu said that they were not carried out; the outcome of the others is unknown. */
     refusedCount: integer('refused_count').notNull().default(0),
     createdAt: instant('created_at').notNull().defaultNow(),
@@ -179,8 +192,8 @@ export const uploads = pgTable(
 )
 
 /**
- * How far each streamed answer is. Every column only ever moves on (what is known stays, numbers grow), so a writer that
- * was taken for dead does no harm.
+ * How far each streamed answer is. Every column only ever moves on (what is known stays, numbers grow), so a repeated
+ * write does no harm.
  */
 export const streams = pgTable(
   'feishu_streams',

@@ -1,24 +1,15 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/time/clock.ts'
-import { type Deferred, deferred } from '../core/time/deferred.ts'
+import { ChildDriver } from '../core/lifecycle/child-driver.ts'
+import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
 import type { Pulse } from '../core/lifecycle/heartbeat.ts'
-import { startWatchdog } from '../core/lifecycle/watchdog.ts'
 import type { LogRecord } from '../core/log/logger.ts'
 import { redactText } from '../core/log/redact.ts'
 import type { BotControl } from '../protocol/control.ts'
 import type { Finding } from '../protocol/model/finding.ts'
-import type { SupervisionOptions } from '../protocol/host.ts'
+import type { ResolvedSupervisionOptions } from '../protocol/options/supervision-options.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import { type BotStatus, type ConnectionStatus, type Flood, idleConnection } from '../protocol/model/status.ts'
-import {
-  type Child,
-  type ChildEffect,
-  type ChildEvent,
-  childStatus,
-  newChild,
-  stepChild,
-} from '../core/lifecycle/child-lifecycle.ts'
-import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
 import { FloodGuard } from './flood-guard.ts'
 import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
 
@@ -26,10 +17,10 @@ export interface BotSpec extends IsolatedBot {
   readonly name: string
 }
 
-export interface BotChildDependencies {
+export interface BotChildDeps {
   readonly spec: BotSpec
   readonly spawn: SpawnBot
-  readonly policy: SupervisionOptions
+  readonly policy: ResolvedSupervisionOptions
   readonly clock: Clock
   readonly random: () => number
   /** A new worker is about to run: its data port must be listened to now. */
@@ -50,38 +41,41 @@ const CHECK_DEADLINE_MS = 60_000
 /** Time for the acknowledgements in flight when an operator restarts a bot. */
 const RESTART_GRACE_MS = 2_000
 
-/** Drives one bot worker: feeds events to the child table and performs its effects. */
+/** One bot over all its workers: its connection is wanted or not, its orders reach the worker of the moment. */
 export class BotChild {
-  readonly #deps: BotChildDependencies
+  readonly #deps: BotChildDeps
+  readonly #driver: ChildDriver<BotThread>
   #spec: BotSpec
-  #child: Child
-  #thread: BotThread | undefined
-  /** Of the last spawn; settled once its thread is gone. */
-  #ended: Deferred<void> | undefined
   #stopCount = 0
   /** At the last look. */
   #load: Pick<Pulse, 'memoryMb' | 'utilization'> | undefined
   #connection: ConnectionStatus
   #connects = false
-  #unschedule: () => void = () => {}
-  #unwatch: () => void = () => {}
   readonly #guard: FloodGuard
   #flood: Flood | undefined
 
-  constructor(deps: BotChildDependencies) {
+  constructor(deps: BotChildDeps) {
     this.#deps = deps
     this.#spec = deps.spec
-    this.#child = newChild(deps.clock.now())
-    this.#connection = idleConnection(deps.clock.now())
-    this.#guard = new FloodGuard(deps.clock, (cause, isFatal) => this.#onFlood(cause, isFatal))
+    const { policy, clock, random, spawned } = deps
+    this.#driver = new ChildDriver({
+      policy,
+      clock,
+      random,
+      spawn: (incarnation, exited) => this.#spawn(incarnation, exited),
+      spawned,
+      gone: (incarnation) => this.#onGone(incarnation),
+      changed: () => this.#changed(),
+    })
+    this.#connection = idleConnection(clock.now())
+    this.#guard = new FloodGuard(clock, (cause, isFatal) => this.#onFlood(cause, isFatal))
   }
 
   get status(): BotStatus {
-    const { policy, clock } = this.#deps
     return {
       botId: this.#spec.botId,
       name: this.#spec.name,
-      child: childStatus(this.#child, policy, clock.now()),
+      child: this.#driver.status,
       connection: this.#connection,
       ...this.#load,
       ...(this.#flood === undefined ? {} : { flood: this.#flood }),
@@ -89,7 +83,7 @@ export class BotChild {
   }
 
   start(): void {
-    this.#step({ kind: 'start' })
+    this.#driver.step({ kind: 'start' })
   }
 
   /**
@@ -98,7 +92,7 @@ export class BotChild {
    */
   connect(): void {
     this.#connects = true
-    if (this.#child.state.name === 'running') this.#order('connect', (remote) => remote.connect())
+    if (this.#driver.child.state.name === 'running') this.#order('connect', (remote) => remote.connect())
   }
 
   /** Its worker, now and after every restart, has no connection and only sends. */
@@ -109,33 +103,34 @@ export class BotChild {
 
   /** A new worker now, whatever the past: a failed bot is released, a live one closes its connection before. */
   async restart(): Promise<void> {
-    const { incarnation } = this.#child
+    const { incarnation } = this.#driver.child
     const stopCount = this.#stopCount
     await this.drain(RESTART_GRACE_MS)
     // Whoever stopped the bot meanwhile meant it; a worker that is new already needs no other.
-    if (stopCount === this.#stopCount && incarnation === this.#child.incarnation) this.#step({ kind: 'restart' })
+    if (stopCount === this.#stopCount && incarnation === this.#driver.child.incarnation)
+      this.#driver.step({ kind: 'restart' })
   }
 
   /** Ends the thread as a crash would. */
   kill(): void {
-    this.#step({ kind: 'kill', reason: 'killed' })
+    this.#driver.kill()
   }
 
   /** The worker of this incarnation breaks the rules of a wire that others read: it is ended as if it had crashed. */
   misbehaved(incarnation: number, cause: string): void {
-    if (incarnation === this.#child.incarnation) this.#onFlood(cause, true)
+    if (incarnation === this.#driver.child.incarnation) this.#onFlood(cause, true)
   }
 
   /** The worker and its successors go on with the change. */
   reconfigure(change: Pick<BotSpec, 'name' | 'appSecret'>): void {
     this.#spec = { ...this.#spec, ...change }
     this.#order('reconfigure', (remote) => remote.reconfigure({ appSecret: change.appSecret }))
-    this.#deps.changed(this.status)
+    this.#changed()
   }
 
   /** Replaces the bot's connection; resolves when that is done, was of no use, or takes longer than `deadlineMs`. */
   async rotate(mayOverlap: boolean, deadlineMs: number): Promise<void> {
-    await this.#thread?.control
+    await this.#driver.thread?.control
       .call('rotate', deadlineMs, (remote) => remote.rotate(mayOverlap))
       .catch(() => {
         // The worker is gone, or its own deadlines end what hangs.
@@ -144,7 +139,7 @@ export class BotChild {
 
   /** Closes the bot's connection; resolves when that is done, the worker is gone, or `graceMs` is over. */
   async drain(graceMs: number): Promise<void> {
-    const thread = this.#thread
+    const thread = this.#driver.thread
     if (thread === undefined) return
     try {
       await thread.control.call('drain', graceMs + 500, (remote) => remote.drain(graceMs))
@@ -155,83 +150,39 @@ export class BotChild {
 
   /** What the worker finds out about its app; undefined if there is none. Rejects when it ends before. */
   async check(useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
-    return await this.#thread?.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
+    return await this.#driver.thread?.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
   }
 
   /** Ends the worker for good. */
   stop(): void {
     this.#stopCount += 1
-    this.#step({ kind: 'stop' })
+    this.#driver.step({ kind: 'stop' })
   }
 
   /** Resolves once the thread of now is gone, at the latest after `deadlineMs`: one that sits in native code ends when that returns. */
   async gone(deadlineMs: number): Promise<void> {
-    if (this.#ended === undefined) return
-    const late = deferred()
-    const cancel = this.#deps.clock.after(deadlineMs, late.resolve)
-    await Promise.race([this.#ended.promise, late.promise])
-    cancel()
+    await this.#driver.gone(deadlineMs)
   }
 
-  #step(event: ChildEvent): void {
-    const { clock, random, policy, changed } = this.#deps
-    const { child, effects } = stepChild(this.#child, event, clock.now(), random(), policy)
-    if (child === this.#child) return
-    this.#child = child
-    for (const effect of effects) this.#perform(effect)
-    changed(this.status)
+  #changed(): void {
+    this.#deps.changed(this.status)
   }
 
-  #perform(effect: ChildEffect): void {
-    switch (effect.kind) {
-      case 'spawn':
-        this.#spawn(effect.incarnation)
-        break
-      case 'terminate':
-        this.#thread?.terminate()
-        break
-      case 'schedule':
-        this.#unschedule()
-        this.#unschedule = this.#deps.clock.after(effect.at - this.#deps.clock.now(), () => this.#step({ kind: 'due' }))
-        break
-      case 'unschedule':
-        this.#unschedule()
-        break
-      default:
-        assertNever(effect)
-    }
-  }
-
-  #spawn(incarnation: number): void {
-    const { spawn, spawned, gone, clock } = this.#deps
+  #spawn(incarnation: number, exited: (exit: ObservedExit) => void): BotThread {
     const { name: _name, ...identity } = this.#spec
-    const ended = deferred()
-    this.#ended = ended
     this.#guard.forget()
-    const exited = (exit: ObservedExit): void => {
-      this.#unwatch()
-      this.#load = undefined
-      this.#thread = undefined
-      this.#connection = idleConnection(clock.now())
-      gone(incarnation)
-      this.#step({ kind: 'exited', exit })
-      ended.resolve()
-    }
-    let thread: BotThread
-    try {
-      thread = spawn(identity, incarnation, {
-        signal: (signal) => this.#onSignal(signal),
-        printed: (text) => this.#onPrinted(text),
-        misbehaved: (cause) => this.misbehaved(incarnation, cause),
-        exited,
-      })
-    } catch (value) {
-      // The system has no thread left: this bot's trouble, told once the step that is being performed is done.
-      queueMicrotask(() => exited({ exitCode: 1, thrown: { value } }))
-      return
-    }
-    this.#thread = thread
-    spawned(thread, incarnation)
+    return this.#deps.spawn(identity, incarnation, {
+      signal: (signal) => this.#onSignal(signal),
+      printed: (text) => this.#onPrinted(text),
+      misbehaved: (cause) => this.misbehaved(incarnation, cause),
+      exited,
+    })
+  }
+
+  #onGone(incarnation: number): void {
+    this.#load = undefined
+    this.#connection = idleConnection(this.#deps.clock.now())
+    this.#deps.gone(incarnation)
   }
 
   #onPrinted(message: string): void {
@@ -243,21 +194,19 @@ export class BotChild {
 
   #onFlood(cause: string, isFatal: boolean): void {
     this.#flood = { at: this.#deps.clock.now(), cause, isFatal }
-    this.#deps.changed(this.status)
+    this.#changed()
     if (isFatal) this.kill()
   }
 
   #onSignal(signal: BotSignal): void {
-    if (!this.#guard.admitsSignal(signal) || signal.incarnation !== this.#child.incarnation) return
+    if (!this.#guard.admitsSignal(signal) || signal.incarnation !== this.#driver.child.incarnation) return
     switch (signal.kind) {
       case 'ready':
-        this.#step({ kind: 'ready' })
-        this.#watch()
-        if (this.#connects) this.#order('connect', (remote) => remote.connect())
+        this.#onReady()
         break
       case 'connection':
         this.#connection = signal.status
-        this.#deps.changed(this.status)
+        this.#changed()
         break
       case 'identified':
         this.#deps.identified(signal.openId)
@@ -270,28 +219,22 @@ export class BotChild {
     }
   }
 
-  #watch(): void {
-    const { policy, clock } = this.#deps
-    const thread = this.#thread
+  #onReady(): void {
+    const { thread } = this.#driver
     if (thread === undefined) return
-    this.#unwatch()
-    this.#unwatch = startWatchdog(
-      () => {
-        const pulse = thread.pulse()
-        this.#load = { memoryMb: pulse.memoryMb, utilization: pulse.utilization }
-        return pulse
-      },
-      policy,
-      clock,
-      () => this.#step({ kind: 'kill', reason: 'hung' }),
-    )
+    this.#driver.ready(() => {
+      const pulse = thread.pulse()
+      this.#load = { memoryMb: pulse.memoryMb, utilization: pulse.utilization }
+      return pulse
+    })
+    if (this.#connects) this.#order('connect', (remote) => remote.connect())
   }
 
   /** A worker that does not even take an order is of no use: it is ended as if it had crashed. */
   #order(what: string, run: (remote: BotControl) => Promise<void>): void {
-    const thread = this.#thread
+    const thread = this.#driver.thread
     thread?.control.call(what, CONTROL_DEADLINE_MS, run).catch(() => {
-      if (this.#thread === thread) this.kill()
+      if (this.#driver.thread === thread) this.kill()
     })
   }
 }

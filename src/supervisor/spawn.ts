@@ -4,11 +4,11 @@ import { RateGuard } from '../core/time/rate-guard.ts'
 import type { BotIdentity } from '../protocol/boot.ts'
 import type { Isolation } from '../protocol/model/bot-settings.ts'
 import type { BotControl } from '../protocol/control.ts'
-import { ControlClient } from '../protocol/control-client.ts'
-import type { Carrier, CarrierEvents, StartCarrier } from './carrier.ts'
+import { ControlClient } from '../protocol/control-channel.ts'
+import type { IsolatedWorker, IsolatedWorkerEvents, StartWorker } from './isolation/isolated-worker.ts'
 
 /** A live bot worker. */
-export interface BotThread extends Omit<Carrier, 'controlPort'> {
+export interface BotThread extends Omit<IsolatedWorker, 'controlPort'> {
   readonly control: ControlClient<BotControl>
 }
 
@@ -16,7 +16,7 @@ export interface IsolatedBot extends BotIdentity {
   readonly isolation: Isolation
 }
 
-export interface BotThreadEvents extends CarrierEvents {
+export interface BotThreadEvents extends IsolatedWorkerEvents {
   /** It does what none of our workers does: it has to be ended. */
   misbehaved(cause: string): void
 }
@@ -26,10 +26,10 @@ export type SpawnBot = (bot: IsolatedBot, incarnation: number, events: BotThread
 /** Answers to control calls within a second; there are a few in an hour. */
 const MOST_ANSWERS = 1_000
 
-/** Spawns each bot in the carrier it asks for. */
-export function botSpawner(carriers: Readonly<Record<Isolation, StartCarrier>>, clock: Clock): SpawnBot {
+/** Spawns each bot with the isolation that it is set to. */
+export function botSpawner(isolations: Readonly<Record<Isolation, StartWorker>>, clock: Clock): SpawnBot {
   return ({ isolation, ...bot }, incarnation, events) => {
-    const { controlPort, ...carrier } = carriers[isolation](bot, incarnation, {
+    const { controlPort, ...worker } = isolations[isolation](bot, incarnation, {
       ...events,
       exited: (exit) => {
         control.lost(new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${bot.botId} ended`))
@@ -41,6 +41,6 @@ export function botSpawner(carriers: Readonly<Record<Isolation, StartCarrier>>, 
       if (answers.take(1) === 'exceeded') events.misbehaved('its worker answers without end')
     })
     const control = new ControlClient<BotControl>(controlPort, clock)
-    return { ...carrier, control }
+    return { ...worker, control }
   }
 }

@@ -1,14 +1,14 @@
 import type { Clock } from '../core/time/clock.ts'
 import type { LogRecord } from '../core/log/logger.ts'
 import type { Finding } from '../protocol/model/finding.ts'
-import type { SupervisionOptions } from '../protocol/host.ts'
+import type { ResolvedSupervisionOptions } from '../protocol/options/supervision-options.ts'
 import type { BotStatus } from '../protocol/model/status.ts'
 import { BotChild, type BotSpec } from './bot-child.ts'
 import type { BotThread, SpawnBot } from './spawn.ts'
 
-export interface SupervisorDependencies {
+export interface SupervisorDeps {
   readonly spawn: SpawnBot
-  readonly policy: SupervisionOptions
+  readonly policy: ResolvedSupervisionOptions
   readonly clock: Clock
   readonly random: () => number
   spawned(botId: string, thread: BotThread, incarnation: number): void
@@ -26,10 +26,10 @@ const PATIENCE_MS = 50
  * its own beyond the set of children, so that one bot's fault has nowhere to spread.
  */
 export class Supervisor {
-  readonly #deps: SupervisorDependencies
+  readonly #deps: SupervisorDeps
   readonly #children = new Map<string, BotChild>()
 
-  constructor(deps: SupervisorDependencies) {
+  constructor(deps: SupervisorDeps) {
     this.#deps = deps
   }
 

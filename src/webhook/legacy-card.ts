@@ -3,8 +3,9 @@ import type { CardResponse } from '../protocol/model/inbound-event.ts'
 import { CARD_ACTION_TYPE } from '../protocol/model/inbound-event.ts'
 
 /**
- * A press on a card as the older "card request URL" posts it, in the shape of `card.action.trigger`, which differs in
- * where its ids are. It has no id of its own and is never pushed again: its bytes name it. Undefined for anything else.
+ * Converts a card action of the older "card request URL" to the shape of `card.action.trigger`, which has its ids in
+ * other places. The action has no id and is never redelivered, so its id is the hash of its bytes. Returns undefined
+ * for any other body.
  */
 export function fromLegacyCard(
   body: Readonly<Record<string, unknown>>,
@@ -22,7 +23,7 @@ export function fromLegacyCard(
   return { schema: '2.0', header, event: body }
 }
 
-/** The older answer is the new card itself, or nothing: it knows no toast and no template. */
+/** The older answer is the new card itself or an empty object. It has no toast and no template. */
 export function toLegacyAnswer(response: CardResponse | undefined): object {
   const card = response?.card
   return card?.type === 'raw' ? card.data : {}

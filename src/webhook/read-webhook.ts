@@ -11,34 +11,34 @@ export interface WebhookKeys {
 
 export type WebhookReading =
   | { readonly kind: 'event'; readonly envelope: unknown }
-  /** A press on a card in the older form, which has an answer of its own form too. */
+  /** A card action in the older form. Its answer has an older form too. */
   | { readonly kind: 'legacy_card'; readonly envelope: unknown }
-  /** Feishu checks the URL: it wants this back. */
+  /** Feishu checks the URL and expects `challenge` in the answer. */
   | { readonly kind: 'challenge'; readonly challenge: string }
-  /** For the log; whoever asked learns nothing of it. */
+  /** `reason` is for the log. The sender does not get it. */
   | { readonly kind: 'refused'; readonly reason: string }
 
 /**
- * How old a signature may be. Feishu redelivers for about 7.1 h (15 s, 5 min, 1 h, 6 h) and does not document
- * whether it signs anew, so a shorter window could lose events. Within it a replay is a duplicate to the inbox,
+ * Largest age of a signature. Feishu redelivers for about 7.1 h (15 s, 5 min, 1 h, 6 h) and does not document whether
+ * it signs again, so a shorter window could lose events. A replay within the window is a duplicate for the inbox,
  * which remembers every event for at least 24 h.
  */
 const MAX_AGE_MS = 8 * 3_600_000
 
-/** Clocks differ. */
+/** Largest lead of the sender's clock. */
 const MAX_AHEAD_MS = 5 * 60_000
 
-/** Presses on cards are not pushed again. */
+/** Largest age of a card action's signature. Card actions are not redelivered. */
 const MAX_CARD_AGE_MS = 5 * 60_000
 
-/** Hexadecimal digits of a SHA-1. */
+/** Number of hexadecimal digits of a SHA-1. */
 const LEGACY_SIGNATURE_LENGTH = 40
 
 const IV_BYTES = 16
 
 /**
- * Decides whether a request is Feishu's. Pure. The signature covers the raw bytes, and nothing of an unsigned body
- * is used but the check of the URL, which Feishu does not sign: it has to carry the Verification Token.
+ * Decides whether a request comes from Feishu. Pure. The signature covers the raw bytes. Of unsigned bodies only the
+ * URL check is accepted, because Feishu does not sign it: it has to carry the Verification Token.
  */
 export function readWebhook(request: WebhookRequest, keys: WebhookKeys, now: number): WebhookReading {
   const isSigned = request.signature !== null
@@ -55,39 +55,43 @@ export function readWebhook(request: WebhookRequest, keys: WebhookKeys, now: num
   } catch {
     return refused('the body cannot be read with this Encrypt Key')
   }
-  // Signed with the Verification Token alone, as Feishu does it: that opens the way to presses on cards and to nothing else.
+  // Feishu signs these with the Verification Token alone, so this signature is accepted for card actions only.
   if (isLegacy && own(envelope, 'type') !== 'url_verification') {
     const { body: bytes, timestamp } = request
     const card = fromLegacyCard(envelope, { bytes, appId: keys.appId, timestamp: timestamp ?? '' })
-    return card === undefined ? refused('a SHA-1 signs presses on cards only') : { kind: 'legacy_card', envelope: card }
+    return card === undefined
+      ? refused('a SHA-1 signature is for card actions only')
+      : { kind: 'legacy_card', envelope: card }
   }
   const header = asObject(own(envelope, 'header'))
   const token = own(header, 'token') ?? own(envelope, 'token')
   if (typeof token !== 'string' || !isSame(token, keys.verificationToken)) return refused('wrong Verification Token')
   if (own(envelope, 'type') === 'url_verification') {
     const challenge = own(envelope, 'challenge')
-    return typeof challenge === 'string' ? { kind: 'challenge', challenge } : refused('no challenge')
+    return typeof challenge === 'string' ? { kind: 'challenge', challenge } : refused('the URL check has no challenge')
   }
-  if (!isSigned) return refused('not signed')
+  if (!isSigned) return refused('the request is not signed')
   const appId = own(header, 'app_id') ?? own(asObject(own(envelope, 'event')), 'app_id')
-  if (appId !== undefined && appId !== keys.appId) return refused('an event of another app')
+  if (appId !== undefined && appId !== keys.appId) return refused('the event belongs to another app')
   return { kind: 'event', envelope }
 }
 
 function signatureFlaw(request: WebhookRequest, hash: 'sha1' | 'sha256', key: string): string | undefined {
   const { timestamp, nonce, signature, body } = request
-  if (timestamp === null || nonce === null || signature === null) return 'a header of the signature is missing'
+  if (timestamp === null || nonce === null || signature === null) return 'a signature header is missing'
   const wanted = createHash(hash).update(timestamp).update(nonce).update(key).update(body).digest('hex')
   return isSame(signature, wanted) ? undefined : 'wrong signature'
 }
 
-/** Seconds. Its own text is what was signed; the number only dates it. */
+/** Checks the age of `timestamp`, which is in seconds. The signature covers its text; the number only gives the age. */
 function ageFlaw({ timestamp }: WebhookRequest, maxAgeMs: number, now: number): string | undefined {
   const ageMs = /^\d{1,12}$/.test(timestamp ?? '') ? now - Number(timestamp) * 1_000 : Number.NaN
-  return ageMs <= maxAgeMs && ageMs >= -MAX_AHEAD_MS ? undefined : 'the signature is too old, or dated ahead'
+  return ageMs <= maxAgeMs && ageMs >= -MAX_AHEAD_MS
+    ? undefined
+    : 'the signature is too old, or its time is ahead of this clock'
 }
 
-/** Of an encrypted body only what is inside counts: anybody can write beside it. Throws on whatever is not an object. */
+/** Reads the body. Of an encrypted body only the encrypted part counts: any sender can add fields beside it. Throws on a value that is no object. */
 function readBody(body: Uint8Array, encryptKey: string): Readonly<Record<string, unknown>> {
   const outer = parse(body)
   const encrypted = own(outer, 'encrypt')
@@ -95,13 +99,13 @@ function readBody(body: Uint8Array, encryptKey: string): Readonly<Record<string,
 }
 
 function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  // Drops a byte order mark, refuses what is not UTF-8.
+  // TextDecoder drops a byte order mark and throws on invalid UTF-8.
   const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not an object')
   return value as Readonly<Record<string, unknown>>
 }
 
-/** AES-256-CBC, PKCS #7, the key is the SHA-256 of the Encrypt Key, the IV comes first (Feishu's documentation). */
+/** AES-256-CBC with PKCS #7. The key is the SHA-256 of the Encrypt Key. The IV comes first (Feishu's documentation). */
 function decrypt(encrypted: string, encryptKey: string): Uint8Array {
   const bytes = Buffer.from(encrypted, 'base64')
   const key = createHash('sha256').update(encryptKey).digest()
@@ -109,13 +113,13 @@ function decrypt(encrypted: string, encryptKey: string): Uint8Array {
   return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES)), decipher.final()])
 }
 
-/** Takes the same time wherever the texts differ, and whatever their lengths. */
+/** Compares in constant time: neither the position of a difference nor the lengths change it. */
 function isSame(given: string, wanted: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(given), digest(wanted))
 }
 
-/** No prototype answers for the wire. */
+/** An own property only, so that a prototype never supplies a field of the wire. */
 function own(of: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(of, name) ? of[name] : undefined
 }

@@ -6,7 +6,7 @@ import { judge } from '../../bench/report/targets.ts'
 import type { Section } from '../../bench/run.ts'
 import { runOpenLoad } from '../../bench/process/load.ts'
 import { FeishuSimulator } from '../../src/simulator/simulator.ts'
-import { closeLater, connectSdk, newApp, sdkClient } from '../simulator/support.ts'
+import { closeLater, connectSdk, newApp, sdkClient } from '../support/simulator.ts'
 
 it('tells percentiles to three figures', () => {
   const { count, p50, p99, max, curve } = distribution(Array.from({ length: 1000 }, (_, index) => index + 1))

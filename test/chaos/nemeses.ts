@@ -1,7 +1,7 @@
 import type { SimulatorClient } from '../../src/simulator/control/client.ts'
-import type { HostProcess } from '../drill/host-process.ts'
-import type { FaultProxy } from './fault-proxy.ts'
-import { oneOf } from './seeded-random.ts'
+import type { HostProcess } from '../support/host-process.ts'
+import type { FaultProxy } from '../support/fault-proxy.ts'
+import { oneOf } from '../support/seeded-random.ts'
 
 /** What a nemesis may lay hands on. */
 export interface Arena {

@@ -6,13 +6,13 @@ import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history/history.ts'
 import { launchSimulator } from '../../src/simulator/launch.ts'
 import type { DeadLetter } from '../../src/protocol/model/message.ts'
-import { HostProcess } from '../drill/host-process.ts'
-import { providePostgres } from '../support/postgres.ts'
-import { FaultProxy } from './fault-proxy.ts'
-import { judge, openMessages } from './judge.ts'
+import { HostProcess } from '../support/host-process.ts'
+import { provideOwnPostgres } from '../support/postgres.ts'
+import { FaultProxy } from '../support/fault-proxy.ts'
+import { judge, openMessages } from '../support/judge.ts'
 import { type Arena, type Chat, NEMESES, type Said } from './nemeses.ts'
 import type { ChaosOptions } from './options.ts'
-import { oneOf, seededRandom } from './seeded-random.ts'
+import { oneOf, seededRandom } from '../support/seeded-random.ts'
 
 interface Surroundings {
   readonly root: string
@@ -214,7 +214,7 @@ async function openPostgres(cleanups: (() => Promise<unknown>)[]): Promise<{
   executingOwner: NonNullable<Arena['executingOwner']>
   dump(folder: string): Promise<void>
 }> {
-  const postgres = await providePostgres()
+  const postgres = await provideOwnPostgres()
   if ('skip' in postgres) throw new Error(postgres.skip)
   cleanups.push(() => postgres.drop())
   const url = new URL(postgres.url)

@@ -1,6 +1,6 @@
 import type { Client } from '@larksuiteoapi/node-sdk'
 import { expect } from 'vitest'
-import { post } from '../simulator/support.ts'
+import { post } from '../support/simulator.ts'
 import { type Check, expectAll, type World } from './check.ts'
 
 /** What a call needs: a message of Tom's, and a text and a card of the bot. */

@@ -1,6 +1,6 @@
 import type { Client } from '@larksuiteoapi/node-sdk'
 import type { FeishuSimulator, SimulatorOptions } from '../../src/simulator/simulator.ts'
-import type { TestApp } from '../simulator/support.ts'
+import type { TestApp } from '../support/simulator.ts'
 
 /** A platform under test. Users are scripted at the simulator; clients use `url`, where a wrong platform may sit. */
 export interface World {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { startSimulator, sdkClient } from '../simulator/support.ts'
+import { startSimulator, sdkClient } from '../support/simulator.ts'
 import { CALL_CHECKS, ANSWER_CHECKS } from './call-checks.ts'
 import type { Check, World } from './check.ts'
 import { CONNECTION_CHECKS } from './connection-checks.ts'

@@ -4,7 +4,7 @@ import { parse } from 'node:querystring'
 import { expect } from 'vitest'
 import { WebSocket } from 'ws'
 import { entryOf } from '../../src/simulator/history/history.ts'
-import { closeLater, connectSdk, post, type Received, SOON_MS } from '../simulator/support.ts'
+import { closeLater, connectSdk, post, type Received, SOON_MS } from '../support/simulator.ts'
 import { type Check, expectAll, type World } from './check.ts'
 import { HandClient } from './hand-client.ts'
 

@@ -7,7 +7,7 @@ import {
 } from '@larksuiteoapi/node-sdk'
 import { expect } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
-import { closeLater, SOON_MS } from '../simulator/support.ts'
+import { closeLater, SOON_MS } from '../support/simulator.ts'
 import { type Check, expectAll, type World } from './check.ts'
 
 interface Emitted

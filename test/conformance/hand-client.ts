@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import { closeLater, post, type TestApp } from '../simulator/support.ts'
+import { closeLater, post, type TestApp } from '../support/simulator.ts'
 import { type HandFrame, readFrame, writeFrame } from './hand-frame.ts'
 
 /** A client of the long connection made from its description alone: nothing in it is of any SDK. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { WebSocket, WebSocketServer } from 'ws'
-import { closeLater } from '../simulator/support.ts'
+import { closeLater } from '../support/simulator.ts'
 
 /** An answer on its way to the client. */
 export interface WrongAnswer {

@@ -8,10 +8,10 @@ import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history/history.ts'
 import type { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { type LaunchedSimulator, launchSimulator } from '../../src/simulator/launch.ts'
-import { judge } from '../chaos/judge.ts'
+import { judge } from '../support/judge.ts'
 import { firstEntry } from '../support/first-entry.ts'
 import { providePostgres } from '../support/postgres.ts'
-import { HostProcess } from './host-process.ts'
+import { HostProcess } from '../support/host-process.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const APP = { appId: 'cli_00000000000000d1', appSecret: 'fake-secret-d', name: 'Dee' }

@@ -5,7 +5,7 @@ import { setEnvironmentData } from 'node:worker_threads'
 import { DRILL_KEY } from '../../dist/core/crash-point.js'
 import { FeishuSupervisor } from '../../dist/app/feishu-supervisor.js'
 import { packagePaths } from '../../dist/app/package-paths.js'
-import { resolveOptions } from '../../dist/options.js'
+import { resolveOptions } from '../../dist/options/options.js'
 
 const { options, drill } = JSON.parse(process.argv[2])
 setEnvironmentData(DRILL_KEY, drill)
@@ -26,10 +26,10 @@ supervisor.on('log', (record) => tell({ kind: 'log', record }))
 const databaseFaults = new BroadcastChannel(DRILL_KEY)
 
 const orders = {
-  addBot: (bot) => supervisor.addBot(bot),
+  addBot: (bot) => supervisor.addBot({ useWebSocket: true, ...bot }),
   rotateKeys: () => supervisor.rotateKeys(),
   status: () => supervisor.status(),
-  deadLetters: (page) => supervisor.deadLetters(page),
+  deadLetters: async (page) => (await supervisor.listDeadLetters(page)).items,
   killBot: (botId) => supervisor.killBot(botId),
   killSupervisor: async () => supervisor.killSupervisor(),
   harmDatabase: async (fault) => databaseFaults.postMessage(fault),

@@ -7,10 +7,10 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import type { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { launchSimulator } from '../../src/simulator/launch.ts'
-import { judge, openMessages } from '../chaos/judge.ts'
-import { seededRandom } from '../chaos/seeded-random.ts'
+import { judge, openMessages } from '../support/judge.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 import { providePostgres } from '../support/postgres.ts'
-import { HostProcess } from './host-process.ts'
+import { HostProcess } from '../support/host-process.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const APP = { appId: 'cli_00000000000000e1', appSecret: 'fake-secret-e', name: 'Eve' }
@@ -56,7 +56,7 @@ describe.each([
         backoff,
         replyBackoff: backoff,
         repliesPerChatPerSecond: 1_000,
-        repliesPerBotPerSecond: 1_000,
+        repliesPerSecond: 1_000,
         leaseMs: 1_000,
         // A message may be the one that is at work in many rounds.
         maxAttempts: ROUNDS + 5,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, it } from 'vitest'
-import { HostProcess } from './host-process.ts'
+import { HostProcess } from '../support/host-process.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const BOTS = 4

@@ -4,9 +4,9 @@ import { createServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { listen, refuseUpgrade, scriptedGateway } from '../bot/support.ts'
-import { closeLater, newApp, RawClient, SOON_MS, startSimulator } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { listen, refuseUpgrade, scriptedGateway } from '../support/bot.ts'
+import { closeLater, newApp, RawClient, SOON_MS, startSimulator } from '../support/simulator.ts'
 import { controlFrame, dataFrame, isConnected, messageEvent, openFrameGateway, superviseBot } from './frame-gateway.ts'
 
 describe('C2: a connection that is half-open', () => {

@@ -1,19 +1,15 @@
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { FaultProxy } from '../chaos/fault-proxy.ts'
-import { judge } from '../chaos/judge.ts'
-import { providePostgres, type TestPostgres } from '../support/postgres.ts'
-import { Cleanups, eventOf, getJson } from '../system/support.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import { FaultProxy } from '../support/fault-proxy.ts'
+import { judge } from '../support/judge.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
+import { provideOwnPostgres } from '../support/postgres.ts'
+import { Cleanups, eventOf, getJson } from '../support/system.ts'
 import { CLEAN, connectAdmin, entriesOf, freshDatabase, lateAcks, Stage, unsavedAcks } from './support.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
-const provided = await providePostgres()
-afterAll(async () => {
-  if ('drop' in provided) await provided.drop()
-})
-const postgres = provided as TestPostgres
-const hasServer = 'url' in provided && provided.server !== undefined
+const { postgres, describePostgres } = await postgresOfFile(provideOwnPostgres)
 
 /** Ends the server without a shutdown; answers how to start it again, which happens after the test in any case. */
 async function crash(): Promise<() => Promise<void>> {
@@ -33,59 +29,63 @@ const PATIENT = { timeScale: 0.001 }
 /** While a machine is slow a database is away for longer, and that last redelivery is needed. */
 const PATIENT_MS = 60_000
 
-describe.skipIf(!hasServer)('D1: the database is not there', { timeout: PATIENT_MS + 20_000 }, () => {
-  it('at the start: the process is up, says so, acknowledges nothing, and recovers', async () => {
-    const databaseUrl = await freshDatabase(cleanups, postgres.url)
-    const dataDir = await cleanups.folder()
-    const first = await Stage.open(cleanups, { databaseUrl, dataDir })
-    await first.supervisor.stop(1_000)
+describe.skipIf(postgres.server === undefined)(
+  'D1: the database is not there',
+  { timeout: PATIENT_MS + 20_000 },
+  () => {
+    it('at the start: the process is up, says so, acknowledges nothing, and recovers', async () => {
+      const databaseUrl = await freshDatabase(cleanups, postgres.url)
+      const dataDir = await cleanups.folder()
+      const first = await Stage.open(cleanups, { databaseUrl, dataDir })
+      await first.supervisor.stop(1_000)
 
-    const restart = await crash()
-    const supervisor = cleanups.supervisor({ databaseUrl, dataDir })
-    await supervisor.start()
-    expect(await getJson(supervisor, '/healthz')).toMatchObject({ status: 200 })
-    expect(await getJson(supervisor, '/readyz')).toMatchObject({
-      status: 503,
-      body: { status: 'not ready', store: { ready: false, error: { code: 'STORE_UNAVAILABLE' } } },
+      const restart = await crash()
+      const supervisor = cleanups.supervisor({ databaseUrl, dataDir })
+      await supervisor.start()
+      expect(await getJson(supervisor, '/healthz')).toMatchObject({ status: 200 })
+      expect(await getJson(supervisor, '/readyz')).toMatchObject({
+        status: 503,
+        body: { status: 'not ready', store: { ready: false, error: { code: 'STORE_UNAVAILABLE' } } },
+      })
+      await first.say('while nobody can store it')
+      await first.entry('push_failed')
+
+      const ready = eventOf(supervisor, 'store', (event) => event.ready)
+      await restart()
+      await ready
+      const history = await first.allAnswered(PATIENT_MS)
+      expect(await getJson(supervisor, '/readyz')).toMatchObject({ status: 200 })
+      expect(judge(history, (await supervisor.listDeadLetters()).items)).toMatchObject(CLEAN)
     })
-    await first.say('while nobody can store it')
-    await first.entry('push_failed')
 
-    const ready = eventOf(supervisor, 'store', (event) => event.ready)
-    await restart()
-    await ready
-    const history = await first.allAnswered(PATIENT_MS)
-    expect(await getJson(supervisor, '/readyz')).toMatchObject({ status: 200 })
-    expect(judge(history, await supervisor.deadLetters())).toMatchObject(CLEAN)
-  })
+    it('under load: events are refused in time, never acknowledged unsaved, and all are answered after it', async () => {
+      const databaseUrl = await freshDatabase(cleanups, postgres.url)
+      const stage = await Stage.open(cleanups, { databaseUrl }, PATIENT)
+      const { supervisor } = stage
+      await stage.flood('load', 90, 60)
+      await stage.entry('message_created')
+      const down = eventOf(supervisor, 'store', ({ ready }) => !ready)
+      const restart = await crash()
+      const stoppedAt = (await stage.simulator.client.history()).length
+      await down
+      expect(await getJson(supervisor, '/readyz')).toMatchObject({ status: 503 })
+      expect(await getJson(supervisor, '/healthz')).toMatchObject({ status: 200 })
+      await stage.entry('acked', ({ code, seq }) => code === 500 && seq > stoppedAt)
+      const up = eventOf(supervisor, 'store', ({ ready }) => ready)
+      await restart()
+      await up
 
-  it('under load: events are refused in time, never acknowledged unsaved, and all are answered after it', async () => {
-    const databaseUrl = await freshDatabase(cleanups, postgres.url)
-    const stage = await Stage.open(cleanups, { databaseUrl }, PATIENT)
-    const { supervisor } = stage
-    await stage.flood('load', 90, 60)
-    await stage.entry('message_created')
-    const down = eventOf(supervisor, 'store', ({ ready }) => !ready)
-    const restart = await crash()
-    const stoppedAt = (await stage.simulator.client.history()).length
-    await down
-    expect(await getJson(supervisor, '/readyz')).toMatchObject({ status: 503 })
-    expect(await getJson(supervisor, '/healthz')).toMatchObject({ status: 200 })
-    await stage.entry('acked', ({ code, seq }) => code === 500 && seq > stoppedAt)
-    const up = eventOf(supervisor, 'store', ({ ready }) => ready)
-    await restart()
-    await up
+      const history = await stage.allAnswered(PATIENT_MS)
+      expect(judge(history, (await supervisor.listDeadLetters()).items)).toMatchObject(CLEAN)
+      expect(await unsavedAcks(history, await connectAdmin(cleanups, databaseUrl))).toEqual([])
+      expect(lateAcks(history)).toEqual([])
+      expect(entriesOf(history, 'acked').filter(({ latencyMs }) => latencyMs > 3_000)).toEqual([])
+      expect(await supervisor.status()).toMatchObject({ restarts: 0, bots: [{ child: { incarnation: 1 } }] })
+    })
+  },
+)
 
-    const history = await stage.allAnswered(PATIENT_MS)
-    expect(judge(history, await supervisor.deadLetters())).toMatchObject(CLEAN)
-    expect(await unsavedAcks(history, await connectAdmin(cleanups, databaseUrl))).toEqual([])
-    expect(lateAcks(history)).toEqual([])
-    expect(entriesOf(history, 'acked').filter(({ latencyMs }) => latencyMs > 3_000)).toEqual([])
-    expect(await supervisor.status()).toMatchObject({ restarts: 0, bots: [{ child: { incarnation: 1 } }] })
-  })
-})
-
-describe.skipIf('skip' in provided)('D2: connections of the database end', { timeout: PATIENT_MS + 20_000 }, () => {
+describePostgres('D2: connections of the database end', { timeout: PATIENT_MS + 20_000 }, () => {
   it('twenty times, idle or busy: nothing else ends, and the work is done', async () => {
     const databaseUrl = await freshDatabase(cleanups, postgres.url)
     const stage = await Stage.open(cleanups, { databaseUrl })
@@ -108,12 +108,12 @@ describe.skipIf('skip' in provided)('D2: connections of the database end', { tim
       await stage.allAnswered()
     }
     const history = await stage.simulator.client.history()
-    expect(judge(history, await stage.supervisor.deadLetters())).toMatchObject({ replied: 10, ...CLEAN })
+    expect(judge(history, (await stage.supervisor.listDeadLetters()).items)).toMatchObject({ replied: 10, ...CLEAN })
     expect(await stage.supervisor.status()).toMatchObject({ restarts: 0, bots: [{ child: { incarnation: 1 } }] })
   })
 })
 
-describe.skipIf('skip' in provided)('D3: the way to the database', { timeout: 2 * PATIENT_MS }, () => {
+describePostgres('D3: the way to the database', { timeout: 2 * PATIENT_MS }, () => {
   it('swallows everything, then is slow: no acknowledgement comes too late, and all are answered', async () => {
     const url = new URL(await freshDatabase(cleanups, postgres.url))
     const databaseUrl = url.href
@@ -141,7 +141,7 @@ describe.skipIf('skip' in provided)('D3: the way to the database', { timeout: 2 
     proxy.delay(150)
     await stage.flood('slowly', 5, 40, 5)
     const history = await stage.allAnswered(PATIENT_MS)
-    expect(judge(history, await stage.supervisor.deadLetters())).toMatchObject(CLEAN)
+    expect(judge(history, (await stage.supervisor.listDeadLetters()).items)).toMatchObject(CLEAN)
     expect(await unsavedAcks(history, await connectAdmin(cleanups, databaseUrl))).toEqual([])
     expect(lateAcks(history)).toEqual([])
   })

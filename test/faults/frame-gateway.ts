@@ -6,16 +6,17 @@ import type { Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { systemClock } from '../../src/core/time/clock.ts'
 import type { LogRecord } from '../../src/core/log/logger.ts'
-import { type FeishuSupervisorOptions, resolveOptions } from '../../src/options/options.ts'
+import type { FeishuSupervisorOptions } from '../../src/options/feishu-supervisor-options.ts'
+import { resolveOptions } from '../../src/options/options.ts'
 import type { DataUp } from '../../src/protocol/data.ts'
 import type { BotStatus } from '../../src/protocol/model/status.ts'
 import { CONTROL, DATA, decodeFrame, encodeFrame, type Frame, headerOf } from '../../src/simulator/gateway/frame.ts'
 import { BotChild } from '../../src/supervisor/bot-child.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 import { botSpawner, type BotThread } from '../../src/supervisor/spawn.ts'
-import { listen } from '../bot/support.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater, newApp, type TestApp } from '../simulator/support.ts'
+import { listen } from '../support/bot.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater, newApp, type TestApp } from '../support/simulator.ts'
 
 const BOT_WORKER = resolve('dist/workers/bot.cjs')
 
@@ -37,7 +38,7 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
   const statuses = new Recorder<BotStatus>()
   const events = new Recorder<DataUp & { kind: 'deliver' }>()
   const logs: LogRecord[] = []
-  const carrier = threadCarrier(BOT_WORKER, options.supervision)
+  const isolation = threadIsolation(BOT_WORKER, options.supervision)
   const child = new BotChild({
     spec: {
       botId: 'bot_1',
@@ -49,7 +50,7 @@ export function superviseBot(domain: string, app: TestApp = newApp(), connection
       isolation: 'thread',
       isIdentified: true,
     },
-    spawn: botSpawner({ thread: carrier, process: carrier }, systemClock),
+    spawn: botSpawner({ thread: isolation, process: isolation }, systemClock),
     policy: { ...options.supervision, backoff: { firstMs: 10, maxMs: 50, factor: 2, jitter: 0.2 } },
     clock: systemClock,
     random: Math.random,

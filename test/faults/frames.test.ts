@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { SOON_MS } from '../simulator/support.ts'
+import { SOON_MS } from '../support/simulator.ts'
 import {
   controlFrame,
   dataFrame,

@@ -1,22 +1,18 @@
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import type { Client } from 'pg'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
-import { judge } from '../chaos/judge.ts'
-import { migrationsDir, newMasterKey } from '../store/fixtures.ts'
-import { providePostgres, type TestPostgres } from '../support/postgres.ts'
-import { Cleanups, FAST } from '../system/support.ts'
+import { judge } from '../support/judge.ts'
+import { migrationsDir, newMasterKey } from '../support/store.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
+import { Cleanups, FAST } from '../support/system.ts'
 import { CLEAN, connectAdmin, entriesOf, FAST_REPLIES, freshDatabase, openSimulator, startHost } from './support.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
-const provided = await providePostgres()
-afterAll(async () => {
-  if ('drop' in provided) await provided.drop()
-})
-const postgres = provided as TestPostgres
+const { postgres, describePostgres } = await postgresOfFile()
 
-describe.skipIf('skip' in provided)('two instances', { timeout: 60_000 }, () => {
+describePostgres('two instances', { timeout: 60_000 }, () => {
   it('D6: that start at once on an empty database make the schema that one makes', async () => {
     const alone = await freshDatabase(cleanups, postgres.url)
     await (await openPostgres({ url: alone, migrationsDir, masterKey: newMasterKey() })).close()

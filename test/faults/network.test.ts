@@ -1,19 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Client } from 'pg'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import type { Store } from '../../src/store/store.ts'
-import { seededRandom } from '../chaos/seeded-random.ts'
-import { event, migrationsDir, newMasterKey } from '../store/fixtures.ts'
-import { providePostgres } from '../support/postgres.ts'
-import { Cleanups } from '../system/support.ts'
+import { seededRandom } from '../support/seeded-random.ts'
+import { event, migrationsDir, newMasterKey } from '../support/store.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
+import { Cleanups } from '../support/system.ts'
 import { StatementProxy } from './statement-proxy.ts'
 import { connectAdmin } from './support.ts'
 
+const { postgres, describePostgres } = await postgresOfFile()
 const cleanups = new Cleanups()
 afterAll(cleanups.run)
-
-const postgres = await providePostgres()
-if ('drop' in postgres) cleanups.add(() => postgres.drop())
 
 const SEED = Math.floor(Math.random() * 1e9)
 const TIMEOUT_MS = 300
@@ -22,13 +20,12 @@ const BOUND_MS = 2 * (TIMEOUT_MS + TIMEOUT_MS + 1_000)
 /** For a slow machine. */
 const SLACK_MS = 3_000
 
-describe.skipIf('skip' in postgres)('D3: packets to the database and back are lost', () => {
+describePostgres('D3: packets to the database and back are lost', () => {
   let proxy: StatementProxy
   let store: Store
   let admin: Client
 
   beforeAll(async () => {
-    if ('skip' in postgres) return
     admin = await connectAdmin(cleanups, postgres.url)
     const faulty = await StatementProxy.before(postgres.url)
     proxy = faulty.proxy

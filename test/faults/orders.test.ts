@@ -1,8 +1,8 @@
 import { afterEach, expect, it } from 'vitest'
-import { Recorder } from '../bot/recorder.ts'
-import { oneOf, seededRandom } from '../chaos/seeded-random.ts'
-import { Client, startedSupervisor } from '../http/support.ts'
-import { Cleanups } from '../system/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { oneOf, seededRandom } from '../support/seeded-random.ts'
+import { Client, startedSupervisor } from '../support/http.ts'
+import { Cleanups } from '../support/system.ts'
 import { openSimulator } from './support.ts'
 
 const cleanups = new Cleanups()
@@ -103,7 +103,10 @@ it(`200 orders at random, 8 at a time, by HTTP and by the handle: the last one a
         await (isByHttp ? byHttp('DELETE', url) : supervisor.removeBot(botId))
         return { isConnected: false }
       },
-      add: async () => ({ botId: (await supervisor.addBot({ ...app, domain: simulator.url })).id, isConnected: true }),
+      add: async () => ({
+        botId: (await supervisor.addBot({ ...app, domain: simulator.url, useWebSocket: true })).id,
+        isConnected: true,
+      }),
     }
     return await orders[verb]().catch(() => undefined)
   }

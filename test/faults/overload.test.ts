@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import type { SimulatorClient } from '../../src/simulator/control/client.ts'
-import { judge } from '../chaos/judge.ts'
+import { judge } from '../support/judge.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { providePostgres, type TestPostgres } from '../support/postgres.ts'
-import { ADA, Cleanups } from '../system/support.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
+import { ADA, Cleanups } from '../support/system.ts'
 import { StatementProxy } from './statement-proxy.ts'
 import {
   CLEAN,
@@ -21,13 +21,9 @@ import {
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
-const provided = await providePostgres()
-afterAll(async () => {
-  if ('drop' in provided) await provided.drop()
-})
-const postgres = provided as TestPostgres
+const { postgres, describePostgres } = await postgresOfFile()
 
-describe.skipIf('skip' in provided)('O1: more events than can be stored', { timeout: 90_000 }, () => {
+describePostgres('O1: more events than can be stored', { timeout: 90_000 }, () => {
   it('are refused beyond the credit window, and accepted later; memory stays bounded', async () => {
     const creditWindow = 512
     const databaseUrl = await freshDatabase(cleanups, postgres.url)
@@ -72,14 +68,14 @@ describe.skipIf('skip' in provided)('O1: more events than can be stored', { time
   })
 })
 
-describe.skipIf('skip' in provided)('O2: a chat whose messages take long', { timeout: 60_000 }, () => {
+describePostgres('O2: a chat whose messages take long', { timeout: 60_000 }, () => {
   it('is answered in order, one at a time, and delays no other chat', async () => {
     const databaseUrl = await freshDatabase(cleanups, postgres.url)
     const stage = await Stage.open(cleanups, { databaseUrl, messages: { threads: 4 } })
     for (let index = 0; index < 6; index += 1) await stage.say(`slow ${index}`, 'oc_slow')
     await stage.flood('others', 100, 25, 50)
     const history = await stage.allAnswered(40_000)
-    expect(judge(history, await stage.supervisor.deadLetters())).toMatchObject(CLEAN)
+    expect(judge(history, (await stage.supervisor.listDeadLetters()).items)).toMatchObject(CLEAN)
 
     const slow = entriesOf(history, 'message_created').filter(({ chatId }) => chatId === 'oc_slow')
     const gapsMs = slow.slice(1).map(({ at }, index) => at - (slow[index]?.at ?? 0))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { newApp } from '../simulator/support.ts'
+import { newApp } from '../support/simulator.ts'
 import { type ProxySettings, startProxy } from '../support/connect-proxy.ts'
 import { dataFrame, isConnected, messageEvent, openFrameGateway, superviseBot, TLS } from './frame-gateway.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FailureMode } from '../../src/simulator/faults/fault.ts'
-import { judge } from '../chaos/judge.ts'
-import { ADA, Cleanups } from '../system/support.ts'
+import { judge } from '../support/judge.ts'
+import { ADA, Cleanups } from '../support/system.ts'
 import { CLEAN, entriesOf, Stage } from './support.ts'
 
 const cleanups = new Cleanups()
@@ -23,7 +23,7 @@ const fail = (failure: FailureMode, count = 1): Promise<void> =>
 async function callsFor(messageId: string): Promise<{ at: number; code: number; uuid: string; repeated: boolean }[]> {
   await stage.allDone()
   const history = await stage.simulator.client.history()
-  expect(judge(history, await stage.supervisor.deadLetters())).toMatchObject(CLEAN)
+  expect(judge(history, (await stage.supervisor.listDeadLetters()).items)).toMatchObject(CLEAN)
   expect(entriesOf(history, 'message_created').filter(({ replyTo }) => replyTo === messageId)).toHaveLength(1)
   const calls = entriesOf(history, 'reply_received').filter(({ replyTo }) => replyTo === messageId)
   expect(new Set(calls.map(({ uuid }) => uuid)).size).toBe(1)
@@ -87,7 +87,7 @@ describe('O3: one visible reply, whatever the reply API does', () => {
     await fail({ http: 500, code: 2200 }, 3)
     await stage.flood('mixed', 12, 100, 3)
     const history = await stage.allAnswered()
-    expect(judge(history, await stage.supervisor.deadLetters())).toMatchObject(CLEAN)
+    expect(judge(history, (await stage.supervisor.listDeadLetters()).items)).toMatchObject(CLEAN)
   })
 
   it('buries a reply that is refused for good, with the reason, and goes on with the chat', async () => {
@@ -95,7 +95,7 @@ describe('O3: one visible reply, whatever the reply API does', () => {
     const buried = stage.dead()
     const messageId = await stage.say('refused')
     expect(await buried).toBe('refused')
-    const [letter] = await stage.supervisor.deadLetters()
+    const [letter] = (await stage.supervisor.listDeadLetters()).items
     expect(letter).toMatchObject({ kind: 'reply', dedupeKey: `m:${messageId}`, reason: 'refused' })
     expect(letter?.error?.message).toContain('230002')
     const next = await stage.say('after it')

@@ -1,26 +1,23 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LogRecord } from '../../src/core/log/logger.ts'
-import { judge } from '../chaos/judge.ts'
-import { providePostgres } from '../support/postgres.ts'
-import { Cleanups } from '../system/support.ts'
+import { judge } from '../support/judge.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
+import { Cleanups } from '../support/system.ts'
 import { StatementProxy } from './statement-proxy.ts'
 import { CLEAN, connectAdmin, entriesOf, Stage } from './support.ts'
 
+const { postgres, describePostgres } = await postgresOfFile()
 const cleanups = new Cleanups()
 afterAll(cleanups.run)
 
-const postgres = await providePostgres()
-if ('drop' in postgres) cleanups.add(() => postgres.drop())
-
-describe.skipIf('skip' in postgres)('one statement fails', () => {
+describePostgres('one statement fails', () => {
   let stage: Stage
   let proxy: StatementProxy
   let admin: Client
   const logs: LogRecord[] = []
 
   beforeAll(async () => {
-    if ('skip' in postgres) return
     admin = await connectAdmin(cleanups, postgres.url)
     const faulty = await StatementProxy.before(postgres.url)
     proxy = faulty.proxy
@@ -40,7 +37,7 @@ describe.skipIf('skip' in postgres)('one statement fails', () => {
       [`m:${messageId}`],
     )
     const shown = entriesOf(history, 'message_created').filter(({ replyTo }) => replyTo === messageId).length
-    return { ...judge(history, await stage.supervisor.deadLetters()), rows, shown }
+    return { ...judge(history, (await stage.supervisor.listDeadLetters()).items), rows, shown }
   }
 
   it('a message into a chat that is known and idle is claimed as it is stored', async () => {

@@ -5,10 +5,10 @@ import { Client } from 'pg'
 import type { FeishuSupervisor, FeishuSupervisorOptions } from '../../src/index.ts'
 import type { EntryOf, HistoryEntry, HistoryKind } from '../../src/simulator/history/history.ts'
 import { launchSimulator, type LaunchedSimulator, type SimulatorConfig } from '../../src/simulator/launch.ts'
-import { judge } from '../chaos/judge.ts'
-import { HostProcess } from '../drill/host-process.ts'
+import { judge } from '../support/judge.ts'
+import { HostProcess } from '../support/host-process.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { ADA, addConnected, APPS, type Cleanups, eventOf, FAST } from '../system/support.ts'
+import { ADA, addConnected, APPS, type Cleanups, eventOf, FAST } from '../support/system.ts'
 
 /** Nothing lost, doubled or out of order, and nothing buried that was not planted. */
 export const CLEAN = { lost: 0, duplicated: 0, reordered: 0, complaints: [] }
@@ -22,7 +22,7 @@ const TIME_SCALE = 0.002
 
 /** How often bots may speak is not what is tested here. */
 const UNLIMITED = { perChat: 0, perApp: 0 }
-export const FAST_REPLIES = { ...FAST.messages, repliesPerChatPerSecond: 1_000, repliesPerBotPerSecond: 1_000 }
+export const FAST_REPLIES = { ...FAST.messages, repliesPerChatPerSecond: 1_000, repliesPerSecond: 1_000 }
 
 /** A person beside the database, who sees what is committed. */
 export async function connectAdmin(cleanups: Cleanups, url: string): Promise<Client> {

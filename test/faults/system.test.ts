@@ -2,11 +2,11 @@ import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, it } from 'vitest'
 import type { Alert } from '../../src/index.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { listen } from '../bot/support.ts'
-import { newApp } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { listen } from '../support/bot.ts'
+import { newApp } from '../support/simulator.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { ADA, addConnected, Cleanups, eventOf } from '../system/support.ts'
+import { ADA, addConnected, Cleanups, eventOf } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
@@ -57,7 +57,7 @@ it('O4: of 40 bots added at once no more than the allowed number connect, the re
   supervisor.on('bot', ({ botId, connection: { state } }) => states.add({ botId, state }))
   const alerts = new Recorder<Alert>()
   supervisor.on('alert', alerts.add)
-  await Promise.all(apps.map((app) => supervisor.addBot({ ...app, domain: url })))
+  await Promise.all(apps.map((app) => supervisor.addBot({ ...app, domain: url, useWebSocket: true })))
   const connected = () => new Set(states.items.flatMap(({ botId, state }) => (state === 'connected' ? [botId] : [])))
   await states.until(() => connected().size === 10, 20_000)
 
@@ -108,7 +108,7 @@ it('refused credentials are told to listeners and to the webhook, and a new secr
   const logs: string[] = []
   supervisor.on('log', ({ message }) => logs.push(message))
   await supervisor.start()
-  const { id } = await supervisor.addBot({ ...ADA, appSecret: 'mistyped', domain: url })
+  const { id } = await supervisor.addBot({ ...ADA, appSecret: 'mistyped', domain: url, useWebSocket: true })
   const raised = await alerts.next()
   expect(raised).toMatchObject({ kind: 'credentials_rejected', state: 'raised', botId: id, name: ADA.name, attempt: 1 })
   expect(raised.cause).toContain('514')

@@ -10,7 +10,7 @@ import { FeishuSupervisor } from '../../src/app/feishu-supervisor.ts'
 import { packagePaths } from '../../src/app/package-paths.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import { providePostgres } from '../support/postgres.ts'
-import { ADA, addConnected, Cleanups, eventOf } from '../system/support.ts'
+import { ADA, addConnected, Cleanups, eventOf } from '../support/system.ts'
 import { connectAdmin } from './support.ts'
 
 const cleanups = new Cleanups()
@@ -59,21 +59,21 @@ const LONG = { firstMs: 60_000, maxMs: 60_000 }
 
 const IN_BACKOFF: Readonly<Record<string, () => Promise<FeishuSupervisor>>> = {
   'of a worker that does not start': async () => {
-    const options = resolveOptions({ dataDir: await cleanups.folder(), supervision: { backoff: LONG } }).thread
+    const options = resolveOptions({ dataDir: await cleanups.dataDir(), supervision: { backoff: LONG } }).thread
     const paths = { ...packagePaths(), botWorker: resolve('test/fixtures/bots/throws-at-import.cjs') }
     const supervisor = new FeishuSupervisor(options, { paths })
     cleanups.add(() => supervisor.stop(0))
     await supervisor.start()
     const waiting = eventOf(supervisor, 'restart', ({ nextAt = 0 }) => nextAt > Date.now() + 30_000)
-    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1' })
+    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1', useWebSocket: true })
     await waiting
     return supervisor
   },
   'of a connection': async () => {
-    const supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), connection: { backoff: LONG } })
+    const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), connection: { backoff: LONG } })
     await supervisor.start()
     const waiting = eventOf(supervisor, 'bot', ({ connection }) => connection.state === 'reconnecting')
-    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1' })
+    await supervisor.addBot({ ...ADA, domain: 'http://127.0.0.1:1', useWebSocket: true })
     await waiting
     return supervisor
   },
@@ -115,8 +115,18 @@ describe('the command line', () => {
     expect(await started.ended).toMatchObject({ code: 0 })
     expect(Date.now() - signalledAt).toBeLessThan(10_000 + MARGIN_MS + SLACK_MS)
     await admin.query('rollback')
-    const add = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', ADA.appSecret, '--domain', simulator.url]
-    expect(await cleanups.cli(add, env).ended).toMatchObject({ code: 0 })
+    const add = [
+      'bots',
+      'add',
+      '--app-id',
+      ADA.appId,
+      '--app-secret',
+      ADA.appSecret,
+      '--use-web-socket',
+      '--domain',
+      simulator.url,
+    ]
+    expect(await cleanups.command(add, env)).toMatchObject({ code: 0 })
     const next = cleanups.cli(['start'], env)
     await next.printed('feishu-supervisor is running')
     await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
@@ -145,8 +155,18 @@ describe('the command line', () => {
        }`,
     )
     const env = { FS_DATA_DIR: folder, FS_PORT: '0', FS_HANDLER: handler }
-    const add = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', ADA.appSecret, '--domain', simulator.url]
-    expect(await cleanups.cli(add, { FS_DATA_DIR: folder }).ended).toMatchObject({ code: 0 })
+    const add = [
+      'bots',
+      'add',
+      '--app-id',
+      ADA.appId,
+      '--app-secret',
+      ADA.appSecret,
+      '--use-web-socket',
+      '--domain',
+      simulator.url,
+    ]
+    expect(await cleanups.command(add, { FS_DATA_DIR: folder })).toMatchObject({ code: 0 })
     const started = cleanups.cli(['start'], env)
     await started.printed('feishu-supervisor is running')
     const asked = once(backend, 'request') as Promise<[unknown, ServerResponse]>

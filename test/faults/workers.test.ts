@@ -5,8 +5,8 @@ import { packagePaths } from '../../src/app/package-paths.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import type { BotStatus } from '../../src/protocol/model/status.ts'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { ADA, addConnected, BEN, Cleanups, FAST } from '../system/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { ADA, addConnected, BEN, Cleanups, FAST } from '../support/system.ts'
 import { entriesOf, FAST_REPLIES, openSimulator, Stage } from './support.ts'
 
 const cleanups = new Cleanups()
@@ -29,7 +29,7 @@ describe.each(['thread', 'process'] as const)('a bot worker in a %s', { timeout:
     const statuses = new Recorder<BotStatus>()
     supervisor.on('bot', statuses.add)
     await supervisor.start()
-    const { id: ada } = await supervisor.addBot({ ...ADA, domain: simulator.url, isolation })
+    const { id: ada } = await supervisor.addBot({ ...ADA, domain: simulator.url, isolation, useWebSocket: true })
     await addConnected(supervisor, BEN, simulator.url)
     await statuses.until(() => statuses.items.some((s) => s.botId === ada && s.connection.state === 'connected'))
 

@@ -104,24 +104,24 @@ describe('a reply that Feishu would not take is refused when it is made, by its 
   const cycle: Record<string, unknown> = {}
   cycle['self'] = cycle
   it.each<[string, unknown, RegExp]>([
-    ['nothing', undefined, /ctx\.reply takes a text, or an object with one of text, markdown/],
-    ['a number', 7, /ctx\.reply takes/],
-    ['an unknown kind', { video: 'x' }, /ctx\.reply takes/],
-    ['two kinds', { text: 'a', markdown: 'b' }, /^text, markdown: a reply has one of them/],
-    ['a field of another kind', { text: 'a', title: 'b' }, /^title: it does not go with text/],
+    ['nothing', undefined, /ctx\.reply expects a text, or an object with one of text, markdown/],
+    ['a number', 7, /ctx\.reply expects/],
+    ['an unknown kind', { video: 'x' }, /ctx\.reply expects/],
+    ['two kinds', { text: 'a', markdown: 'b' }, /^text, markdown: a reply can have one of these fields/],
+    ['a field of another kind', { text: 'a', title: 'b' }, /^title: not allowed with text/],
     ['an empty text', { text: '' }, /^text: expected a text/],
     ['a text that is none', { text: 3 }, /^text: expected a text/],
-    ['a text too long', 'x'.repeat(153_600), /^text: it has 153617 bytes .* at most 152576/],
-    ['a text too long once it is escaped', '"'.repeat(60_000), /^text: it has .* at most 152576/],
+    ['a text too long', 'x'.repeat(153_600), /^text: Feishu's JSON has 153617 bytes.* at most 152576/],
+    ['a text too long once it is escaped', '"'.repeat(60_000), /^text: Feishu's JSON has .* at most 152576/],
     ['Markdown too long', { markdown: '"'.repeat(16_000) }, /^markdown: .* at most 30720/],
     ['a card too big', { card: { x: 'x'.repeat(31_000) } }, /^card: .* at most 30720/],
     ['a card that is text', { card: '{}' }, /^card: expected an object/],
-    ['a card that is no JSON', { card: cycle }, /^card: it cannot be written as JSON/],
-    ['a post without content', { post: { title: 'x' } }, /^post: title\.content is a list/],
-    ['a post of texts', { post: { content: ['x'] } }, /^post: zh_cn\.content is a list of lines/],
+    ['a card that is no JSON', { card: cycle }, /^card: cannot be converted to JSON/],
+    ['a post without content', { post: { title: 'x' } }, /^post: title\.content: expected a list/],
+    ['a post of texts', { post: { content: ['x'] } }, /^post: zh_cn\.content: expected a list of lines/],
     ['mentions that are no list', { text: 'a', mentions: 'ou_1' }, /^mentions: expected a list/],
     ['a mention that is no id', { text: 'a', mentions: ['"><b>'] }, /^mentions: expected a list/],
-    ['an image of nothing', { image: new Uint8Array() }, /^image: it is empty/],
+    ['an image of nothing', { image: new Uint8Array() }, /^image: the upload is empty/],
     ['an image too big', { image: new Uint8Array(10 * 1024 * 1024 + 1) }, /^image: .* at most 10485760/],
     ['a path that leads nowhere', { image: '/nowhere/x.png' }, /^image: \/nowhere\/x\.png cannot be read: .*ENOENT/],
     ['bytes without a name', { file: new Uint8Array(1) }, /^name: bytes need a file name/],
@@ -132,7 +132,9 @@ describe('a reply that Feishu would not take is refused when it is made, by its 
   })
 
   it('a thread of something that is no message', async () => {
-    await expect(toReplyPart({ text: 'a', inThread: true }, false)).rejects.toThrow(/^inThread: only a message/)
+    await expect(toReplyPart({ text: 'a', inThread: true }, false)).rejects.toThrow(
+      /^inThread: allowed only for an answer to a message/,
+    )
   })
 })
 
@@ -171,7 +173,7 @@ describe('the replies of one run', () => {
     const { buffer } = openBuffer()
     const file = { file: new Uint8Array(16 * 1024 * 1024), name: 'x' }
     await buffer.reply(file)
-    await expect(buffer.reply(file)).rejects.toThrow(/^file: the uploads of one run have at most/)
+    await expect(buffer.reply(file)).rejects.toThrow(/^file: the uploads of one run have more than/)
     expect(await buffer.take()).toHaveLength(1)
   })
 
@@ -179,7 +181,9 @@ describe('the replies of one run', () => {
     const { buffer } = openBuffer()
     await buffer.take()
     await expect(buffer.stream(pieces('a'))).rejects.toThrow('ctx.stream was called after the handler had ended')
-    await expect(openBuffer({ canReply: false }).buffer.reply('a')).rejects.toThrow('there is nobody to reply to')
+    await expect(openBuffer({ canReply: false }).buffer.reply('a')).rejects.toThrow(
+      'a reply is not possible: the event names no chat and no user',
+    )
   })
 })
 
@@ -214,8 +218,10 @@ describe('a streamed answer', () => {
 
   it('of something else than texts is refused', async () => {
     const { buffer } = openBuffer()
-    await expect(buffer.stream(pieces(7 as unknown as string))).rejects.toThrow('ctx.stream: the source gave something')
-    await expect(buffer.stream(7 as unknown as AsyncIterable<string>)).rejects.toThrow('ctx.stream takes')
+    await expect(buffer.stream(pieces(7 as unknown as string))).rejects.toThrow(
+      'ctx.stream: the source yielded a value',
+    )
+    await expect(buffer.stream(7 as unknown as AsyncIterable<string>)).rejects.toThrow('ctx.stream expects')
   })
 
   it('ends with the time of the handler, and its source is told', async () => {

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { FeishuSupervisor } from '../../src/index.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
-import { ADA, addConnected, API_TOKEN, BEN, eventOf } from '../system/support.ts'
-import { Client, shared, startedSupervisor } from './support.ts'
+import { ADA, addConnected, API_TOKEN, BEN, eventOf } from '../support/system.ts'
+import { Client, shared, startedSupervisor } from '../support/http.ts'
 
 const { file, test } = shared()
 let simulator: LaunchedSimulator
@@ -46,7 +46,7 @@ beforeAll(async () => {
   const dead = eventOf(supervisor, 'message', ({ stage }) => stage === 'dead')
   await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'x' })
   await dead
-  eventId = (await supervisor.deadLetters())[0]?.eventId ?? 0
+  eventId = (await supervisor.listDeadLetters()).items[0]?.eventId ?? 0
   operations = await routeTable()
 })
 
@@ -78,7 +78,7 @@ async function send(client: Client, { method, path }: Operation, id: string | nu
 /** Everything a request could have changed. */
 async function state(): Promise<unknown> {
   const { items } = await supervisor.auditLog({ limit: 1, offset: 0 })
-  return [await supervisor.listBots(), await supervisor.deadLetters(), items]
+  return [await supervisor.listBots(), (await supervisor.listDeadLetters()).items, items]
 }
 
 async function tokenOf(options: Parameters<FeishuSupervisor['createToken']>[0]): Promise<string> {

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { FeishuSupervisor } from '../../src/index.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
-import { ADA, addConnected, API_TOKEN, BEN, eventOf } from '../system/support.ts'
-import { Client, shared, startedSupervisor } from './support.ts'
+import { ADA, addConnected, API_TOKEN, BEN, eventOf } from '../support/system.ts'
+import { Client, shared, startedSupervisor } from '../support/http.ts'
 
 const { file } = shared()
 let simulator: LaunchedSimulator

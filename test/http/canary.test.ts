@@ -6,9 +6,9 @@ import { Client as PostgresClient } from 'pg'
 import { afterAll, expect, it } from 'vitest'
 import type { EventMap } from '../../src/index.ts'
 import { providePostgres } from '../support/postgres.ts'
-import { ADA, eventOf } from '../system/support.ts'
-import { encrypted, headersOf, messageEnvelope, sign } from '../webhook/support.ts'
-import { Client, shared, startedSupervisor } from './support.ts'
+import { ADA, eventOf } from '../support/system.ts'
+import { encrypted, headersOf, messageEnvelope, sign } from '../support/webhook.ts'
+import { Client, shared, startedSupervisor } from '../support/http.ts'
 
 const { test } = shared()
 

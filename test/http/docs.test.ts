@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { ADA, eventOf } from '../system/support.ts'
-import { Client, shared, startedSupervisor } from './support.ts'
+import { ADA, eventOf } from '../support/system.ts'
+import { Client, shared, startedSupervisor } from '../support/http.ts'
 
 const { test } = shared()
 

@@ -3,9 +3,9 @@ import * as fc from 'fast-check'
 import { beforeAll, expect, it } from 'vitest'
 import { FeishuSupervisor } from '../../src/app/feishu-supervisor.ts'
 import { resolveOptions } from '../../src/options/options.ts'
-import { FAST } from '../system/support.ts'
-import { encrypted, headersOf, KEYS, sign } from '../webhook/support.ts'
-import { Client, shared } from './support.ts'
+import { FAST } from '../support/system.ts'
+import { encrypted, headersOf, KEYS, sign } from '../support/webhook.ts'
+import { Client, shared } from '../support/http.ts'
 
 const { file } = shared()
 /** The only place a bot may be pointed at here: nobody listens there. */
@@ -20,7 +20,7 @@ let operations: { readonly method: string; readonly path: string }[]
 beforeAll(async () => {
   const { thread } = resolveOptions({
     ...FAST,
-    dataDir: await file.folder(),
+    dataDir: await file.dataDir(),
     messages: { ...FAST.messages, threads: 1 },
   })
   let asked = 0

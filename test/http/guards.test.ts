@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { SERVER_LIMITS, serve } from '../../src/cli/serve.ts'
 import { RateLimit } from '../../src/http/api/rate-limit.ts'
 import type { FeishuSupervisor } from '../../src/index.ts'
-import { API_TOKEN } from '../system/support.ts'
-import { Client, shared } from './support.ts'
+import { API_TOKEN } from '../support/system.ts'
+import { Client, shared } from '../support/http.ts'
 
 const { file, test } = shared()
 let supervisor: FeishuSupervisor

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API_TOKEN, Cleanups } from '../system/support.ts'
+import { API_TOKEN, Cleanups } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterAll(cleanups.run)
@@ -21,7 +21,7 @@ let url: string
 
 beforeAll(async () => {
   const entry = fileURLToPath(new URL('../fixtures/http-host.mjs', import.meta.url))
-  host = fork(entry, [await cleanups.folder(), API_TOKEN], { execArgv: [] })
+  host = fork(entry, [await cleanups.dataDir(), API_TOKEN], { execArgv: [] })
   cleanups.add(async () => {
     const exited = once(host, 'exit')
     if (host.exitCode === null && host.kill('SIGKILL')) await exited

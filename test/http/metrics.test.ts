@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { expect, it } from 'vitest'
-import { ADA, addConnected, eventOf } from '../system/support.ts'
-import { Client, shared, startedSupervisor } from './support.ts'
+import { ADA, addConnected, eventOf } from '../support/system.ts'
+import { Client, shared, startedSupervisor } from '../support/http.ts'
 
 /** A reader that is not by whoever wrote the text; it has no types. */
 const parse = createRequire(import.meta.url)('parse-prometheus-text-format') as (
@@ -20,7 +20,7 @@ const GRAMMAR = [
 
 it('/metrics tells Prometheus how bots, inbox, pool and messages are', async () => {
   const simulator = await test.simulator()
-  const supervisor = await startedSupervisor(test, { watch: { everyMs: 20, memoryMb: 1 } })
+  const supervisor = await startedSupervisor(test, { health: { everyMs: 20, memoryMb: 1 } })
   const id = await addConnected(supervisor, ADA, simulator.url)
   const restarted = eventOf(supervisor, 'restart', () => true)
   await supervisor.killBot(id)

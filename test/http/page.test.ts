@@ -5,8 +5,8 @@ import { serve } from '../../src/cli/serve.ts'
 import type { FeishuSupervisor } from '../../src/index.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
 import { type BrowserPage, findChromium, openPage } from '../support/chromium.ts'
-import { ADA, addConnected, API_TOKEN, BEN, eventOf } from '../system/support.ts'
-import { shared, startedSupervisor } from './support.ts'
+import { ADA, addConnected, API_TOKEN, BEN, eventOf } from '../support/system.ts'
+import { shared, startedSupervisor } from '../support/http.ts'
 
 const browser = findChromium()
 const { file } = shared()
@@ -120,7 +120,7 @@ describe.skipIf('skip' in browser)('the status page', () => {
 })
 
 it('runs no inline script, in a frame of nobody', async () => {
-  const supervisor = file.supervisor({ dataDir: await file.folder() })
+  const supervisor = file.supervisor({ dataDir: await file.dataDir() })
   for (const path of ['/', '/api/feishu/page', '/api/feishu/page/status.js']) {
     const { status, headers } = await supervisor.fetch(new Request(`http://localhost${path}`))
     expect({ path, status }).toEqual({ path, status: 200 })

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { checkApp } from '../../workers/bot/check/check-app.ts'
 import { Http } from '../../workers/bot/http/http.ts'
-import { Client, shared } from './support.ts'
+import { Client, shared } from '../support/http.ts'
 
 const { test } = shared()
 const BOT = { appId: 'cli_00000000000000a1', appSecret: 'canary-secret' }
@@ -27,7 +27,7 @@ describe('H5: a bot', () => {
     const port = new URL(inside.url).port
     // Never started: what is refused here is refused before anybody is asked.
     const supervisor = test.supervisor({
-      dataDir: await test.folder(),
+      dataDir: await test.dataDir(),
       allowedDomains: ['https://feishu.corp.example'],
     })
     const api = new Client(supervisor)

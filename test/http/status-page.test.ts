@@ -74,7 +74,7 @@ it.each<[string, Partial<BotReport>, readonly string[]]>([
       child: {
         ...report.child,
         state: 'restarting',
-        nextStep: 'it is started again',
+        nextStep: 'restarting',
         nextAt: NOW + 500,
         lastExit: {
           at: NOW,
@@ -85,7 +85,7 @@ it.each<[string, Partial<BotReport>, readonly string[]]>([
       },
       connection: { state: 'idle', since: NOW, attempt: 0 },
     },
-    ['worker crashed: boom', 'it is started again', '2026-01-02T03:04:05.500Z', 'last end: crashed'],
+    ['worker crashed: boom', 'restarting', '2026-01-02T03:04:05.500Z', 'last end: crashed'],
   ],
   [
     'a bot without keys in webhook mode',

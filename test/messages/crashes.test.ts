@@ -19,7 +19,7 @@ import {
   type Run,
   sendFailed,
 } from './dispatcher-bench.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { type Fault, MemoryStore } from './memory-store.ts'
 
 const BOTS = ['a', 'b']
@@ -69,9 +69,9 @@ class Life {
       inbox,
       replies: store,
       callCard: noCards,
-      places: { pool: this.pool, host: new FakePool(0) },
+      executors: { pool: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
-      desk: noCalls,
+      contextServer: noCalls,
       bots: plainBots,
       owner,
       sendReply: guard((botId: string, reply: OutgoingReply) => send(botId, reply, clock, feishu, choices)),

@@ -9,7 +9,7 @@ import type { SendOutcome } from '../../src/protocol/data.ts'
 import type { MessageEvent } from '../../src/protocol/model/events.ts'
 import type { ReplyResult, StoredReply } from '../../src/store/store.ts'
 import { SENT, sendFailed } from './dispatcher-bench.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 
 const MINUTE_MS = 60_000
 
@@ -17,6 +17,7 @@ function stored(part: number, more: Partial<StoredReply> = {}): StoredReply {
   return {
     eventId: 1,
     part,
+    fence: { owner: 'instance-1', epoch: 1 },
     messageId: 'om_1',
     receiver: { type: 'chat_id', id: 'oc_1' },
     uuid: `u${part}`,
@@ -55,7 +56,6 @@ function delivery(send: (reply: StoredReply) => Promise<SendOutcome>, maxAttempt
       random: () => 0.5,
       isStopped: () => false,
     }),
-    owner: 'instance-1',
     policy: { maxAttempts, backoff: { firstMs: 500, maxMs: 60_000, factor: 2, jitter: 0 } },
     limits: new OutboundLimits({ perChatPerSecond: 5, perBotPerSecond: 50, clock }),
     tries: new SendTries(),

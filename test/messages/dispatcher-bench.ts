@@ -3,17 +3,17 @@ import type { ErrorRecord } from '../../src/core/errors.ts'
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import { createDispatcher } from '../../src/messages/create-dispatcher.ts'
 import type { Dispatcher } from '../../src/messages/dispatch/dispatcher.ts'
-import type { BotBook, BotHandlers } from '../../src/messages/handle/bot-handlers.ts'
+import type { BotDirectory, BotHandlers } from '../../src/messages/handle/bot-handlers.ts'
 import type { CallCard } from '../../src/messages/reply/live-stream.ts'
 import type { HandlerPool } from '../../src/messages/pool/handler-pool.ts'
 import type { MessagesOptions } from '../../src/messages/options.ts'
-import type { RunDesk } from '../../src/messages/handle/run-desk.ts'
+import type { ContextServer } from '../../src/messages/handle/context-server.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
 import type { ChatOutcome, ChatTask } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/model/events.ts'
 import type { InboundEventKind } from '../../src/protocol/model/inbound-event.ts'
 import type { FeishuEvent, OutgoingReply } from '../../src/protocol/model/message.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
 export function messageEvent(chatId: string, messageId: string, text = messageId): FeishuEvent {
@@ -74,18 +74,18 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
   return {
     of: () => handler,
     botIdsOf: () => [],
-    handlesCards: (place) => place === 'pool' && handler.kinds.has('card_action'),
+    handlesCards: (executor) => executor === 'pool' && handler.kinds.has('card_action'),
   }
 }
 
 /** For handlers that ask for nothing. */
-export const noCalls: Pick<RunDesk, 'take' | 'messagesBefore'> = {
+export const noCalls: Pick<ContextServer, 'take' | 'messagesBefore'> = {
   take() {},
   messagesBefore: () => Promise.resolve([]),
 }
 
 /** Every bot is set as the options say. */
-export const plainBots: BotBook = {
+export const plainBots: BotDirectory = {
   settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null }),
   botIds: () => [],
 }
@@ -171,9 +171,9 @@ export function bench({
     inbox: store,
     replies: store,
     callCard: noCards,
-    places: { pool, host },
+    executors: { pool, host },
     handlers,
-    desk: noCalls,
+    contextServer: noCalls,
     bots: plainBots,
     owner: 'instance-1',
     sendReply: (botId, reply) => {

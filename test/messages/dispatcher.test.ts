@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { deferred } from '../../src/core/time/deferred.ts'
-import { type BotHandler, type BotHandlers, placeOf } from '../../src/messages/handle/bot-handlers.ts'
+import { type BotHandler, type BotHandlers, executorOf } from '../../src/messages/handle/bot-handlers.ts'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import { bench, failed, handled, messageEvent, SENT, sendFailed } from './dispatcher-bench.ts'
-import { settle } from './fake-clock.ts'
+import { settle } from '../support/fake-clock.ts'
 import type { Fault, Operation } from './memory-store.ts'
 
 /** Fails the first `count` calls of one operation. */
@@ -62,7 +62,7 @@ describe('handlers of bots', () => {
   const hosted: BotHandler = { ...echo, ref: { kind: 'host', name: 'f', kinds: ['message'] } }
   const handlersOf = (of: (botId: string) => BotHandler | undefined): BotHandlers => ({
     of,
-    botIdsOf: (place) => ['a', 'h'].filter((botId) => placeOf(of(botId)) === place),
+    botIdsOf: (executor) => ['a', 'h'].filter((botId) => executorOf(of(botId)) === executor),
     handlesCards: () => false,
   })
 

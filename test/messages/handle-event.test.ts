@@ -4,7 +4,7 @@ import type { BotSettings } from '../../src/protocol/model/bot-settings.ts'
 import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import type { ClaimedEvent } from '../../src/store/store.ts'
 import { FakePool, noCalls, oneHandler, handled, messageEvent } from './dispatcher-bench.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -25,18 +25,19 @@ async function run(
     type,
     dedupeKey,
     payload,
+    fence: { owner: 'me', epoch: 1 },
     attempt: 1,
     ageMs: 0,
     staleMs: 0,
     ...more,
   }
   const result = await handleEvent(event, {
-    places: { pool, host: pool },
+    executors: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
     streams: { show: () => Promise.resolve() },
-    desk: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
+    contextServer: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
     bots: { settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null, ...settings }) },
-    answers: { groups: 'mentioned', bots: 'ignore' },
+    answerPolicy: { groups: 'mentioned', bots: 'ignore' },
     handlerTimeoutMs: 1_000,
     policy: { maxAttempts: 5, backoff: { firstMs: 1, maxMs: 1, factor: 1, jitter: 0 } },
     maxAgeMs,

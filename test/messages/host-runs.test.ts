@@ -6,7 +6,7 @@ import { packagePaths } from '../../src/app/package-paths.ts'
 import { toHandlerTable } from '../../src/handlers/handler-table.ts'
 import { HostRuns } from '../../src/messages/pool/host-runs.ts'
 import type { EventTask, HostRun } from '../../src/protocol/chat.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 
 const event: EventTask = {
   kind: 'event',
@@ -124,6 +124,8 @@ describe("a run on the host's thread", () => {
       await history(1)
     })
     const run = { id: 1, task: { ...task, port: port2 }, deadlineAt: clock.now() + 60_000 }
-    expect(await subject.run(run, gone)).toMatchObject({ error: { message: expect.stringContaining('nobody waits') } })
+    expect(await subject.run(run, gone)).toMatchObject({
+      error: { message: expect.stringContaining('the handler run has ended') },
+    })
   })
 })

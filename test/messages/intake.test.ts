@@ -7,7 +7,7 @@ import type { Accepted, NewEvent } from '../../src/store/store.ts'
 import { messageEvent } from './dispatcher-bench.ts'
 import { InboundLimit } from '../../src/messages/intake/inbound-limit.ts'
 import type { FeishuEvent } from '../../src/protocol/model/message.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 
 type Batch = { keys: string[]; answer(accepted?: Accepted[]): void; fail(error: unknown): void }
 

@@ -34,7 +34,7 @@ const OPTIONS: MessagesOptions = {
 const ACCEPT_LIMIT_MS = 2_500
 const TICK_MS = 2_000
 
-export interface Surroundings {
+export interface Environment {
   readonly clock: Clock
   readonly random: () => number
   readonly network: Network
@@ -52,14 +52,15 @@ export class Instance implements Port, HandlerPool {
   readonly threads = OPTIONS.threads
   readonly capacity = OPTIONS.threads
   readonly process: Process
-  readonly #world: Surroundings
+  readonly #world: Environment
   readonly #link: Link
   readonly #intake: Intake
   readonly #dispatcher: Dispatcher
   readonly #running = new Set<Deferred<ChatOutcome>>()
   #isStopping = false
+  #fullUntil = 0
 
-  constructor(owner: string, world: Surroundings, onDeath: () => void) {
+  constructor(owner: string, world: Environment, onDeath: () => void) {
     const { clock, network, watch, random, plant } = world
     this.#world = world
     this.process = new Process(owner, clock, onDeath)
@@ -77,9 +78,9 @@ export class Instance implements Port, HandlerPool {
       ...common,
       replies: watch.store,
       callCard: noCards,
-      places: { pool: this, host: this },
+      executors: { pool: this, host: this },
       handlers: oneHandler('message'),
-      desk: noCalls,
+      contextServer: noCalls,
       bots: plainBots,
       owner,
       sendReply: send,
@@ -98,7 +99,12 @@ export class Instance implements Port, HandlerPool {
   }
 
   get busy(): number {
-    return this.#running.size
+    return this.process.now() < this.#fullUntil ? this.threads : this.#running.size
+  }
+
+  /** No run finds a free executor, as when bots have just got another handler: each is given back uncounted, again and again. */
+  crowd(ms: number): void {
+    this.#fullUntil = this.process.now() + ms
   }
 
   get isOpen(): boolean {

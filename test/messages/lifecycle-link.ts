@@ -1,6 +1,14 @@
 import type { Clock } from '../../src/core/time/clock.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import type { Accepted, Claimed, ClaimResult, FinishedEvent, InboxStore, SettledReply } from '../../src/store/store.ts'
+import type {
+  Accepted,
+  Claimed,
+  ClaimResult,
+  Fence,
+  FinishedEvent,
+  InboxStore,
+  SettledReply,
+} from '../../src/store/store.ts'
 import type { Process } from './lifecycle-process.ts'
 import type { EventRow } from './memory-store.ts'
 
@@ -24,6 +32,8 @@ export interface Network {
   faultOf(call: Call): CallFault | undefined
   readonly isDown: () => boolean
   latency(): number
+  /** After how long a statement is carried out whose sender gave up. */
+  lateness(): number
   /** Whether a write without an answer is known when it is made again. */
   remembers(): boolean
   pass(point: Point, process: Process): void
@@ -38,7 +48,6 @@ export interface LinkOptions {
 }
 
 const STATEMENT_TIMEOUT_MS = 1_500
-const LATE_MS = 9_000
 
 /** One instance's way to the database they all share. What was sent arrives, whether its sender still lives or not. */
 export class Link implements SharedInbox {
@@ -102,8 +111,8 @@ export class Link implements SharedInbox {
   finish(finished: readonly FinishedEvent[]): Promise<boolean[]> {
     const isDone = ({ id, fence, result }: FinishedEvent): boolean => {
       const row = this.#rows.find((candidate) => candidate.id === id)
-      const isUntouched = row?.replies.every(({ state, attempt }) => state === 'pending' && attempt === 1)
-      return isUntouched === true && row?.state === result.kind && row.attempt === fence.attempt
+      const isUntouched = row?.replies.every(({ state, epoch }) => state === 'pending' && epoch === fence.epoch)
+      return isUntouched === true && row?.state === result.kind && isSame(row, fence)
     }
     return this.#repeatable('finish', finished, isDone, () => this.#inbox.finish(finished))
   }
@@ -111,7 +120,7 @@ export class Link implements SharedInbox {
   settle(settled: readonly SettledReply[]): Promise<boolean[]> {
     const isDone = ({ eventId, part, fence, result }: SettledReply): boolean => {
       const reply = this.#rows.find(({ id }) => id === eventId)?.replies[part]
-      return reply?.state === result.kind && reply.attempt === fence.attempt
+      return reply?.state === result.kind && reply.epoch === fence.epoch
     }
     return this.#repeatable('settle', settled, isDone, () => this.#inbox.settle(settled))
   }
@@ -123,7 +132,7 @@ export class Link implements SharedInbox {
     return this.#process.reach(async () => {
       network.pass(`${call}.sent`, this.#process)
       if (fault === 'late') {
-        network.clock.after(LATE_MS, () => void commit())
+        network.clock.after(network.lateness(), () => void commit())
         await this.#wait(STATEMENT_TIMEOUT_MS)
         throw unavailable()
       }
@@ -158,19 +167,17 @@ export class Link implements SharedInbox {
   }
 
   async #giveBack(items: readonly Claimed[]): Promise<void> {
-    const { owner } = this.#process
     for (const item of items) {
       if (item.kind === 'event') {
-        const fence = { owner, attempt: item.attempt }
-        await this.#inbox.finish([{ id: item.id, fence, result: { kind: 'released' } }])
+        await this.#inbox.finish([{ id: item.id, fence: item.fence, result: { kind: 'released' } }])
         continue
       }
       const [head] = item.replies
       if (head === undefined) continue
-      const { eventId, part, attempt } = head
+      const { eventId, part, fence } = head
       const error = { code: 'STORE_UNAVAILABLE', message: 'the claim was lost', retryable: true } as const
       const result = { kind: 'retry', afterMs: 0, error, isRefused: true } as const
-      await this.#inbox.settle([{ eventId, part, fence: { owner, attempt }, result }])
+      await this.#inbox.settle([{ eventId, part, fence, result }])
     }
   }
 
@@ -179,6 +186,10 @@ export class Link implements SharedInbox {
       this.#network.clock.after(ms, resolve)
     })
   }
+}
+
+function isSame(row: EventRow, fence: Fence): boolean {
+  return row.owner === fence.owner && row.epoch === fence.epoch
 }
 
 function unavailable(): FeishuSupervisorError {

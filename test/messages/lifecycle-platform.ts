@@ -1,7 +1,7 @@
 import type { SendFailure, SendOutcome } from '../../src/protocol/data.ts'
 import type { FeishuEvent, OutgoingReply } from '../../src/protocol/model/message.ts'
 import { messageEvent } from './dispatcher-bench.ts'
-import type { FakeClock } from './fake-clock.ts'
+import type { FakeClock } from '../support/fake-clock.ts'
 import type { Fact, Message } from './lifecycle-history.ts'
 
 /** One long connection. */

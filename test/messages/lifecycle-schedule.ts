@@ -24,6 +24,7 @@ type Step =
   | { readonly do: 'outage'; readonly ms: number }
   | { readonly do: 'stop'; readonly pick: number; readonly graceMs: number }
   | { readonly do: 'scale'; readonly wanted: number }
+  | { readonly do: 'crowd'; readonly pick: number; readonly ms: number }
 
 export interface Schedule {
   readonly seed: number
@@ -89,6 +90,7 @@ const common = [
   step('outage', { ms: fc.integer({ min: 100, max: 15_000 }) }, 1),
   step('stop', { pick, graceMs: fc.constantFrom(0, 500, 5_000) }, 1),
   step('scale', { wanted: fc.integer({ min: 1, max: 2 }) }, 2),
+  step('crowd', { pick, ms: fc.integer({ min: 100, max: 8_000 }) }, 2),
 ]
 const longWait = step('advance', { ms: fc.integer({ min: 1_200_000, max: 5_400_000 }) }, 1)
 const blackout = step(
@@ -149,5 +151,7 @@ async function take(world: World, next: Step, index: number): Promise<void> {
       return
     case 'scale':
       return world.scale(next.wanted)
+    case 'crowd':
+      return world.instance(next.pick)?.crowd(next.ms)
   }
 }

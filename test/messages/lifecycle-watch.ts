@@ -78,7 +78,7 @@ export class Watch {
       accept: (events, claim) => inbox.accept(events, claim),
       claim: (claim) => inbox.claim(claim),
       finish: (finished) => {
-        for (const { id, result } of finished) if (result.kind === 'released') this.#cut(owner, id)
+        for (const { id, result } of finished) this.#end(owner, id, result.kind === 'released')
         return inbox.finish(finished)
       },
       settle: (settled) => {
@@ -88,11 +88,11 @@ export class Watch {
     }
   }
 
-  #cut(owner: string, eventId: number): void {
+  #end(owner: string, eventId: number, isReleased: boolean): void {
     const row = this.store.rows.find((candidate) => candidate.id === eventId)
     const id = row === undefined ? '' : messageOf(row)
     // The write may be repeated, and what was never begun is not cut short.
-    if (this.#begun.delete(`${owner} ${id}`)) this.record({ kind: 'cut', id })
+    if (this.#begun.delete(`${owner} ${id}`) && isReleased) this.record({ kind: 'cut', id })
   }
 
   #endSends(owner: string, eventId: number): void {

@@ -1,6 +1,6 @@
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { hasViolation, judge, type Message, type RunPlan } from './lifecycle-history.ts'
-import { Instance, type Surroundings } from './lifecycle-instance.ts'
+import { Instance, type Environment } from './lifecycle-instance.ts'
 import { Leases } from './lifecycle-leases.ts'
 import type { Call, CallFault, Network, Point } from './lifecycle-link.ts'
 import { FakePlatform } from './lifecycle-platform.ts'
@@ -33,7 +33,7 @@ export class World {
   readonly callFaults: { readonly call: Call; readonly fault: CallFault }[] = []
   readonly traps: Trap[] = []
   readonly #watch: Watch
-  readonly #surroundings: Surroundings
+  readonly #environment: Environment
   readonly #instances = new Set<Instance>()
   readonly #startedAt = this.clock.now()
   #wanted = 1
@@ -56,13 +56,14 @@ export class World {
       faultOf: (call) => this.#take(this.callFaults, (planned) => planned.call === call)?.fault,
       isDown: () => this.clock.now() < this.#downUntil,
       latency: () => 1 + Math.floor(random() * 15),
+      lateness: () => 2_000 + Math.floor(random() * 8_000),
       remembers: () => random() < 0.7,
       pass: (point, process) => this.#pass(point, process),
     }
     const leases = new Leases(store, this.clock, plant, (owner) => watch.revoked(owner))
     this.platform = platform
     this.#watch = watch
-    this.#surroundings = {
+    this.#environment = {
       clock: this.clock,
       random,
       network,
@@ -147,7 +148,7 @@ export class World {
 
   #start(): void {
     this.#started += 1
-    const instance = new Instance(`i${this.#started}`, this.#surroundings, () => {
+    const instance = new Instance(`i${this.#started}`, this.#environment, () => {
       this.#instances.delete(instance)
       this.platform.ports.delete(instance)
       this.clock.after(RESTART_MS, () => {

@@ -1,6 +1,6 @@
 import { beforeEach } from 'vitest'
 import { describeInbox } from '../store/inbox-contract.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
 let clock = new FakeClock()

@@ -15,6 +15,7 @@ import type {
   ClaimedEvent,
   ClaimOrder,
   ClaimResult,
+  ClosingCard,
   Fence,
   FinishedEvent,
   InboxStore,
@@ -32,6 +33,8 @@ export interface ReplyRow extends Omit<NewReply, 'uuid'> {
   state: 'pending' | 'sent' | 'dead'
   /** 0: it was resubmitted and nobody has claimed it since. */
   attempt: number
+  /** Of its newest claim. */
+  epoch: number | null
   refusedCount: number
   storedAt: number
   diedAt?: number
@@ -51,6 +54,9 @@ export interface EventRow {
   endedAt?: number
   state: 'available' | 'executing' | 'completed' | 'dead'
   attempt: number
+  /** Of its newest claim, or of the one that ended it. */
+  owner: string | null
+  epoch: number | null
   reason?: string
   error?: ErrorRecord
   replies: ReplyRow[]
@@ -58,6 +64,7 @@ export interface EventRow {
 
 interface LaneRow {
   owner: string | null
+  epoch: number
   /** Replies that wait are due from then on. */
   readyAt: number
 }
@@ -84,6 +91,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
   readonly #uploads = new Map<string, Uint8Array>()
   readonly #clock: Clock
   #lastId = 0
+  #lastEpoch = 0
   readonly #lostClaims: Claimed[] = []
 
   constructor(clock: Clock) {
@@ -119,8 +127,8 @@ export class MemoryStore implements InboxStore, ReplyStore {
     let items: Claimed[] = []
     const claimed = this.#call('claim', () => {
       const now = this.#clock.now()
-      const { perBot = 1e9, rooms = {} } = claim
-      const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && (rooms[botId] ?? perBot) > 0)
+      const { perBot = 1e9, perBotLimits = {} } = claim
+      const free = this.#heads().filter(({ botId, lane }) => lane.owner === null && (perBotLimits[botId] ?? perBot) > 0)
       const due = free.filter(({ dueAt }) => dueAt <= now)
       const later = free.filter(({ dueAt }) => dueAt > now).map(({ dueAt }) => dueAt - now)
       items = this.#fitting(due, claim).map((head) => this.#take(head, claim.owner))
@@ -167,7 +175,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
     const now = this.#clock.now()
     if (row === undefined || (part === undefined ? row : reply)?.state !== 'dead') return Promise.resolve(false)
     if (reply === undefined) {
-      Object.assign(row, { state: 'available', attempt: 0, freshAt: now, availableAt: now })
+      Object.assign(row, { state: 'available', attempt: 0, owner: null, freshAt: now, availableAt: now })
       delete row.reason
       delete row.endedAt
       return Promise.resolve(true)
@@ -175,7 +183,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
     const lane = this.#lane(row.botId, row.event.lane)
     if (this.#pending(lane).length === 0) lane.readyAt = now
     if (reply.reason === 'outcome_unknown') reply.uuid = randomUUID()
-    Object.assign(reply, { state: 'pending', attempt: 0, refusedCount: 0, storedAt: now })
+    Object.assign(reply, { state: 'pending', attempt: 0, epoch: null, refusedCount: 0, storedAt: now })
     delete reply.reason
     delete reply.diedAt
     return Promise.resolve(true)
@@ -189,12 +197,16 @@ export class MemoryStore implements InboxStore, ReplyStore {
       .sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
       .slice(0, limit)
     for (const row of old) this.rows.splice(this.rows.indexOf(row), 1)
+    for (const [key, lane] of this.#lanes) {
+      if (lane.owner === null && this.#rowsOf(lane).length === 0) this.#lanes.delete(key)
+    }
     return Promise.resolve(old.length)
   }
 
-  putUpload(eventId: number, { id }: UploadRef, bytes: Uint8Array): Promise<void> {
+  putUpload(eventId: number, fence: Fence, { id }: UploadRef, bytes: Uint8Array): Promise<boolean> {
+    if (!this.#isHeld(eventId, fence)) return Promise.resolve(false)
     this.#uploads.set(`${eventId} ${id}`, bytes)
-    return Promise.resolve()
+    return Promise.resolve(true)
   }
 
   upload(eventId: number, { id }: UploadRef): Promise<Uint8Array | null> {
@@ -205,7 +217,8 @@ export class MemoryStore implements InboxStore, ReplyStore {
     return Promise.resolve()
   }
 
-  stream(eventId: number, stream: number, learned: StreamLearned = {}): Promise<StreamProgress> {
+  stream(eventId: number, fence: Fence, stream: number, learned: StreamLearned = {}): Promise<StreamProgress | null> {
+    if (!this.#isHeld(eventId, fence)) return Promise.resolve(null)
     const key = `${eventId} ${stream}`
     const before = this.#streams.get(key) ?? { stream, fallback: 0, sequence: 0 }
     const { fallback = 0, changes = 0, isSending = false, ...ids } = learned
@@ -220,8 +233,18 @@ export class MemoryStore implements InboxStore, ReplyStore {
     return Promise.resolve(after)
   }
 
-  streams(eventId: number): Promise<readonly StreamProgress[]> {
-    return Promise.resolve([...this.#streams].flatMap(([key, row]) => (key.startsWith(`${eventId} `) ? [row] : [])))
+  closeStreams(eventId: number, fence: Fence, except: readonly number[]): Promise<readonly ClosingCard[]> {
+    const row = this.#rowOf(eventId)
+    const isOver = row?.state === 'completed' || row?.state === 'dead'
+    if (!isOver || row.owner !== fence.owner || row.epoch !== fence.epoch) return Promise.resolve([])
+    const closing = [...this.#streams].flatMap(([key, progress]): ClosingCard[] => {
+      const { stream, cardId, sendingMs, sequence } = progress
+      if (key !== `${eventId} ${stream}` || cardId === undefined || sendingMs === undefined) return []
+      if (except.includes(stream)) return []
+      this.#streams.set(key, { ...progress, sequence: sequence + 1 })
+      return [{ cardId, sequence: sequence + 1 }]
+    })
+    return Promise.resolve(closing)
   }
 
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }> {
@@ -238,7 +261,9 @@ export class MemoryStore implements InboxStore, ReplyStore {
       if (lane.owner !== owner) continue
       lane.owner = null
       lane.readyAt = this.#clock.now()
-      for (const row of this.#rowsOf(lane)) if (row.state === 'executing') row.state = 'available'
+      for (const row of this.#rowsOf(lane)) {
+        if (row.state === 'executing') Object.assign(row, { state: 'available', owner: null })
+      }
       // Only the first can have been tried.
       for (const { reply } of this.#pending(lane).filter(isClaimed).slice(1)) reply.refusedCount += 1
     }
@@ -260,10 +285,19 @@ export class MemoryStore implements InboxStore, ReplyStore {
   }
 
   #lane(botId: string, lane: string): LaneRow {
-    const key = JSON.stringify([botId, lane])
-    const row = this.#lanes.get(key) ?? { owner: null, readyAt: 0 }
+    const key = `${botId}\n${lane}`
+    const row = this.#lanes.get(key) ?? { owner: null, epoch: 0, readyAt: 0 }
     this.#lanes.set(key, row)
     return row
+  }
+
+  #rowOf(eventId: number): EventRow | undefined {
+    return this.rows.find(({ id }) => id === eventId)
+  }
+
+  #isHeld(eventId: number, fence: Fence): boolean {
+    const row = this.#rowOf(eventId)
+    return row !== undefined && holds(fence, this.#lane(row.botId, row.event.lane))
   }
 
   #rowsOf(lane: LaneRow): EventRow[] {
@@ -294,11 +328,11 @@ export class MemoryStore implements InboxStore, ReplyStore {
     return [...heads.values()]
   }
 
-  #fitting(heads: readonly Head[], { limit, perBot = 1e9, rooms = {} }: ClaimOrder): Head[] {
+  #fitting(heads: readonly Head[], { limit, perBot = 1e9, perBotLimits = {} }: ClaimOrder): Head[] {
     const taken = new Map<string, number>()
     const fitting = heads.filter(({ botId, lane }) => {
       taken.set(botId, (taken.get(botId) ?? 0) + 1)
-      return lane.owner === null && (taken.get(botId) ?? 0) <= (rooms[botId] ?? perBot)
+      return lane.owner === null && (taken.get(botId) ?? 0) <= (perBotLimits[botId] ?? perBot)
     })
     return fitting.slice(0, limit)
   }
@@ -326,26 +360,30 @@ export class MemoryStore implements InboxStore, ReplyStore {
   #add(botId: string, event: FeishuEvent): EventRow {
     const now = this.#clock.now()
     const times = { receivedAt: now, freshAt: now, availableAt: now }
-    const row: EventRow = { id: ++this.#lastId, botId, event, ...times, state: 'available', attempt: 0, replies: [] }
+    const unclaimed = { attempt: 0, owner: null, epoch: null, replies: [] }
+    const row: EventRow = { id: ++this.#lastId, botId, event, ...times, state: 'available', ...unclaimed }
     this.rows.push(row)
     return row
   }
 
   #take({ row, lane }: Head, owner: string): Claimed {
-    lane.owner = owner
+    const epoch = ++this.#lastEpoch
+    const fence = { owner, epoch }
+    Object.assign(lane, fence)
     const { botId, event } = row
     const now = this.#clock.now()
     if (row.state !== 'available') {
       const replies = this.#pending(lane).map(({ row: { id: eventId }, reply }) => {
         reply.attempt += 1
+        reply.epoch = epoch
         const { part, messageId, receiver, uuid, msgType, content, delivery, attempt, refusedCount, storedAt } = reply
         const unknownAttempts = Math.max(0, attempt - 1 - refusedCount)
         const shown = { messageId, receiver, uuid, msgType, content, ...(delivery && { delivery }) }
-        return { eventId, part, ...shown, attempt, unknownAttempts, ageMs: now - storedAt }
+        return { eventId, part, ...shown, fence, attempt, unknownAttempts, ageMs: now - storedAt }
       })
       return { kind: 'replies', botId, lane: event.lane, replies }
     }
-    row.state = 'executing'
+    Object.assign(row, { state: 'executing', ...fence })
     row.attempt += 1
     const { type, dedupeKey, payload } = event
     return {
@@ -356,6 +394,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
       type,
       dedupeKey,
       payload,
+      fence,
       attempt: row.attempt,
       ageMs: now - row.receivedAt,
       staleMs: now - row.freshAt,
@@ -366,34 +405,37 @@ export class MemoryStore implements InboxStore, ReplyStore {
   }
 
   #unclaim(item: Claimed): void {
-    this.#lane(item.botId, item.lane).owner = null
-    const rowOf = (id: number): EventRow | undefined => this.rows.find((candidate) => candidate.id === id)
+    const lane = this.#lane(item.botId, item.lane)
+    const fence = item.kind === 'event' ? item.fence : item.replies[0]?.fence
+    if (fence === undefined || !holds(fence, lane)) return
+    lane.owner = null
     if (item.kind === 'event') {
-      const row = rowOf(item.id)
-      if (row !== undefined) Object.assign(row, { state: 'available', attempt: row.attempt - 1 })
+      const row = this.#rowOf(item.id)
+      if (row !== undefined) Object.assign(row, { state: 'available', owner: null, attempt: row.attempt - 1 })
     } else {
-      for (const { eventId, part } of item.replies) rowOf(eventId)!.replies[part]!.attempt -= 1
+      for (const { eventId, part } of item.replies) this.#rowOf(eventId)!.replies[part]!.attempt -= 1
     }
   }
 
   #finish({ id, fence, result }: FinishedEvent): boolean {
-    const row = this.rows.find((candidate) => candidate.id === id)
+    const row = this.#rowOf(id)
     if (row === undefined) return false
     const lane = this.#lane(row.botId, row.event.lane)
     const now = this.#clock.now()
-    if (row.state !== 'executing' || !holds(fence, lane.owner, row.attempt)) return false
+    if (row.state !== 'executing' || !holds(fence, lane)) return false
     switch (result.kind) {
       case 'completed':
         row.state = 'completed'
         row.endedAt = now
         if (result.reason !== undefined) row.reason = result.reason
         row.replies = result.replies.map((reply, part): ReplyRow => {
-          return { ...reply, part, state: 'pending', attempt: 1, refusedCount: 0, storedAt: now }
+          return { ...reply, part, state: 'pending', attempt: 1, epoch: row.epoch, refusedCount: 0, storedAt: now }
         })
         if (row.replies.length > 0) return true
         break
       case 'retry':
         row.state = 'available'
+        row.owner = null
         row.availableAt = now + result.afterMs
         break
       case 'dead':
@@ -401,6 +443,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
         break
       case 'released':
         row.state = 'available'
+        row.owner = null
         row.attempt -= 1
         row.availableAt = now + (result.afterMs ?? 0)
         break
@@ -410,13 +453,13 @@ export class MemoryStore implements InboxStore, ReplyStore {
   }
 
   #settle({ eventId, part, fence, result }: SettledReply): boolean {
-    const row = this.rows.find((candidate) => candidate.id === eventId)
+    const row = this.#rowOf(eventId)
     if (row === undefined) return false
     const lane = this.#lane(row.botId, row.event.lane)
     const [first, ...behind] = this.#pending(lane).filter(isClaimed)
     if (first === undefined || first.row !== row || first.reply.part !== part) return false
     const { reply } = first
-    if (!holds(fence, lane.owner, reply.attempt)) return false
+    if (reply.epoch !== fence.epoch || !holds(fence, lane)) return false
     if (result.kind === 'retry') {
       lane.owner = null
       lane.readyAt = this.#clock.now() + result.afterMs
@@ -470,8 +513,8 @@ function lettersOf({ id: eventId, botId, event, ...row }: EventRow): DeadLetter[
   return letters
 }
 
-function holds(fence: Fence, owner: string | null, attempt: number): boolean {
-  return fence.owner === owner && fence.attempt === attempt
+function holds(fence: Fence, lane: LaneRow): boolean {
+  return fence.owner === lane.owner && fence.epoch === lane.epoch
 }
 
 function isUnfinished({ state }: EventRow): boolean {

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/core/time/clock.ts'
 import { createLogger } from '../../src/core/log/logger.ts'
 import { deferred } from '../../src/core/time/deferred.ts'
 import { createMessages, type Messages } from '../../src/messages/messages.ts'
-import { RunDesk } from '../../src/messages/handle/run-desk.ts'
+import { ContextServer } from '../../src/messages/handle/context-server.ts'
 import type { HandlerRef } from '../../src/protocol/chat.ts'
 import type { MessageEvent } from '../../src/protocol/model/events.ts'
 import { DEFAULT_OPTIONS } from './default-options.ts'
@@ -28,7 +28,7 @@ function create(handler: HandlerRef) {
     bots: plainBots,
     runOnHost: () => {},
     secrets: {},
-    desk: new RunDesk({ history: () => Promise.resolve([]), log: createLogger('handler', () => {}) }),
+    contextServer: new ContextServer({ history: () => Promise.resolve([]), log: createLogger('handler', () => {}) }),
     chatWorker: resolve('dist/workers/chat.cjs'),
     sendReply: async (_botId, reply) => ({ kind: 'sent', messageId: `sent-${reply.messageId}` }),
     clock: systemClock,

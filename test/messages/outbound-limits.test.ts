@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { OutboundLimits } from '../../src/messages/reply/outbound-limits.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../support/fake-clock.ts'
 
 function limits(perChatPerSecond = 5, perBotPerSecond = 50) {
   const clock = { at: 1_000_000, now: () => clock.at }

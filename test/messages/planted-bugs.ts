@@ -41,6 +41,7 @@ export const PLANTED_BUGS: Readonly<Record<string, Plant>> = {
   'does not lock lanes': { store: store.withoutLanes },
   'finishes without a fence': { store: store.finishesUnfenced },
   'settles without a fence': { store: store.settlesUnfenced },
+  'lets an uncounted repetition pass the fence': { store: store.fencesByAttempt },
   'counts the attempt after the run': { store: store.countsAfterRun },
   'retries at the end of the lane': { store: store.retriesLast },
   'keeps the lane of a dead letter': { store: store.keepsLaneOfDead },

@@ -58,7 +58,7 @@ export function settlesBeforeSend({ inbox, send }: Ports, store: MemoryStore, ow
       const found = find(store, ({ uuid }) => uuid === reply.uuid)
       if (found !== undefined && !settled.has(found.reply)) {
         const { row, reply: stored } = found
-        const fence = { owner, attempt: stored.attempt }
+        const fence = { owner, epoch: stored.epoch ?? 0 }
         const result = { kind: 'sent', messageId: 'om_soon' } as const
         const [isHeld] = await inbox.settle([{ eventId: row.id, part: stored.part, fence, result }])
         if (isHeld === true) settled.add(stored)

@@ -35,14 +35,36 @@ export function finishesUnfenced(store: MemoryStore): SharedInbox {
 export function settlesUnfenced(store: MemoryStore): SharedInbox {
   const latest = latestClaims(store)
   const settle: SharedInbox['settle'] = (settled) =>
-    store.settle(
-      settled.map((item) => {
-        const attempt = rowOf(store, item.eventId)?.replies[item.part]?.attempt ?? item.fence.attempt
-        const owner = latest.fenceOf(item.eventId)?.owner ?? item.fence.owner
-        return { ...item, fence: { owner, attempt } }
-      }),
-    )
+    store.settle(settled.map((item) => ({ ...item, fence: latest.fenceOf(item.eventId) ?? item.fence })))
   return { ...plain(store), claim: latest.claim, settle }
+}
+
+/** Fences by owner and attempt, as 0.1 did: a claim given back uncounted and made again has both once more. */
+export function fencesByAttempt(store: MemoryStore): SharedInbox {
+  /** By epoch. */
+  const attempts = new Map<number, number>()
+  const note = (item: Claimed | undefined): void => {
+    if (item?.kind === 'event') attempts.set(item.fence.epoch, item.attempt)
+  }
+  const inAttempts = ({ id, fence, result }: FinishedEvent): FinishedEvent => {
+    const row = rowOf(store, id)
+    const isSame = row !== undefined && row.owner === fence.owner && row.attempt === attempts.get(fence.epoch)
+    return { id, fence: isSame ? { owner: fence.owner, epoch: row.epoch ?? 0 } : fence, result }
+  }
+  return {
+    ...plain(store),
+    async accept(events, claim) {
+      const accepted = await store.accept(events, claim)
+      for (const { claimed } of accepted) note(claimed)
+      return accepted
+    },
+    async claim(claim) {
+      const result = await store.claim(claim)
+      result.items.forEach(note)
+      return result
+    },
+    finish: (finished) => store.finish(finished.map(inAttempts)),
+  }
 }
 
 /** A run that does not come back leaves no trace. */
@@ -60,7 +82,7 @@ export function countsAfterRun(store: MemoryStore): SharedInbox {
     finish(finished) {
       for (const { id, fence } of finished) {
         const row = rowOf(store, id)
-        if (row?.state === 'executing' && row.attempt === fence.attempt - 1) row.attempt += 1
+        if (row?.state === 'executing' && row.epoch === fence.epoch) row.attempt += 1
       }
       return store.finish(finished)
     },
@@ -86,7 +108,7 @@ export function retriesLast(store: MemoryStore): SharedInbox {
 export function keepsLaneOfDead(store: MemoryStore): SharedInbox {
   const bury = ({ id, fence, result }: FinishedEvent): boolean => {
     const row = rowOf(store, id)
-    if (result.kind !== 'dead' || row?.state !== 'executing' || row.attempt !== fence.attempt) return false
+    if (result.kind !== 'dead' || row?.state !== 'executing' || row.epoch !== fence.epoch) return false
     row.state = 'dead'
     return true
   }
@@ -107,14 +129,15 @@ export function reversesParts(store: MemoryStore): SharedInbox {
 /** Forgets that the handler has decided already. */
 export function runsAgain(store: MemoryStore): SharedInbox {
   return withItems(store, (item) => {
-    const row = item.kind === 'replies' ? rowOf(store, item.replies[0]?.eventId) : undefined
-    if (row === undefined) return item
+    const [head] = item.kind === 'replies' ? item.replies : []
+    const row = rowOf(store, head?.eventId)
+    if (row === undefined || head === undefined) return item
     const { id, botId, event } = row
-    row.state = 'executing'
-    row.attempt += 1
-    row.replies = []
+    const { fence } = head
+    Object.assign(row, { state: 'executing', ...fence, attempt: row.attempt + 1, replies: [] })
     const { lane, type, dedupeKey, payload } = event
-    return { kind: 'event', id, botId, lane, type, dedupeKey, payload, attempt: row.attempt, ageMs: 0, staleMs: 0 }
+    const { attempt } = row
+    return { kind: 'event', id, botId, lane, type, dedupeKey, payload, fence, attempt, ageMs: 0, staleMs: 0 }
   })
 }
 
@@ -147,9 +170,8 @@ function latestClaims(store: MemoryStore): {
     async claim(claim) {
       const result = await store.claim(claim)
       for (const item of result.items) {
-        const id = item.kind === 'event' ? item.id : item.replies[0]?.eventId
-        const row = rowOf(store, id)
-        if (row !== undefined) fences.set(row.id, { owner: claim.owner, attempt: row.attempt })
+        if (item.kind === 'event') fences.set(item.id, item.fence)
+        else for (const { eventId, fence } of item.replies) fences.set(eventId, fence)
       }
       return result
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Retention } from '../../src/messages/retention.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 
 const MINUTE = 60_000
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import { bench, handled, messageEvent } from './dispatcher-bench.ts'
-import { settle } from './fake-clock.ts'
+import { settle } from '../support/fake-clock.ts'
 
 /** Follows a promise without awaiting it. */
 function isSettled(promise: Promise<unknown>): () => boolean {

@@ -7,19 +7,23 @@ import { OutboundLimits } from '../../src/messages/reply/outbound-limits.ts'
 import { ReplySender } from '../../src/messages/reply/reply-sender.ts'
 import { Sleeper } from '../../src/messages/writes/sleeper.ts'
 import type { StoredReply } from '../../src/store/store.ts'
-import { SENT, noCards, sendFailed } from './dispatcher-bench.ts'
-import { FakeClock, settle } from './fake-clock.ts'
+import { messageEvent, SENT, noCards, sendFailed } from './dispatcher-bench.ts'
+import { FakeClock, settle } from '../support/fake-clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
 const TARGET = { messageId: 'om_1', receiver: { type: 'chat_id', id: 'oc_1' } } as const
-const OWNER = { ...TARGET, eventId: 1, botId: 'a', uuid: 'u' }
+/** Of the only claim. */
+const FENCE = { owner: 'me', epoch: 1 }
+const OWNER = { ...TARGET, eventId: 1, fence: FENCE, botId: 'a', uuid: 'u' }
 const frame = (text: string): StreamFrame => ({ stream: 0, text })
 const done = (id?: string): CardOutcome => ({ kind: 'done', ...(id === undefined ? {} : { id }) })
 
-/** What the bot's worker is asked for, and a Feishu that does it unless the test says otherwise. */
-function world() {
+/** An event that is run, what the bot's worker is asked for, and a Feishu that does it unless the test says otherwise. */
+async function world() {
   const clock = new FakeClock()
   const store = new MemoryStore(clock)
+  await store.accept([{ botId: 'a', event: messageEvent('oc_1', 'om_1') }])
+  await store.claim({ owner: FENCE.owner, limit: 1 })
   const sleeper = new Sleeper(clock)
   const calls: CardCall[] = []
   const sends: ReplyToSend[] = []
@@ -53,6 +57,7 @@ const stored: StoredReply = {
   ...TARGET,
   eventId: 1,
   part: 0,
+  fence: FENCE,
   uuid: 'u',
   msgType: 'interactive',
   content: '{"final":true}',
@@ -64,7 +69,7 @@ const stored: StoredReply = {
 
 describe('a streamed answer while it is made', () => {
   it('is a card that is made, shown and written, with growing sequences', async () => {
-    const { clock, live, calls, sends, kinds, sequences } = world()
+    const { clock, live, calls, sends, kinds, sequences } = await world()
     const stream = live('a')
     await settle()
     void stream.show(frame('ab'))
@@ -83,7 +88,7 @@ describe('a streamed answer while it is made', () => {
   })
 
   it('is taken up by a later run with the same card and larger sequences', async () => {
-    const { live, calls, sends, kinds, sequences } = world()
+    const { live, calls, sends, kinds, sequences } = await world()
     const first = live('half of')
     await settle()
     void first.show(frame('half of it'))
@@ -99,7 +104,7 @@ describe('a streamed answer while it is made', () => {
   })
 
   it('whose card was sent without an answer is sent again under its uuid', async () => {
-    const { clock, live, answers, sends, kinds } = world()
+    const { clock, live, answers, sends, kinds } = await world()
     answers.send = () => sendFailed({}, undefined, { isRefused: false })
     const first = live('a')
     await settle()
@@ -127,7 +132,7 @@ describe('a streamed answer while it is made', () => {
     ],
     ['nothing, where it may not', () => false, 2, 0, ['create', 'may_edit']],
   ])('without streamed cards is %s', async (_name, isAllowed, fallback, messages, expected) => {
-    const { live, store, answers, sends, kinds } = world()
+    const { live, store, answers, sends, kinds } = await world()
     const refused = await noCards('a', { kind: 'create', card: '' })
     answers.card = ({ kind }) => (isAllowed(kind) ? done() : refused)
     const stream = live('a')
@@ -137,11 +142,11 @@ describe('a streamed answer while it is made', () => {
     await stream.end()
     expect(kinds()).toEqual(expected)
     expect(sends).toHaveLength(messages)
-    expect(await store.stream(1, 0)).toMatchObject({ fallback })
+    expect(await store.stream(1, FENCE, 0)).toMatchObject({ fallback })
   })
 
   it('waits while Feishu is in trouble, and ends at once', async () => {
-    const { clock, live, answers, kinds } = world()
+    const { clock, live, answers, kinds } = await world()
     const busy = sendFailed() as CardOutcome
     answers.card = () => busy
     const stream = live('a')
@@ -154,7 +159,7 @@ describe('a streamed answer while it is made', () => {
   })
 
   it('ends although the store does not answer', async () => {
-    const { clock, live, store } = world()
+    const { clock, live, store } = await world()
     const never = deferred<never>()
     store.stream = () => never.promise
     const stream = live('a')
@@ -167,30 +172,30 @@ describe('a streamed answer while it is made', () => {
 
 describe('a streamed answer at its end', () => {
   it('that was never shown is a message', async () => {
-    const { sender, sends, kinds } = world()
+    const { sender, sends, kinds } = await world()
     expect(await sender.send('a', stored)).toEqual(SENT)
     expect(sends).toMatchObject([{ content: '{"final":true}', uuid: 'u' }])
     expect(kinds()).toEqual([])
   })
 
   it('replaces what its card shows', async () => {
-    const { store, sender, sends, calls } = world()
-    await store.stream(1, 0, { cardId: 'c', isSending: true, messageId: 'om_2', changes: 50 })
+    const { store, sender, sends, calls } = await world()
+    await store.stream(1, FENCE, 0, { cardId: 'c', isSending: true, messageId: 'om_2', changes: 50 })
     expect(await sender.send('a', stored)).toEqual({ kind: 'sent', messageId: 'om_2' })
     expect(calls).toEqual([{ kind: 'replace', cardId: 'c', card: '{"final":true}', sequence: 51 }])
     expect(sends).toEqual([])
   })
 
   it('sends a card again of which it is not known whether it is shown, then replaces it', async () => {
-    const { store, sender, sends, kinds } = world()
-    await store.stream(1, 0, { cardId: 'c', isSending: true })
+    const { store, sender, sends, kinds } = await world()
+    await store.stream(1, FENCE, 0, { cardId: 'c', isSending: true })
     expect(await sender.send('a', stored)).toEqual(SENT)
     expect(sends).toMatchObject([{ content: '{"type":"card","data":{"card_id":"c"}}', uuid: 'u', mayBeShown: true }])
     expect(kinds()).toEqual(['replace'])
   })
 
   it('is of unknown outcome when that was more than an hour ago', async () => {
-    const { store, sender, sends } = world()
+    const { store, sender, sends } = await world()
     store.stream = () => Promise.resolve({ stream: 0, fallback: 0, cardId: 'c', sendingMs: 3_600_000, sequence: 1 })
     expect(await sender.send('a', stored)).toMatchObject({
       failure: { error: { code: 'OUTCOME_UNKNOWN' }, isRefused: false },
@@ -199,8 +204,8 @@ describe('a streamed answer at its end', () => {
   })
 
   it('is a message where Feishu takes no such card', async () => {
-    const { store, sender, sends, answers } = world()
-    await store.stream(1, 0, { cardId: 'c', isSending: true })
+    const { store, sender, sends, answers } = await world()
+    await store.stream(1, FENCE, 0, { cardId: 'c', isSending: true })
     const outcomes = [sendFailed({ code: 'REPLY_REFUSED', retryable: false }), SENT]
     answers.send = () => outcomes.shift() ?? SENT
     expect(await sender.send('a', stored)).toEqual(SENT)
@@ -208,15 +213,15 @@ describe('a streamed answer at its end', () => {
   })
 
   it('edits the message that was shown instead of a card', async () => {
-    const { store, sender, calls } = world()
-    await store.stream(1, 0, { fallback: 1, isSending: true, messageId: 'om_2' })
+    const { store, sender, calls } = await world()
+    await store.stream(1, FENCE, 0, { fallback: 1, isSending: true, messageId: 'om_2' })
     expect(await sender.send('a', stored)).toEqual({ kind: 'sent', messageId: 'om_2' })
     expect(calls).toEqual([{ kind: 'edit', messageId: 'om_2', content: '{"final":true}' }])
   })
 
   it('that cannot be changed now is tried again', async () => {
-    const { store, sender, answers } = world()
-    await store.stream(1, 0, { cardId: 'c', isSending: true, messageId: 'om_2' })
+    const { store, sender, answers } = await world()
+    await store.stream(1, FENCE, 0, { cardId: 'c', isSending: true, messageId: 'om_2' })
     const busy = sendFailed()
     answers.card = () => busy as CardOutcome
     expect(await sender.send('a', stored)).toEqual(busy)
@@ -224,10 +229,54 @@ describe('a streamed answer at its end', () => {
 })
 
 it('a card that nobody will complete stops typing; others go on', async () => {
-  const { store, sender, calls } = world()
-  await store.stream(1, 0, { cardId: 'kept', isSending: true })
-  await store.stream(1, 1, { cardId: 'left', isSending: true, changes: 50 })
-  await store.stream(1, 2, { cardId: 'unseen' })
-  await sender.closeStreams({ id: 1, botId: 'a' }, [0, undefined])
+  const { store, sender, calls } = await world()
+  await store.stream(1, FENCE, 0, { cardId: 'kept', isSending: true })
+  await store.stream(1, FENCE, 1, { cardId: 'left', isSending: true, changes: 50 })
+  await store.stream(1, FENCE, 2, { cardId: 'unseen' })
+  const end = { id: 1, fence: FENCE, botId: 'a' }
+  await sender.closeStreams(end, [0])
+  // The run is not over.
+  expect(calls).toEqual([])
+  await store.finish([{ id: 1, fence: FENCE, result: { kind: 'completed', replies: [] } }])
+  await sender.closeStreams(end, [0])
   expect(calls).toEqual([{ kind: 'close', cardId: 'left', sequence: 51 }])
+})
+
+describe('a streamed answer of a claim that is over', () => {
+  it('shows nothing more while it is made', async () => {
+    const { clock, store, live, kinds, sends } = await world()
+    const stream = live('a')
+    await settle()
+    store.rescue(FENCE.owner)
+    await store.claim({ owner: FENCE.owner, limit: 1 })
+    const before = { calls: kinds().length, sends: sends.length }
+    // The first change has to be written down before it is made.
+    stream.show(frame('ab'))
+    await clock.advance(5_000)
+    stream.show(frame('abc'))
+    await clock.advance(5_000)
+    expect({ calls: kinds().length, sends: sends.length }).toEqual(before)
+    await stream.end()
+    expect(clock.timerCount).toBe(0)
+  })
+
+  it('is not brought to its end, and what comes of it is not counted as tried', async () => {
+    const { store, sender, calls, sends } = await world()
+    await store.stream(1, FENCE, 0, { cardId: 'c', isSending: true, messageId: 'om_2' })
+    store.rescue(FENCE.owner)
+    expect(await sender.send('a', stored)).toMatchObject({ kind: 'failed', failure: { isRefused: true } })
+    expect([calls, sends]).toEqual([[], []])
+  })
+
+  it('changes no card when the claim ends after its message was sent again', async () => {
+    const { store, sender, calls, sends, answers } = await world()
+    await store.stream(1, FENCE, 0, { cardId: 'c', isSending: true })
+    answers.send = () => {
+      store.rescue(FENCE.owner)
+      return SENT
+    }
+    expect(await sender.send('a', stored)).toMatchObject({ kind: 'failed' })
+    expect(sends).toHaveLength(1)
+    expect(calls).toEqual([])
+  })
 })

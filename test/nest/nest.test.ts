@@ -7,8 +7,8 @@ import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FeishuConnections, FeishuSupervisor, FeishuSupervisorModule } from '../../src/nest/index.ts'
 import { FeishuSimulator } from '../../src/simulator/simulator.ts'
-import { Cleanups, eventOf, FAST } from '../system/support.ts'
-import { encrypted, headersOf, KEYS, messageEnvelope, sign } from '../webhook/support.ts'
+import { Cleanups, eventOf, FAST } from '../support/system.ts'
+import { encrypted, headersOf, KEYS, messageEnvelope, sign } from '../support/webhook.ts'
 import { principalOf, rootModule, UsersGuard, UsersModule } from './support.ts'
 
 const cleanups = new Cleanups()

@@ -1,13 +1,20 @@
 // Uses the packed package as strangers do: installed from its tarball into fresh CommonJS and ESM
 // projects, on this Node and on the other supported ones, which come from the npm registry.
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const OTHER_NODES = ['22', '24']
+/** What differs most between versions of Node: threads, sockets, HTTP servers and loading of modules. */
+const CLOSE_TO_NODE = ['workers', 'handlers', 'threads', 'http', 'nest'].map((name) => `test/${name}`)
+/** The tests of `npm test` that run on each besides: all on the newest, since the oldest is for `npm test` itself. */
+const OTHER_NODES = [
+  { major: '22', tests: CLOSE_TO_NODE },
+  { major: '24', tests: CLOSE_TO_NODE },
+  { major: '26', tests: [] },
+]
 
 const CONSUMER = `
 const { mkdtempSync, rmSync } = process.getBuiltinModule('node:fs')
@@ -51,9 +58,15 @@ const { appId } = await feishu.once(entryOf('acked'), 1000)
 feishu.failNext({ appId, call: 'reply', count: checkHistory(feishu.history.entries).lost + reply.text.length })
 `
 
+// A folder that is not there would run nothing, and say that all is well.
+const missing = CLOSE_TO_NODE.filter((path) => !existsSync(join(ROOT, path)))
+if (missing.length > 0) throw new Error(`there are no tests in ${missing.join(', ')}`)
+
 const folder = mkdtempSync(join(tmpdir(), 'feishu-supervisor-package-'))
 let passed = 0
 try {
+  // Files that an older build left behind would be packed too.
+  rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
   run('npm', ['run', '--silent', 'build'], ROOT)
   const [packed] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], ROOT))
   checkContents(packed.files.map(({ path }) => path))
@@ -87,9 +100,16 @@ try {
     run(process.execPath, [tsc, ...strict, '--target', 'es2022', '--module', 'nodenext', 'typed.mts'], folder),
   )
 
+  // The second host has all that the types name.
+  check('hovers, and types of a 0.1 host', () =>
+    process.stdout.write(
+      lastLine(run(process.execPath, [join(ROOT, 'test', 'package', 'types.mjs'), hosts[1].path], folder)),
+    ),
+  )
+
   const cli = join(folder, 'node_modules', 'feishu-supervisor', 'dist', 'cli.js')
-  const others = OTHER_NODES.map(installNode)
-  for (const [index, node] of [process.execPath, ...others].entries()) {
+  const others = OTHER_NODES.map(({ major, tests }) => ({ node: installNode(major), tests }))
+  for (const [index, node] of [process.execPath, ...others.map((other) => other.node)].entries()) {
     const version = run(node, ['--version'], folder).trim()
     for (const consumer of ['consumer.cjs', 'consumer.mjs']) {
       check(`${version} ${consumer}`, () => run(node, [consumer], folder))
@@ -104,12 +124,12 @@ try {
     }
     check(`${version} demo --once`, () => process.stdout.write(lastLine(run(node, [cli, 'demo', '--once'], folder))))
   }
-  // The whole suite takes minutes on each: --no-suite leaves it out.
-  for (const node of process.argv.includes('--no-suite') ? [] : others) {
+  // It takes minutes on each: --no-suite leaves it out.
+  for (const { node, tests } of process.argv.includes('--no-suite') ? [] : others) {
     const env = { ...process.env, PATH: pathTo(node) }
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
-    check(`${version} npm test`, () =>
-      execFileSync('npm', ['test'], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] }),
+    check([version, 'npm test', ...tests].join(' '), () =>
+      execFileSync('npm', ['test', '--', ...tests], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] }),
     )
   }
 } finally {
@@ -171,6 +191,12 @@ function checkContents(paths) {
   const journal = JSON.parse(readFileSync(join(ROOT, 'drizzle', 'meta', '_journal.json'), 'utf8'))
   for (const { tag } of journal.entries) {
     if (!paths.includes(`drizzle/${tag}.sql`)) throw new Error(`the package lacks the migration ${tag}`)
+  }
+  for (const path of paths.filter((name) => /\.c?js$/.test(name))) {
+    const [, map] = /^\/\/# sourceMappingURL=(.+)$/m.exec(readFileSync(join(ROOT, path), 'utf8')) ?? []
+    const isBundle = path.startsWith('dist/workers/')
+    if (isBundle && map === undefined) throw new Error(`${path} names no source map`)
+    if (map !== undefined && !paths.includes(`${dirname(path)}/${map}`)) throw new Error(`the package lacks ${map}`)
   }
   const foreign = paths.filter((path) => !/^(dist|drizzle)\/|^(package\.json|LICENSE|README\.md)$/.test(path))
   if (foreign.length > 0) throw new Error(`the package holds ${foreign.join(', ')}`)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CardStore } from '../../src/simulator/cards/card-store.ts'
 import { streamText, mergeSettings } from '../../src/simulator/cards/card-change.ts'
 import { entryOf, History } from '../../src/simulator/history/history.ts'
-import { newApp, RawClient, DATA, sdkClient, SOON_MS, startSimulator } from './support.ts'
+import { newApp, RawClient, DATA, sdkClient, SOON_MS, startSimulator } from '../support/simulator.ts'
 
 const STREAMING = {
   schema: '2.0',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { entryOf, type HistoryEntry } from '../../src/simulator/history/history.ts'
-import { closeLater, post, SOON_MS, sdkClient, startSimulator } from './support.ts'
+import { closeLater, post, SOON_MS, sdkClient, startSimulator } from '../support/simulator.ts'
 
 async function startWithClient() {
   const started = await startSimulator({ limits: { perChat: 0 } })

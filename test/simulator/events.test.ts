@@ -4,8 +4,8 @@ import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { entryOf } from '../../src/simulator/history/history.ts'
 import { USER_MESSAGE_TYPES } from '../../src/simulator/messages/sample-content.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater, DATA, eventOf, post, RawClient, sdkClient, SOON_MS, startSimulator } from './support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater, DATA, eventOf, post, RawClient, sdkClient, SOON_MS, startSimulator } from '../support/simulator.ts'
 
 const silent = () => {}
 const quiet = {

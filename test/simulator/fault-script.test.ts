@@ -15,7 +15,7 @@ import {
   sdkClient,
   SOON_MS,
   startSimulator,
-} from './support.ts'
+} from '../support/simulator.ts'
 
 describe('FaultPlan', () => {
   const strikes = (plan: FaultPlan, times: number, appId = 'a') =>

@@ -11,7 +11,7 @@ import {
   SOON_MS,
   sdkClient,
   startSimulator,
-} from './support.ts'
+} from '../support/simulator.ts'
 
 const hello = { msg_type: 'text', content: '{"text":"hello"}', uuid: 'u-1' }
 

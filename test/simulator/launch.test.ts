@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { launchSimulator } from '../../src/simulator/launch.ts'
 import { FeishuSimulator } from '../../src/simulator/simulator.ts'
-import { closeLater, newApp } from './support.ts'
+import { closeLater, newApp } from '../support/simulator.ts'
 
 const run = promisify(execFile)
 
@@ -82,6 +82,17 @@ describe('an idle client', () => {
 })
 
 describe('FeishuSimulator', () => {
+  it.each<[string, object]>([
+    ['timescale', { timescale: 0.1 }],
+    ['limits.perchat', { limits: { perchat: 1 } }],
+    ['assumptions.lateAcks', { assumptions: { lateAcks: 'counts' } }],
+    ['clientConfig.pingInterval', { clientConfig: { pingInterval: 1 } }],
+  ])('refuses the unknown option %s by name, in a process of its own too', async (name, options) => {
+    const error = { code: 'CONFIG_INVALID', message: expect.stringContaining(`${name}: unknown option; known are `) }
+    expect(() => new FeishuSimulator(options)).toThrow(expect.objectContaining(error))
+    await expect(launchSimulator(options)).rejects.toMatchObject(error)
+  })
+
   it('stops twice and without a start', async () => {
     await new FeishuSimulator().stop()
     const simulator = new FeishuSimulator()

@@ -13,7 +13,7 @@ import {
   refusalOf,
   SOON_MS,
   startSimulator,
-} from './support.ts'
+} from '../support/simulator.ts'
 
 describe('long connection with the official SDK', () => {
   it('delivers a message that the SDK acknowledges', async () => {

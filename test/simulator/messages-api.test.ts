@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { sdkClient, startSimulator } from './support.ts'
+import { sdkClient, startSimulator } from '../support/simulator.ts'
 
 const text = (value: string) => ({ msg_type: 'text', content: JSON.stringify({ text: value }) })
 const card = (title: string, config: object = { update_multi: true }) =>

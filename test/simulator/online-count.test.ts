@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
-import { RawClient, type TestApp, SOON_MS, sdkClient, startSimulator, DATA } from './support.ts'
+import { RawClient, type TestApp, SOON_MS, sdkClient, startSimulator, DATA } from '../support/simulator.ts'
 
 async function countOf(url: string, app: TestApp): Promise<unknown> {
   const answer = await sdkClient(url, app).request({ url: '/open-apis/event/v1/connection', method: 'GET' })

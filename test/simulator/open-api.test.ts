@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
 import type { FeishuSimulator } from '../../src/simulator/simulator.ts'
-import { post, SOON_MS, sdkClient, startSimulator, type TestApp } from './support.ts'
+import { post, SOON_MS, sdkClient, startSimulator, type TestApp } from '../support/simulator.ts'
 
 const TOKEN_PATH = '/open-apis/auth/v3/tenant_access_token/internal'
 

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
 import { findChromium, openPage } from '../support/chromium.ts'
-import { closeLater, connectSdk, post, type Received, sdkClient, SOON_MS, startSimulator } from './support.ts'
+import {
+  closeLater,
+  connectSdk,
+  post,
+  type Received,
+  sdkClient,
+  SOON_MS,
+  startSimulator,
+} from '../support/simulator.ts'
 
 const browser = findChromium()
 const STREAMED = JSON.stringify({

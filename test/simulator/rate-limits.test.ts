@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
 import { CallLimit } from '../../src/simulator/shared/rate-limits.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { post, startSimulator, type TestApp } from './support.ts'
+import { post, startSimulator, type TestApp } from '../support/simulator.ts'
 
 describe('RateLimit', () => {
   it('takes so many calls in any second and says how long to wait', () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { entryOf } from '../../src/simulator/history/history.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { connectSdk, type Received, sdkClient, SOON_MS, startSimulator } from './support.ts'
+import { connectSdk, type Received, sdkClient, SOON_MS, startSimulator } from '../support/simulator.ts'
 
 type FullEvent = Received & {
   message: Received['message'] & {

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest'
 import { SimulatorClient } from '../../src/simulator/control/client.ts'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import { entryOf } from '../../src/simulator/history/history.ts'
-import { closeLater, SOON_MS, startSimulator } from './support.ts'
+import { closeLater, SOON_MS, startSimulator } from '../support/simulator.ts'
 
 const FAST = { timeScale: 0.0005, ackDeadlineMs: 500 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Accepted, ArrivalOrder } from '../../src/store/store.ts'
-import { event, reply, type StoreDriver } from './fixtures.ts'
+import { event, reply, type StoreDriver } from '../support/store.ts'
 
 interface Arrival {
   readonly botId?: string
@@ -8,6 +8,9 @@ interface Arrival {
   readonly dedupeKey?: string
   readonly delayMs?: number
 }
+
+/** Of what was not claimed. */
+const NOTHING = { id: 0, fence: { owner: 'nobody', epoch: 0 } }
 
 /** Events that are claimed as they are stored. */
 export function describeClaimedArrivals(current: () => StoreDriver): void {
@@ -46,9 +49,33 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       expect(claimed?.staleMs).toBeGreaterThan(0)
       expect(claimed?.hasMore).toBe(false)
       expect(await db.claim('other')).toEqual([])
-      expect(await db.complete({ id, attempt: 1 }, [reply()])).toBe(true)
-      expect(await db.sent(id, 0, { owner: 'me', attempt: 1 })).toBe(true)
+      const { fence } = claimed ?? NOTHING
+      expect(await db.complete({ id, fence }, [reply()])).toBe(true)
+      expect(await db.sent(id, 0, fence)).toBe(true)
       expect(await db.claim()).toEqual([])
+    })
+
+    it('takes a new epoch with each claim, also in a chat that was forgotten and came again', async () => {
+      const db = current()
+      await known('a')
+      const epochs: number[] = []
+      for (let round = 0; round < 3; round++) {
+        const [first] = await arrive({}, { lane: 'a' })
+        const { fence, id } = first?.claimed ?? NOTHING
+        epochs.push(fence.epoch)
+        await db.store.inbox.finish([{ id, fence, result: { kind: 'released' } }])
+        const again = await db.store.inbox.claimEvent({ owner: 'me', eventId: id })
+        epochs.push(again?.fence.epoch ?? 0)
+        expect(await db.complete({ id, fence })).toBe(false)
+        expect(await db.complete(again ?? NOTHING)).toBe(true)
+        await db.store.inbox.prune({ olderThanMs: 0, limit: 10 })
+        expect(await db.rows("select 1 from feishu_lanes where bot_id = 'bot_a'")).toEqual([])
+        await db.accept({ lane: 'a' })
+        const fresh = await db.claimEvent()
+        epochs.push(fresh.fence.epoch)
+        await db.complete(fresh)
+      }
+      expect(epochs).toEqual([...new Set(epochs)].toSorted((a, b) => a - b))
     })
 
     it('leaves what comes behind it in its lane, which is free when it is done', async () => {
@@ -58,7 +85,7 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       expect([first?.claimed?.hasMore, second?.claimed]).toEqual([true, undefined])
       const [third] = await arrive({}, { lane: 'a' })
       expect(await db.claim()).toEqual([])
-      expect(await db.complete({ id: first?.id ?? 0, attempt: 1 })).toBe(true)
+      expect(await db.complete(first?.claimed ?? NOTHING)).toBe(true)
       expect((await db.claimEvent()).id).toBe(second?.id)
       expect(third?.claimed).toBeUndefined()
     })
@@ -68,7 +95,7 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       await known('waits', 'runs', 'sends')
       await db.accept({ lane: 'runs' }, { lane: 'sends' })
       for (const item of await db.claim('other')) {
-        if (item.kind === 'event' && item.lane === 'sends') await db.complete(item, [reply()], 'other')
+        if (item.kind === 'event' && item.lane === 'sends') await db.complete(item, [reply()])
       }
       await db.accept({ lane: 'waits' })
       expect(claimedOf(await arrive({}, { lane: 'waits' }, { lane: 'runs' }, { lane: 'sends' }))).toEqual([
@@ -105,7 +132,7 @@ export function describeClaimedArrivals(current: () => StoreDriver): void {
       const db = current()
       await known('a', 'b', 'c')
       const flood = ['a', 'b', 'c'].map((lane) => ({ lane }))
-      const order = { limit: 2, perBot: 2, rooms: { bot_b: 1 } }
+      const order = { limit: 2, perBot: 2, perBotLimits: { bot_b: 1 } }
       const accepted = await arrive(order, ...flood, ...flood.map(({ lane }) => ({ lane, botId: 'bot_b' })))
       expect(claimedOf(accepted)).toEqual([true, false, false, true, false, false])
       expect(await db.claim()).toHaveLength(4)

@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { describeArrivals } from './inbox-arrivals.ts'
 import { describeDeadLetters } from './inbox-dead-letters.ts'
 import type { CurrentInbox } from './inbox-driver.ts'
+import { describeFences } from './inbox-fences.ts'
 import { describePruning } from './inbox-pruning.ts'
 import { describeReplies } from './inbox-replies.ts'
 
@@ -12,5 +13,6 @@ export function describeInbox(name: string, current: CurrentInbox): void {
     describeReplies(current)
     describeDeadLetters(current)
     describePruning(current)
+    describeFences(current)
   })
 }

@@ -1,6 +1,15 @@
 import { expect } from 'vitest'
-import type { ClaimedEvent, InboxStore, NewEvent, NewReply, ReplyResult, StoredReply } from '../../src/store/store.ts'
-import { event, reply } from './fixtures.ts'
+import type {
+  ClaimedEvent,
+  EventResult,
+  Fence,
+  InboxStore,
+  NewEvent,
+  NewReply,
+  ReplyResult,
+  StoredReply,
+} from '../../src/store/store.ts'
+import { event, reply } from '../support/store.ts'
 
 /** What the tests need of an inbox, kept in a database or in memory; it is empty before each test. */
 export interface InboxUnderTest {
@@ -24,8 +33,15 @@ export const DEAD = {
   error: { code: 'PAYLOAD_TOO_LARGE', message: 'too large', retryable: false },
 } as const
 
-/** Helpers for the tests' sentences. Everything is claimed by `me`. */
+/** Helpers for the tests' sentences. Everything is claimed by `me`, and written with the fence of its newest claim. */
 export function inboxDriver(current: CurrentInbox) {
+  /** By event, or event and part. */
+  const claims = new Map<string, { readonly attempt: number; readonly fence: Fence }>()
+  function claimOf(key: string, attempt: number): Fence {
+    const known = claims.get(key)
+    if (known?.attempt !== attempt) throw new Error(`${key} was claimed with attempt ${known?.attempt}, not ${attempt}`)
+    return known.fence
+  }
   const inbox: InboxStore = {
     accept: (events) => current().inbox.accept(events),
     claim: (query) => current().inbox.claim(query),
@@ -51,7 +67,14 @@ export function inboxDriver(current: CurrentInbox) {
     )
     return (await inbox.accept(events)).map(({ id }) => id)
   }
-  const claim = async () => await inbox.claim({ owner: 'me', limit: 10 })
+  async function claim() {
+    const claimed = await inbox.claim({ owner: 'me', limit: 10 })
+    for (const item of claimed.items) {
+      if (item.kind === 'event') claims.set(String(item.id), item)
+      else for (const one of item.replies) claims.set(`${one.eventId}.${one.part}`, one)
+    }
+    return claimed
+  }
   /** What is handed out now: ids of events, `id.part` of replies. */
   const handedOut = async () =>
     (await claim()).items.flatMap((item) =>
@@ -67,16 +90,20 @@ export function inboxDriver(current: CurrentInbox) {
     if (item?.kind !== 'replies') throw new Error(`claimed ${item?.kind ?? 'nothing'} instead of replies`)
     return item.replies
   }
-  const finish = async (id: number, attempt: number, replies: NewReply[] = []) =>
-    await inbox.finish([{ id, fence: { owner: 'me', attempt }, result: { kind: 'completed', replies } }])
+  const end = async (id: number, attempt: number, result: EventResult) =>
+    await inbox.finish([{ id, fence: claimOf(String(id), attempt), result }])
+  async function finish(id: number, attempt: number, replies: NewReply[] = []) {
+    const fence = claimOf(String(id), attempt)
+    for (const part of replies.keys()) claims.set(`${id}.${part}`, { attempt: 1, fence })
+    return await end(id, attempt, { kind: 'completed', replies })
+  }
   const retry = async (id: number, attempt: number, afterMs: number) =>
-    await inbox.finish([{ id, fence: { owner: 'me', attempt }, result: { kind: 'retry', afterMs, error: ERROR } }])
+    await end(id, attempt, { kind: 'retry', afterMs, error: ERROR })
   const bury = async (id: number, attempt: number) =>
-    await inbox.finish([
-      { id, fence: { owner: 'me', attempt }, result: { kind: 'dead', reason: 'attempts_exhausted', error: ERROR } },
-    ])
+    await end(id, attempt, { kind: 'dead', reason: 'attempts_exhausted', error: ERROR })
+  const release = async (id: number, attempt: number) => await end(id, attempt, { kind: 'released' })
   const settle = async (eventId: number, part: number, attempt: number, result: ReplyResult) =>
-    (await inbox.settle([{ eventId, part, fence: { owner: 'me', attempt }, result }]))[0]
+    (await inbox.settle([{ eventId, part, fence: claimOf(`${eventId}.${part}`, attempt), result }]))[0]
   const sent = async (eventId: number, part: number, attempt: number) =>
     await settle(eventId, part, attempt, { kind: 'sent', messageId: 'om_x' })
   const deadReply = (reason = 'refused') => ({ kind: 'dead', reason, error: ERROR, logId: 'log_1' }) as const
@@ -111,6 +138,7 @@ export function inboxDriver(current: CurrentInbox) {
     finish,
     retry,
     bury,
+    release,
     settle,
     sent,
     deadReply,

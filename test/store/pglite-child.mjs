@@ -1,7 +1,7 @@
 // Opens an embedded database from the built files and holds it; with `write` it also stores events without end.
 import { randomBytes } from 'node:crypto'
-import { Secret } from '../../dist/core/secret.js'
-import { openPglite } from '../../dist/store/open-pglite.js'
+import { Secret } from '../../dist/core/log/secret.js'
+import { openPglite } from '../../dist/store/open/open-pglite.js'
 
 const [dataDir, workerPath, migrationsDir, task] = process.argv.slice(2)
 const masterKey = new Secret(randomBytes(32).toString('base64'))

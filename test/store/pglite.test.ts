@@ -5,14 +5,21 @@ import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createStore } from '../../src/store/open/create-store.ts'
-import { keepVacuumed } from '../../src/store/open/keep-vacuumed.ts'
-import { openPglite, openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
+import { keepVacuumed, openPglite, openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
 import { PortStream } from '../../src/store/open/port-stream.ts'
 import { SecretBox } from '../../src/store/bots/secrets.ts'
 import type { Store } from '../../src/store/store.ts'
 import { lockDataDir } from '../../workers/pglite/data-dir-lock.ts'
 import { copyEmptyDatabase } from '../support/empty-database.ts'
-import { StoreDriver, event, migrationsDir, newMasterKey, temporaryFolder, workerPath } from './fixtures.ts'
+import {
+  StoreDriver,
+  event,
+  migrationsDir,
+  newMasterKey,
+  openPgliteStore,
+  temporaryFolder,
+  workerPath,
+} from '../support/store.ts'
 import { describeStore } from './store-contract.ts'
 
 const IN_USE = { code: 'DATA_DIR_IN_USE' }
@@ -24,20 +31,7 @@ const thrownBy = (promise: Promise<unknown>) =>
     (thrown: unknown) => thrown,
   )
 
-describeStore('PGlite', async () => {
-  const folder = await temporaryFolder()
-  await copyEmptyDatabase(folder.path)
-  const { database, thread } = await openPgliteDatabase({ dataDir: folder.path, workerPath, migrationsDir })
-  const store = createStore('pglite', database, new SecretBox(newMasterKey()), () => thread.close())
-  return {
-    store,
-    database,
-    async close() {
-      await store.close()
-      await folder.remove()
-    },
-  }
-})
+describeStore('PGlite', openPgliteStore)
 
 describe('the embedded database', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -99,7 +93,7 @@ describe('the embedded database', () => {
     await copyEmptyDatabase(dataDir)
     await open()
     await symlink(dataDir, join(folder.path, 'link'))
-    const mend = `${join(folder.path, 'link')} is in use by this process: stop that one, or choose another folder`
+    const mend = `${join(folder.path, 'link')} is in use by this process: stop it, or choose another folder`
     await expect(open(join(folder.path, 'link'))).rejects.toMatchObject({
       ...IN_USE,
       message: expect.stringContaining(mend),

@@ -8,8 +8,8 @@ import { Database } from '../../src/store/database/database.ts'
 import { migrate } from '../../src/store/open/migrate.ts'
 import { openPostgres } from '../../src/store/open/open-postgres.ts'
 import type { Store } from '../../src/store/store.ts'
-import { providePostgres, type TestPostgres } from '../support/postgres.ts'
-import { StoreDriver, migrationsDir, newMasterKey } from './fixtures.ts'
+import { provideOwnPostgres, type TestPostgres } from '../support/postgres.ts'
+import { StoreDriver, migrationsDir, newMasterKey, openPostgresStore } from '../support/store.ts'
 import { describeStore } from './store-contract.ts'
 import { sql } from 'drizzle-orm'
 
@@ -64,7 +64,7 @@ describe('a server that is not there', () => {
   })
 })
 
-const provided = await providePostgres()
+const provided = await provideOwnPostgres()
 
 describe.skipIf('skip' in provided)('on a real server', () => {
   const postgres = provided as TestPostgres
@@ -126,18 +126,7 @@ describe.skipIf('skip' in provided)('on a real server', () => {
     expect(await admin.rows("select count(*) as n from pg_locks where locktype = 'advisory'")).toEqual([{ n: 0 }])
   })
 
-  describeStore('PostgreSQL', async () => {
-    const store = await openPostgres({ url: postgres.url, migrationsDir, masterKey })
-    const database = new Database({ connectionString: postgres.url, max: 2 })
-    return {
-      store,
-      database,
-      async close() {
-        await store.close()
-        await database.close()
-      },
-    }
-  })
+  describeStore('PostgreSQL', () => openPostgresStore(postgres.url, masterKey))
 
   describe('racing claimers', () => {
     beforeEach(() => admin.clear())
@@ -161,7 +150,7 @@ describe.skipIf('skip' in provided)('on a real server', () => {
             order.get(item.lane)?.push(item.id)
             await new Promise(setImmediate)
             inFlight.delete(item.lane)
-            expect(await driver.complete(item, [], owner)).toBe(true)
+            expect(await driver.complete(item)).toBe(true)
             finished++
           }
         }
@@ -186,7 +175,7 @@ describe.skipIf('skip' in provided)('on a real server', () => {
       const claimer = async (owner: string) => {
         while (finished < total) {
           for (const item of await driver.claim(owner, 1)) {
-            if (item.kind === 'event') await driver.complete(item, [], owner)
+            if (item.kind === 'event') await driver.complete(item)
             finished++
           }
         }

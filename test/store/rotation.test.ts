@@ -10,7 +10,7 @@ import { openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
 import type { Database } from '../../src/store/database/database.ts'
 import { SecretBox } from '../../src/store/bots/secrets.ts'
 import { rotateKeys } from '../../workers/supervisor/store/rotate-keys.ts'
-import { migrationsDir, newMasterKey, temporaryFolder, workerPath } from './fixtures.ts'
+import { migrationsDir, newMasterKey, temporaryFolder, workerPath } from '../support/store.ts'
 
 const BOTS = 50
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/log/secret.ts'
 import { loadMasterKeys } from '../../src/store/bots/master-key.ts'
 import { SecretBox } from '../../src/store/bots/secrets.ts'
-import { newMasterKey, temporaryFolder } from './fixtures.ts'
+import { newMasterKey, temporaryFolder } from '../support/store.ts'
 
 const PLACE = { table: 'feishu_bots', column: 'app_secret', rowId: 'bot_1', owner: 'ann' }
 

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater } from '../simulator/support.ts'
+import { Recorder } from './recorder.ts'
+import { closeLater } from './simulator.ts'
 
 export interface ProxySettings {
   /** Ports by `host:port`. */

@@ -7,8 +7,8 @@ import {
   type SourceBot,
 } from '../../src/index.ts'
 import { FeishuSimulator } from '../../src/simulator/simulator.ts'
-import { Client } from '../http/support.ts'
-import { API_TOKEN, Cleanups, eventOf, FAST } from './support.ts'
+import { Client } from '../support/http.ts'
+import { API_TOKEN, Cleanups, eventOf, FAST } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterAll(cleanups.run)

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { afterAll, expect, it, vi } from 'vitest'
 import { listeningAddresses } from '../support/listening.ts'
-import { APPS, addConnected, Cleanups, eventOf } from './support.ts'
+import { APPS, addConnected, Cleanups, eventOf } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterAll(cleanups.run)

@@ -7,7 +7,7 @@ import { afterEach, expect, it } from 'vitest'
 import { deferred } from '../../src/core/time/deferred.ts'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
-import { ADA, addConnected, API_TOKEN, BEN, Cleanups, eventOf, getJson } from './support.ts'
+import { ADA, addConnected, API_TOKEN, BEN, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
@@ -16,7 +16,7 @@ it('each bot is answered by the handler it names: a function on this thread, a m
   timeout: 60_000,
 }, async () => {
   const { client, url } = await cleanups.simulator()
-  const dataDir = await cleanups.folder()
+  const dataDir = await cleanups.dataDir()
   const shout = join(dataDir, 'shout.mjs')
   await writeFile(shout, 'export default (message, ctx) => ctx.reply(message.text.toUpperCase())')
   let runs = 0
@@ -97,7 +97,7 @@ it('a function of the host that outlives the supervisor thread answers nobody; i
   const aborted = deferred()
   const late = deferred()
   const supervisor = cleanups.supervisor({
-    dataDir: await cleanups.folder(),
+    dataDir: await cleanups.dataDir(),
     async handler(_message, ctx) {
       if (ctx.attempt > 1) return await ctx.reply(`attempt ${ctx.attempt}`)
       ctx.signal.addEventListener('abort', () => aborted.resolve())
@@ -151,7 +151,7 @@ it('a model answers through the pool: it is asked again when it is busy, and giv
   const { client, url } = await cleanups.simulator()
   const { port } = server.address() as AddressInfo
   const supervisor = cleanups.supervisor({
-    dataDir: await cleanups.folder(),
+    dataDir: await cleanups.dataDir(),
     secrets: { model: KEY },
     handler: { builtIn: 'openai', baseUrl: `http://127.0.0.1:${port}/v1`, model: 'small', apiKey: 'model' },
   })
@@ -168,7 +168,7 @@ it('a model answers through the pool: it is asked again when it is busy, and giv
   const dead = eventOf(supervisor, 'message', (event) => event.stage === 'dead' && event.reason === 'gave_up')
   await client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'and now?' })
   await dead
-  const [letter] = await supervisor.deadLetters()
+  const [letter] = (await supervisor.listDeadLetters()).items
   expect(letter).toMatchObject({ attempt: 1, reason: 'gave_up', error: { code: 'HANDLER_GAVE_UP', retryable: false } })
   expect(letter?.error?.message).toContain('401: no such key: ***')
   expect(JSON.stringify([letter, logs])).not.toContain(KEY)

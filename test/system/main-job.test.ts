@@ -1,16 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { FeishuSupervisorOptions } from '../../src/index.ts'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
-import { providePostgres } from '../support/postgres.ts'
-import { ADA, addConnected, BEN, Cleanups, eventOf, getJson } from './support.ts'
+import { postgresOfFile } from '../support/postgres-of-file.ts'
+import { ADA, addConnected, BEN, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
-const postgres = await providePostgres()
-afterAll(async () => {
-  if ('drop' in postgres) await postgres.drop()
-})
+const { postgres, isThere: isPostgresThere } = await postgresOfFile()
 
 const CLEAN = { lost: 0, duplicated: 0, reordered: 0 }
 
@@ -24,11 +21,11 @@ const CHATS = [
 
 describe.each([
   { store: 'pglite', isThere: true },
-  { store: 'postgres', isThere: 'url' in postgres },
+  { store: 'postgres', isThere: isPostgresThere },
 ])('on $store', ({ store, isThere }) => {
   const options = async (): Promise<FeishuSupervisorOptions> => ({
     dataDir: await cleanups.dataDir(),
-    ...(store === 'postgres' && 'url' in postgres ? { databaseUrl: postgres.url } : {}),
+    ...(store === 'postgres' ? { databaseUrl: postgres.url } : {}),
   })
 
   // One master key for the whole shared PostgreSQL database: its bots survive from test to test.
@@ -132,7 +129,12 @@ it('shows a wrong secret with its code and the mend, and leaves the other bot al
   const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir() })
   await supervisor.start()
   const refused = eventOf(supervisor, 'bot', ({ connection }) => connection.state === 'failed')
-  const { id } = await supervisor.addBot({ ...ADA, appSecret: 'fake-but-wrong', domain: simulator.url })
+  const { id } = await supervisor.addBot({
+    ...ADA,
+    appSecret: 'fake-but-wrong',
+    domain: simulator.url,
+    useWebSocket: true,
+  })
   const benId = await addConnected(supervisor, BEN, simulator.url)
   await refused
 
@@ -150,7 +152,7 @@ it('keeps bots beyond the connection cap visibly waiting', async () => {
   const supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), maxConnections: 1 })
   await supervisor.start()
   await addConnected(supervisor, ADA, simulator.url)
-  const { id } = await supervisor.addBot({ ...BEN, domain: simulator.url })
+  const { id } = await supervisor.addBot({ ...BEN, domain: simulator.url, useWebSocket: true })
   const { body } = await getJson(supervisor, `/api/feishu/bots/${id}/ws/status`)
   expect(body).toMatchObject({ state: 'disconnected', error: expect.stringContaining('FS_MAX_CONNECTIONS') })
 })

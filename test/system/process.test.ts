@@ -1,26 +1,25 @@
 import { once } from 'node:events'
-import { readdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import { firstEntry } from '../support/first-entry.ts'
 import { listeningAddresses } from '../support/listening.ts'
-import { providePostgres } from '../support/postgres.ts'
-import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
+import { provideOwnPostgres } from '../support/postgres.ts'
+import { ADA, addConnected, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterEach(cleanups.run)
 
-const ADD_ADA = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', '-', '--name', ADA.name]
+const ADD_ADA = ['bots', 'add', '--app-id', ADA.appId, '--app-secret', '-', '--name', ADA.name, '--use-web-socket']
 
 /** A data folder that knows bot Ada at this simulator. */
 async function folderWithAda(url: string): Promise<string> {
   const folder = await cleanups.dataDir()
-  const added = cleanups.cli([...ADD_ADA, '--domain', url], { FS_DATA_DIR: folder })
-  added.child.stdin?.end(`${ADA.appSecret}\n`)
-  expect(await added.ended).toMatchObject({ code: 0, stderr: '' })
+  const added = await cleanups.command([...ADD_ADA, '--domain', url], { FS_DATA_DIR: folder }, `${ADA.appSecret}\n`)
+  expect(added).toMatchObject({ code: 0, stderr: '' })
   return folder
 }
 
@@ -135,71 +134,15 @@ it('names the process that uses the data folder', async () => {
   const env = { FS_DATA_DIR: folder, FS_PORT: '0' }
   const first = cleanups.cli(['start'], env)
   await first.printed('feishu-supervisor is running')
-  const second = await cleanups.cli(['start'], env).ended
+  const second = await cleanups.command(['start'], env)
   expect(second.code).toBe(1)
   expect(second.stderr).toContain('DATA_DIR_IN_USE')
   expect(second.stderr).toContain(String(first.child.pid))
   expect(second.stderr).toContain(folder)
 })
 
-it('says that the port is taken and leaves nothing running', async () => {
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
-  cleanups.add(() => new Promise((resolve) => taken.close(resolve)))
-  const port = String(portOf(taken))
-  const { code, stderr } = await cleanups.cli(['start'], { FS_DATA_DIR: await cleanups.folder(), FS_PORT: port }).ended
-  expect(code).toBe(1)
-  expect(stderr).toMatch(new RegExp(`port ${port} of 127.0.0.1 is used by another process: set FS_PORT`))
-})
-
-it.each([
-  { what: 'an unknown FS_ variable', env: { FS_PROT: '1' }, says: /FS_PROT/ },
-  { what: 'a port that is no number', env: { FS_PORT: 'http' }, says: /FS_PORT: expected a port number/ },
-  { what: 'an open address without a token', env: { FS_HOST: '0.0.0.0' }, says: /FS_HOST.*FS_API_TOKEN/ },
-  { what: 'a missing handler file', env: { FS_HANDLER: './missing.mjs' }, says: /no file .*missing\.mjs/ },
-  { what: 'a URL of another database', env: { FS_DATABASE_URL: 'mysql://x' }, says: /databaseUrl: expected postgres/ },
-  { what: 'a key that is none', env: { FS_MASTER_KEY: 'abc', FS_PORT: '0' }, says: /FS_MASTER_KEY is not 32 bytes/ },
-])('refuses $what at start, naming the field', async ({ env, says }) => {
-  const base: Record<string, string> = { FS_DATA_DIR: await cleanups.folder() }
-  const { code, stderr } = await cleanups.cli(['start'], { ...base, ...env }).ended
-  expect(code).toBe(1)
-  expect(stderr).toMatch(says)
-})
-
-it('refuses a handler that throws at import, with its reason', async () => {
-  const folder = await cleanups.folder()
-  const handler = join(folder, 'bad.mjs')
-  await writeFile(handler, "throw new Error('boom at import')")
-  const { code, stderr } = await cleanups.cli(['start'], { FS_DATA_DIR: folder, FS_PORT: '0', FS_HANDLER: handler })
-    .ended
-  expect(code).toBe(1)
-  expect(stderr).toMatch(/bad\.mjs.*boom at import/)
-  expect(stderr).toContain('HANDLER_UNLOADABLE')
-})
-
-it('refuses a data folder that cannot be written', async () => {
-  const folder = await cleanups.folder()
-  await writeFile(join(folder, 'file'), '')
-  const { code, stderr } = await cleanups.cli(['start'], { FS_DATA_DIR: join(folder, 'file', 'x'), FS_PORT: '0' }).ended
-  expect(code).toBe(1)
-  expect(stderr).toMatch(/DATA_DIR_UNUSABLE/)
-})
-
-it('refuses a malformed app id and a second bot of the same app', async () => {
-  const env = { FS_DATA_DIR: await cleanups.dataDir() }
-  const malformed = await cleanups.cli(['bots', 'add', '--app-id', 'cli_xyz', '--app-secret', 'fake'], env).ended
-  expect(malformed).toMatchObject({ code: 1, stderr: expect.stringMatching(/appId: expected cli_/) })
-  const twice = async (): Promise<{ code: number | null; stderr: string }> =>
-    await cleanups.cli(['bots', 'add', '--app-id', ADA.appId, '--app-secret', 'fake-once'], env).ended
-  expect(await twice()).toMatchObject({ code: 0 })
-  expect(await twice()).toMatchObject({ code: 1, stderr: expect.stringContaining('BOT_EXISTS') })
-  const listed = await cleanups.cli(['bots', 'list'], env).ended
-  expect(listed.stdout).toContain(ADA.appId)
-  expect(listed.stdout).not.toContain('fake-once')
-})
-
 it('runs without the database, is not ready, and recovers when it comes', async (context) => {
-  const postgres = await providePostgres()
+  const postgres = await provideOwnPostgres()
   if ('skip' in postgres) {
     context.skip(postgres.skip)
     return
@@ -219,7 +162,7 @@ it('runs without the database, is not ready, and recovers when it comes', async 
     status: 503,
     body: { status: 'not ready', store: { ready: false, error: { code: 'STORE_UNAVAILABLE' } } },
   })
-  await expect(supervisor.addBot({ ...ADA, domain: simulator.url })).rejects.toMatchObject({
+  await expect(supervisor.addBot({ ...ADA, domain: simulator.url, useWebSocket: true })).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
   })
 
@@ -230,20 +173,6 @@ it('runs without the database, is not ready, and recovers when it comes', async 
   await addConnected(supervisor, ADA, simulator.url)
   await simulator.client.sendText({ appId: ADA.appId, chatId: 'oc_1', text: 'hello' })
   expect(await simulator.client.waitForReplies({ count: 1, timeoutMs: 10_000 })).toMatchObject({ isComplete: true })
-})
-
-it('demo --once proves itself and leaves no folder behind', { timeout: 90_000 }, async () => {
-  const temp = await cleanups.folder()
-  const { code, stdout } = await cleanups.cli(['demo', '--once'], { TMPDIR: temp }).ended
-  const figures: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
-  expect(figures).toMatchObject({ bots: 2, sent: 200, acked: 200, replied: 200, lost: 0, duplicated: 0, reordered: 0 })
-  expect(Object(figures)).toMatchObject({
-    restarts: expect.toSatisfy((count: number) => count >= 1),
-    ackedWhileHostBlocked: expect.toSatisfy((count: number) => count > 0),
-    maxAckMs: expect.toSatisfy((latency: number) => latency < 3_000),
-  })
-  expect(code).toBe(0)
-  expect(await readdir(temp)).toEqual([])
 })
 
 function portOf(server: { address(): AddressInfo | string | null }): number {

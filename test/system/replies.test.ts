@@ -4,7 +4,7 @@ import type { FeishuSupervisor } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history/history.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
+import { ADA, addConnected, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterAll(cleanups.run)
@@ -15,7 +15,7 @@ let supervisor: FeishuSupervisor
 beforeAll(async () => {
   simulator = await cleanups.simulator()
   const handler = resolve('test/fixtures/handlers/replies.mjs')
-  supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), handler, messages: { threads: 1 } })
+  supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), handler, messages: { threads: 1 } })
   await supervisor.start()
   // So that bytes cross every kind of wire.
   await addConnected(supervisor, { ...ADA, isolation: 'process' }, simulator.url)
@@ -45,7 +45,7 @@ it.each([
   ['card', 'interactive', { schema: '2.0', body: { elements: [{ tag: 'markdown', content: 'pressable' }] } }],
   ['image', 'image', { image_key: expect.stringMatching(/^img_v3_/) as string }],
   ['file', 'file', { file_key: expect.stringMatching(/^file_v3_/) as string }],
-  ['nonsense', 'text', { text: 'card, image: a reply has one of them; call ctx.reply for each' }],
+  ['nonsense', 'text', { text: 'card, image: a reply can have one of these fields; call ctx.reply once for each' }],
 ])('a reply with %s is shown', async (text, msgType, content) => {
   const { created, replies } = await answerTo(text)
   expect(created.msgType).toBe(msgType)

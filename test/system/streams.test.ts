@@ -7,7 +7,7 @@ import type { FeishuSupervisor } from '../../src/index.ts'
 import type { HistoryEntry } from '../../src/simulator/history/history.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
 import { firstEntry } from '../support/first-entry.ts'
-import { ADA, addConnected, Cleanups, eventOf, getJson } from './support.ts'
+import { ADA, addConnected, Cleanups, eventOf, getJson } from '../support/system.ts'
 
 const cleanups = new Cleanups()
 afterAll(cleanups.run)
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   const handler = resolve('test/fixtures/handlers/streams.mjs')
-  supervisor = cleanups.supervisor({ dataDir: await cleanups.folder(), handler, messages: { threads: 1 } })
+  supervisor = cleanups.supervisor({ dataDir: await cleanups.dataDir(), handler, messages: { threads: 1 } })
   await supervisor.start()
   botId = await addConnected(supervisor, ADA, simulator.url)
 }, 30_000)

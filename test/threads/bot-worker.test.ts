@@ -6,15 +6,15 @@ import { describe, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../../src/core/time/clock.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import type { DataUp } from '../../src/protocol/data.ts'
-import type { SupervisionOptions } from '../../src/protocol/host.ts'
+import type { ResolvedSupervisionOptions } from '../../src/protocol/options/supervision-options.ts'
 import type { BotStatus } from '../../src/protocol/model/status.ts'
 import { botSpawner, type BotThread, type SpawnBot } from '../../src/supervisor/spawn.ts'
-import { processCarrier } from '../../src/supervisor/process-carrier.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import { processIsolation } from '../../src/supervisor/isolation/process-isolation.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { entryOf } from '../../src/simulator/history/history.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater, newApp, SOON_MS, startSimulator } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater, newApp, SOON_MS, startSimulator } from '../support/simulator.ts'
 
 const BOT_WORKER = resolve('dist/workers/bot.cjs')
 
@@ -30,15 +30,15 @@ const { thread: options } = resolveOptions({
 const SHARP = { heartbeatMs: 50, hangAfterMs: 1_000 }
 
 interface Overrides {
-  readonly supervision?: Partial<SupervisionOptions>
+  readonly supervision?: Partial<ResolvedSupervisionOptions>
   readonly clock?: Clock
   readonly spawn?: SpawnBot
 }
 
-function carriers(entry: string, limits: SupervisionOptions) {
+function isolations(entry: string, limits: ResolvedSupervisionOptions) {
   return {
-    thread: threadCarrier(entry, limits),
-    process: processCarrier(resolve('dist/workers/bot-process.cjs'), entry, limits),
+    thread: threadIsolation(entry, limits),
+    process: processIsolation(resolve('dist/workers/bot-process.cjs'), entry, limits),
   }
 }
 
@@ -51,7 +51,7 @@ function supervise(entry: string, overrides: Overrides = {}) {
   const frames = new Recorder<DataUp & { botId: string }>()
   const threads = new Map<string, BotThread>()
   const supervisor = new Supervisor({
-    spawn: overrides.spawn ?? botSpawner(carriers(entry, supervision), clock),
+    spawn: overrides.spawn ?? botSpawner(isolations(entry, supervision), clock),
     policy: supervision,
     clock,
     random: () => 0.5,

@@ -14,8 +14,8 @@ import type { InboundEvent } from '../../src/protocol/model/inbound-event.ts'
 import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import { createLogger, type LogRecord } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
-import { RunDesk } from '../../src/messages/handle/run-desk.ts'
-import { Recorder } from '../bot/recorder.ts'
+import { ContextServer } from '../../src/messages/handle/context-server.ts'
+import { Recorder } from '../support/recorder.ts'
 import { messageEvent } from '../messages/dispatcher-bench.ts'
 
 const message: InboundMessage = {
@@ -42,7 +42,7 @@ hideValues(['canary-secret'])
 const logged = new Recorder<LogRecord>()
 const target = { messageId: 'm1', receiver: { type: 'chat_id', id: 'c' } } as const
 /** The chat has two messages before, one of them the bot's. */
-const desk = new RunDesk({
+const contextServer = new ContextServer({
   log: createLogger('handler', logged.add),
   history: ({ limit }) =>
     Promise.resolve(
@@ -92,7 +92,7 @@ function run(
 ): Promise<ChatOutcome> {
   const first = { kind: 'event', handler, event: message, canReply: true, attempt: 1, timeoutMs: 9_000 } as const
   return pool.run({ ...first, ...task }, timeoutMs, (call, answer) =>
-    desk.take(call, { botId: 'a', eventId, target, onFrame() {} }, answer),
+    contextServer.take(call, { botId: 'a', eventId, target, onFrame() {} }, answer),
   )
 }
 
@@ -143,7 +143,7 @@ describe('what a handler can ask for', () => {
     expect(
       await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('history 101') } }),
     ).toMatchObject({
-      error: { message: 'ctx.history takes a number from 1 to 100' },
+      error: { message: 'ctx.history expects a number from 1 to 100' },
     })
   })
 
@@ -169,7 +169,7 @@ describe('what a handler can ask for', () => {
     const pool = openPool()
     await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('later') } }, 8)
     const answer = await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('now') } }, 9)
-    expect(texts(answer)).toEqual(['nobody waits for this run of the handler any more'])
+    expect(texts(answer)).toEqual(['the handler run has ended: ctx cannot be used any more'])
     await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('log it') } }, 10)
     // What the first one would have logged would have come before.
     expect(await logged.next()).toMatchObject({ fields: { eventId: 10 } })
@@ -182,7 +182,7 @@ describe('what a handler can ask for', () => {
     expect(
       await run(pool, fixture('asks.mjs'), 10_000, { event: { ...message, ...asks('secret other') } }),
     ).toMatchObject({
-      error: { message: 'there is no secret "other" among the options, only: backend' },
+      error: { message: 'secrets in the options have no "other"; they have: backend' },
     })
   })
 
@@ -238,13 +238,13 @@ describe('a handler of several kinds of events', () => {
     })
     expect(await run(pool, fixture('events.mjs'), 10_000, press('nothing'))).not.toHaveProperty('response')
     expect(await run(pool, fixture('events.mjs'), 10_000, press('wrong'))).toMatchObject({
-      error: { code: 'HANDLER_FAILED', message: expect.stringContaining('a card handler returns') },
+      error: { code: 'HANDLER_FAILED', message: expect.stringContaining('a card handler must return') },
     })
   })
 
   it('cannot reply to nobody', async () => {
     const outcome = await run(openPool(), fixture('events.mjs'), 10_000, { ...press('ok'), canReply: false })
-    expect(outcome).toMatchObject({ error: { message: expect.stringContaining('nobody to reply to') } })
+    expect(outcome).toMatchObject({ error: { message: expect.stringContaining('a reply is not possible') } })
   })
 })
 
@@ -252,7 +252,7 @@ describe('a handler that fails', () => {
   it.each([
     ['throws.mjs', 'the backend is away'],
     ['throws-null.mjs', 'null'],
-    ['throws-strange.mjs', 'an error without a text'],
+    ['throws-strange.mjs', 'the thrown error has no text'],
     ['wrong-reply.mjs', 'text: expected a text that is not empty'],
   ])('%s: its error is told, none of its replies is', async (name, text) => {
     const error = { code: 'HANDLER_FAILED', message: text, retryable: true }
@@ -387,8 +387,8 @@ describe('probe', () => {
 
   it.each([
     ['bad-import.mjs', /bad-import\.mjs.*no configuration/],
-    ['no-default.mjs', /no-default\.mjs.*not a function/],
-    ['missing.mjs', /missing\.mjs.*no such file/],
+    ['no-default.mjs', /no-default\.mjs.*expected a function/],
+    ['missing.mjs', /missing\.mjs.*does not exist/],
   ])('names the file and the reason: %s', async (name, text) => {
     const probe = openPool().probe(fixture(name), 10_000)
     await expect(probe).rejects.toMatchObject({ code: 'HANDLER_UNLOADABLE', message: expect.stringMatching(text) })

@@ -4,13 +4,13 @@ import { systemClock } from '../../src/core/time/clock.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import type { Isolation } from '../../src/protocol/model/bot-settings.ts'
 import type { BotStatus } from '../../src/protocol/model/status.ts'
-import { processCarrier } from '../../src/supervisor/process-carrier.ts'
+import { processIsolation } from '../../src/supervisor/isolation/process-isolation.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
-import { threadCarrier } from '../../src/supervisor/thread-carrier.ts'
+import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 import { BotLink } from '../../workers/supervisor/bots/bot-link.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { closeLater } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { closeLater } from '../support/simulator.ts'
 
 const ENTRY = resolve('test/fixtures/bots/ready.cjs')
 const { connection, supervision } = resolveOptions({ supervision: { backoff: { firstMs: 60_000 } } }).thread
@@ -44,8 +44,8 @@ async function beside(order: string, isolation: Isolation, isOver: (status: BotS
   const supervisor: Supervisor = new Supervisor({
     spawn: botSpawner(
       {
-        thread: threadCarrier(ENTRY, supervision),
-        process: processCarrier(resolve('dist/workers/bot-process.cjs'), ENTRY, supervision),
+        thread: threadIsolation(ENTRY, supervision),
+        process: processIsolation(resolve('dist/workers/bot-process.cjs'), ENTRY, supervision),
       },
       systemClock,
     ),

@@ -10,7 +10,7 @@ import type { ChatPoolOptions, CrowdedHandler } from '../../src/messages/pool/ch
 import type { ChatOutcome, HandlerRef } from '../../src/protocol/chat.ts'
 import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import type { RunCall } from '../../src/protocol/run-channel.ts'
-import { Recorder } from '../bot/recorder.ts'
+import { Recorder } from '../support/recorder.ts'
 
 interface Told {
   readonly botId: string

@@ -8,9 +8,9 @@ import type { ChildStatus } from '../../src/core/lifecycle/child-lifecycle.ts'
 import { type Clock, systemClock } from '../../src/core/time/clock.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import type { SupervisorBoot } from '../../src/protocol/host.ts'
-import { Recorder } from '../bot/recorder.ts'
-import { FakeClock } from '../messages/fake-clock.ts'
-import { closeLater } from '../simulator/support.ts'
+import { Recorder } from '../support/recorder.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+import { closeLater } from '../support/simulator.ts'
 
 const COMLINK = createRequire(import.meta.url).resolve('comlink')
 
@@ -36,7 +36,7 @@ expose({
     if (behaviour === 'hangs at stop') await new Promise(() => {})
     if (behaviour === 'blocks at stop') execFileSync(process.execPath, ['-e', 'setTimeout(() => {}, 3000)'])
   },
-  deadLetters: async () => {
+  listDeadLetters: async () => {
     for (;;);
   },
   listBots: async () => ({ ok: true, value: [{ ...boot, env: { ...process.env } }] }),
@@ -160,8 +160,8 @@ describe('a thread that hangs', () => {
   it('is replaced within its limit, and its call is rejected', async () => {
     const { thread, statuses } = await create('fine')
     await thread.start()
-    const page = { limit: 1, offset: 0 }
-    const call = thread.call('deadLetters', 60_000, (remote) => remote.deadLetters(page))
+    const page = { botIds: null, limit: 1, offset: 0 }
+    const call = thread.call('listDeadLetters', 60_000, (remote) => remote.listDeadLetters(page))
     await expect(call).rejects.toMatchObject({ code: 'SUPERVISOR_DOWN' })
     const again = await statuses.next(({ state, incarnation }) => state === 'running' && incarnation === 2)
     expect(again).toMatchObject({ restartCount: 1, lastExit: { reason: 'hung' } })

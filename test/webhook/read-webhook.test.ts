@@ -1,7 +1,7 @@
 import { assert, json, oneof, option, property, string, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readWebhook, type WebhookReading } from '../../src/webhook/read-webhook.ts'
-import { encrypted, KEYS, LEGACY_CARD, messageEnvelope, sign, signCard } from './support.ts'
+import { encrypted, KEYS, LEGACY_CARD, messageEnvelope, sign, signCard } from '../support/webhook.ts'
 
 const APP = 'cli_00000000000000a1'
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5)

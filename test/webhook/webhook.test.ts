@@ -3,9 +3,9 @@ import type { FeishuSupervisor } from '../../src/index.ts'
 import { checkHistory } from '../../src/simulator/history/check-history.ts'
 import type { LaunchedSimulator } from '../../src/simulator/launch.ts'
 import { toLegacyAnswer } from '../../src/webhook/legacy-card.ts'
-import { Client, shared, startedSupervisor } from '../http/support.ts'
-import { ADA, BEN, eventOf } from '../system/support.ts'
-import { encrypted, headersOf, KEYS, LEGACY_CARD, messageEnvelope, sign, signCard } from './support.ts'
+import { Client, shared, startedSupervisor } from '../support/http.ts'
+import { ADA, BEN, eventOf } from '../support/system.ts'
+import { encrypted, headersOf, KEYS, LEGACY_CARD, messageEnvelope, sign, signCard } from '../support/webhook.ts'
 
 const { file } = shared()
 let simulator: LaunchedSimulator

@@ -2,8 +2,8 @@ import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 
 /**
- * Throws `CONFIG_INVALID` when this bot can never work with what is stored of it. Bots are checked when they are
- * added, but rows can be changed by others, and the SDK stays idle without an error on an app id it does not like.
+ * Throws `CONFIG_INVALID` if the bot cannot work with its stored fields. Bots are checked when they are added, but other
+ * programs can change the rows. On an app id of a wrong form the SDK stays idle without an error.
  */
 export function checkBoot({ appId, appSecret, domain }: Pick<BotBoot, 'appId' | 'appSecret' | 'domain'>): void {
   if (!/^cli_[0-9a-fA-F]{16}$/.test(appId)) {

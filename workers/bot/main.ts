@@ -6,7 +6,7 @@ import { RateGuard } from '../../src/core/time/rate-guard.ts'
 import { enforceMemoryBudget } from '../../src/core/lifecycle/memory-budget.ts'
 import type { BotBoot } from '../../src/protocol/boot.ts'
 import type { BotControl } from '../../src/protocol/control.ts'
-import { serveControl } from '../../src/protocol/control-server.ts'
+import { serveControl } from '../../src/protocol/control-channel.ts'
 import type { Ack, DataDown, DataUp } from '../../src/protocol/data.ts'
 import type { BotSignal } from '../../src/protocol/signal.ts'
 import { ApiCalls } from './api/api-calls.ts'
@@ -17,16 +17,16 @@ import { createFeishuApi } from './api/feishu-api.ts'
 import { Http } from './http/http.ts'
 import { Identity } from './api/identity.ts'
 import { EventRelay } from './connection/event-relay.ts'
-import { onlineCount } from './api/online-count.ts'
+import { onlineCount } from './api/bot-info.ts'
 import { Egress } from './http/egress.ts'
 import { Sender } from './send/sender.ts'
 import { Session } from './connection/session.ts'
 
-/** A refused event has a line, and thousands may be refused. */
+/** Most log lines per second: each refused event logs a line, and thousands may be refused. */
 const LOGS_PER_SECOND = 500
 
-// Composes one bot. Whatever is thrown from here on ends this thread only and reaches the
-// supervisor as Node's `error` and `exit`.
+// Composes one bot. An error thrown from here on ends this thread only and reaches the supervisor as Node's `error` and
+// `exit`.
 const boot = workerData as BotBoot
 const { incarnation, dataPort, controlPort } = boot
 checkBoot(boot)
@@ -40,7 +40,7 @@ const post = (frame: DataUp): void => {
   acks = []
 }
 
-// Held down here: what is sent has to be read, by the thread that serves all bots.
+// Limited on this side: the thread that serves all bots has to read every sent line.
 const logs = new RateGuard(LOGS_PER_SECOND, systemClock)
 const logger = createLogger(`bot/${boot.botId}`, (record) => {
   if (logs.take(1) === 'taken') signal({ kind: 'log', incarnation, record })
@@ -65,7 +65,7 @@ const identity = new Identity({
   api,
   isKnown: boot.isIdentified,
   clock: systemClock,
-  learned: (openId) => signal({ kind: 'identified', incarnation, openId }),
+  onIdentified: (openId) => signal({ kind: 'identified', incarnation, openId }),
 })
 const session = new Session({
   boot,
@@ -91,7 +91,7 @@ dataPort.on('message', (frame: DataDown) => {
     const { id } = frame
     void sender.send(frame.reply).then((outcome) => {
       post({ ...outcome, incarnation, id })
-      // In webhook mode nothing else shows that the credentials work.
+      // In webhook mode only a send shows that the credentials work.
       if (outcome.kind === 'sent') void identity.ask()
     })
   }

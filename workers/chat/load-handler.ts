@@ -6,13 +6,13 @@ import { echo } from '../../src/handlers/echo.ts'
 import { type HandlerTable, toHandlerTable } from '../../src/handlers/handler-table.ts'
 import type { BuiltInRef, HandlerRef } from '../../src/protocol/chat.ts'
 
-/** Modules by their path, our own by what they were told. */
+/** Loaded handlers: modules by path, built-in ones by their reference as JSON. */
 const loaded = new Map<string, HandlerTable>()
 let failedImports = 0
 
 /** Rejects with `HANDLER_UNLOADABLE`, naming the file and the reason. A handler is loaded once per thread. */
 export async function loadHandler(ref: HandlerRef): Promise<HandlerTable> {
-  if (ref.kind === 'host') throw unloadable(ref.name, "it is a function of the host's thread")
+  if (ref.kind === 'host') throw unloadable(ref.name, "a function of the host runs only on the host's thread")
   const key = ref.kind === 'module' ? ref.path : JSON.stringify(ref)
   const known = loaded.get(key)
   if (known !== undefined) return known
@@ -21,7 +21,7 @@ export async function loadHandler(ref: HandlerRef): Promise<HandlerTable> {
   return handler
 }
 
-/** Only who asks somebody over HTTP pays for the client. */
+/** Creates a built-in handler. The HTTP client is loaded only for the handlers that need it. */
 async function makeBuiltIn(ref: BuiltInRef): Promise<HandlerTable> {
   if (ref.name === 'echo') return toHandlerTable(echo)
   const { newPost } = await import('../../src/handlers/post.ts')
@@ -32,17 +32,17 @@ async function makeBuiltIn(ref: BuiltInRef): Promise<HandlerTable> {
 
 async function importHandler(path: string): Promise<HandlerTable> {
   await access(path).catch(() => {
-    throw unloadable(path, 'there is no such file, or it cannot be read')
+    throw unloadable(path, 'the file does not exist or cannot be read')
   })
   const url = pathToFileURL(path)
-  // Node remembers a failed import by its URL: a mended file needs another one.
+  // Node remembers a failed import by its URL: a corrected file needs another URL.
   if (failedImports > 0) url.searchParams.set('retry', String(failedImports))
   let namespace: unknown
   try {
     namespace = await import(url.href)
   } catch (thrown) {
     failedImports += 1
-    throw unloadable(path, `it threw while being loaded: ${errorText(thrown)}`)
+    throw unloadable(path, `loading the module failed: ${errorText(thrown)}`)
   }
   const exported = asObject(namespace)['default']
   // A CommonJS file compiled from an ES module has its default export one level down.
@@ -51,7 +51,7 @@ async function importHandler(path: string): Promise<HandlerTable> {
     return toHandlerTable(inner ?? exported)
   } catch (thrown) {
     failedImports += 1
-    throw unloadable(path, `of its default export, ${errorText(thrown)}`)
+    throw unloadable(path, `its default export is wrong: ${errorText(thrown)}`)
   }
 }
 

@@ -5,6 +5,7 @@ import { assertNever } from '../../src/core/assert-never.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import { startBeating } from '../../src/core/lifecycle/heartbeat.ts'
 import { enforceMemoryBudget, usedMemoryMb } from '../../src/core/lifecycle/memory-budget.ts'
+import { stackFrames } from '../../src/core/log/stack-frames.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
 import { type Deferred, deferred } from '../../src/core/time/deferred.ts'
 import {
@@ -37,8 +38,8 @@ marks[ThreadMarks.isReady] = 1
 /**
  * The entry of a pool thread, called by the pool for each run; many are under way at a time.
  *
- * Never rejects and answers plain data only, so that a rejected task can only mean that the thread
- * died or was stopped. User code is loaded inside the task for the same reason.
+ * Never rejects and returns plain data only: a rejected task means that the thread died or was stopped. User code is
+ * loaded inside the task for the same reason.
  */
 export default async function runTask({ run, task, port }: PoolTask): Promise<PoolAnswer> {
   if (port !== undefined) channel = new RunChannelClient(port)
@@ -67,7 +68,8 @@ async function outcomeOf(run: number, task: PoolTask['task']): Promise<ChatOutco
         return assertNever(task)
     }
   } catch (error) {
-    return failed(error instanceof FeishuSupervisorError ? error.code : 'INTERNAL', error)
+    if (error instanceof FeishuSupervisorError) return failed(error.code, error)
+    return failed('INTERNAL', error, stackFrames(error, __filename))
   }
 }
 
@@ -77,7 +79,7 @@ function onFault(fault: Fault): void {
   const outcome =
     fault.kind === 'exit'
       ? failed('POOL_THREAD_DIED', `the handler called process.exit(${String(fault.exitCode)})`)
-      : failed('HANDLER_FAILED', fault.thrown)
+      : failed('HANDLER_FAILED', fault.thrown, stackFrames(fault.thrown, __filename))
   const failure = failures.get(run)
   channel?.fault(run, { message: outcome.error.message, isLate: failure === undefined })
   failure?.resolve(outcome)

@@ -3,20 +3,20 @@ import { asObject } from '../../src/core/as-object.ts'
 import { errorText } from '../../src/core/errors.ts'
 import type { InboundMessage, MessageResource } from '../../src/protocol/model/inbound-message.ts'
 
-/** A reason is shown to whoever wonders about an empty text; it may quote the message. */
+/** Longest `renderError`. The reason explains an empty text and may quote the message. */
 const MAX_REASON_CHARS = 200
 
 type RawMessage = Parameters<typeof normalize>[0]
 
 /**
- * Renders a message of any type as text with the SDK's own function, which is pure as long as it is
- * given no way to fetch: forwarded messages and senders' names are not looked up. Never rejects: a
- * message the SDK cannot render goes on as it is, with the reason.
+ * Renders a message of any type as text with the SDK's own function. Without a fetch function it is pure: forwarded
+ * messages and senders' names are not looked up. Never rejects: a message that the SDK cannot render stays as it is,
+ * with `renderError`.
  */
 export async function normalizeMessage(message: InboundMessage): Promise<InboundMessage> {
   try {
     const { content, resources } = await normalize(toSdkEvent(message), {
-      // Which of the mentioned bots is this one is not known here, so nothing is stripped.
+      // This thread does not know which mentioned bot is this one, so no mention is stripped.
       botIdentity: { openId: '', name: '' },
       stripBotMentions: false,
     })
@@ -27,7 +27,7 @@ export async function normalizeMessage(message: InboundMessage): Promise<Inbound
   }
 }
 
-/** Only what rendering needs, so that what Feishu leaves out for some senders does not fail it. */
+/** Copies only the fields that rendering needs, so that fields that Feishu omits for some senders cannot make it fail. */
 function toSdkEvent(message: InboundMessage): RawMessage {
   const { content, mentions } = asObject(message.raw['message'])
   return {
@@ -52,9 +52,9 @@ function toSdkMentions(mentions: readonly unknown[]): NonNullable<RawMessage['me
         name: text(name),
         id: { open_id: text(asObject(id)['open_id']) },
       }))
-      // An empty one would match everywhere.
+      // An empty key would match everywhere.
       .filter(({ key }) => key !== '')
-      // Longest first: the SDK replaces them one after the other, and `@_user_1` would match in `@_user_10`.
+      // Longest key first: the SDK replaces one key after the other, and `@_user_1` would match in `@_user_10`.
       .toSorted((a, b) => b.key.length - a.key.length)
   )
 }
@@ -63,7 +63,7 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
 
-/** Keys come from the message's content unchecked. */
+/** Checks the types: keys come from the message's content unchecked. */
 function toResource(resource: Awaited<ReturnType<typeof normalize>>['resources'][number]): MessageResource[] {
   const { type, fileKey, fileName, durationMs, coverImageKey } = resource
   if (typeof fileKey !== 'string') return []

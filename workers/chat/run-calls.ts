@@ -9,10 +9,10 @@ import { normalizeMessage } from './normalize.ts'
 import { runEnded, type RunChannelClient, type RunReceiver } from './run-channel-client.ts'
 import { StreamCredit } from './stream-credit.ts'
 
-/** A handler that asks for more wants an archive, which this is not. */
+/** Most messages of one `ctx.history` call. The history is no archive. */
 const MAX_HISTORY = 100
 
-/** A handler in a loop must not fill the disk: more lines of one run are left out. */
+/** Most log lines of one run. Further lines are dropped: a handler in a loop must not fill the disk. */
 const MAX_LOG_LINES = 200
 const MAX_LOG_CHARS = 2_000
 const MAX_FIELDS_CHARS = 8_000
@@ -36,7 +36,7 @@ export class RunCalls implements RunReceiver {
   }
 
   readonly log = (level: LogLevel, message: unknown, fields: Readonly<Record<string, unknown>> = {}): void => {
-    if (!LEVELS.includes(level)) throw new TypeError('ctx.log takes debug, info, warn or error, then a text')
+    if (!LEVELS.includes(level)) throw new TypeError('ctx.log expects debug, info, warn or error, then a text')
     this.#logLines += 1
     if (this.#logLines > MAX_LOG_LINES) return
     // Plain data, because it crosses threads.
@@ -45,7 +45,7 @@ export class RunCalls implements RunReceiver {
 
   readonly history = async (count: number): Promise<readonly HistoryMessage[]> => {
     if (!Number.isInteger(count) || count < 1 || count > MAX_HISTORY) {
-      throw new RangeError(`ctx.history takes a number from 1 to ${MAX_HISTORY}`)
+      throw new RangeError(`ctx.history expects a number from 1 to ${MAX_HISTORY}`)
     }
     if (this.#isOver) throw runEnded()
     const { id, answer } = this.#asked.open(this.#timeoutMs, 'the history of the chat')
@@ -89,9 +89,9 @@ async function rendered({ isOwn, message }: PastMessage): Promise<HistoryMessage
 function plain(fields: unknown): Readonly<Record<string, unknown>> {
   try {
     const json = JSON.stringify(fields)
-    if (json.length > MAX_FIELDS_CHARS) return { fields: `they have ${json.length} characters` }
+    if (json.length > MAX_FIELDS_CHARS) return { fields: `[dropped: ${json.length} characters]` }
     return JSON.parse(json) as Record<string, unknown>
   } catch {
-    return { fields: 'they could not be written as JSON' }
+    return { fields: '[dropped: not JSON]' }
   }
 }

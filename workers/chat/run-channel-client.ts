@@ -9,7 +9,7 @@ export interface RunReceiver {
   lost(): void
 }
 
-/** The handler thread's end of the run channel, see run-channel.ts in src/protocol. */
+/** End of the run channel in the thread of the handler, see run-channel.ts in src/protocol. */
 export class RunChannelClient {
   readonly #port: MessagePort
   readonly #runs = new Map<number, RunReceiver>()
@@ -55,5 +55,5 @@ export class RunChannelClient {
 }
 
 export function runEnded(): FeishuSupervisorError {
-  return new FeishuSupervisorError('SUPERVISOR_DOWN', 'nobody waits for this run of the handler any more')
+  return new FeishuSupervisorError('SUPERVISOR_DOWN', 'the handler run has ended: ctx cannot be used any more')
 }

@@ -9,14 +9,14 @@ import { normalizeMessage } from './normalize.ts'
 import { RunCalls } from './run-calls.ts'
 import type { RunChannelClient } from './run-channel-client.ts'
 
-/** The host's thread loads this file with a redaction of its own. */
+/** Exported for the host's thread: it loads this file, so this file has its own list of hidden values there. */
 export { hideValues } from '../../src/core/log/redact.ts'
 export { RunChannelClient } from './run-channel-client.ts'
 
-/** Errors are stored and shown; a handler may throw the whole page it was served. */
+/** Longest stored error text: a handler may throw a whole web page. */
 const MAX_ERROR_CHARS = 2_000
 
-/** What a run has around it. */
+/** Environment of a run. */
 export interface RunSetting {
   readonly secrets: Readonly<Record<string, string>>
   readonly channel: RunChannelClient
@@ -32,8 +32,8 @@ export interface RunSetting {
 const DELAY_MS = 50
 
 /**
- * One run of a handler: in a pool thread, or on the host's thread for a function of the host, which loads this
- * file as dist/workers/handler-runner.cjs. Never rejects and answers plain data only.
+ * Runs a handler: in a pool thread, or on the host's thread for a function of the host. The host loads this file as
+ * dist/workers/handler-runner.cjs. Never rejects. Returns plain data only.
  */
 export async function runHandler(
   handlers: HandlerTable,
@@ -87,24 +87,24 @@ function abortAfter(ms: number, abort: AbortController, forgivesDelay: boolean):
 
 function secretOf(secrets: Readonly<Record<string, string>>, name: string): string {
   if (Object.hasOwn(secrets, name)) return secrets[name] as string
-  throw new Error(`there is no secret "${name}" among the options, only: ${Object.keys(secrets).join(', ') || 'none'}`)
+  throw new Error(`secrets in the options have no "${name}"; they have: ${Object.keys(secrets).join(', ') || 'none'}`)
 }
 
-/** How it goes on is the handler's to say, by fields of what it throws; see HandlerError. */
+/** Outcome of a throwing handler. Fields of the thrown value decide how the event goes on, see `HandlerError`. */
 function failedBy(thrown: unknown): ChatOutcome {
   const { retryable, retryAfterMs } = asObject(thrown)
   const outcome = failed(retryable === false ? 'HANDLER_GAVE_UP' : 'HANDLER_FAILED', thrown)
   return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? { ...outcome, retryAfterMs } : outcome
 }
 
-export function failed(code: ErrorCode, thrown: unknown): Extract<ChatOutcome, { kind: 'failed' }> {
-  return { kind: 'failed', error: errorRecord(code, describe(thrown)) }
+export function failed(code: ErrorCode, thrown: unknown, stack?: string): Extract<ChatOutcome, { kind: 'failed' }> {
+  return { kind: 'failed', error: errorRecord(code, describe(thrown), stack) }
 }
 
-/** Users throw anything, also errors whose message is no text; a NUL could not be stored. */
+/** Text of any thrown value. Handlers also throw errors whose message is no text. NUL is removed: it cannot be stored. */
 function describe(thrown: unknown): string {
   const text: unknown = errorText(thrown)
   return typeof text === 'string'
     ? redactText(text.replaceAll('\0', '')).slice(0, MAX_ERROR_CHARS)
-    : 'an error without a text'
+    : 'the thrown error has no text'
 }

@@ -5,17 +5,16 @@ import { LockFile } from './lock-file.ts'
 import { askHolder, listen } from './lock-listener.ts'
 import type { DataDirLock, LockTry } from './lock-try.ts'
 
-/** A predecessor that was just killed may need a moment to end. */
+/** Time for the previous process to end after a kill. */
 const RETRY_FOR_MS = 2_000
 const RETRY_EVERY_MS = 50
 
 /**
- * Takes the folder for this thread: PGlite itself would let two processes open it and ruin it.
+ * Locks the folder for this thread. PGlite itself would let two processes open the folder and destroy the data.
  *
- * The lock is something that listens, so it ends with its thread or process, however that ends. On
- * Linux and Windows it listens on a name made of the folder's device and inode, so that symbolic
- * links and bind mounts meet. Names are per network namespace on Linux: containers that share a
- * folder must not share it for this.
+ * The lock is a listening socket, so it ends with its thread or process in every case. On Linux and Windows its name is
+ * made of the folder's device and inode, so that symbolic links and bind mounts give the same name. On Linux names are
+ * per network namespace: containers with different namespaces must not share a data folder.
  */
 export async function lockDataDir(
   dataDir: string,
@@ -48,6 +47,6 @@ function inUse(dataDir: string, pid: number | undefined): FeishuSupervisorError 
   const holder = pid === undefined ? 'another process' : pid === process.pid ? 'this process' : `process ${pid}`
   return new FeishuSupervisorError(
     'DATA_DIR_IN_USE',
-    `the data folder ${dataDir} is in use by ${holder}: stop that one, or choose another folder (FS_DATA_DIR)`,
+    `the data folder ${dataDir} is in use by ${holder}: stop it, or choose another folder (FS_DATA_DIR)`,
   )
 }

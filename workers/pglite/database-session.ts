@@ -2,13 +2,13 @@ import type { MessagePort } from 'node:worker_threads'
 import type { PGlite } from '@electric-sql/pglite'
 import { onDatabaseFault } from '../../src/core/crash-point.ts'
 
-/** First byte of a startup packet: the high byte of its length. All other frames begin with a letter. */
+/** First byte of a startup packet, the high byte of its length. All other frames begin with a letter. */
 const STARTUP = 0
 const TERMINATE = 'X'.charCodeAt(0)
 
 /**
- * PGlite's only session, spoken to over the newest port. PGlite answers the frames itself, the
- * startup packet included; frames run one message at a time in order of arrival.
+ * PGlite's only session. Only the newest port is connected to it. PGlite answers all frames itself, the startup packet
+ * included. Messages run one at a time, in order of arrival.
  */
 export class DatabaseSession {
   readonly #database: PGlite
@@ -53,7 +53,7 @@ export class DatabaseSession {
     port.postMessage(answer, [answer.buffer as ArrayBuffer])
   }
 
-  /** What a server does by ending the process of the old connection: transaction, locks, prepared statements. */
+  /** Ends the transaction, locks and prepared statements of the old connection, as a server does by ending its process. */
   async #reset(): Promise<void> {
     if (this.#database.isInTransaction()) await this.#database.exec('rollback')
     await this.#database.exec('discard all')

@@ -11,9 +11,8 @@ interface Holder {
 }
 
 /**
- * The lock where names cannot be listened on: a file that says which process holds it and on which
- * loopback port it can be asked. A file whose port does not answer with its token is left over, also
- * if its pid is in use again.
+ * Lock for systems without listenable names: a file with the pid of the holder and a loopback port. If that port does
+ * not answer with the token of the file, the file is left over, even if its pid is in use again.
  */
 export class LockFile {
   readonly #path: string
@@ -41,7 +40,7 @@ export class LockFile {
       await writeFile(draft, JSON.stringify({ pid: process.pid, port: listener.port, token } satisfies Holder), {
         mode: 0o600,
       })
-      // link() fails if the name is taken, and the name appears with its whole content.
+      // link() fails if the name exists, and the name appears with its whole content.
       await link(draft, this.#path)
     } catch (thrown) {
       await listener.release()
@@ -60,7 +59,7 @@ export class LockFile {
     }
   }
 
-  /** Another starter may have replaced the file since it was read: then it goes back where it was. */
+  /** Another starting process may have replaced the file since it was read. Then the file is put back. */
   async #removeLeftOver(content: string): Promise<void> {
     const aside = `${this.#path}.${randomUUID()}`
     try {

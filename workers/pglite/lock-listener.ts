@@ -11,13 +11,13 @@ export interface Listener extends DataDirLock {
   readonly port: number
 }
 
-/** Listens and answers `words` to whoever connects; undefined if somebody else listens there. */
-export async function listen(address: Address, words: string): Promise<Listener | undefined> {
+/** Listens on `address` and answers every connection with `reply`. Undefined if another process or thread listens there. */
+export async function listen(address: Address, reply: string): Promise<Listener | undefined> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
-    socket.end(words)
+    socket.end(reply)
   })
-  // Also in a cluster worker the name is ours alone, not shared with its siblings.
+  // A cluster worker must not share the name with its siblings.
   server.listen({ ...address, exclusive: true })
   try {
     await once(server, 'listening')
@@ -32,7 +32,7 @@ export async function listen(address: Address, words: string): Promise<Listener 
   }
 }
 
-/** What the holder answers; undefined if nobody listens there or it does not answer in time. */
+/** Returns the answer of the lock's holder. Undefined if there is no listener, or no answer in time. */
 export async function askHolder(address: Address): Promise<string | undefined> {
   const socket = connect(address)
   socket.setTimeout(ASK_TIMEOUT_MS, () => socket.destroy(new Error('no answer')))

@@ -3,5 +3,5 @@ export interface DataDirLock {
   release(): Promise<void>
 }
 
-/** One try; a holder that does not say who it is has no pid. */
+/** Result of one try. `heldBy` is the holder's pid, undefined if the holder does not answer with it. */
 export type LockTry = { readonly lock: DataDirLock } | { readonly heldBy: number | undefined }

@@ -11,7 +11,7 @@ const parent = parentPort
 const { dataDir } = workerData as PgliteBoot
 const notify = (notice: PgliteNotice) => parent.postMessage(notice)
 
-/** The lock lives as long as the thread: closing it by hand only makes it free a little earlier. */
+/** Opens the database under the lock. The lock ends with the thread; `release` only frees it a little earlier. */
 async function run(): Promise<void> {
   await prepareDataDir(dataDir)
   const lock = await lockDataDir(dataDir)

@@ -1,10 +1,11 @@
-import { access, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { exists } from '../../src/core/files.ts'
 import { FeishuSupervisorError, errorText } from '../../src/core/errors.ts'
-import { SESSION_SETTINGS } from '../../src/protocol/session-settings.ts'
+import { SESSION_SETTINGS } from '../../src/protocol/pglite.ts'
 
-/** The default of 128 MB is resident from the start; our working set is small. */
+/** Small buffers: the default of 128 MB is resident from the start, and our working set is small. */
 const SETTINGS = ['shared_buffers=8MB', ...SESSION_SETTINGS]
 const START_PARAMS = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])]
 
@@ -18,9 +19,9 @@ export async function prepareDataDir(dataDir: string): Promise<void> {
 }
 
 /**
- * Opens `<dataDir>/pglite`, making it on the first start. Making it takes seconds; a start that was
- * killed in between leaves the marker, and the next one begins again instead of failing for ever.
- * Nothing is lost by that: no statement ran before the marker was gone.
+ * Opens `<dataDir>/pglite`. Creates it on the first start, which takes seconds. A start that is killed meanwhile leaves
+ * the marker; the next start creates the database again instead of failing forever. No data is lost: no statement runs
+ * before the marker is removed.
  */
 export async function openDatabase(dataDir: string): Promise<PGlite> {
   const path = join(dataDir, 'pglite')
@@ -45,16 +46,6 @@ function unusable(path: string, thrown: unknown, mend: string): FeishuSupervisor
     `the data folder ${path} cannot be used (${errorText(thrown)}): ${mend}`,
     {
       cause: thrown,
-    },
-  )
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (thrown: NodeJS.ErrnoException) => {
-      if (thrown.code === 'ENOENT') return false
-      throw thrown
     },
   )
 }

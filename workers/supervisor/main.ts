@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../src/core/time/clock.ts'
 import { startBeating } from '../../src/core/lifecycle/heartbeat.ts'
-import { serveControl } from '../../src/protocol/control-server.ts'
+import { serveControl } from '../../src/protocol/control-channel.ts'
 import type { HostSignal, SupervisorBoot } from '../../src/protocol/host.ts'
 import { composeSupervisor } from './compose.ts'
 
@@ -9,10 +9,10 @@ import { composeSupervisor } from './compose.ts'
 const { controlPort, heartbeat, ...boot } = workerData as SupervisorBoot
 startBeating(heartbeat)
 
-/** What happens to messages is told together: at most so late, milliseconds. */
-const TELL_MESSAGES_MS = 10
+/** Signals about messages are sent together, at most this late, milliseconds. */
+const MESSAGES_EVERY_MS = 10
 
-let untold: HostSignal[] = []
+let unsent: HostSignal[] = []
 let timer: NodeJS.Timeout | undefined
 
 const control = composeSupervisor({
@@ -24,23 +24,23 @@ const control = composeSupervisor({
 })
 
 function notify(signal: HostSignal): void {
-  untold.push(signal)
-  if (signal.kind === 'message') timer ??= setTimeout(tell, TELL_MESSAGES_MS)
-  else tell()
+  unsent.push(signal)
+  if (signal.kind === 'message') timer ??= setTimeout(flush, MESSAGES_EVERY_MS)
+  else flush()
 }
 
 /** One frame, however many signals: each wakes the host's thread. */
-function tell(): void {
+function flush(): void {
   clearTimeout(timer)
   timer = undefined
-  if (untold.length > 0) parentPort?.postMessage(untold)
-  untold = []
+  if (unsent.length > 0) parentPort?.postMessage(unsent)
+  unsent = []
 }
 
 serveControl(controlPort, {
   ...control,
   async stop(graceMs: number) {
     await control.stop(graceMs)
-    tell()
+    flush()
   },
 })

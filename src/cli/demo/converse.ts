@@ -1,8 +1,8 @@
-import { narrateEntry, narrateRestarts, say } from './narrate.ts'
+import { narrateEntry, narrateRestarts, type Say } from './narrate.ts'
 import type { Stage } from './open-stage.ts'
 
 /** The demo for a person: says how to write to a bot and shows everything that flows. Returns the function that ends it. */
-export function converse(stage: Stage): () => void {
+export function converse(stage: Stage, say: Say): () => void {
   const { simulator, server, bots, supervisor, apiToken } = stage
   const [bot] = bots
   say('')
@@ -27,7 +27,7 @@ export function converse(stage: Stage): () => void {
     const line = narrateEntry(entry, stage)
     if (line !== undefined) say(line)
   })
-  const unnarrate = narrateRestarts(supervisor)
+  const unnarrate = narrateRestarts(supervisor, say)
   if (bot !== undefined) {
     void simulator.client.sendText({
       appId: bot.appId,

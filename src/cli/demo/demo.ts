@@ -1,6 +1,8 @@
 import { deferred } from '../../core/time/deferred.ts'
+import type { CliContext } from '../cli-context.ts'
 import type { CliConfig } from '../environment.ts'
 import { converse } from './converse.ts'
+import { sayTo } from './narrate.ts'
 import { openStage } from './open-stage.ts'
 import { play } from './play.ts'
 
@@ -8,25 +10,27 @@ import { play } from './play.ts'
  * `demo`: a local Feishu in its own process, two bots, the echo handler (or FS_HANDLER), a temporary
  * data folder. FS_DATABASE_URL is never touched. Ends on Ctrl-C, or with `isOnce` by itself.
  */
-export async function demo(config: CliConfig, { isOnce }: { readonly isOnce: boolean }): Promise<void> {
+export async function demo(
+  config: CliConfig,
+  { isOnce }: { readonly isOnce: boolean },
+  { stdout, onSignal }: Pick<CliContext, 'stdout' | 'onSignal'>,
+): Promise<number> {
+  const say = sayTo(stdout)
   const interrupted = deferred()
-  const onSignal = (): void => interrupted.resolve()
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  const offSignal = onSignal(() => interrupted.resolve())
   const stage = await openStage(config)
   try {
     if (isOnce) {
-      const verdict = await Promise.race([play(stage), interrupted.promise])
-      process.exitCode = verdict?.isClean === true ? 0 : 1
-      if (verdict !== undefined) process.stdout.write(`${JSON.stringify(verdict.figures)}\n`)
-    } else {
-      const silence = converse(stage)
-      await interrupted.promise
-      silence()
+      const verdict = await Promise.race([play(stage, say), interrupted.promise])
+      if (verdict !== undefined) stdout.write(`${JSON.stringify(verdict.figures)}\n`)
+      return verdict?.isClean === true ? 0 : 1
     }
+    const silence = converse(stage, say)
+    await interrupted.promise
+    silence()
+    return 0
   } finally {
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
+    offSignal()
     await stage.close()
   }
 }

@@ -1,8 +1,12 @@
 import type { FeishuSupervisor } from '../../app/feishu-supervisor.ts'
 import type { HistoryEntry } from '../../simulator/history/history.ts'
+import type { Output } from '../print-log.ts'
 
-export function say(line: string): void {
-  process.stdout.write(`${line}\n`)
+/** Prints a line for a person. */
+export type Say = (line: string) => void
+
+export function sayTo(output: Output): Say {
+  return (line) => void output.write(`${line}\n`)
 }
 
 /** One line for what a person at the keyboard wants to see of the platform's history. */
@@ -28,7 +32,7 @@ export function narrateEntry(
 }
 
 /** Tells of restarts while they happen; returns the function that ends it. */
-export function narrateRestarts(supervisor: FeishuSupervisor): () => void {
+export function narrateRestarts(supervisor: FeishuSupervisor, say: Say): () => void {
   return supervisor.on('bot', ({ name, child }) => {
     if (child.state === 'restarting') say(`${name}: worker ${child.lastExit?.reason ?? 'ended'}, it is restarted`)
   })

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createFeishuSupervisor, type FeishuSupervisor } from '../../app/feishu-supervisor.ts'
+import { createFeishuSupervisor } from '../../app/create-feishu-supervisor.ts'
+import type { FeishuSupervisor } from '../../app/feishu-supervisor.ts'
 import { type LaunchedSimulator, launchSimulator } from '../../simulator/launch.ts'
 import type { CliConfig } from '../environment.ts'
 import { type HttpServer, serve } from '../serve.ts'
@@ -56,7 +57,7 @@ export async function openStage({ host, port, isPortGiven, options }: CliConfig)
     const bots: StageBot[] = []
     const connected = allConnected(supervisor, CAST.length)
     for (const { name, appId, appSecret } of CAST) {
-      const { id } = await supervisor.addBot({ name, appId, appSecret, domain: simulator.url })
+      const { id } = await supervisor.addBot({ name, appId, appSecret, domain: simulator.url, useWebSocket: true })
       const chatIds = Array.from({ length: CHATS_PER_BOT }, (_, index) => `oc_${name.toLowerCase()}_${index + 1}`)
       bots.push({ botId: id, name, appId, chatIds })
     }

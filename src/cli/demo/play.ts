@@ -1,7 +1,7 @@
 import { checkHistory } from '../../simulator/history/check-history.ts'
 import type { HistoryEntry } from '../../simulator/history/history.ts'
 import { deferred } from '../../core/time/deferred.ts'
-import { narrateEntry, narrateRestarts, say } from './narrate.ts'
+import { narrateEntry, narrateRestarts, type Say } from './narrate.ts'
 import type { Stage } from './open-stage.ts'
 
 const MESSAGES = 200
@@ -24,11 +24,11 @@ export interface DemoVerdict {
  * unacknowledged events outstanding, the host's thread blocked once while messages go on. Every
  * figure but `restarts` is computed from the simulator's own history.
  */
-export async function play(stage: Stage): Promise<DemoVerdict> {
+export async function play(stage: Stage, say: Say): Promise<DemoVerdict> {
   const { simulator, supervisor, bots } = stage
   const { client } = simulator
-  const watch = new HistoryFollower(stage)
-  const unnarrate = narrateRestarts(supervisor)
+  const watch = new HistoryFollower(stage, say)
+  const unnarrate = narrateRestarts(supervisor, say)
   try {
     const chats = Array.from({ length: Math.max(...bots.map(({ chatIds }) => chatIds.length)) }, (_, index) =>
       bots.flatMap(({ appId, chatIds }) => (chatIds[index] === undefined ? [] : [{ appId, chatId: chatIds[index] }])),
@@ -99,7 +99,7 @@ class HistoryFollower {
   #sentCount = 0
   #waiting: { readonly isMet: (counts: Counts) => boolean; readonly resolve: () => void }[] = []
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, say: Say) {
     this.#unfollow = stage.simulator.client.follow((entry) => {
       this.#count(entry)
       if (entry.kind !== 'sent' && entry.kind !== 'message_created') {

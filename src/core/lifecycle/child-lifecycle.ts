@@ -1,21 +1,20 @@
 import { assertNever } from '../assert-never.ts'
 import type { ErrorRecord } from '../errors.ts'
 import { classifyExit, type ExitReason, exitError, type ObservedExit } from './exit-reason.ts'
-import { decideRestart, type RestartPolicy } from './restart-policy.ts'
-import { restartsInWindow } from './restart-window.ts'
+import { decideRestart, type RestartPolicy, restartsInWindow } from './restart-policy.ts'
 
 /**
- * One supervised thread over all its incarnations, as a pure table: the supervisor runs it for each
- * bot worker, the handle for the supervisor thread itself.
+ * Lifecycle of one supervised thread over all its incarnations, as a pure table. The supervisor runs it for each bot
+ * worker, the handle for the supervisor thread.
  *
- * At most one thread lives per child: `spawn` is only ever an effect of leaving a state without a
- * thread (stopped, restarting, failed), and those are only entered through `exited`.
+ * At most one thread lives per child: `spawn` is only an effect of leaving a state without a thread (stopped,
+ * restarting, failed), and those states are only entered through `exited`.
  */
 export type ChildState =
   | { readonly name: 'stopped'; readonly since: number }
   | { readonly name: 'starting'; readonly since: number; readonly ordered?: ExitReason }
   | { readonly name: 'running'; readonly since: number; readonly ordered?: ExitReason }
-  /** `isWanted`: somebody asked for a start meanwhile, so it starts again once it is gone. */
+  /** `isWanted`: a start was requested meanwhile, so the child starts again when its thread has ended. */
   | { readonly name: 'stopping'; readonly since: number; readonly isWanted: boolean }
   | { readonly name: 'restarting'; readonly since: number; readonly startAt: number }
   | { readonly name: 'failed'; readonly since: number; readonly why: string }
@@ -23,10 +22,10 @@ export type ChildState =
 export interface Child {
   readonly state: ChildState
   readonly incarnation: number
-  /** Restarts that may still count against the intensity. */
+  /** Instants of restarts that may still count against the intensity, milliseconds since the epoch. */
   readonly restartedAt: readonly number[]
   readonly restartCount: number
-  /** Restarts in a row without a stable run between them. */
+  /** Number of restarts in a row without a stable run between them. */
   readonly attempt: number
   readonly lastExit?: LastExit
 }
@@ -37,15 +36,15 @@ export type ChildEvent =
   | { readonly kind: 'due' }
   | { readonly kind: 'exited'; readonly exit: ObservedExit }
   | { readonly kind: 'stop' }
-  /** An operator wants a new thread now, whatever the past: ends the present one first, releases a failed child. */
+  /** An operator wants a new thread now. Ends the present thread first, releases a failed child, forgets past restarts. */
   | { readonly kind: 'restart' }
-  /** Ends the thread as a crash would; the restart policy applies. */
+  /** Ends the thread as a crash would. The restart policy applies. */
   | { readonly kind: 'kill'; readonly reason: 'killed' | 'hung' }
 
 export type ChildEffect =
   | { readonly kind: 'spawn'; readonly incarnation: number }
   | { readonly kind: 'terminate' }
-  /** Delivers `due` at that time; replaces an earlier schedule. */
+  /** Delivers `due` at that time. Replaces an earlier schedule. */
   | { readonly kind: 'schedule'; readonly at: number }
   | { readonly kind: 'unschedule' }
 
@@ -57,16 +56,16 @@ export interface LastExit {
   readonly error?: ErrorRecord
 }
 
-/** A child as operators see it. Instants are milliseconds since the epoch. */
+/** Status of a child for operators. Instants are milliseconds since the epoch. */
 export interface ChildStatus {
   readonly state: ChildState['name']
   readonly since: number
-  /** Counts the threads spawned for this child; frames of another incarnation change nothing. */
+  /** Number of threads spawned for this child. Frames of another incarnation are dropped. */
   readonly incarnation: number
   readonly restartsInWindow: number
   readonly restartCount: number
   readonly lastExit?: LastExit
-  /** What happens next without anybody's help, or what an operator has to do. */
+  /** The next automatic step, or what an operator has to do. */
   readonly nextStep?: string
   readonly nextAt?: number
 }
@@ -80,7 +79,7 @@ export function newChild(now: number): Child {
   return { state: { name: 'stopped', since: now }, incarnation: 0, restartedAt: [], restartCount: 0, attempt: 0 }
 }
 
-/** `random` is in [0, 1). An event that makes no sense in a state changes nothing. */
+/** Applies one event. `random` is in [0, 1). An event that does not fit the state changes nothing. */
 export function stepChild(
   child: Child,
   event: ChildEvent,
@@ -117,11 +116,11 @@ export function stepChild(
     case 'restart':
       if (state.name === 'starting' || state.name === 'running') {
         return {
-          child: { ...forgiven(child), state: { name: 'stopping', since: now, isWanted: true } },
+          child: { ...withoutHistory(child), state: { name: 'stopping', since: now, isWanted: true } },
           effects: [{ kind: 'unschedule' }, { kind: 'terminate' }],
         }
       }
-      return onStart(forgiven(child), now, policy)
+      return onStart(withoutHistory(child), now, policy)
     case 'kill':
       if (state.name !== 'starting' && state.name !== 'running') return same(child)
       return { child: { ...child, state: { ...state, ordered: event.reason } }, effects: [{ kind: 'terminate' }] }
@@ -136,7 +135,7 @@ function onStart(child: Child, now: number, policy: RestartPolicy): ChildStep {
     case 'stopped':
       return spawning(child, now, policy, [])
     case 'failed':
-      return spawning(forgiven(child), now, policy, [])
+      return spawning(withoutHistory(child), now, policy, [])
     case 'restarting':
       return spawning(child, now, policy, [{ kind: 'unschedule' }])
     case 'stopping':
@@ -190,8 +189,8 @@ function spawning(child: Child, now: number, policy: RestartPolicy, before: read
   }
 }
 
-/** An operator took the decision: the past no longer counts. */
-function forgiven(child: Child): Child {
+/** Forgets past restarts, because an operator decided to restart. */
+function withoutHistory(child: Child): Child {
   return { ...child, restartedAt: [], attempt: 0 }
 }
 
@@ -199,7 +198,7 @@ function same(child: Child): ChildStep {
   return { child, effects: [] }
 }
 
-/** The operators' view of a child. */
+/** Builds the status of a child for operators. */
 export function childStatus(child: Child, policy: RestartPolicy, now: number): ChildStatus {
   const { state } = child
   return {
@@ -216,17 +215,18 @@ export function childStatus(child: Child, policy: RestartPolicy, now: number): C
 function nextStep(state: ChildState, policy: RestartPolicy): Pick<ChildStatus, 'nextStep' | 'nextAt'> {
   switch (state.name) {
     case 'restarting':
-      return { nextStep: 'it is started again', nextAt: state.startAt }
+      return { nextStep: 'restarting', nextAt: state.startAt }
     case 'failed':
       return { nextStep: state.why }
     case 'stopping':
-      return state.isWanted ? { nextStep: 'it is started again once it is gone' } : {}
+      return state.isWanted ? { nextStep: 'restarting once the present thread has ended' } : {}
     case 'starting':
     case 'running':
-      if (state.ordered !== undefined) return { nextStep: `it is being ended (${state.ordered}), then started again` }
+      if (state.ordered !== undefined)
+        return { nextStep: `the thread is being ended (${state.ordered}), then restarted` }
       return state.name === 'running'
         ? {}
-        : { nextStep: 'it becomes ready, or is ended', nextAt: state.since + policy.startTimeoutMs }
+        : { nextStep: 'the thread becomes ready, or is ended', nextAt: state.since + policy.startTimeoutMs }
     case 'stopped':
       return {}
     default:

@@ -1,8 +1,8 @@
-import { type ErrorRecord, errorText } from '../errors.ts'
+import { type ErrorRecord, errorRecord, errorText } from '../errors.ts'
 
 /**
- * Why a worker ended. `shutdown` was asked for; `killed`, `hung` and `start_timeout` were ordered; the rest are
- * faults. `rejected` is the one that another start cannot mend: the worker cannot work with what it was given.
+ * Why a worker ended. `shutdown` was requested. `killed`, `hung` and `start_timeout` were ordered. The rest are
+ * faults. Another start does not help after `rejected`: the worker cannot run with its settings.
  */
 export type ExitReason =
   | 'normal'
@@ -22,16 +22,16 @@ const REASON_OF_CODE: Readonly<Record<string, ExitReason>> = {
   CONFIG_INVALID: 'rejected',
 }
 
-/** What Node tells about the end of a thread. */
+/** The end of a thread as Node reports it. */
 export interface ObservedExit {
   readonly exitCode: number
-  /** What the thread threw, if it threw; anything, even `null`. */
-  readonly thrown?: { readonly value: unknown }
+  /** The value that the thread threw, of any type, even `null`. Absent if it did not throw. */
+  readonly thrown?: { readonly value: unknown; readonly stack?: string | undefined }
 }
 
 /**
- * Names the end of a thread that nobody ordered. Orders are remembered by the child table and
- * never inferred here: Node uses exit code 1 for a throw and for terminate() alike.
+ * Names the reason of an exit that was not ordered. The child table remembers orders; they are never inferred here:
+ * Node uses exit code 1 both for a throw and for terminate().
  */
 export function classifyExit(exit: ObservedExit, wasReady: boolean): ExitReason {
   const value = exit.thrown?.value
@@ -42,8 +42,8 @@ export function classifyExit(exit: ObservedExit, wasReady: boolean): ExitReason 
   return exit.exitCode === 0 && exit.thrown === undefined ? 'normal' : 'crashed'
 }
 
-/** The error behind an exit as plain data; threads may throw values that cannot be printed or cloned. */
+/** The error behind an exit as plain data. Threads may throw values that cannot be printed or cloned. */
 export function exitError(exit: ObservedExit): ErrorRecord | undefined {
   if (exit.thrown === undefined) return undefined
-  return { code: 'WORKER_UNREACHABLE', message: errorText(exit.thrown.value), retryable: true }
+  return errorRecord('WORKER_UNREACHABLE', errorText(exit.thrown.value), exit.thrown.stack)
 }

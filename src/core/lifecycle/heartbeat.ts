@@ -2,21 +2,21 @@ import type { Worker } from 'node:worker_threads'
 import { usedMemoryMb } from './memory-budget.ts'
 
 /**
- * A thread shows that its event loop turns by counting in memory it shares with whoever watches it: no
- * message that could be late, nothing to answer.
+ * Heartbeat of a thread: its event loop counts up in memory shared with the watching thread. No message can be late,
+ * and no answer is needed.
  */
 export interface Heartbeat {
   readonly everyMs: number
-  /** Two numbers: beats so far, megabytes in use. */
+  /** Two numbers: the count of beats, and the megabytes in use. */
   readonly beats: SharedArrayBuffer
 }
 
-/** One look at a thread. */
+/** One observation of a thread. */
 export interface Pulse {
   readonly beats: number
-  /** At the last beat: heap and Buffers, megabytes. */
+  /** Heap and Buffers at the last beat, megabytes. */
   readonly memoryMb: number
-  /** Share of the time since the last look that its event loop was not waiting, 0 to 1. */
+  /** Share of the time since the last observation that its event loop did not wait, 0 to 1. */
   readonly utilization: number
 }
 
@@ -34,7 +34,7 @@ export function startBeating({ everyMs, beats }: Heartbeat): () => void {
   return () => clearInterval(timer)
 }
 
-/** Answers a look at a worker at every call; needs nothing of the worker. */
+/** Returns a function that observes the worker at every call. It works without the worker's help. */
 export function pulseOf({ performance }: Worker, { beats }: Heartbeat): () => Pulse {
   const cells = new Int32Array(beats)
   let last = performance.eventLoopUtilization()
@@ -42,7 +42,7 @@ export function pulseOf({ performance }: Worker, { beats }: Heartbeat): () => Pu
     const total = performance.eventLoopUtilization()
     const { utilization } = performance.eventLoopUtilization(total, last)
     last = total
-    // No times at all: the loop does not turn yet, because the thread is still in the first run of its script.
+    // All times are 0: the loop does not turn yet, because the thread still runs its script for the first time.
     return {
       beats: Atomics.load(cells, 0),
       memoryMb: Atomics.load(cells, 1),

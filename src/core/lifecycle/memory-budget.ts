@@ -2,12 +2,11 @@ import { getHeapStatistics } from 'node:v8'
 import { FeishuSupervisorError } from '../errors.ts'
 
 /**
- * A thread's budget is watched from inside and far below V8's own limit: at that limit V8 ends the whole
- * process for some shapes of data (a growing Map, Set, dictionary or array of numbers), and it does not count
- * Buffers at all.
+ * Memory budget of a thread. The thread checks it itself, far below V8's own limit. At that limit V8 ends the whole
+ * process for some shapes of data (a growing Map, Set, dictionary or array of numbers). V8 does not count Buffers.
  */
 export interface MemoryBudget {
-  /** Heap and Buffers of one thread, megabytes. */
+  /** Allowed heap and Buffers of one thread, megabytes. */
   readonly memoryMb: number
 }
 
@@ -15,7 +14,7 @@ const EVERY_MS = 100
 
 const MB = 1_048_576
 
-/** V8's limits for a thread with this budget: at least three times as much, as a last resort. */
+/** V8's limits for a thread with this budget, as a last resort. The heap limit is three times the budget. */
 export function hardLimits({ memoryMb }: MemoryBudget): {
   readonly maxOldGenerationSizeMb: number
   readonly maxYoungGenerationSizeMb: number
@@ -34,6 +33,9 @@ export function enforceMemoryBudget({ memoryMb }: MemoryBudget): void {
   setInterval(() => {
     const used = usedMemoryMb()
     if (used <= memoryMb) return
-    throw new FeishuSupervisorError('MEMORY_EXCEEDED', `${used} MB in use, ${memoryMb} MB are allowed`)
+    throw new FeishuSupervisorError(
+      'MEMORY_EXCEEDED',
+      `the thread uses ${used} MB; ${memoryMb} MB are allowed: raise the limit, or look for a leak`,
+    )
   }, EVERY_MS).unref()
 }

@@ -2,12 +2,12 @@ import { redact, redactText } from './redact.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** One log line as plain data; credentials are already hidden. */
+/** One log line as plain data. Credentials are already hidden. */
 export interface LogRecord {
   /** Milliseconds since the epoch. */
   readonly at: number
   readonly level: LogLevel
-  /** The part that speaks, e.g. `supervisor` or `bot/bot_ab12`. */
+  /** The part that logs, e.g. `supervisor` or `bot/bot_ab12`. */
   readonly scope: string
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
@@ -16,11 +16,11 @@ export interface LogRecord {
 type Write = (message: string, fields?: Record<string, unknown>) => void
 
 export interface Logger extends Record<LogLevel, Write> {
-  /** A logger of a part of this part: `bot` becomes `bot/<name>`. */
+  /** Logger of a sub-part: scope `bot` becomes `bot/<name>`. */
   child(name: string): Logger
 }
 
-/** The library never prints: whoever composes the parts decides where records go. */
+/** The library never prints: `write` decides where records go. */
 export function createLogger(scope: string, write: (record: LogRecord) => void): Logger {
   const at =
     (level: LogLevel): Write =>

@@ -3,8 +3,8 @@ import { inspect } from 'node:util'
 const HIDDEN = '***'
 
 /**
- * A value that must not be printed. Every way JavaScript has of turning it into text gives `***`;
- * `reveal()` is the one way to the value, and easy to search for.
+ * A value that must not be printed. Every conversion to text gives `***`.
+ * Only `reveal()` returns the value; its uses are easy to search for.
  */
 export class Secret {
   readonly #value: string
@@ -34,7 +34,7 @@ export function secretOrNull(value: string | null | undefined): Secret | null {
   return value === null || value === undefined ? null : new Secret(value)
 }
 
-/** The same with its secrets as they are. */
+/** Copies `given` and replaces every `Secret` by its value. */
 export function revealed<T extends object>(given: T): { [Field in keyof T]: Plain<T[Field]> } {
   const plain = Object.entries(given).map(([field, value]: [string, unknown]) => [
     field,

@@ -1,13 +1,13 @@
-/** How long to wait before attempt n. All durations in milliseconds. */
+/** Wait before each retry. All durations in milliseconds. */
 export interface BackoffPolicy {
   readonly firstMs: number
   readonly maxMs: number
   readonly factor: number
-  /** Largest share of the delay added or taken away at random, 0 to 1: bots that fell together must not return together. */
+  /** Largest random share added to or subtracted from the delay, 0 to 1: bots that fail together must not retry together. */
   readonly jitter: number
 }
 
-/** How often something is tried, and how long it waits in between. */
+/** Number of attempts, and the wait between them. */
 export interface RetryPolicy {
   readonly maxAttempts: number
   readonly backoff: BackoffPolicy

@@ -1,4 +1,4 @@
-/** A promise together with its handles (Promise.withResolvers needs Node 22). */
+/** Promise with its `resolve` and `reject` (Promise.withResolvers needs Node 22). */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   resolve(value: T): void

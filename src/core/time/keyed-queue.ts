@@ -1,4 +1,4 @@
-/** Runs the work of one key one after the other, in the order it was given. Keys do not wait for each other. */
+/** Runs the work of one key in sequence, in the order of the calls. Keys do not wait for each other. */
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<unknown>>()
 

@@ -3,7 +3,7 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 const RESOLUTION_MS = 20
 const NANOSECONDS = 1e9
 
-/** How late the event loop of the calling thread came to its timers. */
+/** Measures the delay of timers in the event loop of the calling thread. */
 export class LoopDelay {
   readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 
@@ -11,7 +11,7 @@ export class LoopDelay {
     this.#histogram.enable()
   }
 
-  /** In seconds, since the last call. */
+  /** Delay since the last call, in seconds. */
   take(): { readonly mean: number; readonly max: number } {
     const { mean, max } = this.#histogram
     this.#histogram.reset()
@@ -23,7 +23,7 @@ export class LoopDelay {
   }
 }
 
-/** Node counts from one look to the next, so an idle loop shows the resolution; a histogram without a look shows no number. */
+/** Node measures from one sample to the next, so an idle loop shows the resolution. Without a sample the value is NaN. */
 function seconds(nanoseconds: number): number {
   return Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / NANOSECONDS - RESOLUTION_MS / 1_000) : 0
 }

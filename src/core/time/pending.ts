@@ -7,10 +7,10 @@ interface Entry<T> extends Deferred<T> {
 }
 
 /**
- * Requests that wait for an answer carried by another message, by integer id.
+ * Requests that wait for an answer in another message, by integer id.
  *
- * Every entry settles: by its answer, by its deadline, or because the other side is gone
- * (`rejectAll`). Ports and comlink give none of the three by themselves.
+ * Every entry settles: with its answer, at its deadline, or when the other side is gone (`rejectAll`).
+ * Ports and comlink do none of the three.
  */
 export class Pending<T> {
   readonly #entries = new Map<number, Entry<T>>()
@@ -25,11 +25,11 @@ export class Pending<T> {
     return this.#entries.size
   }
 
-  /** Opens a request; `what` completes the sentence "no answer within 2500 ms: ...". */
+  /** Opens a request. `what` completes the error text "no answer within 2500 ms: ...". */
   open(deadlineMs: number, what: string): { id: number; answer: Promise<T> } {
     const id = this.#nextId++
     const cancelTimer = this.#clock.after(deadlineMs, () => {
-      this.#take(id)?.reject(
+      this.#remove(id)?.reject(
         new FeishuSupervisorError('DEADLINE_EXCEEDED', `no answer within ${deadlineMs} ms: ${what}`),
       )
     })
@@ -38,22 +38,22 @@ export class Pending<T> {
     return { id, answer: entry.promise }
   }
 
-  /** Answers of unknown, settled or expired ids change nothing, and are false. */
+  /** Settles a request. Returns false and changes nothing if `id` is unknown, settled or expired. */
   resolve(id: number, value: T): boolean {
-    const entry = this.#take(id)
+    const entry = this.#remove(id)
     entry?.resolve(value)
     return entry !== undefined
   }
 
   reject(id: number, error: unknown): void {
-    this.#take(id)?.reject(error)
+    this.#remove(id)?.reject(error)
   }
 
   rejectAll(error: unknown): void {
     for (const id of this.#entries.keys()) this.reject(id, error)
   }
 
-  #take(id: number): Entry<T> | undefined {
+  #remove(id: number): Entry<T> | undefined {
     const entry = this.#entries.get(id)
     entry?.cancelTimer()
     this.#entries.delete(id)

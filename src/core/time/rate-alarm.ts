@@ -1,4 +1,4 @@
-/** The alarm is raised at `count` events within the last `periodMs` milliseconds. */
+/** Limit of a `RateAlarm`: `count` events within the last `periodMs` milliseconds. */
 export interface RateAlarmLimit {
   readonly count: number
   readonly periodMs: number
@@ -25,7 +25,7 @@ export class RateAlarm {
     this.#slices.set(slice, (this.#slices.get(slice) ?? 0) + count)
   }
 
-  /** How many came within the last period. */
+  /** Number of events within the last period. */
   count(now: number): number {
     const oldest = this.#sliceOf(now) - SLICES
     for (const slice of this.#slices.keys()) if (slice <= oldest) this.#slices.delete(slice)

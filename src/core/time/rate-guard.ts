@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 
-/** How much may come within a second; what is above it is refused until the second is over. */
+/** Limit per second. Amounts above the limit are refused until the second is over. */
 export class RateGuard {
   readonly #perSecond: number
   readonly #clock: Clock
@@ -12,12 +12,12 @@ export class RateGuard {
     this.#clock = clock
   }
 
-  /** As if nothing had been taken in this second. */
+  /** Resets the count of this second. */
   forget(): void {
     this.#taken = 0
   }
 
-  /** `refused`: nothing was taken. `exceeded`: the same, for the first time in this second. */
+  /** Counts `amount`. `exceeded`: the first refusal of this second. `refused`: any later one. */
   take(amount: number): 'taken' | 'exceeded' | 'refused' {
     const second = Math.floor(this.#clock.now() / 1_000)
     if (second !== this.#second) {

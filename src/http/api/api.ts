@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi'
 import type { MiddlewareHandler } from 'hono'
-import { describeIssues } from '../../core/describe-issues.ts'
+import { describeIssues } from '../../core/validation.ts'
 import type { Principal, Scope } from '../../protocol/model/access.ts'
 import type { Authenticate } from './authenticate.ts'
 import { RequestRefused } from './problem.ts'

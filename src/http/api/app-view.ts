@@ -1,19 +1,25 @@
-import type { z } from '@hono/zod-openapi'
-import type { ApiTokenRecord, AuditEntry } from '../../protocol/model/access.ts'
+import type {
+  ApiTokenRecord,
+  AuditEntry,
+  AuditOptions,
+  AuditQuery,
+  NewToken,
+  NewTokenOptions,
+} from '../../protocol/model/access.ts'
 import type { EventMap } from '../../protocol/model/events.ts'
 import type { Finding } from '../../protocol/model/finding.ts'
 import type { WebhookAnswer, WebhookRequest } from '../../protocol/host.ts'
-import type { BotChangeInput } from '../../protocol/model/bot-input.ts'
+import type { BotChange, NewBotOptions } from '../../protocol/model/bot-input.ts'
 import type { DeadLetter, DeadLetterId } from '../../protocol/model/message.ts'
-import type { MessageDetail, MessageLog, MessageSummary, Page, PageQuery } from '../../protocol/model/message-log.ts'
+import type {
+  DeadLetterQuery,
+  MessageDetail,
+  MessageQuery,
+  MessageSummary,
+  Page,
+} from '../../protocol/model/message-log.ts'
 import type { BotRecord, SupervisorStatus } from '../../protocol/model/status.ts'
 import type { Authenticate } from './authenticate.ts'
-import type { botFields } from '../schema/bot-schema.ts'
-import type { tokenFields } from '../schema/token-fields.ts'
-
-type NewBot = z.input<z.ZodObject<typeof botFields>> & { readonly useWebSocket?: boolean }
-
-type NewToken = z.input<z.ZodObject<typeof tokenFields>>
 
 /** What the routes need of the handle. */
 export interface AppView {
@@ -21,21 +27,21 @@ export interface AppView {
   status(): Promise<SupervisorStatus>
   /** Figures of the supervisor thread in the text format of Prometheus; empty while it is down. */
   metrics(): Promise<string>
-  addBot(bot: NewBot, by: string): Promise<BotRecord>
-  updateBot(botId: string, change: BotChangeInput, by: string): Promise<BotRecord>
-  removeBot(botId: string, by: string): Promise<void>
-  restartBot(botId: string, by: string): Promise<void>
-  listMessages(query: Parameters<MessageLog['list']>[0]): Promise<Page<MessageSummary>>
+  addBot(bot: NewBotOptions, options: AuditOptions): Promise<BotRecord>
+  updateBot(botId: string, change: BotChange, options: AuditOptions): Promise<BotRecord>
+  removeBot(botId: string, options: AuditOptions): Promise<void>
+  restartBot(botId: string, options: AuditOptions): Promise<void>
+  listMessages(query: MessageQuery): Promise<Page<MessageSummary>>
   getMessage(eventId: number): Promise<MessageDetail | null>
-  pageOfDeadLetters(query: PageQuery): Promise<Page<DeadLetter>>
-  resubmit(letter: DeadLetterId, by: string): Promise<void>
-  createToken(token: NewToken, by: string): Promise<{ record: ApiTokenRecord; token: string }>
+  listDeadLetters(query: DeadLetterQuery): Promise<Page<DeadLetter>>
+  resubmit(letter: DeadLetterId, options: AuditOptions): Promise<void>
+  createToken(token: NewTokenOptions, options: AuditOptions): Promise<NewToken>
   listTokens(): Promise<readonly ApiTokenRecord[]>
-  revokeToken(id: string, by: string): Promise<void>
+  revokeToken(id: string, options: AuditOptions): Promise<void>
   authenticate(id: string, secret: string): Promise<ApiTokenRecord | null>
   takeWebhook(appId: string, request: WebhookRequest): Promise<WebhookAnswer>
-  diagnose(botIds: readonly string[] | null): Promise<readonly Finding[]>
-  auditLog(query: { limit: number; offset: number }): Promise<Page<AuditEntry>>
+  diagnose(botIds?: readonly string[]): Promise<readonly Finding[]>
+  auditLog(query: AuditQuery): Promise<Page<AuditEntry>>
   on<K extends keyof EventMap>(name: K, listener: (event: EventMap[K]) => void): () => void
 }
 

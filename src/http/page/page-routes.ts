@@ -62,7 +62,7 @@ export function addPageRoutes(api: Api, { view: app, fastAttempts }: RouteDeps):
     const status = await app.status()
     const mine = { botIds: botIdsOf(principal, status), ...rangeOf({ page, limit: LETTERS_PER_PAGE }) }
     // Bots are to be seen most of all while the database is away, and at once.
-    const letters = status.store.ready ? await app.pageOfDeadLetters(mine).catch(() => undefined) : undefined
+    const letters = status.store.ready ? await app.listDeadLetters(mine).catch(() => undefined) : undefined
     const bots = botsOf(principal, status)
     const mayOrder = principal.scopes.includes('write')
     return c.html(

@@ -1,8 +1,7 @@
 import { html } from 'hono/html'
 import type { HtmlEscapedString } from 'hono/utils/html'
-import type { ConnectionWord } from '../../protocol/model/connection-word.ts'
+import type { BotReport, ConnectionWord, SupervisorStatus } from '../../protocol/model/status.ts'
 import type { DeadLetter } from '../../protocol/model/message.ts'
-import type { BotReport, SupervisorStatus } from '../../protocol/model/status.ts'
 import { iso } from '../schema/instant.ts'
 import { connectionView, troubleOf } from '../schema/status-view.ts'
 

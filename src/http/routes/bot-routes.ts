@@ -11,15 +11,7 @@ import { RequestRefused } from '../api/problem.ts'
 const PATH = '/api/feishu/bots'
 const ONE = `${PATH}/{id}`
 
-const createSchema = z
-  .strictObject({
-    ...botFields,
-    useWebSocket: z
-      .boolean()
-      .default(false)
-      .openapi({ description: 'Long connection (true) or webhook mode (false).' }),
-  })
-  .openapi('NewBot')
+const createSchema = z.strictObject(botFields).openapi('NewBot')
 
 const patchSchema = z
   .strictObject(changeFields)
@@ -105,7 +97,7 @@ export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: R
     const { owner = principal.owner, ...bot } = c.req.valid('json')
     checkDomain(bot.domain, allowedDomains)
     checkOwner(owner, principal)
-    const { id } = await view.addBot({ ...bot, owner }, actorOf(principal))
+    const { id } = await view.addBot({ ...bot, owner }, { by: actorOf(principal) })
     return c.json(shown(await require(principal, id)), 201)
   })
 
@@ -118,21 +110,21 @@ export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: R
     await require(principal, id)
     if (change.domain !== undefined) checkDomain(change.domain, allowedDomains)
     if (change.owner !== undefined) checkOwner(change.owner, principal)
-    await view.updateBot(id, change, actorOf(principal))
+    await view.updateBot(id, change, { by: actorOf(principal) })
     return c.json(shown(await require(principal, id)), 200)
   })
 
   api.openapi(removeBot, async (c) => {
     const { id } = c.req.valid('param')
     await require(c.get('principal'), id)
-    await view.removeBot(id, actorOf(c.get('principal')))
+    await view.removeBot(id, { by: actorOf(c.get('principal')) })
     return c.json({ success: true as const, botId: id }, 200)
   })
 
   api.openapi(restartBot, async (c) => {
     const { id } = c.req.valid('param')
     await require(c.get('principal'), id)
-    await view.restartBot(id, actorOf(c.get('principal')))
+    await view.restartBot(id, { by: actorOf(c.get('principal')) })
     return c.json({ success: true as const, botId: id }, 200)
   })
 }

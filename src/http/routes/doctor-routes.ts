@@ -25,7 +25,7 @@ const doctor = define('write', {
 
 export function addDoctorRoute(api: Api, { view }: RouteDeps): void {
   api.openapi(doctor, async (c) => {
-    const findings = await view.diagnose(botIdsOf(c.get('principal'), await view.status()))
+    const findings = await view.diagnose(botIdsOf(c.get('principal'), await view.status()) ?? undefined)
     return c.json({ findings: [...findings] }, 200)
   })
 }

@@ -7,7 +7,12 @@ import { instant, instantOf, iso } from '../schema/instant.ts'
 import { actorOf, botIdsOf } from '../api/principal.ts'
 import { RequestRefused } from '../api/problem.ts'
 
-const error = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() })
+const error = z.object({
+  code: z.string(),
+  message: z.string(),
+  retryable: z.boolean(),
+  stack: z.string().optional().openapi({ description: 'Only where a thread died: its frames, one per line.' }),
+})
 
 const messageSchema = z
   .object({
@@ -142,7 +147,7 @@ export function addMessageRoutes(api: Api, { view }: RouteDeps): void {
   api.openapi(listDeadLetters, async (c) => {
     const { botId: only, ...paging } = c.req.valid('query')
     const ids = await botIds(c.get('principal'), only)
-    const { items, total } = await view.pageOfDeadLetters({ botIds: ids, ...rangeOf(paging) })
+    const { items, total } = await view.listDeadLetters({ botIds: ids, ...rangeOf(paging) })
     const letters = items.map((letter) => ({ ...letter, endedAt: iso(letter.endedAt) }))
     return c.json({ items: letters, ...paging, total }, 200)
   })
@@ -153,7 +158,7 @@ export function addMessageRoutes(api: Api, { view }: RouteDeps): void {
     const message = await view.getMessage(id)
     if (message === null || !(await isMine(c.get('principal'), message.botId)))
       throw new RequestRefused(404, 'Dead letter not found')
-    await view.resubmit({ eventId: id, ...(part === undefined ? {} : { part }) }, actorOf(c.get('principal')))
+    await view.resubmit({ eventId: id, ...(part === undefined ? {} : { part }) }, { by: actorOf(c.get('principal')) })
     return c.json({ success: true as const, eventId: id }, 200)
   })
 }

@@ -1,6 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client'
-import { connectionWord } from '../../protocol/model/connection-word.ts'
-import type { BotReport, SupervisorStatus } from '../../protocol/model/status.ts'
+import { type BotReport, connectionWord, type SupervisorStatus } from '../../protocol/model/status.ts'
 
 export interface MetricsInput {
   readonly status: SupervisorStatus

@@ -76,12 +76,12 @@ export function addTokenRoutes(api: Api, { view }: RouteDeps): void {
   })
 
   api.openapi(createToken, async (c) => {
-    const { record, token } = await view.createToken(c.req.valid('json'), actorOf(c.get('principal')))
+    const { record, token } = await view.createToken(c.req.valid('json'), { by: actorOf(c.get('principal')) })
     return c.json({ ...tokenView(record), token }, 201)
   })
 
   api.openapi(revokeToken, async (c) => {
-    await view.revokeToken(c.req.valid('param').id, actorOf(c.get('principal')))
+    await view.revokeToken(c.req.valid('param').id, { by: actorOf(c.get('principal')) })
     return c.json({ success: true as const }, 200)
   })
 

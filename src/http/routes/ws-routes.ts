@@ -60,7 +60,7 @@ const MISSING = 'Bot not found or disabled'
 export function addWsRoutes(api: Api, { view, fastAttempts }: RouteDeps): void {
   const switchTo = async (botId: string, useWebSocket: boolean, by: string): Promise<void> => {
     try {
-      await view.updateBot(botId, { useWebSocket }, by)
+      await view.updateBot(botId, { useWebSocket }, { by })
     } catch (thrown) {
       // It was removed meanwhile.
       const isGone = thrown instanceof FeishuSupervisorError && thrown.code === 'BOT_NOT_FOUND'

@@ -33,42 +33,34 @@ export const botPolicy = z
   })
   .openapi('BotPolicy')
 
-/** The fields of a bot as users give them, in the API and on the handle. */
+/** The fields of a bot as users give them, in the API, on the handle and from a bot source; `NewBotOptions` says what they mean. */
 export const botFields = {
-  /** The app id from the developer console: `cli_` and 16 hexadecimal digits (the SDK accepts no other, silently). */
+  // The SDK accepts no other form, silently.
   appId: z
     .string()
     .regex(
       /^cli_[0-9a-fA-F]{16}$/,
       'expected cli_ followed by 16 hexadecimal digits, as the developer console shows it',
     ),
-  /** The app secret; sealed before it is stored. */
   appSecret: secret,
-  /** The Encrypt Key of the app's event subscription; webhook mode needs it and the next. Sealed too. */
   encryptKey: secret.nullish(),
-  /** The Verification Token beside it. */
   verificationToken: secret.nullish(),
-  /** How the bot is called in status and logs. Default: the app id. */
   name: z.string().min(1).max(100).optional(),
-  /** Origin of the platform: Feishu, `https://open.larksuite.com` for Lark, or a simulator. Default `https://open.feishu.cn`. */
   domain: z
     .url({ protocol: /^https?$/, error: 'expected an origin such as https://open.feishu.cn' })
     // The SDK appends its paths to the domain as it stands: a trailing slash would double.
     .transform((url) => new URL(url).origin)
     .default('https://open.feishu.cn'),
-  /** Where its worker runs: in a thread, or walled off in a process of its own, which costs about 50 MB more. Default `thread`. */
   isolation: z.enum(['thread', 'process']).optional(),
-  /** Which of the handlers in the options answers for it, by name. Default `default`. */
   handler: handlerName.optional(),
-  /** What is different from the options: messages that begin per second and at once, replies per second, age and time limits in milliseconds. */
   limits: botLimits.optional(),
-  /** Which messages it answers, where that differs from the options (`messages.answers`). */
   policy: botPolicy.optional(),
-  /** Whose bot it is: the user of the API tokens that may see and change it. Default `admin`. */
   owner: z
     .string()
     .regex(/^[\w.@-]{1,64}$/, 'expected 1 to 64 letters, digits or any of . _ @ -')
     .optional(),
+  // A bot that nobody told to connect does not: another client of the app would lose part of its events to it.
+  useWebSocket: z.boolean().default(false).openapi({ description: 'Long connection (true) or webhook mode (false).' }),
 }
 
 /** What of a bot can be changed, in the API and on the handle; what is not given stays. */
@@ -82,8 +74,6 @@ export const changeFields = {
   handler: botFields.handler,
   limits: botFields.limits,
   policy: botFields.policy,
-  /** A bot that is not has no worker and takes no events. */
   enabled: z.boolean().optional(),
-  /** Long connection (true) or webhook mode (false). */
   useWebSocket: z.boolean().optional(),
 }

@@ -1,5 +1,9 @@
-import { type ConnectionWord, connectionWord } from '../../protocol/model/connection-word.ts'
-import type { BotReport, SupervisorStatus } from '../../protocol/model/status.ts'
+import {
+  type BotReport,
+  type ConnectionWord,
+  connectionWord,
+  type SupervisorStatus,
+} from '../../protocol/model/status.ts'
 import { instantOf, iso } from './instant.ts'
 
 export interface ConnectionView {

@@ -1,16 +1,16 @@
-import type { Place } from '../handle/bot-handlers.ts'
+import type { Executor } from '../handle/bot-handlers.ts'
 
 /** A claimed lane that is being worked on. */
 export interface BusyLane {
   readonly botId: string
-  readonly place: Place
-  /** `waiting` gets the next thread; `handling` uses one of its place; `delivering` waits for the store and for Feishu. */
+  readonly executor: Executor
+  /** `waiting` gets the next thread; `handling` uses one of its executor's threads; `delivering` waits for the store and for Feishu. */
   readonly stage: 'waiting' | 'handling' | 'delivering'
 }
 
-/** The threads of a place that events may get. */
-export interface PlaceThreads {
-  readonly place: Place
+/** Threads of an executor that ordinary events may use. */
+export interface ExecutorThreads {
+  readonly executor: Executor
   /** Runs at a time. */
   readonly threads: number
   /** Threads kept free for events that cannot wait. Default 0. */
@@ -19,7 +19,7 @@ export interface PlaceThreads {
   readonly promised?: number
 }
 
-export interface PlaceLimits extends PlaceThreads {
+export interface ExecutorLimits extends ExecutorThreads {
   /** Events that may wait for a thread, claimed. Default 0. */
   readonly ahead?: number
   /** Bots whose handler runs here; asked for only where they have to wait. */
@@ -27,7 +27,7 @@ export interface PlaceLimits extends PlaceThreads {
 }
 
 export interface DemandLimits {
-  readonly places: readonly PlaceLimits[]
+  readonly executors: readonly ExecutorLimits[]
   /** Lanes of one bot that may be busy at a time. */
   readonly lanesPerBot: number
 }
@@ -37,32 +37,32 @@ export interface Demand {
   /** Most lanes of one bot. */
   readonly perBot: number
   /** Of bots that have less room. */
-  readonly rooms: Readonly<Record<string, number>>
+  readonly perBotLimits: Readonly<Record<string, number>>
 }
 
 /**
  * What to claim next: what there are free threads for, wherever the claimed turns out to run, and `ahead` more.
- * A limit of 0 means: wait until something ends. A place without a free thread holds up only its own bots.
+ * A limit of 0 means: wait until something ends. An executor without a free thread holds up only its own bots.
  */
-export function demand(lanes: Iterable<BusyLane>, { places, lanesPerBot }: DemandLimits): Demand {
+export function demand(lanes: Iterable<BusyLane>, { executors, lanesPerBot }: DemandLimits): Demand {
   const busy = [...lanes]
-  const demands = places.map((limits) => ({
+  const demands = executors.map((limits) => ({
     limits,
     ...demandOf(
-      busy.filter(({ place }) => place === limits.place),
+      busy.filter(({ executor }) => executor === limits.executor),
       limits,
       lanesPerBot,
     ),
   }))
   const open = demands.filter(({ limit }) => limit > 0)
-  if (open.length === 0) return { limit: 0, perBot: 0, rooms: {} }
-  const rooms = demands.map(({ limit, rooms: own, limits }) =>
+  if (open.length === 0) return { limit: 0, perBot: 0, perBotLimits: {} }
+  const perBotLimits = demands.map(({ limit, perBotLimits: own, limits }) =>
     limit > 0 ? own : Object.fromEntries(limits.botIds().map((botId) => [botId, 0])),
   )
   return {
     limit: Math.min(...open.map(({ limit }) => limit)),
     perBot: Math.min(...open.map(({ perBot }) => perBot)),
-    rooms: Object.assign({}, ...rooms) as Record<string, number>,
+    perBotLimits: Object.assign({}, ...perBotLimits) as Record<string, number>,
   }
 }
 
@@ -71,7 +71,7 @@ export function demand(lanes: Iterable<BusyLane>, { places, lanesPerBot }: Deman
  * each at most half. A bot whose replies do not go out stops getting new work, others do not. None of
  * this reaches the reserved threads. What waits because its bot has its share keeps no free thread from others.
  */
-function demandOf(lanes: readonly BusyLane[], limits: PlaceLimits, lanesPerBot: number): Demand {
+function demandOf(lanes: readonly BusyLane[], limits: ExecutorLimits, lanesPerBot: number): Demand {
   const bots = new Map<string, Record<BusyLane['stage'], number>>()
   const total = { waiting: 0, handling: 0, delivering: 0 }
   for (const { botId, stage } of lanes) {
@@ -83,14 +83,14 @@ function demandOf(lanes: readonly BusyLane[], limits: PlaceLimits, lanesPerBot: 
   const activeBots = [...bots.values()].filter((bot) => bot.handling > 0).length
   const { threads, reserved = 0, promised = 0, ahead = 0 } = limits
   const share = threadShare(threads - reserved + ahead, activeBots)
-  const rooms: Record<string, number> = {}
+  const perBotLimits: Record<string, number> = {}
   for (const [botId, { waiting, handling, delivering }] of bots) {
     const claimed = waiting + handling
-    rooms[botId] = Math.max(0, Math.min(share - claimed, lanesPerBot - claimed - delivering))
+    perBotLimits[botId] = Math.max(0, Math.min(share - claimed, lanesPerBot - claimed - delivering))
   }
   const free = threads - reserved - total.handling - promised
   const limit = Math.max(0, free) + Math.max(0, ahead - total.waiting)
-  return { limit, perBot: Math.min(share, lanesPerBot), rooms }
+  return { limit, perBot: Math.min(share, lanesPerBot), perBotLimits }
 }
 
 /** Most threads one bot may use. */
@@ -99,16 +99,16 @@ export function threadShare(threads: number, activeBots: number): number {
   return Math.max(1, share)
 }
 
-/** The waiting lanes that get a thread of the place now: those of the bot with the fewest first, and in their order. */
-export function nextTurns<Lane extends BusyLane>(
+/** The waiting lanes that get a thread of the executor now: those of the bot with the fewest first, and in their order. */
+export function nextLanes<Lane extends BusyLane>(
   lanes: Iterable<Lane>,
-  { place, threads, reserved = 0, promised = 0 }: PlaceThreads,
+  { executor, threads, reserved = 0, promised = 0 }: ExecutorThreads,
 ): Lane[] {
   const handling = new Map<string, number>()
   const waiting: Lane[] = []
   let free = threads - reserved - promised
   for (const lane of lanes) {
-    if (lane.place !== place) continue
+    if (lane.executor !== executor) continue
     if (lane.stage === 'waiting') waiting.push(lane)
     if (lane.stage !== 'handling') continue
     free -= 1

@@ -1,18 +1,19 @@
-import { type BackoffPolicy, backoffDelayMs } from '../../core/time/backoff.ts'
+import type { BackoffPolicy } from '../../core/time/backoff.ts'
 import type { Clock } from '../../core/time/clock.ts'
 import { crashPoint } from '../../core/crash-point.ts'
 import type { ArrivalOrder, Claimed, ClaimedEvent, InboxStore, NewEvent } from '../../store/store.ts'
-import { type BotHandlers, type Place, placeOf } from '../handle/bot-handlers.ts'
-import { ClaimAhead } from './claim-ahead.ts'
+import { type BotHandlers, type Executor, executorOf } from '../handle/bot-handlers.ts'
+import { Prefetch } from './prefetch.ts'
+import { ClaimLoop } from './claim-loop.ts'
 import { ClaimedLanes } from './claimed-lanes.ts'
-import { type Demand, demand, nextTurns, type PlaceLimits } from './demand.ts'
+import { type Demand, demand, nextLanes, type ExecutorLimits } from './demand.ts'
 import type { HandlerPool } from '../pool/handler-pool.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
-import { type Nap, Sleeper } from '../writes/sleeper.ts'
+import { Sleeper } from '../writes/sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
 /** What all lanes share; the dispatcher adds its own state. */
-export interface LaneSurroundings extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
+export interface LaneEnvironment extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
   /** Of writes to a store that does not answer. */
   readonly waits: Sleeper
   readonly sends: Sleeper
@@ -23,12 +24,12 @@ export interface LaneSurroundings extends Pick<LaneRunDeps, 'isStopping' | 'onTh
 export interface DispatcherDeps {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent'>
   /** Where handlers run. */
-  readonly places: Readonly<Record<Place, HandlerPool>>
+  readonly executors: Readonly<Record<Executor, HandlerPool>>
   readonly handlers: BotHandlers
   /** Names this supervisor thread in every claim. */
   readonly owner: string
   /** Makes what all lanes share. */
-  readonly laneDeps: (surroundings: LaneSurroundings) => LaneRunDeps
+  readonly laneDeps: (environment: LaneEnvironment) => LaneRunDeps
   readonly lanesPerBot: number
   readonly pollMs: number
   readonly storeBackoff: BackoffPolicy
@@ -43,13 +44,10 @@ type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
 /** How long the stop waits, after its grace, for the store to take the claims back. */
 const GIVE_BACK_MS = 1_000
 
-/** Lanes of bots that have their share may be due all the time; without a pause the loop would spin on them. */
-const MIN_PAUSE_MS = 100
-
-const PLACES: readonly Place[] = ['pool', 'host']
+const EXECUTORS: readonly Executor[] = ['pool', 'host']
 
 /**
- * Claims due lanes as far as there are free threads, and sees each through to its end.
+ * Says which lanes may be claimed, hands free threads to those that are, and sees each through to its end.
  *
  * A lane belongs to one LaneRun at a time, because the store hands it out to one owner at a time and
  * gets it back with the last write of the run. Order per lane follows from that alone.
@@ -61,20 +59,12 @@ export class Dispatcher {
   readonly #waits: Sleeper
   readonly #sends: Sleeper
   readonly #lanes = new ClaimedLanes()
-  readonly #urgent: Readonly<Record<Place, UrgentClaims>>
-  readonly #ahead = new ClaimAhead()
-  /** Threads that a claim on its way may fill. */
-  #claimLimit = 0
+  readonly #urgent: Readonly<Record<Executor, UrgentClaims>>
+  readonly #prefetch = new Prefetch()
+  readonly #claims: ClaimLoop
   /** Threads that an offer may fill. */
-  #offered = 0
+  #slotsOffered = 0
   #phase: Phase = 'idle'
-  #loop: Promise<void> = Promise.resolve()
-  #failedClaims = 0
-  /** More was due than the last claim could take. */
-  #isHungry = true
-  #wakesSoon = false
-  #isWoken = false
-  #pause: { readonly nap: Nap; readonly canWake: boolean } | undefined
   #stopping: Promise<void> | undefined
 
   constructor(deps: DispatcherDeps) {
@@ -87,9 +77,21 @@ export class Dispatcher {
       isStopping: () => this.#phase !== 'running',
       isAborting: () => this.#phase === 'aborting' || this.#phase === 'stopped',
       isStopped: () => this.#phase === 'stopped',
-      onThreadFree: (place, ms) => this.#onThreadFree(place, ms),
+      onThreadFree: (executor, ms) => this.#onThreadFree(executor, ms),
     })
     this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
+    const { inbox, owner, pollMs, storeBackoff, random } = deps
+    this.#claims = new ClaimLoop({
+      inbox,
+      owner,
+      pollMs,
+      storeBackoff,
+      sleeper: this.#waits,
+      random,
+      demand: () => this.#demand(),
+      begin: (item) => this.#begin(item),
+      fillThreads: () => this.#fillThreads(),
+    })
   }
 
   /** Lanes claimed and not given back yet. */
@@ -100,7 +102,7 @@ export class Dispatcher {
   start(): void {
     if (this.#phase !== 'idle') return
     this.#phase = 'running'
-    this.#loop = this.#claimLoop()
+    this.#claims.start()
   }
 
   /**
@@ -109,22 +111,22 @@ export class Dispatcher {
    */
   runNow(botId: string, eventId: number): boolean {
     if (this.#phase !== 'running') return false
-    this.#urgent[placeOf(this.#deps.handlers.of(botId))].add(eventId)
+    this.#urgent[executorOf(this.#deps.handlers.of(botId))].add(eventId)
     this.#fillThreads()
     return true
   }
 
   /** What may be claimed as it is stored: nothing while others wait longer. `arrived` follows. */
   offer(): ArrivalOrder | undefined {
-    if (this.#phase !== 'running' || this.#isHungry) return undefined
+    if (this.#phase !== 'running' || this.#claims.hasMoreDue) return undefined
     const order = this.#demand()
-    this.#offered = order.limit
+    this.#slotsOffered = order.limit
     return order.limit === 0 ? undefined : { owner: this.#deps.owner, ...order, isBusy: this.#lanes.isBusy }
   }
 
   /** These were stored; without them: some, perhaps. What came into a busy lane is claimed after what is there. */
   arrived(events?: readonly NewEvent[], claimed: readonly ClaimedEvent[] = []): void {
-    this.#offered = 0
+    this.#slotsOffered = 0
     if (claimed.length > 0) crashPoint('claim.after')
     for (const event of claimed) this.#begin(event)
     this.#fillThreads()
@@ -135,16 +137,12 @@ export class Dispatcher {
 
   /** There may be something to claim. */
   wake(): void {
-    this.#fillThreads()
-    this.#isWoken = true
-    // A store that does not answer is left alone until its pause is over, however much work waits.
-    if (this.#pause?.canWake) this.#pause.nap.end()
+    this.#claims.wake()
   }
 
-  /** The store can be reached again: even a pause after a failed claim is over. */
+  /** The store can be reached again: even the wait after a failed claim is over. */
   resume(): void {
-    this.wake()
-    this.#pause?.nap.end()
+    this.#claims.resume()
   }
 
   /**
@@ -159,83 +157,49 @@ export class Dispatcher {
 
   async #stop(graceMs: number): Promise<void> {
     this.#phase = 'draining'
-    this.#pause?.nap.end()
+    this.#claims.stop()
     this.#fillThreads()
     await this.#waits.within(graceMs, this.#allDone())
     this.#phase = 'aborting'
     this.#sends.close()
-    const closed = PLACES.map((place) => this.#deps.places[place].close(0))
+    const closed = EXECUTORS.map((executor) => this.#deps.executors[executor].close(0))
     await this.#waits.within(GIVE_BACK_MS, Promise.all([this.#allDone(), ...closed]))
     this.#phase = 'stopped'
     this.#waits.close()
   }
 
   async #allDone(): Promise<void> {
-    await this.#loop
-    await Promise.all(PLACES.map((place) => this.#urgent[place].idle()))
+    await this.#claims.ended()
+    await Promise.all(EXECUTORS.map((executor) => this.#urgent[executor].idle()))
     await this.#lanes.allDone()
-  }
-
-  async #claimLoop(): Promise<void> {
-    while (this.#phase === 'running') {
-      this.#isWoken = false
-      const pauseMs = await this.#claim()
-      if (pauseMs > 0 && !this.#isWoken) await this.#pauseFor(pauseMs, true)
-    }
-  }
-
-  /** Answers how long to wait before the next claim, unless woken. */
-  async #claim(): Promise<number> {
-    const { inbox, owner, pollMs, storeBackoff, random } = this.#deps
-    const { limit, perBot, rooms } = this.#demand()
-    this.#isHungry = true
-    if (limit === 0) return pollMs
-    this.#claimLimit = limit
-    try {
-      const { items, nextDueMs } = await inbox.claim({ owner, limit, perBot, rooms })
-      this.#failedClaims = 0
-      this.#isHungry = nextDueMs === 0 || Object.values(rooms).includes(0)
-      if (items.length > 0) crashPoint('claim.after')
-      for (const item of items) this.#begin(item)
-      if (items.length > 0 && nextDueMs === 0) return 0
-      return Math.min(pollMs, Math.max(MIN_PAUSE_MS, nextDueMs ?? pollMs))
-    } catch {
-      this.#failedClaims += 1
-      this.#claimLimit = 0
-      await this.#pauseFor(backoffDelayMs(this.#failedClaims, storeBackoff, random()), false)
-      return 0
-    } finally {
-      this.#claimLimit = 0
-      this.#fillThreads()
-    }
   }
 
   #demand(): Demand {
     return demand(this.#lanes, {
       lanesPerBot: this.#deps.lanesPerBot,
-      places: PLACES.map((place) => this.#limitsOf(place)).filter(
-        ({ place, botIds }) => place === 'pool' || botIds().length > 0,
+      executors: EXECUTORS.map((executor) => this.#limitsOf(executor)).filter(
+        ({ executor, botIds }) => executor === 'pool' || botIds().length > 0,
       ),
     })
   }
 
-  #limitsOf(place: Place): PlaceLimits {
-    const limits = this.#threadsOf(place)
+  #limitsOf(executor: Executor): ExecutorLimits {
+    const limits = this.#threadsOf(executor)
     return {
       ...limits,
-      promised: limits.promised + this.#offered,
+      promised: limits.promised + this.#slotsOffered,
       // Runs on the host's thread are not in our hands.
-      ahead: place === 'pool' ? this.#ahead.limit(limits.threads) : 0,
-      botIds: () => this.#deps.handlers.botIdsOf(place),
+      ahead: executor === 'pool' ? this.#prefetch.limit(limits.threads) : 0,
+      botIds: () => this.#deps.handlers.botIdsOf(executor),
     }
   }
 
-  #threadsOf(place: Place) {
-    const { handlers, places } = this.#deps
-    const { threads } = places[place]
+  #threadsOf(executor: Executor) {
+    const { handlers, executors } = this.#deps
+    const { threads } = executors[executor]
     // Only a card has somebody waiting at the screen; with a single thread nothing can be set aside.
-    const reserved = threads > 1 && handlers.handlesCards(place) ? 1 : 0
-    return { place, threads, reserved, promised: this.#urgent[place].count }
+    const reserved = threads > 1 && handlers.handlesCards(executor) ? 1 : 0
+    return { executor, threads, reserved, promised: this.#urgent[executor].count }
   }
 
   /** What cannot wait goes first. */
@@ -243,12 +207,12 @@ export class Dispatcher {
     // What has no thread yet when it is over goes back.
     if (this.#phase !== 'running') return [...this.#lanes].forEach((lane) => lane.start())
     const handling = [...this.#lanes].filter(({ stage }) => stage === 'handling')
-    for (const place of PLACES) {
-      const { threads, reserved } = this.#threadsOf(place)
-      const idle = threads - handling.filter((lane) => lane.place === place).length
-      this.#urgent[place].fill(idle - Math.min(this.#claimLimit, Math.max(0, idle - reserved)))
+    for (const executor of EXECUTORS) {
+      const { threads, reserved } = this.#threadsOf(executor)
+      const idle = threads - handling.filter((lane) => lane.executor === executor).length
+      this.#urgent[executor].fill(idle - Math.min(this.#claims.slotsBeingClaimed, Math.max(0, idle - reserved)))
       // Asked anew: what has just been promised to urgent events is not given away.
-      for (const lane of nextTurns(this.#lanes, this.#threadsOf(place))) lane.start()
+      for (const lane of nextLanes(this.#lanes, this.#threadsOf(executor))) lane.start()
     }
   }
 
@@ -260,37 +224,20 @@ export class Dispatcher {
     )
   }
 
-  async #pauseFor(ms: number, canWake: boolean): Promise<void> {
-    if (this.#phase !== 'running') return
-    const nap = this.#waits.nap(ms)
-    this.#pause = { nap, canWake }
-    await nap.over
-    this.#pause = undefined
-  }
-
   #begin(item: Claimed): LaneRun {
     const lane = new LaneRun(item, this.#laneDeps)
     const done = lane.run().finally(() => {
       this.#lanes.delete(lane)
-      if (lane.mayHaveMore || this.#isHungry) this.wake()
-      else void this.#wakeSoon()
+      if (lane.mayHaveMore || this.#claims.hasMoreDue) this.wake()
+      else void this.#claims.wakeSoon()
     })
     this.#lanes.add(lane, done)
     return lane
   }
 
-  #onThreadFree(place: Place, ms: number): void {
-    if (place === 'pool') this.#ahead.ran(ms)
-    if (this.#isHungry) this.wake()
+  #onThreadFree(executor: Executor, ms: number): void {
+    if (executor === 'pool') this.#prefetch.ran(ms)
+    if (this.#claims.hasMoreDue) this.wake()
     else this.#fillThreads()
-  }
-
-  /** Nothing is known to wait; another instance may have put something into a lane, or an operator. */
-  async #wakeSoon(): Promise<void> {
-    if (this.#wakesSoon) return
-    this.#wakesSoon = true
-    await this.#waits.nap(MIN_PAUSE_MS).over
-    this.#wakesSoon = false
-    this.wake()
   }
 }

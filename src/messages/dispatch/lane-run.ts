@@ -3,9 +3,9 @@ import { crashPoint } from '../../core/crash-point.ts'
 import { deferred } from '../../core/time/deferred.ts'
 import type { MessageEvent } from '../../protocol/model/events.ts'
 import type { UploadRef } from '../../protocol/model/message.ts'
-import type { Claimed, ClaimedEvent, EventResult, FinishedEvent, StoredReply } from '../../store/store.ts'
+import type { Claimed, ClaimedEvent, EventResult, Fence, FinishedEvent, StoredReply } from '../../store/store.ts'
 import type { AckTimes } from '../intake/ack-times.ts'
-import { type Place, placeOf } from '../handle/bot-handlers.ts'
+import { type Executor, executorOf } from '../handle/bot-handlers.ts'
 import type { BusyLane } from './demand.ts'
 import { type DeliverRepliesDeps, deliverReplies, giveBack } from '../reply/deliver-replies.ts'
 import type { FencedWriter } from '../writes/fenced-writer.ts'
@@ -13,25 +13,25 @@ import { type HandleEventDeps, handleEvent } from '../handle/handle-event.ts'
 import type { LiveStreams } from '../reply/live-streams.ts'
 
 export interface LaneRunDeps {
-  readonly owner: string
   readonly handling: HandleEventDeps
   readonly delivery: DeliverRepliesDeps
   readonly keep: FencedWriter<KeptUpload>
   readonly streams: Pick<LiveStreams, 'end'>
   /** Ends what an event has begun to stream, except for these. Must not reject. */
-  readonly closeStreams: (event: ClaimedEvent, except: readonly (number | undefined)[]) => Promise<void>
+  readonly closeStreams: (event: ClaimedEvent, except: readonly number[]) => Promise<void>
   readonly finish: FencedWriter<FinishedEvent>
   readonly acks: AckTimes
   /** No new work is begun; what was claimed at the last moment goes back. */
   readonly isStopping: () => boolean
   readonly emit: (event: MessageEvent) => void
   /** The pool thread is free again, after so long. */
-  readonly onThreadFree: (place: Place, ms: number) => void
+  readonly onThreadFree: (executor: Executor, ms: number) => void
 }
 
-/** Bytes on their way into the store; no fence guards them, since their id says what they are. */
+/** Bytes on their way into the store. */
 export interface KeptUpload {
   readonly eventId: number
+  readonly fence: Fence
   readonly upload: UploadRef
   readonly bytes: Uint8Array
 }
@@ -43,7 +43,7 @@ export function laneKey(botId: string, lane: string): string {
 /** One claimed lane, from its claim until the store has it back. */
 export class LaneRun implements BusyLane {
   readonly botId: string
-  readonly place: Place
+  readonly executor: Executor
   readonly key: string
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
@@ -53,7 +53,7 @@ export class LaneRun implements BusyLane {
 
   constructor(item: Claimed, deps: LaneRunDeps) {
     this.botId = item.botId
-    this.place = placeOf(deps.handling.handlers.of(item.botId))
+    this.executor = executorOf(deps.handling.handlers.of(item.botId))
     this.key = laneKey(item.botId, item.lane)
     this.#item = item
     this.#deps = deps
@@ -96,27 +96,26 @@ export class LaneRun implements BusyLane {
   }
 
   async #runEvent(claimed: ClaimedEvent): Promise<void> {
-    const { owner, handling, delivery, streams, finish, acks, isStopping, onThreadFree } = this.#deps
+    const { handling, delivery, streams, finish, acks, isStopping, onThreadFree } = this.#deps
     const claimedAt = handling.clock.now()
     await this.#turn.promise
     const startedAt = handling.clock.now()
     const event = older(claimed, Math.max(0, startedAt - claimedAt))
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
     this.#stage = 'delivering'
-    onThreadFree(this.place, handling.clock.now() - startedAt)
+    onThreadFree(this.executor, handling.clock.now() - startedAt)
 
     const isStreamed = await streams.end(event.id)
-    if (!(await this.#keepUploads(event.id, result))) return
-    const fence = { owner, attempt: event.attempt }
-    const written = await finish.write({ id: event.id, fence, result, ...acks.take(event.id) })
+    if (!(await this.#keepUploads(event, result))) return
+    const { id: eventId, fence, sinceArrivalMs } = event
+    const written = await finish.write({ id: eventId, fence, result, ...acks.take(eventId) })
     crashPoint('complete.after')
     const handleMs = handling.clock.now() - startedAt
     if (written === 'held' || written === 'unsure') this.#report(event, result, handleMs)
     if (isStreamed || event.attempt > 1) await this.#closeStreams(event, result)
     if (result.kind !== 'completed') return
-    const { id: eventId, sinceArrivalMs } = event
     const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + handleMs }
-    const first = { eventId, attempt: 1, unknownAttempts: 0, ageMs: 0, ...arrival }
+    const first = { eventId, fence, attempt: 1, unknownAttempts: 0, ageMs: 0, ...arrival }
     const replies = result.replies.map((reply, part): StoredReply => ({ ...reply, ...first, part }))
     if (written === 'held') await deliverReplies(event.botId, replies, delivery)
     // Our own write, committed without an answer, left the lane ours and its replies unsent; but the lane
@@ -130,17 +129,17 @@ export class LaneRun implements BusyLane {
     if (result.kind !== 'completed') return
     await this.#deps.closeStreams(
       event,
-      result.replies.map(({ delivery }) => delivery?.stream),
+      result.replies.flatMap(({ delivery }) => delivery?.stream ?? []),
     )
   }
 
-  /** Bytes are stored before the reply that shows them. False when the stop came first. */
-  async #keepUploads(eventId: number, result: EventResult): Promise<boolean> {
+  /** Bytes are stored before the reply that shows them. False when the stop came first, or the lane is another's. */
+  async #keepUploads({ id: eventId, fence }: ClaimedEvent, result: EventResult): Promise<boolean> {
     if (result.kind !== 'completed') return true
     for (const { bytes, delivery } of result.replies) {
       const upload = delivery?.upload
       if (bytes === undefined || upload === undefined) continue
-      if ((await this.#deps.keep.write({ eventId, upload, bytes })) !== 'held') return false
+      if ((await this.#deps.keep.write({ eventId, fence, upload, bytes })) !== 'held') return false
       crashPoint('upload.kept')
     }
     return true

@@ -11,7 +11,7 @@ export const MAX_BOT_TURNS = 5
 /** Why this bot leaves an event alone; undefined if it does not. Pure; of a chat's past it knows nothing, see `isBotLoop`. */
 export function skipReason(event: InboundEvent, policy: AnswerPolicy): SkipReason | undefined {
   const { chats, users, groups, bots } = policy
-  const { chatId, userId } = placeOf(event)
+  const { chatId, userId } = senderAndChat(event)
   if (chats !== undefined && chatId !== undefined && !chats.includes(chatId)) return 'chat_not_allowed'
   if (event.kind === 'message' && event.senderType === 'app') {
     if (bots === 'ignore') return 'from_bot'
@@ -32,7 +32,10 @@ export function addressed(message: InboundMessage, openId: string | null): Inbou
   return { ...message, isBotMentioned: message.mentions.some((mention) => mention.openId === openId) }
 }
 
-function placeOf(event: InboundEvent): { readonly chatId?: string | undefined; readonly userId?: string | undefined } {
+function senderAndChat(event: InboundEvent): {
+  readonly chatId?: string | undefined
+  readonly userId?: string | undefined
+} {
   const { chatId } = { chatId: undefined, ...event }
   if (event.kind === 'message') return { chatId, userId: event.senderOpenId }
   return { chatId, userId: 'operatorOpenId' in event ? event.operatorOpenId : undefined }

@@ -3,7 +3,7 @@ import type { HandlerRef } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 
 /** Where handlers run: in the threads of the chat pool, or on the host's thread, a number of runs at a time. */
-export type Place = 'pool' | 'host'
+export type Executor = 'pool' | 'host'
 
 /** A handler that is loaded. */
 export interface BotHandler {
@@ -17,23 +17,23 @@ export interface BotHandlers {
   /** Undefined for a bot that is not known here, or whose handler is not. */
   of(botId: string): BotHandler | undefined
   /** Known bots whose handler runs there. */
-  botIdsOf(place: Place): readonly string[]
+  botIdsOf(executor: Executor): readonly string[]
   /** Whether a handler that runs there has a function for cards. */
-  handlesCards(place: Place): boolean
+  handlesCards(executor: Executor): boolean
 }
 
 /** How each bot is set now; a change is live. */
-export interface BotBook {
+export interface BotDirectory {
   /** Undefined for a bot that is not known here. */
   settingsOf(botId: string): BotSettings | undefined
   botIds(): readonly string[]
 }
 
 export class LoadedHandlers implements BotHandlers {
-  readonly #bots: BotBook
+  readonly #bots: BotDirectory
   readonly #handlers = new Map<string, BotHandler>()
 
-  constructor(bots: BotBook) {
+  constructor(bots: BotDirectory) {
     this.#bots = bots
   }
 
@@ -45,20 +45,21 @@ export class LoadedHandlers implements BotHandlers {
     return this.#handlers.get(this.#bots.settingsOf(botId)?.handler ?? '')
   }
 
-  botIdsOf(place: Place): readonly string[] {
+  botIdsOf(executor: Executor): readonly string[] {
     // Asked for every message: mostly no handler at all runs on the host's thread.
-    if (place === 'host' && ![...this.#handlers.values()].some((handler) => placeOf(handler) === place)) return []
-    return this.#bots.botIds().filter((botId) => placeOf(this.of(botId)) === place)
+    if (executor === 'host' && ![...this.#handlers.values()].some((handler) => executorOf(handler) === executor))
+      return []
+    return this.#bots.botIds().filter((botId) => executorOf(this.of(botId)) === executor)
   }
 
-  handlesCards(place: Place): boolean {
+  handlesCards(executor: Executor): boolean {
     return [...this.#handlers.values()].some(
-      (handler) => placeOf(handler) === place && handler.kinds.has('card_action'),
+      (handler) => executorOf(handler) === executor && handler.kinds.has('card_action'),
     )
   }
 }
 
-/** What has no handler waits in neither place; it counts where most are. */
-export function placeOf(handler: BotHandler | undefined): Place {
+/** A bot without a loaded handler counts towards the pool. */
+export function executorOf(handler: BotHandler | undefined): Executor {
   return handler?.ref.kind === 'host' ? 'host' : 'pool'
 }

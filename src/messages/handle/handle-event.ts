@@ -8,24 +8,24 @@ import type { CardResponse, InboundEvent } from '../../protocol/model/inbound-ev
 import type { ReplyPart } from '../../protocol/model/message.ts'
 import type { ClaimedEvent, EventResult } from '../../store/store.ts'
 import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
-import { type BotBook, type BotHandlers, type Place, placeOf } from './bot-handlers.ts'
+import { type BotDirectory, type BotHandlers, type Executor, executorOf } from './bot-handlers.ts'
 import type { HandlerPool } from '../pool/handler-pool.ts'
 import type { LiveStreams } from '../reply/live-streams.ts'
 import { replyUuid, streamUuid } from '../reply/reply-uuid.ts'
 import { replyTarget } from '../reply/reply-target.ts'
-import type { RunDesk, RunOf } from './run-desk.ts'
+import type { ContextServer, RunOf } from './context-server.ts'
 import { afterFailedRun, beforeRun, whenExpired } from './run-retry.ts'
 import { kindOf, toInboundEvent } from '../inbound/to-inbound-event.ts'
 
 export interface HandleEventDeps {
-  readonly places: Readonly<Record<Place, HandlerPool>>
+  readonly executors: Readonly<Record<Executor, HandlerPool>>
   readonly handlers: BotHandlers
   readonly streams: Pick<LiveStreams, 'show'>
   /** Does what runs call for. */
-  readonly desk: Pick<RunDesk, 'take' | 'messagesBefore'>
-  readonly bots: Pick<BotBook, 'settingsOf'>
+  readonly contextServer: Pick<ContextServer, 'take' | 'messagesBefore'>
+  readonly bots: Pick<BotDirectory, 'settingsOf'>
   /** What bots have that set nothing else. */
-  readonly answers: AnswerPolicy
+  readonly answerPolicy: AnswerPolicy
   /** Told of every decision before it is written, with what a card handler returned. */
   readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
   readonly handlerTimeoutMs: number
@@ -46,8 +46,8 @@ export interface Decision {
 /** How long an event waits whose bot is not known here, or has a handler that is not. */
 const HANDLER_MISSING_MS = 15_000
 
-/** How long it waits if its place is full after all, because its bot has just got another handler. */
-const PLACE_FULL_MS = 100
+/** How long it waits if its executor is full after all, because its bot has just got another handler. */
+const EXECUTOR_FULL_MS = 100
 
 /** The handler's signal fires a little before its thread is stopped. */
 const SIGNAL_SHARE = 0.9
@@ -77,13 +77,13 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     }
     const inbound = parsed.event.kind === 'message' ? addressed(parsed.event, openId) : parsed.event
     const target = replyTarget(inbound)
-    const reason = await skipped(inbound, event.id, { ...deps.answers, ...own } as AnswerPolicy, deps)
+    const reason = await skipped(inbound, event.id, { ...deps.answerPolicy, ...own } as AnswerPolicy, deps)
     if (reason !== undefined) return { result: { kind: 'completed', replies: [], reason } }
     // What nobody would have answered is not given up either.
     const expired = whenExpired(event, maxAgeMs)
     if (expired !== undefined) return { result: expired }
-    const place = deps.places[placeOf(handler)]
-    if (place.busy >= place.capacity) return { result: { kind: 'released', afterMs: PLACE_FULL_MS } }
+    const executor = deps.executors[executorOf(handler)]
+    if (executor.busy >= executor.capacity) return { result: { kind: 'released', afterMs: EXECUTOR_FULL_MS } }
     const run: RunOf = {
       botId: event.botId,
       eventId: event.id,
@@ -98,7 +98,9 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       attempt: event.attempt,
       timeoutMs: Math.ceil(handlerTimeoutMs * SIGNAL_SHARE),
     }
-    const outcome = await place.run(task, handlerTimeoutMs, (call, answer) => deps.desk.take(call, run, answer))
+    const outcome = await executor.run(task, handlerTimeoutMs, (call, answer) =>
+      deps.contextServer.take(call, run, answer),
+    )
     crashPoint('handler.after')
     if (outcome.kind === 'handled') {
       const replies = outcome.replies.flatMap((reply, index) =>
@@ -124,11 +126,11 @@ async function skipped(
   event: InboundEvent,
   eventId: number,
   policy: AnswerPolicy,
-  { desk }: HandleEventDeps,
+  { contextServer }: HandleEventDeps,
 ): Promise<SkipReason | undefined> {
   const reason = skipReason(event, policy)
   if (reason !== undefined || event.kind !== 'message' || event.senderType === 'user') return reason
-  const before = await desk.messagesBefore(event.botId, event.chatId, eventId, MAX_BOT_TURNS)
+  const before = await contextServer.messagesBefore(event.botId, event.chatId, eventId, MAX_BOT_TURNS)
   return isBotLoop(before) ? 'bot_loop' : undefined
 }
 

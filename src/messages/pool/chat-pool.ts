@@ -1,4 +1,5 @@
 import { errorRecord, errorText, FeishuSupervisorError, fromErrorRecord } from '../../core/errors.ts'
+import { stackFrames } from '../../core/log/stack-frames.ts'
 import type { ChatOutcome, ChatTask, HandlerRef } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { PoolStats } from '../../protocol/model/status.ts'
@@ -197,7 +198,8 @@ export class ChatPool implements HandlerPool {
     thread.runs.clear()
     for (const run of runs.values()) run.cancelDeadline()
     for (const run of of(guilty)) this.#remember(run)
-    for (const run of of([...guilty, ...unstarted])) this.#settle(run, failed('POOL_THREAD_DIED', text))
+    const stack = stackFrames(thrown, this.#settings.filename)
+    for (const run of of([...guilty, ...unstarted])) this.#settle(run, failed('POOL_THREAD_DIED', text, stack))
     for (const run of of(suspects)) this.#go({ role: 'trial', runs: [run] })
     this.#split(groups.map(of))
     for (const run of of(innocent)) this.#goAsUsual(run)

@@ -1,7 +1,7 @@
 import type { ChatOutcome, EventTask } from '../../protocol/chat.ts'
 import type { TakeCall } from './run-channel-server.ts'
 
-/** What the dispatcher needs of a place where handlers run. */
+/** What the dispatcher needs of an executor. */
 export interface HandlerPool {
   /** Runs at a time now. */
   readonly capacity: number

@@ -54,7 +54,7 @@ export function toAnswer(answer: unknown): PoolAnswer {
   return { outcome: failed('HANDLER_FAILED', 'the pool thread gave no outcome'), memoryMb: 0 }
 }
 
-export function failed(code: ErrorCode, message: string): Extract<ChatOutcome, { kind: 'failed' }> {
+export function failed(code: ErrorCode, message: string, stack?: string): Extract<ChatOutcome, { kind: 'failed' }> {
   // What ended a thread may be an error of the handler.
-  return { kind: 'failed', error: errorRecord(code, redactText(message)) }
+  return { kind: 'failed', error: errorRecord(code, redactText(message), stack) }
 }

@@ -19,7 +19,6 @@ export interface DeliverRepliesDeps {
   /** Bytes of an event whose replies have been sent. Must not reject. */
   readonly dropUploads: (eventId: number) => Promise<void>
   readonly settle: FencedWriter<SettledReply>
-  readonly owner: string
   readonly policy: RetryPolicy
   readonly limits: OutboundLimits
   readonly tries: SendTries
@@ -45,7 +44,7 @@ export async function deliverReplies(
   for (const [index, reply] of replies.entries()) {
     const result = await send(botId, reply, claimedAt, deps)
     crashPoint('settle.before')
-    const written = await deps.settle.write(settled(reply, result, deps.owner))
+    const written = await deps.settle.write(settled(reply, result))
     crashPoint('settle.after')
     if (written === 'held' || written === 'unsure') report(botId, reply, result, claimedAt, deps)
     if (result.kind === 'sent' && reply.delivery?.upload !== undefined) await deps.dropUploads(reply.eventId)
@@ -61,10 +60,10 @@ export async function deliverReplies(
  */
 export async function giveBack(
   replies: readonly StoredReply[],
-  { settle, owner }: Pick<DeliverRepliesDeps, 'settle' | 'owner'>,
+  { settle }: Pick<DeliverRepliesDeps, 'settle'>,
 ): Promise<void> {
   const [head] = replies
-  if (head !== undefined) await settle.write(settled(head, givenBack(), owner))
+  if (head !== undefined) await settle.write(settled(head, givenBack()))
 }
 
 async function send(
@@ -100,7 +99,7 @@ async function isMyTurn(
   while (!isAborting()) {
     const waitMs = limits.take(botId, receiver.id)
     if (waitMs === 0) return true
-    await sends.nap(waitMs).over
+    await sends.wait(waitMs).over
   }
   return false
 }
@@ -114,13 +113,13 @@ function pauseAsAsked(botId: string, { receiver }: StoredReply, failure: SendFai
 
 async function sendWithin(botId: string, reply: StoredReply, deps: DeliverRepliesDeps): Promise<SendOutcome> {
   const timeoutMs = deps.sendTimeoutMs + (reply.delivery?.upload === undefined ? 0 : 2 * UPLOAD_TIMEOUT_MS)
-  const nap = deps.sends.nap(timeoutMs)
+  const wait = deps.sends.wait(timeoutMs)
   try {
-    return await Promise.race([deps.sendStored(botId, reply), nap.over.then(() => noAnswer(timeoutMs))])
+    return await Promise.race([deps.sendStored(botId, reply), wait.over.then(() => noAnswer(timeoutMs))])
   } catch (thrown) {
     return { kind: 'failed', failure: { error: toErrorRecord(thrown, 'REPLY_FAILED'), isRefused: false } }
   } finally {
-    nap.end()
+    wait.end()
   }
 }
 
@@ -136,8 +135,8 @@ function givenBack(isRefused = true): ReplyResult {
   return { kind: 'retry', afterMs: 0, error, isRefused }
 }
 
-function settled(reply: StoredReply, result: ReplyResult, owner: string): SettledReply {
-  return { eventId: reply.eventId, part: reply.part, fence: { owner, attempt: reply.attempt }, result }
+function settled({ eventId, part, fence }: StoredReply, result: ReplyResult): SettledReply {
+  return { eventId, part, fence, result }
 }
 
 function report(

@@ -1,15 +1,15 @@
 import { assertNever } from '../../core/assert-never.ts'
 import { crashPoint } from '../../core/crash-point.ts'
+import { FeishuSupervisorError } from '../../core/errors.ts'
 import { deferred } from '../../core/time/deferred.ts'
-import { cardText, markdownCard, TEXT_ELEMENT } from '../../core/markdown-card.ts'
+import { cardText, markdownCard, TEXT_ELEMENT } from '../../protocol/model/markdown-card.ts'
 import type { StreamFrame } from '../../protocol/chat.ts'
 import type { CardCall, CardOutcome, ReplyToSend, SendFailure } from '../../protocol/data.ts'
-import type { ReplyStore, StreamLearned, StreamProgress } from '../../store/store.ts'
+import type { Fence, ReplyStore, StreamLearned, StreamProgress } from '../../store/store.ts'
 import type { SendReply } from './deliver-replies.ts'
 import type { OutboundLimits } from './outbound-limits.ts'
 import type { ReplyTarget } from './reply-target.ts'
 import type { Sleeper } from '../writes/sleeper.ts'
-import { stepStream } from './stream-step.ts'
 
 export type CallCard = (botId: string, call: CardCall) => Promise<CardOutcome>
 
@@ -27,6 +27,7 @@ export interface LiveStreamDeps {
 /** Whose answer it is. */
 export interface StreamOwner extends ReplyTarget {
   readonly eventId: number
+  readonly fence: Fence
   readonly botId: string
   readonly uuid: string
 }
@@ -82,9 +83,13 @@ export class LiveStream {
 
   /** Resolves when nothing more is under way. */
   async end(): Promise<void> {
+    this.#stop()
+    await this.#done
+  }
+
+  #stop(): void {
     this.#isEnded = true
     this.#ended.resolve()
-    await this.#done
   }
 
   async #run(): Promise<void> {
@@ -98,7 +103,7 @@ export class LiveStream {
     }
   }
 
-  /** One step towards the newest text. Rejects when the store cannot be reached. */
+  /** One step towards the newest text. Rejects when the store cannot be reached, and at the end of the claim. */
   async #step(): Promise<'wait' | 'gave_up' | void> {
     if (this.#progress === undefined) {
       await this.#learn({})
@@ -197,8 +202,15 @@ export class LiveStream {
     return this.#sequence
   }
 
+  /** Rejects, and nothing more is shown, where another claim goes on with the answer. */
   async #learn(learned: StreamLearned): Promise<void> {
-    this.#progress = await this.#deps.replies.stream(this.#owner.eventId, this.#frame.stream, learned)
+    const { eventId, fence } = this.#owner
+    const progress = await this.#deps.replies.stream(eventId, fence, this.#frame.stream, learned)
+    if (progress === null) {
+      this.#stop()
+      throw new FeishuSupervisorError('REPLY_FAILED', 'another claim goes on with the chat')
+    }
+    this.#progress = progress
   }
 
   async #isMyTurn(limits: OutboundLimits, key: string): Promise<boolean> {
@@ -211,13 +223,37 @@ export class LiveStream {
   }
 
   async #pause(ms = TROUBLE_MS): Promise<void> {
-    const nap = this.#deps.sleeper.nap(ms)
-    await Promise.race([nap.over, this.#ended.promise])
-    nap.end()
+    const wait = this.#deps.sleeper.wait(ms)
+    await Promise.race([wait.over, this.#ended.promise])
+    wait.end()
   }
 }
 
 /** Shows a card that was made before. */
 export function cardContent(cardId: string): string {
   return JSON.stringify({ type: 'card', data: { card_id: cardId } })
+}
+
+/** What brings a streamed answer closer to what its reader should see. */
+export type StreamStep =
+  /** Of the card that streams: made, then sent, then changed. */
+  | 'make_card'
+  | 'show_card'
+  | 'write_card'
+  /** Without such cards: an ordinary message, and edits of it. */
+  | 'show_message'
+  | 'edit_message'
+  /** Nothing, until there is news or the answer is complete. */
+  | 'wait'
+
+/** Pure: decides by what is stored, so that whoever goes on after a crash does what was due. */
+export function stepStream({ fallback, cardId, messageId }: StreamProgress, hasNews: boolean): StreamStep {
+  if (fallback === 0) {
+    if (cardId === undefined) return 'make_card'
+    if (messageId === undefined) return 'show_card'
+    return hasNews ? 'write_card' : 'wait'
+  }
+  if (fallback > 1) return 'wait'
+  if (messageId === undefined) return 'show_message'
+  return hasNews ? 'edit_message' : 'wait'
 }

@@ -17,12 +17,12 @@ export class LiveStreams {
   }
 
   /** Settles when the text has been used and another one may come; never if none is shown any more. */
-  show({ id, botId, dedupeKey }: ClaimedEvent, target: ReplyTarget, frame: StreamFrame): Promise<void> {
+  show({ id, fence, botId, dedupeKey }: ClaimedEvent, target: ReplyTarget, frame: StreamFrame): Promise<void> {
     const streams = this.#streams.get(id) ?? new Map<number, LiveStream>()
     this.#streams.set(id, streams)
     const known = streams.get(frame.stream)
     if (known !== undefined) return known.show(frame)
-    const owner = { eventId: id, botId, ...target, uuid: streamUuid(botId, dedupeKey, frame.stream) }
+    const owner = { eventId: id, fence, botId, ...target, uuid: streamUuid(botId, dedupeKey, frame.stream) }
     const stream = new LiveStream(owner, frame, this.#deps)
     streams.set(frame.stream, stream)
     return stream.used

@@ -2,7 +2,7 @@ import { crashPoint } from '../../core/crash-point.ts'
 import { type ErrorRecord, toErrorRecord } from '../../core/errors.ts'
 import { KeyedQueue } from '../../core/time/keyed-queue.ts'
 import type { CardCall, ReplyToSend, SendOutcome } from '../../protocol/data.ts'
-import type { ReplyStore, StoredReply, StreamProgress } from '../../store/store.ts'
+import type { ClaimedEvent, ReplyStore, StoredReply, StreamProgress } from '../../store/store.ts'
 import type { SendReply } from './deliver-replies.ts'
 import { type CallCard, cardContent } from './live-stream.ts'
 import { outcomeUnknown, UUID_TRUSTED_MS } from './send-retry.ts'
@@ -10,7 +10,7 @@ import { outcomeUnknown, UUID_TRUSTED_MS } from './send-retry.ts'
 export interface ReplySenderDeps {
   readonly sendReply: SendReply
   readonly callCard: CallCard
-  readonly replies: Pick<ReplyStore, 'upload' | 'stream' | 'streams'>
+  readonly replies: Pick<ReplyStore, 'upload' | 'stream' | 'closeStreams'>
 }
 
 /** Hands stored replies to the bot's worker with all it needs to show them, and brings streamed ones to their end. */
@@ -31,13 +31,12 @@ export class ReplySender {
   }
 
   /** Ends the typing on cards of an event that stay as they are. Rejects when the store cannot be reached. */
-  async closeStreams(event: { id: number; botId: string }, except: readonly (number | undefined)[]): Promise<void> {
+  async closeStreams(
+    { id, fence, botId }: Pick<ClaimedEvent, 'id' | 'fence' | 'botId'>,
+    except: readonly number[],
+  ): Promise<void> {
     const { replies, callCard } = this.#deps
-    for (const { stream, cardId, sendingMs } of await replies.streams(event.id)) {
-      if (cardId === undefined || sendingMs === undefined || except.includes(stream)) continue
-      const { sequence } = await replies.stream(event.id, stream, { changes: 1 })
-      await callCard(event.botId, { kind: 'close', cardId, sequence })
-    }
+    for (const card of await replies.closeStreams(id, fence, except)) await callCard(botId, { kind: 'close', ...card })
   }
 
   async #sendUpload(
@@ -61,12 +60,14 @@ export class ReplySender {
   /** The message that streams becomes what the reply says; where none does, the reply is sent as a message. */
   async #finishStream(botId: string, reply: StoredReply, stream: number): Promise<SendOutcome> {
     const { replies, sendReply, callCard } = this.#deps
-    let progress: StreamProgress
+    const { eventId, fence } = reply
+    let progress: StreamProgress | null
     try {
-      progress = await replies.stream(reply.eventId, stream, { changes: 1 })
+      progress = await replies.stream(eventId, fence, stream, { changes: 1 })
     } catch (thrown) {
       return notSent(toErrorRecord(thrown))
     }
+    if (progress === null) return notSent(claimLost())
     const { fallback, sendingMs, sequence } = progress
     let { messageId } = progress
     const asMessage = (): Promise<SendOutcome> => sendReply(botId, toSend(reply))
@@ -80,7 +81,7 @@ export class ReplySender {
       if (sent.kind === 'failed' && cardId !== undefined && !sent.failure.error.retryable) return await asMessage()
       if (sent.kind === 'failed') return sent
       messageId = sent.messageId
-      await replies.stream(reply.eventId, stream, { messageId })
+      if ((await replies.stream(eventId, fence, stream, { messageId })) === null) return notSent(claimLost())
     }
     const call: CardCall =
       cardId === undefined
@@ -99,6 +100,11 @@ function toSend({ messageId, receiver, uuid, msgType, content, delivery, unknown
 
 function gone(name: string): ErrorRecord {
   return { code: 'INTERNAL', message: `the bytes of ${name} are not in the database any more`, retryable: false }
+}
+
+/** Nobody reads it: what is written with the fence of that claim changes nothing either. */
+function claimLost(): ErrorRecord {
+  return { code: 'REPLY_FAILED', message: 'another claim goes on with the chat', retryable: true }
 }
 
 function notSent(error: ErrorRecord): SendOutcome {

@@ -42,7 +42,7 @@ export class FencedWriter<T> {
         if (isHeld) return 'held'
         return tries === 1 ? 'lost' : 'unsure'
       } catch {
-        await sleeper.nap(backoffDelayMs(tries, backoff, random())).over
+        await sleeper.wait(backoffDelayMs(tries, backoff, random())).over
       }
     }
     return 'unwritten'

@@ -1,23 +1,23 @@
 import type { ErrorRecord } from '../../core/errors.ts'
 import type { BotLimits, BotPolicy, Isolation, SettingChange } from './bot-settings.ts'
-import type { ConnectionWord } from './connection-word.ts'
+import type { ConnectionWord } from './status.ts'
 import type { Result } from './result.ts'
-import type { BotChangeInput, BotInput } from './bot-input.ts'
+import type { BotChange, BotInput } from './bot-input.ts'
 
-/** A bot as its host keeps it; more fields do no harm, and null counts as absent. */
+/** A bot of the host's own table. Other fields are ignored. Null counts as absent. */
 export interface SourceBot {
-  /** Names the bot everywhere: in the API, in events, in the inbox. */
+  /** Id of the bot in the API, in events and in the inbox. */
   readonly id: string | number
   readonly appId: string
   readonly appSecret: string
-  /** Of webhook mode. */
+  /** For webhook mode. */
   readonly encryptKey?: string | null | undefined
   readonly verificationToken?: string | null | undefined
   /** Default: the app id. */
   readonly name?: string | null | undefined
   /** Default `https://open.feishu.cn`. */
   readonly domain?: string | null | undefined
-  /** The user whose bot it is. Default `admin`. */
+  /** User that owns the bot. Default `admin`. */
   readonly owner?: string | null | undefined
   /** Default true. */
   readonly enabled?: boolean | null | undefined
@@ -25,53 +25,53 @@ export interface SourceBot {
   readonly useWebSocket?: boolean | null | undefined
   /** Default `thread`. */
   readonly isolation?: Isolation | null | undefined
-  /** Which of the handlers in the options answers for it, by name. Default `default`. */
+  /** Name of the handler in the options that answers for the bot. Default `default`. */
   readonly handler?: string | null | undefined
-  /** What of the options is different for it. Default: nothing. */
+  /** Overrides of the options for this bot. Default: none. */
   readonly limits?: SettingChange<BotLimits> | null | undefined
   readonly policy?: SettingChange<BotPolicy> | null | undefined
-  /** Default: when it was first seen. */
+  /** Default: when the bot was first read. */
   readonly createdAt?: Date | number | null | undefined
 }
 
-/** What of a bot is written back to the host. */
+/** Fields of a bot that are written back to the host. */
 export interface SourceRecord {
-  /** It was told to connect or to disconnect. */
+  /** New mode: a call asked the bot to connect or to disconnect. */
   readonly useWebSocket?: boolean
-  /** Its connection is in another state now. */
+  /** New state of the bot's connection. */
   readonly wsConnectionState?: ConnectionWord
 }
 
 /**
- * Bots that the host keeps itself, in a table of its own. They are read when the supervisor starts and when `watch`
- * tells of a change, and are never stored here. Runs on the host's thread. A method that throws, rejects or takes
- * longer than 2 s (`list`: 10 s) is tried again, visibly, while the bots that run go on.
+ * Source of bots that the host keeps in its own table. Bots are read when the supervisor starts and when `watch`
+ * reports a change. They are never stored here. The methods run on the host's thread. A method that throws, rejects or
+ * takes longer than 2 s (`list`: 10 s) is called again. The failure is reported, and running bots go on.
  */
 export interface BotSource {
   /** All bots, disabled ones too. */
   list(): readonly SourceBot[] | Promise<readonly SourceBot[]>
-  /** One bot as it is now; null when there is none. */
+  /** The current record of one bot. Null if there is none. */
   get(botId: string): SourceBot | null | undefined | Promise<SourceBot | null | undefined>
   /**
-   * Called once at every start: from then on `changed` is to be called after a bot was added, changed or removed,
-   * with its id, or without one to have all of them read. Returns what ends that.
+   * Called once at every start. From then on the source calls `changed` after a bot was added, changed or removed:
+   * with the bot's id, or without an id to have all bots read. Returns the function that ends the watch.
    */
   watch(changed: (botId?: string | number) => void): () => void
-  /** Writes to the bot's own row. Without it the mode is not changed through this API, and the state is not written. */
+  /** Writes to the bot's row. Without `record` this API cannot change the mode, and the state is not written. */
   record?(botId: string, record: SourceRecord): void | Promise<void>
-  /** Takes what the API is told to add, change and remove. Without it the API refuses that with `BOTS_OWNED_BY_HOST`. */
+  /** Adds, changes and removes bots for the API. Without `writer` the API refuses these calls with `BOTS_OWNED_BY_HOST`. */
   readonly writer?: BotWriter
 }
 
-/** The writing half of a source. What `get` answers afterwards holds. */
+/** Write access to a source. After a call the answer of `get` is valid. */
 export interface BotWriter {
-  /** Answers the id of the new bot. */
+  /** Returns the id of the new bot. */
   add(bot: BotInput): string | number | Promise<string | number>
-  update(botId: string, change: BotChangeInput): void | Promise<void>
+  update(botId: string, change: BotChange): void | Promise<void>
   remove(botId: string): void | Promise<void>
 }
 
-/** A bot of a source, checked and with its defaults. Instants are milliseconds since the epoch. */
+/** A bot of a source, validated and with defaults. Instants are milliseconds since the epoch. */
 export interface SourceRow extends Omit<BotInput, 'isolation' | 'owner' | 'handler'> {
   readonly id: string
   readonly isolation: Isolation
@@ -81,21 +81,21 @@ export interface SourceRow extends Omit<BotInput, 'isolation' | 'owner' | 'handl
   readonly createdAt: number
 }
 
-/** All that a source has; a row that cannot be used keeps its id, so that its bot is not taken for removed. */
+/** All bots of a source. An unusable row keeps its id, so that its bot does not count as removed. */
 export interface SourceReading {
   readonly rows: readonly SourceRow[]
   readonly unusable: readonly { readonly botId: string; readonly why: string }[]
-  /** It cannot be read now: this is what it had when it last could. */
+  /** Why the source cannot be read now. The rows are then those of the last successful read. */
   readonly failure?: ErrorRecord
 }
 
-/** The source wire: the supervisor thread calls, the host answers. */
+/** The source channel: the supervisor thread calls, the host answers. */
 export interface SourceControl {
   list(): Promise<Result<SourceReading>>
   get(botId: string): Promise<Result<SourceRow | null>>
   record(botId: string, record: SourceRecord): Promise<Result<undefined>>
-  /** Answers the id of the new bot. */
+  /** Returns the id of the new bot. */
   add(bot: BotInput): Promise<Result<string>>
-  update(botId: string, change: BotChangeInput): Promise<Result<undefined>>
+  update(botId: string, change: BotChange): Promise<Result<undefined>>
   remove(botId: string): Promise<Result<undefined>>
 }

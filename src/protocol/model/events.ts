@@ -4,10 +4,10 @@ import type { LogRecord } from '../../core/log/logger.ts'
 import type { BotReport } from './status.ts'
 
 /**
- * What happens to one message on its way, in order; `retry` may repeat. All durations in milliseconds.
- * `persistMs`: from its arrival to its commit. `waitMs`: from there to its first claim, absent at later attempts.
- * `handleMs`: from the claim to its completion. `sendMs`: from there until the reply is out. `totalMs`: from its
- * arrival until then, absent if an operator put it back.
+ * The stages of one message, in order. `retry` may repeat. All durations in milliseconds.
+ * `persistMs`: from arrival to commit. `waitMs`: from commit to the first claim, absent at later attempts.
+ * `handleMs`: from claim to completion. `sendMs`: from completion until the reply was sent. `totalMs`: from arrival
+ * until the reply was sent, absent if an operator resubmitted the event.
  */
 export type MessageEvent = { readonly botId: string; readonly eventId: number } & (
   | { readonly stage: 'received'; readonly type: string; readonly duplicate: boolean; readonly persistMs?: number }
@@ -24,30 +24,29 @@ export type MessageEvent = { readonly botId: string; readonly eventId: number } 
   | { readonly stage: 'dead'; readonly reason: string; readonly error: ErrorRecord }
 )
 
-/** A bot's worker ended and is started again. */
+/** A bot's worker ended and restarts. */
 export interface RestartEvent {
   readonly botId: string
   readonly name: string
-  /** The one that ended. */
+  /** Incarnation of the worker that ended. */
   readonly incarnation: number
   readonly restartCount: number
   readonly restartsInWindow: number
   readonly reason: ExitReason
   readonly error?: ErrorRecord
-  /** When, milliseconds since the epoch. */
+  /** When the worker restarts, milliseconds since the epoch. */
   readonly nextAt?: number
 }
 
 /**
- * `worker_failed`: it crashed too often and waits for an operator. `connection_failing`: `fastAttempts`
- * attempts failed. `credentials_rejected` and `connection_limit`: as Feishu says. `foreign_client`: another
- * client takes part of the bot's events. `store_unavailable`: the database cannot be used; events are refused
- * meanwhile and come again. `bot_source_failing`: the bots of a host that keeps them itself cannot be read, or not all
- * of them; what runs goes on. `supervisor_down`: the supervisor thread ended and is started again.
- * `worker_flooding`: a worker told or printed more than is good for the others, and was ended or is held down.
- * `frames_dropped`: masses of frames of a bot could not be read. `handler_stuck`: threads of the chat pool do not
- * end; `pool_shrunk`: so many that it has fewer than it should. `memory_high`, `inbox_ageing`, `dead_letters`: a
- * limit of `watch` is exceeded.
+ * `worker_failed`: a worker crashed too often and waits for an operator. `connection_failing`: `fastAttempts`
+ * attempts failed. `credentials_rejected`, `connection_limit`: Feishu reports it. `foreign_client`: another client
+ * receives part of the bot's events. `store_unavailable`: the database cannot be used; events are refused meanwhile and
+ * redelivered. `bot_source_failing`: some or all bots that the host keeps itself cannot be read; running bots go on.
+ * `supervisor_down`: the supervisor thread ended and restarts. `worker_flooding`: a worker sent or printed so much that
+ * it would disturb the others; it was ended, or the excess is dropped. `frames_dropped`: very many frames of a bot could
+ * not be read. `handler_stuck`: threads of the chat pool do not end. `pool_shrunk`: so many do not end that the pool has
+ * fewer threads than configured. `memory_high`, `inbox_ageing`, `dead_letters`: a limit of `health` is exceeded.
  */
 export type AlertKind =
   | 'worker_failed'
@@ -66,7 +65,7 @@ export type AlertKind =
   | 'inbox_ageing'
   | 'dead_letters'
 
-/** Something that a person should know of, told once when it begins and once when it is over, or became another. */
+/** A problem that a person should know of. Emitted once when it begins, and once when it ends or becomes another. */
 export interface Alert {
   /** Milliseconds since the epoch. */
   readonly at: number
@@ -76,18 +75,18 @@ export interface Alert {
   readonly botId?: string
   readonly name?: string
   readonly cause: string
-  /** Failed attempts, or restarts. */
+  /** Number of failed attempts or restarts. */
   readonly attempt?: number
   readonly nextStep: string
-  /** When the next attempt starts by itself. */
+  /** When the next automatic attempt starts, milliseconds since the epoch. */
   readonly nextAt?: number
 }
 
-/** Everything that is reported while it happens; logs, notifications and the demo hang on it. */
+/** All events of the handle. Logs, notifications and the demo are built on them. */
 export interface EventMap {
   /** A bot's worker or connection changed its state. */
   readonly bot: BotReport
-  /** A bot was removed; nothing is told of it any more. */
+  /** A bot was removed. No event of this bot follows. */
   readonly removed: { readonly botId: string }
   readonly restart: RestartEvent
   readonly alert: Alert
@@ -97,7 +96,7 @@ export interface EventMap {
   readonly log: LogRecord
 }
 
-/** One entry of the catalogue with its name, as it crosses threads. */
+/** One event of `EventMap` with its name, for crossing threads. */
 export type NamedEvent = {
   readonly [K in keyof EventMap]: { readonly kind: K; readonly event: EventMap[K] }
 }[keyof EventMap]

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto'
 import { CARD_ACTION_TYPE } from './inbound-event.ts'
 import type { FeishuEvent } from './message.ts'
 
-/** Some events give microseconds (card.action.trigger), most milliseconds; above this it must be microseconds. */
+/** Times above this value are microseconds (card.action.trigger). Most events give milliseconds. */
 const MICROSECONDS_FROM = 1e14
 
-/** What is kept of an envelope above the limit: enough to see what it was. */
+/** Kept bytes of an envelope above the limit: enough to identify the event. */
 const OVERSIZE_KEPT_BYTES = 4_096
 
 /**
- * Reads the fields that delivery needs out of a raw envelope, v1 or v2, and keeps the whole as text,
- * or only its beginning above `maxPayloadBytes`. An envelope of an unknown shape is kept too, under the
- * hash of its text: nothing that Feishu sent is dropped here.
+ * Reads the fields that delivery needs from a raw envelope, v1 or v2. Keeps the envelope as text, or only its beginning
+ * above `maxPayloadBytes`. An envelope of an unknown shape is kept too; its key is the hash of its text. Nothing that
+ * Feishu sent is dropped here.
  */
 export function toFeishuEvent(envelope: unknown, receivedAt: number, maxPayloadBytes = Infinity): FeishuEvent {
   const payload = JSON.stringify(withoutToken(envelope)) ?? 'null'
@@ -34,7 +34,7 @@ export function toFeishuEvent(envelope: unknown, receivedAt: number, maxPayloadB
     dedupeKey: dedupeKey(messageId, eventId, payload),
     eventId: eventId ?? '',
     type,
-    // A press on a card is answered while its chat may be busy for long.
+    // Each card action has its own lane: it needs an answer even while its chat is busy.
     lane: type === CARD_ACTION_TYPE ? `card:${eventId ?? ''}` : (chatId ?? type),
     createdAt:
       createTime > 0 ? Math.round(createTime >= MICROSECONDS_FROM ? createTime / 1000 : createTime) : receivedAt,
@@ -44,7 +44,7 @@ export function toFeishuEvent(envelope: unknown, receivedAt: number, maxPayloadB
   }
 }
 
-/** The Verification Token, which proves that a webhook is Feishu's, is a secret of the app and of no use behind this point. */
+/** Removes the Verification Token: it is a secret of the app, and it is not needed after the webhook was checked. */
 function withoutToken(envelope: unknown): unknown {
   if (typeof envelope !== 'object' || envelope === null || Array.isArray(envelope)) return envelope
   const { token: _v1, ...rest } = envelope as Record<string, unknown>
@@ -54,7 +54,7 @@ function withoutToken(envelope: unknown): unknown {
   return { ...rest, header: kept }
 }
 
-/** Whole characters only: encodeInto stops before one that does not fit. */
+/** Cuts at a whole character: encodeInto stops before a character that does not fit. */
 function beginningOf(payload: string): string {
   const bytes = new Uint8Array(OVERSIZE_KEPT_BYTES)
   const { read } = new TextEncoder().encodeInto(payload, bytes)
@@ -67,7 +67,7 @@ function dedupeKey(messageId: string | undefined, eventId: string | undefined, p
   return `h:${createHash('sha256').update(payload).digest('hex')}`
 }
 
-/** An own property of an object; `undefined` for everything else, so that no prototype answers. */
+/** An own property of an object, else `undefined`: a prototype never supplies a field. */
 function field(of: unknown, name: string): unknown {
   return typeof of === 'object' && of !== null && Object.hasOwn(of, name)
     ? (of as Record<string, unknown>)[name]

@@ -1,4 +1,4 @@
-/** What `doctor` looks at, in this order. */
+/** Checks of `doctor`, in this order. */
 export const CHECKS = [
   'database',
   'master_key',
@@ -10,15 +10,15 @@ export const CHECKS = [
   'subscription',
 ] as const
 
-/** What one check found. */
+/** Result of one check. */
 export interface Finding {
   readonly check: (typeof CHECKS)[number]
   readonly level: 'ok' | 'warning' | 'error'
-  /** What is. */
+  /** What the check found. */
   readonly message: string
-  /** What to do about it; absent where the message says it. */
+  /** What to do. Absent if the message says it. */
   readonly mend?: string
-  /** Absent where it concerns the whole instance. */
+  /** Absent if the finding concerns the whole instance. */
   readonly botId?: string
   readonly name?: string
 }

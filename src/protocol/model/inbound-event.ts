@@ -1,27 +1,27 @@
 import type { EventBase } from './event-base.ts'
 import type { InboundMessage } from './inbound-message.ts'
 
-/** A user added an emoji to a message, or took it back. Feishu does not say in which chat. */
+/** A user added an emoji to a message, or removed it. Feishu does not name the chat. */
 export interface InboundReaction extends EventBase {
   readonly kind: 'reaction'
   readonly change: 'added' | 'removed'
   readonly messageId: string
   /** Feishu's emoji_type, e.g. `THUMBSUP`. */
   readonly emojiType: string
-  /** `app`: a bot reacted, maybe this one; it has no open id then. */
+  /** `app`: a bot reacted, maybe this one. `operatorOpenId` is empty then. */
   readonly operatorType: 'user' | 'app'
   readonly operatorOpenId: string
 }
 
-/** The bot became a member of a group, or is one no longer. */
+/** The bot was added to a group, or removed from it. */
 export interface InboundMembership extends EventBase {
   readonly kind: 'bot_added' | 'bot_removed'
   readonly chatId: string
-  /** Who added or removed it. */
+  /** The user who added or removed the bot. */
   readonly operatorOpenId: string
   /** The group has members of other organisations. */
   readonly isExternal: boolean
-  /** Feishu's `name`: the bot's or the group's, its documents disagree. */
+  /** Feishu's `name`: the name of the bot or of the group. Feishu's documents disagree. */
   readonly name: string
 }
 
@@ -30,7 +30,7 @@ export interface InboundP2pEntered extends EventBase {
   readonly kind: 'p2p_entered'
   readonly chatId: string
   readonly operatorOpenId: string
-  /** The last message in the chat; absent at the first visit. */
+  /** The last message in the chat. Absent at the first visit. */
   readonly lastMessageId?: string
   readonly lastMessageAt?: number
 }
@@ -44,16 +44,16 @@ export interface InboundMenu extends EventBase {
   readonly operatorName: string
 }
 
-/** A user pressed, chose or submitted something on a card. The answer is the handler's return value. */
+/** A user pressed a button, chose an option or submitted a form on a card. The handler's return value is the answer. */
 export interface InboundCardAction extends EventBase {
   readonly kind: 'card_action'
-  /** Absent for a card that lives outside a chat. */
+  /** Absent for a card outside a chat. */
   readonly chatId?: string
   /** The message that shows the card. */
   readonly messageId?: string
   readonly operatorOpenId: string
   readonly action: CardActionDetails
-  /** Lets the card be updated twice within 30 minutes. */
+  /** Token for at most two updates of the card within 30 minutes. */
   readonly updateToken: string
 }
 
@@ -62,7 +62,7 @@ export interface CardActionDetails {
   readonly tag: string
   /** The element's name. */
   readonly name: string
-  /** What the card's author attached to the element: an object, or a text. */
+  /** Value that the card's author attached to the element: an object or a text. */
   readonly value: unknown
   /** The fields of a submitted form by name. */
   readonly formValue: Readonly<Record<string, unknown>>
@@ -91,10 +91,10 @@ export type InboundEvent =
 
 export type InboundEventKind = InboundEvent['kind']
 
-/** The type of a card callback, the one event whose acknowledgement carries an answer. */
+/** Event type of a card callback. Only its acknowledgement carries an answer. */
 export const CARD_ACTION_TYPE = 'card.action.trigger'
 
-/** What a press on a card shows at once: a toast, another card, both or nothing. */
+/** Answer to a card action, shown at once: a toast, a new card, both or nothing. */
 export interface CardResponse {
   readonly toast?: CardToast
   readonly card?: { readonly type: 'raw' | 'template'; readonly data: Readonly<Record<string, unknown>> }

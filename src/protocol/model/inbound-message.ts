@@ -1,6 +1,6 @@
 import type { EventBase } from './event-base.ts'
 
-/** A chat message as a handler sees it. */
+/** A chat message for a handler. */
 export interface InboundMessage extends EventBase {
   readonly kind: 'message'
   readonly messageId: string
@@ -9,38 +9,38 @@ export interface InboundMessage extends EventBase {
   /** Feishu's message_type: text, post, image, file, ... */
   readonly messageType: string
   /**
-   * The message as text, whatever its type: mentions by name, a rich text as Markdown, an image as
+   * The message as text, for every message type: mentions by name, a rich text as Markdown, an image as
    * `![image](key)`, a file as `<file key="..." name="..."/>`.
    */
   readonly text: string
-  /** Feishu's content, parsed from its JSON string; `{}` if it could not be parsed. */
+  /** Feishu's content, parsed from its JSON string. `{}` if it could not be parsed. */
   readonly content: Readonly<Record<string, unknown>>
-  /** `app`: another bot wrote it. */
+  /** `app`: another bot wrote the message. */
   readonly senderType: 'user' | 'app'
-  /** Empty if an app wrote it. */
+  /** Empty if an app wrote the message. */
   readonly senderOpenId: string
-  /** Who is named in the message, in the order of the text; `@all` is not among them. */
+  /** Users and bots mentioned in the message, in the order of the text, without `@all`. */
   readonly mentions: readonly Mention[]
-  /** This bot is mentioned; before it has learnt its own open id, in its first seconds: any bot is. */
+  /** This bot is mentioned. Until the bot's open id is known (its first seconds), true if any bot is mentioned. */
   readonly isBotMentioned: boolean
   readonly isAllMentioned: boolean
-  /** Images, files, audio and stickers of the message, to be downloaded with their keys. */
+  /** Images, files, audio and stickers of the message, for download with their keys. */
   readonly resources: readonly MessageResource[]
-  /** First message of the reply chain, if it is a reply. */
+  /** First message of the reply chain. Absent if the message is no reply. */
   readonly rootId?: string
-  /** The message it replies to. */
+  /** The message that this one replies to. */
   readonly parentId?: string
-  /** The topic it belongs to. */
+  /** The topic of the message. */
   readonly threadId?: string
-  /** Why the message could not be rendered: `text` is then the bare text of a text message or post, else empty. */
+  /** Why the message could not be rendered. `text` is then the plain text of a text message or post, else empty. */
   readonly renderError?: string
 }
 
 export interface Mention {
-  /** Its placeholder in Feishu's content, e.g. `@_user_1`. */
+  /** Placeholder in Feishu's content, e.g. `@_user_1`. */
   readonly key: string
   readonly name: string
-  /** Absent for users of whom the app may know nothing. */
+  /** Absent for users whose id the app is not allowed to see. */
   readonly openId?: string
   readonly userId?: string
   readonly isBot: boolean

@@ -3,25 +3,26 @@ import type { DeadLetter } from './message.ts'
 
 export type MessageState = 'available' | 'executing' | 'completed' | 'dead'
 
-/** One stored event and how far it is. Instants are milliseconds since the epoch. */
+/** One stored event and its progress. Instants are milliseconds since the epoch. */
 export interface MessageSummary {
   readonly eventId: number
   readonly botId: string
   readonly lane: string
-  /** Feishu's event type and its own id of the event. */
+  /** Feishu's event type. */
   readonly type: string
+  /** Feishu's id of the event. */
   readonly feishuEventId: string
   readonly state: MessageState
   readonly attempt: number
-  /** When Feishu says it happened. */
+  /** When the event happened, as Feishu says. */
   readonly createdAt: number
-  /** When it reached this process. */
+  /** When the event reached this process. */
   readonly receivedAt?: number
-  /** When it was stored. */
+  /** When the event was stored. */
   readonly persistedAt: number
-  /** When its acknowledgement was let go; known once it was handled for the first time. */
+  /** When the acknowledgement was sent. Known after the first run. */
   readonly ackedAt?: number
-  /** When its newest attempt began. */
+  /** When the newest attempt began. */
   readonly claimedAt?: number
   readonly finishedAt?: number
   readonly reason?: string
@@ -36,7 +37,7 @@ export interface ReplySummary {
   readonly state: 'pending' | 'sent' | 'dead'
   readonly attempt: number
   readonly sentAt?: number
-  /** Feishu's id of it. */
+  /** Feishu's id of the message. */
   readonly messageId?: string
   readonly reason?: string
   readonly error?: ErrorRecord
@@ -49,19 +50,48 @@ export interface MessageDetail extends MessageSummary {
   readonly replies: readonly ReplySummary[]
 }
 
-/** One page of a list; `botIds` null: of all bots. */
+/** One page of a list. `botIds` null: all bots. */
 export interface PageQuery {
   readonly botIds: readonly string[] | null
   readonly limit: number
   readonly offset: number
 }
 
+/** A page of stored events. */
+export interface MessageQuery {
+  /** Bots whose events are listed; null: all. Default: all bots. */
+  readonly botIds?: readonly string[] | null | undefined
+  /** Only events in this state. Default: any. */
+  readonly state?: MessageState | undefined
+  /** How many. Default: 20. */
+  readonly limit?: number | undefined
+  /** How many of the newest are left out. Default: 0. */
+  readonly offset?: number | undefined
+}
+
+/** A page of dead letters. */
+export interface DeadLetterQuery {
+  /** Bots whose dead letters are listed; null: all. Not together with `before`. Default: all bots. */
+  readonly botIds?: readonly string[] | null | undefined
+  /** How many, 1 to 100. Default: 20. */
+  readonly limit?: number | undefined
+  /** How many of the newest are left out. Default: 0. */
+  readonly offset?: number | undefined
+  /**
+   * Only what was given up before, milliseconds since the epoch: the last `endedAt` of the page before, `Infinity` for
+   * the first page. What ended at the same instant stays together, so such a page may be longer than `limit`. Default: none.
+   */
+  readonly before?: number | undefined
+}
+
+/** One page of a list. */
 export interface Page<Item> {
   readonly items: readonly Item[]
+  /** How many there are on all pages. */
   readonly total: number
 }
 
-/** Of one chat of a bot: what was there before an event. */
+/** Selects the last `limit` messages of one chat of a bot before the event `beforeId`. */
 export interface HistoryQuery {
   readonly botId: string
   readonly chatId: string
@@ -69,7 +99,7 @@ export interface HistoryQuery {
   readonly limit: number
 }
 
-/** A message to the bot; instants are milliseconds since the epoch. */
+/** A message to the bot. Instants are milliseconds since the epoch. */
 export interface PastEvent {
   readonly kind: 'event'
   /** The raw envelope as JSON text. */
@@ -77,7 +107,7 @@ export interface PastEvent {
   readonly createdAt: number
 }
 
-/** A message of the bot that was sent. */
+/** A message that the bot sent. Instants are milliseconds since the epoch. */
 export interface PastReply {
   readonly kind: 'reply'
   readonly messageId: string
@@ -86,12 +116,12 @@ export interface PastReply {
   readonly sentAt: number
 }
 
-/** Looks at what is stored; changes nothing. */
+/** Read access to stored messages. */
 export interface MessageLog {
   /** Newest first. */
   list(query: PageQuery & { readonly state?: MessageState | undefined }): Promise<Page<MessageSummary>>
   get(eventId: number): Promise<MessageDetail | null>
-  /** Newest first; without what was taken back, and what was pruned. */
+  /** Newest first, without recalled and pruned messages. */
   history(query: HistoryQuery): Promise<readonly (PastEvent | PastReply)[]>
   /** Newest first. */
   deadLetters(query: PageQuery): Promise<Page<DeadLetter>>

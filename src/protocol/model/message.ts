@@ -1,28 +1,28 @@
 import type { ErrorRecord } from '../../core/errors.ts'
 
 /**
- * Our own words for what Feishu sends and what we send back; no SDK types.
+ * Our own types for Feishu's events and for our replies. No SDK types.
  */
 
-/** One event as the bot worker received it, before it is stored. */
+/** One event received by the bot worker, before it is stored. */
 export interface FeishuEvent {
   /**
-   * Unique per bot: `m:<message_id>` for messages, `e:<event_id>` for all other events.
+   * Key that is unique per bot: `m:<message_id>` for messages, `e:<event_id>` for all other events.
    * A redelivery has the same key (Feishu: rely on message_id, not event_id, for im.message.receive_v1).
    */
   readonly dedupeKey: string
   readonly eventId: string
   /** Feishu's event type, e.g. `im.message.receive_v1`. */
   readonly type: string
-  /** Events of one (bot, lane) are handled one at a time in order of acceptance: the chat id, or the event type. */
+  /** The chat id, or the event type. Events of one (bot, lane) are handled one at a time, in order of acceptance. */
   readonly lane: string
-  /** When Feishu says it happened, milliseconds since the epoch; the time of arrival if it does not say. */
+  /** When the event happened, milliseconds since the epoch. The time of arrival if Feishu does not say it. */
   readonly createdAt: number
-  /** When it reached this process, milliseconds since the epoch. */
+  /** When the event reached this process, milliseconds since the epoch. */
   readonly receivedAt?: number
-  /** The raw envelope as JSON text; its beginning only if `oversizeBytes` is set. */
+  /** The raw envelope as JSON text. Only its beginning if `oversizeBytes` is set. */
   readonly payload: string
-  /** The size of an envelope above the limit, bytes: it is kept as a dead letter and never handled. */
+  /** Size of an envelope above the limit, bytes. The event becomes a dead letter and is never handled. */
   readonly oversizeBytes?: number
 }
 
@@ -30,33 +30,33 @@ export interface FeishuEvent {
 export interface ReplyPart {
   /** Feishu's msg_type, e.g. `text`. */
   readonly msgType: string
-  /** Feishu's content: a JSON string. With an upload what is known of it, until its key takes the place. */
+  /** Feishu's content: a JSON string. For an upload its name and size, until Feishu's key replaces them. */
   readonly content: string
-  /** Absent: the content is all there is to it. */
+  /** Absent if the reply needs no more than its content. */
   readonly delivery?: Delivery
-  /** Of an upload, on its way from the handler to the store and from there to the bot's worker. */
+  /** Bytes of an upload, on the way from the handler to the store and from the store to the bot's worker. */
   readonly bytes?: Uint8Array
 }
 
-/** How a message is shown, besides its type and content. */
+/** Details of sending a message, besides its type and content. */
 export interface Delivery {
   readonly inThread?: boolean
-  /** It shows an image or file that has to be uploaded first. */
+  /** Image or file of the message, to be uploaded first. */
   readonly upload?: UploadRef
-  /** The number of a streamed answer of the event: the message may be there already and is brought to its end. */
+  /** Number of a streamed answer of the event. The message may be shown already and is then completed. */
   readonly stream?: number
 }
 
-/** Bytes that are kept beside the reply. */
+/** Reference to bytes that are stored beside the reply. */
 export interface UploadRef {
-  /** Made from the bytes. */
+  /** Hash of the bytes. */
   readonly id: string
   readonly name: string
   /** Bytes. */
   readonly size: number
 }
 
-/** Who gets a message that answers no other: a chat, or a user's p2p chat with the bot. */
+/** Receiver of a message that is no answer: a chat, or a user's p2p chat with the bot. */
 export interface Receiver {
   readonly type: 'chat_id' | 'open_id'
   readonly id: string
@@ -64,19 +64,19 @@ export interface Receiver {
 
 /** A reply on its way to Feishu. */
 export interface OutgoingReply extends ReplyPart {
-  /** The message it answers; null: it is sent to the receiver on its own. */
+  /** The message to answer. Null: the reply is sent to the receiver as a message of its own. */
   readonly messageId: string | null
-  /** Where it goes on its own, also when the message it answers was withdrawn. */
+  /** Receiver if the reply is a message of its own, also when the answered message was withdrawn. */
   readonly receiver: Receiver
-  /** Feishu shows at most one message per uuid within an hour; at most 50 characters. Stable over every retry. */
+  /** At most 50 characters. Feishu shows at most one message per uuid within an hour. Every retry has the same uuid. */
   readonly uuid: string
 }
 
-/** An event, or one reply of an event, that was given up. */
+/** An event that was given up, or one reply of an event. */
 export interface DeadLetter {
   readonly kind: 'event' | 'reply'
   readonly eventId: number
-  /** Of a reply. */
+  /** Number of the reply within the event. Absent for an event. */
   readonly part?: number
   readonly botId: string
   readonly lane: string
@@ -87,21 +87,21 @@ export interface DeadLetter {
   readonly attempt: number
   readonly reason: string
   readonly error?: ErrorRecord
-  /** Feishu's log id, for its support. */
+  /** Feishu's log id, for Feishu's support. */
   readonly logId?: string
-  /** When it was given up, milliseconds since the epoch. */
+  /** When the event or reply was given up, milliseconds since the epoch. */
   readonly endedAt: number
 }
 
 export interface DeadLetterPage {
   readonly limit: number
-  /** So many are left out. Default 0. */
+  /** Number of dead letters to skip. Default 0. */
   readonly offset?: number
-  /** Only what was given up before, milliseconds since the epoch: the last `endedAt` of the page before. */
+  /** Only dead letters that ended before, milliseconds since the epoch: the last `endedAt` of the page before. */
   readonly before?: number
 }
 
-/** An event, or with `part` one reply of it. */
+/** Id of a dead event, or with `part` of one reply of it. */
 export interface DeadLetterId {
   readonly eventId: number
   readonly part?: number

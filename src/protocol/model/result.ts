@@ -1,9 +1,9 @@
 import { type ErrorCode, type ErrorRecord, fromErrorRecord, toErrorRecord } from '../../core/errors.ts'
 
-/** comlink keeps only the text of an error, so results that may fail are values. */
+/** Outcome of a call that may fail, as a value: comlink keeps only the text of an error. */
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorRecord }
 
-/** What `run` resolves or rejects with, as a value that crosses the wire whole. */
+/** Calls `run` and returns its value or error as a `Result`, which crosses a port whole. */
 export async function result<T>(run: () => T | Promise<T>, fallback: ErrorCode = 'INTERNAL'): Promise<Result<T>> {
   try {
     return { ok: true, value: await run() }
@@ -12,7 +12,7 @@ export async function result<T>(run: () => T | Promise<T>, fallback: ErrorCode =
   }
 }
 
-/** The other end: the value, or what was thrown over there. */
+/** Returns the value of a `Result`, or throws its error. */
 export function valueOf<T>(outcome: Result<T>): T {
   if (!outcome.ok) throw fromErrorRecord(outcome.error)
   return outcome.value

@@ -4,22 +4,22 @@ import type { BotLimits, BotPolicy, Isolation } from './bot-settings.ts'
 
 export type ConnectionStateName = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'failed'
 
-/** Who can end a connection trouble; decides how long the bot waits before it tries again. */
+/** Kind of a connection problem. It decides how long the bot waits before the next attempt. */
 export type ConnectionTroubleKind = 'network' | 'server' | 'limit' | 'credentials'
 
 export interface ConnectionTrouble {
   readonly kind: ConnectionTroubleKind
-  /** Feishu's or HTTP's own code as text, e.g. `514`, `1000040350`, `ECONNREFUSED`. */
+  /** Code of Feishu, HTTP or the system as text, e.g. `514`, `1000040350`, `ECONNREFUSED`. */
   readonly code: string
   /** What happened and what to do, for an operator. */
   readonly message: string
 }
 
-/** The connection of one bot to Feishu's gateway, as its worker reports it. */
+/** Connection of one bot to Feishu's gateway, reported by its worker. Instants are milliseconds since the epoch. */
 export interface ConnectionStatus {
   readonly state: ConnectionStateName
   readonly since: number
-  /** Failed attempts since the last good connection. */
+  /** Number of failed attempts since the last good connection. */
   readonly attempt: number
   readonly connectedAt?: number
   readonly lastPongAt?: number
@@ -27,23 +27,23 @@ export interface ConnectionStatus {
   readonly trouble?: ConnectionTrouble
   /** When the next attempt starts. */
   readonly nextAt?: number
-  /** Frames and events in fragments that this worker could not read and did not acknowledge, counted by reason. */
+  /** Frames and fragmented events that this worker could not read and did not acknowledge, counted by reason. */
   readonly droppedFrames?: Readonly<Record<string, number>>
-  /** Connections of this app that Feishu counts beside ours, twice in a row: another client gets part of the events. */
+  /** Number of other connections of this app, counted by Feishu twice in a row. Another client gets part of the events. */
   readonly foreignConnections?: number
 }
 
-/** Of a worker that is not there, or has not been told to connect. */
+/** Status without a worker, or before the first order to connect. */
 export function idleConnection(since: number): ConnectionStatus {
   return { state: 'idle', since, attempt: 0 }
 }
 
-/** A worker told or printed more than is good for the others. */
+/** A worker sent or printed so much that it would disturb the others. */
 export interface Flood {
-  /** When it was last seen, milliseconds since the epoch. */
+  /** When the flood was last noticed, milliseconds since the epoch. */
   readonly at: number
   readonly cause: string
-  /** It was ended for it; otherwise what is too much is dropped. */
+  /** True: the worker was ended. False: the excess is dropped. */
   readonly isFatal: boolean
 }
 
@@ -52,11 +52,11 @@ export interface BotStatus {
   readonly name: string
   readonly child: ChildStatus
   readonly connection: ConnectionStatus
-  /** Heap and Buffers of its worker when it was last looked at, megabytes. */
+  /** Heap and Buffers of the worker at the last observation, megabytes. */
   readonly memoryMb?: number
-  /** Share of the time between the last two looks that its event loop was not waiting, 0 to 1. */
+  /** Share of the time between the last two observations that its event loop did not wait, 0 to 1. */
   readonly utilization?: number
-  /** The last one. */
+  /** The last flood. */
   readonly flood?: Flood
 }
 
@@ -67,13 +67,13 @@ export interface PoolStats {
   readonly busy: number
   /** Runs among them that wait for a thread of their own; all other events wait in the inbox. */
   readonly queued: number
-  /** Threads that were given up but do not end, because they sit in native code. */
+  /** Threads that were given up but do not end, because they run native code. */
   readonly stuck: number
   /** Threads that end with their last run, because they have served their time; absent: none. */
   readonly renewing?: number
 }
 
-/** A bot as it may be shown: everything but its secrets. */
+/** A bot without its secrets. */
 export interface BotRecord {
   readonly id: string
   readonly name: string
@@ -83,53 +83,67 @@ export interface BotRecord {
   readonly enabled: boolean
   /** Long connection (true) or webhook mode (false). */
   readonly useWebSocket: boolean
-  /** Name of the handler that answers for it. */
+  /** Name of the handler that answers for the bot. */
   readonly handler: string
-  /** What of the options is different for it. */
+  /** Overrides of the options for this bot. */
   readonly limits: BotLimits
   readonly policy: BotPolicy
-  /** Its own open id; null until it has learnt it. */
+  /** The bot's open id. Null until it is known. */
   readonly openId: string | null
-  /** Where its worker runs: in a thread, or walled off in a process of its own. */
+  /** Where the worker runs: in a thread, or isolated in its own process. */
   readonly isolation: Isolation
-  /** It has an Encrypt Key and a Verification Token, so it takes webhooks too. */
+  /** The bot has an Encrypt Key and a Verification Token, so it accepts webhooks too. */
   readonly hasWebhookKeys: boolean
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
 
-/** A bot with what was ordered of it and what has become of that. */
+/** A bot: its record, and the status of its worker and connection. */
 export interface BotReport extends BotStatus {
   readonly bot: BotRecord
-  /** A long connection is wanted, and this instance has room for it. */
+  /** The bot should have a long connection, and this instance has room for it. */
   readonly connects: boolean
-  /** What keeps the bot from taking events, and what to do. */
+  /** Why the bot cannot receive events, and what to do. */
   readonly obstacle?: string
 }
 
-/** What the supervisor thread reports about itself. */
+/** Report of the supervisor thread. */
 export interface SupervisorReport {
   readonly bots: readonly BotReport[]
   readonly pool: PoolStats
   readonly inbox: {
-    /** Events not answered yet. */
+    /** Number of events not answered yet. */
     readonly depth: number
     readonly oldestAgeMs: number
-    /** Dead letters. */
+    /** Number of dead letters. */
     readonly dead: number
   }
   readonly store: { readonly kind: 'pglite' | 'postgres'; readonly ready: boolean; readonly error?: ErrorRecord }
-  /** Of a host that keeps its bots itself: whether they could be read, all of them. */
+  /** Present if the host keeps its bots itself. `ready`: all bots could be read. */
   readonly botSource?: { readonly ready: boolean; readonly error?: ErrorRecord }
 }
 
-/** The handle's view: the state of the supervisor thread, and its last report even while it is down. */
+/** Status of the handle: the state of the supervisor thread and its last report, also while the thread is down. */
 export interface SupervisorStatus extends SupervisorReport {
   readonly state: ChildStatus['state']
   /** When the handle was started, milliseconds since the epoch. */
   readonly startedAt?: number
-  /** Counts the supervisor threads this handle has started. */
+  /** Number of supervisor threads that this handle has started. */
   readonly incarnation: number
   readonly restarts: number
   readonly lastExit?: LastExit
+}
+
+/** The four words of the status API and of the column `ws_connection_state`. */
+export type ConnectionWord = 'disconnected' | 'connecting' | 'connected' | 'error'
+
+/** Maps the two lifecycles to the four words; no other code does. `fastAttempts` failures in a row count as an error. */
+export function connectionWord({ child, connection, connects }: BotReport, fastAttempts: number): ConnectionWord {
+  if (child.state === 'failed') return 'error'
+  if (child.state === 'stopped' || child.state === 'stopping') return 'disconnected'
+  if (connection.state === 'connected') return 'connected'
+  if (!connects) return 'disconnected'
+  if (connection.state === 'failed' || connection.trouble?.kind === 'limit') return 'error'
+  if (connection.attempt >= fastAttempts) return 'error'
+  return 'connecting'
 }

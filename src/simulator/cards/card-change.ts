@@ -1,10 +1,10 @@
 import { type ApiResult, accepted, type CallBody, refused } from '../shared/api-result.ts'
 import { appendElements, type CardJson, changeElement, changeSettings } from './card-json.ts'
 
-/** One operation on a stored card, of those that cardkit/v1 knows. [D] */
+/** One operation of cardkit/v1 on a stored card. [D] */
 export type CardChange = (card: CardJson) => ApiResult<CardJson>
 
-/** The full text so far; clients type out what was added to the text of before. [D] */
+/** Sets the full text so far. Clients show the added part being typed. [D] */
 export function streamText(elementId: string, content: unknown): CardChange {
   return (card) => {
     if (typeof content !== 'string' || content.length < 1 || content.length > 100_000) {
@@ -69,7 +69,7 @@ export function deleteElement(elementId: string): CardChange {
     )
 }
 
-/** `[{"action": ..., "params": {...}}]` as JSON text; all or nothing. */
+/** Applies `[{"action": ..., "params": {...}}]`, given as JSON text. All actions apply, or none. */
 export function batch(actions: unknown): CardChange {
   return (card) => {
     const read = readList(actions, 'actions')
@@ -102,12 +102,12 @@ function changesOf(action: unknown, params: CallBody): CardChange[] {
   }
 }
 
-/** The code for an element that is not there is assumed. [A] */
+/** The code for a missing element is assumed. [A] */
 function changed(card: CardJson | undefined, elementId: string): ApiResult<CardJson> {
   return card === undefined ? refused(300313, `element ${elementId} is not in the card`) : accepted(card)
 }
 
-/** Cards, settings and elements come as JSON text, inside a batch also as JSON. */
+/** Reads a card, settings or an element. They come as JSON text, inside a batch also as JSON. */
 export function readJson(value: unknown, field: string): ApiResult<CardJson> {
   const parsed = typeof value === 'string' ? parse(value) : value
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return accepted(parsed as CardJson)

@@ -1,9 +1,9 @@
-/** A card of schema 2.0 as the platform keeps it; elements are found by their `element_id`, wherever they are. */
+/** A stored card of schema 2.0. Elements are found by their `element_id` at every depth. */
 export type CardJson = { readonly [name: string]: unknown }
 
 type Change = (element: CardJson) => readonly CardJson[]
 
-/** Replaces the element by what `change` returns, with more or with nothing; undefined if there is no such element. */
+/** Replaces the element by the elements that `change` returns, also none or several. Undefined if there is no such element. */
 export function changeElement(card: CardJson, elementId: string, change: Change): CardJson | undefined {
   let isFound = false
   const visit = (value: unknown): unknown => {

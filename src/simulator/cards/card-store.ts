@@ -9,9 +9,9 @@ import { CallLimit } from '../shared/rate-limits.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 
 const LIFE_MS = 14 * 86_400_000
-/** Streaming ends by itself after this time. [D] */
+/** Streaming ends automatically after this time. [D] */
 const STREAMING_MS = 600_000
-/** Operations per second outside streaming. [D] */
+/** Most operations per second outside streaming. [D] */
 const OPERATIONS_PER_SECOND = 10
 const MAX_CARD_BYTES = 30 * 1024
 
@@ -19,9 +19,9 @@ interface Card {
   readonly appId: string
   readonly createdAt: number
   json: CardJson
-  /** Of the last operation; each has a larger one. [D] */
+  /** Sequence of the last operation. Each operation needs a larger one. [D] */
   sequence: number
-  /** The sequence each uuid was used with. */
+  /** Sequence of each used uuid. */
   readonly uuids: Map<string, number>
   streamingSince: number
   /** A card can be sent once. [D] */
@@ -29,9 +29,9 @@ interface Card {
 }
 
 /**
- * The cards of cardkit/v1: made first, then sent as `{"type":"card","data":{"card_id":...}}`, then changed by
- * operations in sequence. [D, S] An operation whose uuid comes again with the same sequence changes nothing and
- * answers code 0 [A]; with another sequence it is refused with 200770 [D].
+ * The cards of cardkit/v1. A card is created, then sent as `{"type":"card","data":{"card_id":...}}`, then changed by
+ * operations in sequence. [D, S] An operation with a used uuid and the same sequence changes nothing and answers code 0
+ * [A]. With another sequence it is refused with 200770 [D].
  */
 export class CardStore {
   readonly #cards = new Map<string, Card>()
@@ -69,7 +69,7 @@ export class CardStore {
     return accepted({ card_id: cardId })
   }
 
-  /** What a card message shows: its own JSON, or that of the stored card it names, which then belongs to it. */
+  /** Opens the card of a message: its own JSON, or the stored card it names, which then belongs to the message. */
   open(appId: string, content: string): ApiResult<{ readonly shown: string; bind(message: StoredMessage): void }> {
     const { type, data } = JSON.parse(content) as { type?: unknown; data?: { card_id?: unknown } }
     if (type !== 'card') {
@@ -89,7 +89,7 @@ export class CardStore {
     })
   }
 
-  /** The card that a message shows; makes one of a message that was sent as plain JSON. */
+  /** The card of a message. Creates a stored card for a message that was sent as plain JSON. */
   cardOf(appId: string, message: StoredMessage | undefined): ApiResult<{ readonly card_id: string }> {
     if (message?.msgType !== 'interactive') return refused(200740, 'there is no card in this message')
     for (const [cardId, card] of this.#cards) if (card.message === message) return accepted({ card_id: cardId })
@@ -99,7 +99,7 @@ export class CardStore {
     return made
   }
 
-  /** Streamed text is exempt from the limit, and possible only while the card streams (300309). [D] */
+  /** Streamed text has no rate limit. It is possible only while the card streams (else 300309). [D] */
   stream(appId: string, cardId: string, body: CallBody, change: CardChange): ApiResult<object> {
     const found = this.#find(appId, cardId)
     if (!found.ok) return found
@@ -146,7 +146,7 @@ export class CardStore {
     this.#history.append({ kind: 'message_updated', appId, chatId, messageId, content })
   }
 
-  /** 200740 for no card, 300311 for another app's, 200750 after 14 days. [D] */
+  /** 200740 for a missing card, 300311 for a card of another app, 200750 after 14 days. [D] */
   #find(appId: string, cardId: string): ApiResult<Card> {
     const card = this.#cards.get(cardId)
     if (card === undefined) return refused(200740, 'the card does not exist')
@@ -156,7 +156,7 @@ export class CardStore {
   }
 }
 
-/** 300305 for more than 200 elements, 200860 for too many bytes. [D] */
+/** Checks the size: 300305 for more than 200 elements, 200860 for too many bytes. [D] */
 function checkSize(card: CardJson): ApiResult<object> {
   const json = JSON.stringify(card)
   if (!checkCard(json).ok) return refused(300305, 'the card has too many components')

@@ -4,8 +4,8 @@ const MAX_ELEMENTS = 200
 const MAX_TABLES = 5
 
 /**
- * 230099 for a card that is none or has too much: at most 200 elements and 5 tables [D, F], with the sub-code in the
- * text as the platform writes it [D]. A template or a stored card is taken as it is.
+ * Checks a card. 230099 for an invalid or too large card: at most 200 elements and 5 tables [D, F]. The sub-code is in
+ * the text, as the platform writes it [D]. A template or a stored card is accepted unchecked.
  */
 export function checkCard(content: string): ApiResult<object> {
   const card: unknown = JSON.parse(content)
@@ -16,7 +16,7 @@ export function checkCard(content: string): ApiResult<object> {
   return accepted(card)
 }
 
-/** The tags of all elements, nested ones too. */
+/** The tags of all elements, nested elements included. */
 function tagsOf(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return []
   const own = 'tag' in value && typeof value.tag === 'string' ? [value.tag] : []

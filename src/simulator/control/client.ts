@@ -20,12 +20,12 @@ import type {
 import type { TypedMessage, UserMessage } from '../messages/user-message.ts'
 import type { Webhook } from '../events/webhook.ts'
 
-/** Longest single wait request: below the time after which fetch gives up on an answer. */
+/** Longest single wait request, milliseconds. It stays below the time limit of fetch. */
 const WAIT_SLICE_MS = 60_000
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
-/** Controls a simulator in another process. Its idle sockets do not keep this process alive. */
+/** Controls a simulator in another process. The client's idle sockets do not keep this process alive. */
 export class SimulatorClient {
   readonly #base: string
 
@@ -37,7 +37,7 @@ export class SimulatorClient {
     await this.#call('POST', '/apps', app)
   }
 
-  /** As `FeishuSimulator.useWebhook`. */
+  /** See `FeishuSimulator.useWebhook`. */
   async useWebhook(appId: string, webhook: Webhook): Promise<void> {
     await this.#call('PUT', `/apps/${encodeURIComponent(appId)}/webhook`, webhook)
   }
@@ -102,7 +102,7 @@ export class SimulatorClient {
     await this.#call('POST', '/faults', fault)
   }
 
-  /** As `FeishuSimulator.waitForReplies`: never rejects because of the deadline. */
+  /** See `FeishuSimulator.waitForReplies`. Never rejects at the deadline. */
   async waitForReplies({ count, timeoutMs }: { count?: number; timeoutMs: number }): Promise<ReplyProgress> {
     const endAt = performance.now() + timeoutMs
     for (;;) {
@@ -118,7 +118,7 @@ export class SimulatorClient {
     return this.#json('GET', '/summary')
   }
 
-  /** The entries with a larger `seq`. */
+  /** Returns the entries with a larger `seq`. */
   async history(after = 0): Promise<HistoryEntry[]> {
     const answer = await this.#call('GET', `/history?after=${after}`)
     const lines = (await answer.text()).split('\n').filter(Boolean)
@@ -126,14 +126,14 @@ export class SimulatorClient {
   }
 
   /**
-   * Calls `onEntry` with every entry after `seq`, old and new, until the returned function is called or the
-   * simulator ends. Keeps this process alive meanwhile.
+   * Calls `onEntry` with every entry after `seq`, past and future, until the returned function is called or the
+   * simulator ends. Keeps this process alive until then.
    */
   follow(onEntry: (entry: HistoryEntry) => void, after = 0): () => void {
     const request = get(`${this.#base}/history/stream?after=${after}`, { agent: false }, (answer) => {
       answer.on('error', () => {})
       const lines = createInterface({ input: answer })
-      // readline passes the errors of its input on.
+      // readline forwards the errors of its input.
       lines.on('error', () => {})
       lines.on('line', (line) => onEntry(JSON.parse(line) as HistoryEntry))
     })
@@ -146,7 +146,7 @@ export class SimulatorClient {
   }
 
   async #call(method: Method, path: string, body?: object): Promise<Response> {
-    // A kept connection may be closed by the server while this thread is busy, and the next call would fail.
+    // The server may close a kept connection while this thread is busy. The next call would then fail.
     const headers = { connection: 'close' }
     const answer = await fetch(this.#base + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
     if (answer.ok) return answer

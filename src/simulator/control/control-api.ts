@@ -22,8 +22,8 @@ import type { SimulatorControls } from './simulator-controls.ts'
 import type { UserChat } from '../users/user-chat.ts'
 
 /**
- * Remote control of a simulator in another process, for drivers and for curl: bodies are read as JSON whatever
- * their content type says, and lists of history entries are NDJSON.
+ * Remote control of a simulator in another process, for drivers and for curl. Bodies are read as JSON for every content
+ * type. Lists of history entries are NDJSON.
  */
 export function controlRoutes(simulator: SimulatorControls): Hono<PlatformEnv> {
   const { history } = simulator
@@ -96,14 +96,14 @@ export function controlRoutes(simulator: SimulatorControls): Hono<PlatformEnv> {
     })
 }
 
-/** A page of another site in the browser of whoever runs the simulator must not drive it. */
+/** Refuses requests of other origins: a page of another site in the user's browser must not control the simulator. */
 const refuseOtherSites: MiddlewareHandler<PlatformEnv> = async (c, next) => {
   const origin = c.req.header('origin')
   if (origin === undefined || origin === new URL(c.req.url).origin) return next()
   return c.json({ error: `requests of ${origin} are not taken` }, 403)
 }
 
-/** The chat that the page shows: the person's p2p chat with the bot, or a group of a name. */
+/** The chat that the page shows: the person's p2p chat with the bot, or a named group. */
 function readChat(simulator: SimulatorControls, fields: ControlFields): UserChat {
   const user = simulator.user(fields.text('user'))
   const app = { appId: fields.text('appId') }
@@ -127,7 +127,7 @@ function queryNumber(c: Context, name: string, fallback: number): number {
   return value
 }
 
-/** The entries after `seq` and then every new one, until the reader leaves. */
+/** Yields the entries after `seq` and then every new one, until the reader disconnects. */
 function follow({ history }: SimulatorControls, seq: number): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let unsubscribe = (): void => {}

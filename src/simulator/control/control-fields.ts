@@ -1,6 +1,6 @@
 import { FeishuSupervisorError } from '../../core/errors.ts'
 
-/** Reads the fields of a JSON object; what is wrong becomes a CONFIG_INVALID that names the field. */
+/** Reads the fields of a JSON object. Throws `CONFIG_INVALID` with the name of a wrong field. */
 export class ControlFields {
   readonly #values: Readonly<Record<string, unknown>>
 
@@ -37,7 +37,7 @@ export class ControlFields {
     return new ControlFields(this.#values[name], name).#values
   }
 
-  /** Any JSON. */
+  /** Returns any JSON value. */
   value(name: string): unknown {
     return this.#values[name]
   }
@@ -60,7 +60,7 @@ export class ControlFields {
     throw invalid(`${name} must be a non-empty list of strings`)
   }
 
-  /** `{ [name]: ... }`, or `{}` if the field is absent: for optional properties. */
+  /** Returns `{ [name]: ... }`, or `{}` if the field is absent, for optional properties. */
   optional<K extends string, T>(name: K, read: (name: K) => T): { [key in K]?: T } {
     return this.has(name) ? ({ [name]: read(name) } as { [key in K]: T }) : {}
   }

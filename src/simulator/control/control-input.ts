@@ -16,7 +16,7 @@ import type {
 import type { TypedMessage, UserMessage, UserWriting } from '../messages/user-message.ts'
 import type { Webhook } from '../events/webhook.ts'
 
-// What the control API accepts; every reader throws CONFIG_INVALID with the name of the field that is wrong.
+// Inputs of the control API. Every reader throws `CONFIG_INVALID` with the name of the wrong field.
 
 export function readApp(fields: ControlFields): SimulatedApp {
   return {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Hono } from 'hono'
 import type { PlatformContext, PlatformEnv } from '../http/http-answer.ts'
 
-/** Beside this module, in the source tree and in the built one. */
+/** Folder of the page, beside this module in the source tree and in the built one. */
 const FOLDER = new URL('./page/', import.meta.url)
 
 const CONTENT_SECURITY_POLICY =
@@ -14,7 +14,7 @@ const FILES: Readonly<Record<string, string>> = {
   'chat.css': 'text/css; charset=utf-8',
 }
 
-/** The chat page at `/`: for a person who wants to talk to a bot without Feishu. */
+/** Serves the chat page at `/`, where a person talks to a bot without Feishu. */
 export function pageRoutes(): Hono<PlatformEnv> {
   return new Hono<PlatformEnv>()
     .get('/', (c) => file(c, 'index.html', 'text/html; charset=utf-8'))

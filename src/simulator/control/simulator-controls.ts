@@ -25,7 +25,7 @@ interface SentMessageEvent extends SentEvent {
   readonly messageId: string
 }
 
-/** What of a simulator can be driven from another process. */
+/** The part of a simulator that another process can control. */
 export interface SimulatorControls {
   readonly history: History
   readonly apps: readonly SimulatedApp[]

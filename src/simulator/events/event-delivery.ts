@@ -9,18 +9,18 @@ import { type PlatformEvent, toPayload } from './platform-event.ts'
 import type { Webhook } from './webhook.ts'
 import type { PushAnswer, WebhookPusher } from './webhook-pusher.ts'
 
-/** Waits before the redeliveries: 15 s, 5 min, 1 h, 6 h, then the event is given up. [D] */
+/** Waits before the redeliveries: 15 s, 5 min, 1 h, 6 h. After them the event is given up. [D] */
 const REDELIVERY_MS = [15_000, 300_000, 3_600_000, 21_600_000] as const
 
-/** Stands for a connection in the history of an app with a webhook. */
+/** Connection id in the history of an app with a webhook. */
 const WEBHOOK = 'webhook'
 
 export interface EventDeliveryOptions {
-  /** Multiplies the waits before redeliveries. */
+  /** Factor of the waits before redeliveries. */
   readonly timeScale: number
   readonly ackDeadlineMs: number
   readonly assumptions: Assumptions
-  /** Numbers in [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number
   readonly connectionsOf: (appId: string) => readonly GatewayConnection[]
   readonly verificationTokenOf: (appId: string) => string
@@ -31,13 +31,13 @@ export interface EventDeliveryOptions {
 
 interface Attempt {
   readonly event: PlatformEvent
-  /** The JSON text, the same in every attempt. */
+  /** JSON text of the event, the same in every attempt. */
   readonly payload: Uint8Array
-  /** A callback's; it is pushed once. */
+  /** Answer of a callback. Callbacks are pushed once. */
   readonly answer?: Deferred<CallbackAnswer>
-  /** From 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number
-  /** The frame's message_id, where a redelivery keeps it. */
+  /** The frame's message_id, if a redelivery keeps it. */
   readonly deliveryId?: string
 }
 
@@ -47,19 +47,19 @@ interface Push extends Attempt {
   readonly pushedAt: number
   isOverdue: boolean
   cancelDeadline(): void
-  /** Takes back a redelivery that is due. */
+  /** Cancels a scheduled redelivery. */
   cancelRedelivery?: () => void
 }
 
 /**
- * Delivers events at least once: each goes to one random connection of its app [D], must be acknowledged with
- * code 200 within the deadline, and is otherwise pushed again with the same event_id [F]. An app with a webhook
- * gets them there, on the same schedule [D].
+ * Delivers events at least once. Each event goes to one random connection of its app [D] and must be acknowledged with
+ * code 200 within the deadline. Otherwise it is pushed again with the same event_id [F]. The events of an app with a
+ * webhook are posted there, on the same schedule [D].
  */
 export class EventDelivery implements ConnectionListener {
   readonly #options: EventDeliveryOptions
   readonly #pushes = new Map<string, Push>()
-  /** By app: waiting for a connection, or for the first ping of one that is already open. */
+  /** Events by app that wait for a connection, or for the first ping of an open one. */
   readonly #held = new Map<string, Attempt[]>()
   #isStopped = false
 
@@ -71,14 +71,14 @@ export class EventDelivery implements ConnectionListener {
     this.#push({ event, payload: this.#payloadOf(event), attempt: 1 })
   }
 
-  /** Delivers a callback: it has to be answered within the deadline, and is not pushed again. [D] */
+  /** Delivers a callback. It must be answered within the deadline and is not pushed again. [D] */
   call(event: PlatformEvent): Promise<CallbackAnswer> {
     const answer = deferred<CallbackAnswer>()
     this.#push({ event, payload: this.#payloadOf(event), attempt: 1, answer })
     return answer.promise
   }
 
-  /** Nothing is answered any more. */
+  /** Ends all open callbacks with a timeout. */
   stop(): void {
     this.#isStopped = true
     const held = [...this.#held.values()].flat()
@@ -203,7 +203,7 @@ export class EventDelivery implements ConnectionListener {
     push.cancelRedelivery = this.#redeliver(push)
   }
 
-  /** Returns the function that takes it back. */
+  /** Schedules the next attempt, or gives the event up. Returns the function that cancels it. */
   #redeliver({ event, payload, attempt, answer, deliveryId }: Attempt): () => void {
     const { history, clock, timeScale, assumptions } = this.#options
     if (answer !== undefined) return () => {}

@@ -1,17 +1,17 @@
 import { TENANT_KEY } from '../shared/app-directory.ts'
 import { newId } from '../shared/ids.ts'
 
-/** An event on its way to the app. */
+/** An event for an app. */
 export interface PlatformEvent {
   readonly appId: string
   readonly eventId: string
   readonly type: string
-  /** The user's message that the event brings; empty for an event that brings none. */
+  /** The user's message of the event. Empty for an event without a message. */
   readonly messageId: string
-  /** In microseconds for some types. [F] */
+  /** Milliseconds as text; microseconds for some types. [F] */
   readonly createTime: string
   readonly event: object
-  /** The envelope: `2.0`, or `1.0` of older event types. [D] */
+  /** Version of the envelope: `2.0`, or `1.0` for older event types. [D] */
   readonly schema: '1.0' | '2.0'
 }
 
@@ -31,7 +31,7 @@ export function platformEvent(
   return { appId, eventId, type, messageId, createTime, event, schema }
 }
 
-/** The JSON text that both ways of delivery carry. [D] The token is the app's Verification Token. */
+/** JSON text of an event, the same for both ways of delivery. [D] The token is the app's Verification Token. */
 export function toPayload(event: PlatformEvent, token: string): Uint8Array {
   return Buffer.from(JSON.stringify(event.schema === '2.0' ? toEnvelope2(event, token) : toEnvelope1(event, token)))
 }

@@ -2,29 +2,29 @@ import { FeishuSupervisorError } from '../../core/errors.ts'
 import { newId } from '../shared/ids.ts'
 import { toChallengeRequest, toPushRequest, type Webhook, type PushRequest } from './webhook.ts'
 
-/** The answer to the check of a URL has to come within this time. [D] */
+/** Limit for the answer to a URL check. [D] */
 const CHALLENGE_DEADLINE_MS = 1000
 
-/** What became of one request. */
+/** Outcome of one request. */
 export type PushAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly data?: unknown }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'unreachable' }
 
 export interface WebhookPusherDeps {
-  /** Time to answer a push. */
+  /** Time to answer a push, milliseconds. */
   readonly deadlineMs: number
   readonly now: () => number
 }
 
 /**
- * Posts events to the URLs of the apps that have one. HTTP 200 within the deadline is the acknowledgement; a
- * redirect is not followed. [D]
+ * Posts events to the webhook URLs of apps. HTTP 200 within the deadline is the acknowledgement. Redirects are not
+ * followed. [D]
  */
 export class WebhookPusher {
   readonly #deps: WebhookPusherDeps
   readonly #webhooks = new Map<string, Webhook>()
-  /** By event, where redeliveries repeat the first request. */
+  /** First requests by event, if redeliveries repeat them. */
   readonly #signed = new Map<string, PushRequest>()
   readonly #stopped = new AbortController()
 
@@ -36,7 +36,7 @@ export class WebhookPusher {
     return this.#webhooks.get(appId)
   }
 
-  /** Checks the URL as the developer console does, then sends the app's events there. Rejects with CONFIG_INVALID. */
+  /** Checks the URL as the developer console does, then sends the app's events there. Rejects with `CONFIG_INVALID`. */
   async use(appId: string, webhook: Webhook, verificationToken: string): Promise<void> {
     const challenge = newId()
     const request = toChallengeRequest(webhook, challenge, verificationToken)
@@ -52,12 +52,12 @@ export class WebhookPusher {
     this.#webhooks.set(appId, webhook)
   }
 
-  /** The app's events take the long connection again. */
+  /** Sends the app's events over the long connection again. */
   drop(appId: string): void {
     this.#webhooks.delete(appId)
   }
 
-  /** `deliveryId` goes along as X-Request-Id. [D] */
+  /** Posts an event. `deliveryId` is sent as X-Request-Id. [D] */
   push(webhook: Webhook, eventId: string, payload: Uint8Array, deliveryId: string): Promise<PushAnswer> {
     const { deadlineMs, now } = this.#deps
     const request = this.#signed.get(eventId) ?? toPushRequest(webhook, payload, now())
@@ -65,7 +65,7 @@ export class WebhookPusher {
     return this.#post(webhook.url, request, deliveryId, deadlineMs)
   }
 
-  /** Requests on their way end as unreachable. */
+  /** Aborts open requests. They end as unreachable. */
   stop(): void {
     this.#stopped.abort()
   }
@@ -75,7 +75,7 @@ export class WebhookPusher {
     try {
       const answer = await fetch(url, {
         method: 'POST',
-        // A kept connection that the other side closes meanwhile would fail the next push.
+        // The other side may close a kept connection. The next push would then fail.
         headers: { ...request.headers, 'X-Request-Id': id, connection: 'close' },
         body: request.body,
         redirect: 'manual',

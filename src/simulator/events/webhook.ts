@@ -1,25 +1,25 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto'
 
-/** How an app is told of its events over HTTP instead of a long connection. */
+/** Webhook of an app: its events are posted over HTTP instead of a long connection. */
 export interface Webhook {
   readonly url: string
-  /** Encrypts and signs what is sent; without it both are left out. */
+  /** Key that encrypts and signs the requests. Default: none, no encryption and no signature. */
   readonly encryptKey?: string
-  /** Sends JSON that no parser writes back the same way: spaces, line ends, `\/` for `/`. Default false. */
+  /** Sends JSON that differs from a parser's output: spaces, line ends, `\/` for `/`. Default false. */
   readonly hasOddJson?: boolean
-  /** Whether a redelivery is signed anew, with a new timestamp and nonce, is not documented: here it is. [A] Default true. */
+  /** Signs a redelivery anew, with a new timestamp and nonce. The real behaviour is not documented. [A] Default true. */
   readonly signsAnew?: boolean
 }
 
-/** One request, ready to be sent, again too. */
+/** One request, ready to be sent once or again. */
 export interface PushRequest {
   readonly body: Uint8Array<ArrayBuffer>
   readonly headers: Readonly<Record<string, string>>
 }
 
 /**
- * An event as the platform posts it. With an Encrypt Key the body is `{"encrypt": ...}` [D] and the signature is the
- * lower-case hex SHA-256 of timestamp, nonce, key and the exact bytes of the body: a plain digest, no HMAC. [D, S]
+ * Builds the request of an event. With an Encrypt Key the body is `{"encrypt": ...}` [D]. The signature is the lower-case
+ * hex SHA-256 of timestamp, nonce, key and the exact bytes of the body: a plain digest, no HMAC. [D, S]
  */
 export function toPushRequest(webhook: Webhook, payload: Uint8Array, nowMs: number): PushRequest {
   const { encryptKey } = webhook
@@ -40,7 +40,7 @@ export function toPushRequest(webhook: Webhook, payload: Uint8Array, nowMs: numb
   }
 }
 
-/** The check of a URL that was just entered: encrypted like an event, but not signed. [D] */
+/** Builds the check of a new URL: encrypted like an event, but not signed. [D] */
 export function toChallengeRequest(webhook: Webhook, challenge: string, verificationToken: string): PushRequest {
   const payload = JSON.stringify({ challenge, token: verificationToken, type: 'url_verification' })
   return {
@@ -49,7 +49,7 @@ export function toChallengeRequest(webhook: Webhook, challenge: string, verifica
   }
 }
 
-/** AES-256-CBC: the key is the SHA-256 of the Encrypt Key, the IV comes first, all of it in base64. [D, R] */
+/** AES-256-CBC: the key is the SHA-256 of the Encrypt Key, the IV comes first, the whole is in base64. [D, R] */
 export function encrypt(encryptKey: string, plain: Uint8Array): string {
   const iv = randomBytes(16)
   const cipher = createCipheriv('aes-256-cbc', createHash('sha256').update(encryptKey).digest(), iv)

@@ -9,7 +9,7 @@ import {
 } from './fault.ts'
 import { seededRandom } from '../shared/ids.ts'
 
-/** What happens to one call. */
+/** Decision about one call. */
 export type FaultVerdict =
   | { readonly kind: 'proceed'; readonly delayMs?: number }
   | { readonly kind: 'hang' }
@@ -36,7 +36,7 @@ const DEFAULT_FAILURES: Partial<Record<FaultyCall, DefaultFailure>> = {
 
 const INTERNAL_ERROR = { http: 500, code: 5000, msg: 'internal error' }
 
-/** One planned fault and what is left of it. */
+/** One planned fault and its remaining count. */
 class Planned<F extends Schedule> {
   readonly fault: F
   readonly #random: () => number
@@ -54,7 +54,7 @@ class Planned<F extends Schedule> {
     return this.#remaining <= 0
   }
 
-  /** Whether it strikes this occurrence. */
+  /** Whether the fault strikes this occurrence. */
   strikes(): boolean {
     if (this.#toSkip > 0) {
       this.#toSkip -= 1
@@ -67,7 +67,7 @@ class Planned<F extends Schedule> {
   }
 }
 
-/** The planned faults that have not been used up, in the order in which they were ordered. */
+/** Planned faults that are not used up, in the order of their orders. */
 export class FaultPlan {
   #calls: Planned<FailNext>[] = []
   #frames: Planned<SpoilNext>[] = []
@@ -100,7 +100,7 @@ export class FaultPlan {
     return verdictOf(struck.fault)
   }
 
-  /** How one frame is spoiled, if it is. */
+  /** Decides whether and how one frame is spoiled. */
   spoilingOf(target: SpoilNext['target'], appId: string, connectionId: string): Spoiling | undefined {
     const struck = this.#frames.find(
       ({ fault }) =>

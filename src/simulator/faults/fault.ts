@@ -1,4 +1,4 @@
-/** A call of the open API that needs a token. */
+/** Name of a call of the open API that needs a token. */
 export type ApiCallName =
   | 'create'
   | 'reply'
@@ -15,11 +15,11 @@ export type ApiCallName =
   | 'outbound_ip'
   | 'scopes'
   | 'application'
-  /** Everything below cardkit/v1. */
+  /** All calls below cardkit/v1. */
   | 'card'
   | 'card_update'
 
-/** A call of the platform that can be made to fail. `handshake` is the WebSocket upgrade. */
+/** Name of a call that can be made to fail. `handshake` is the WebSocket upgrade. */
 export type FaultyCall = 'discovery' | 'handshake' | 'token' | ApiCallName
 
 export const FAULTY_CALLS = [
@@ -45,56 +45,62 @@ export const FAULTY_CALLS = [
   'card_update',
 ] as const satisfies readonly FaultyCall[]
 
-/** Something that goes wrong on purpose. Faults of connections strike those of the moment: all, or the one named. */
+/** A fault on purpose. Faults of connections strike the connections of that moment: all, or the named one. */
 export type Fault =
   /** Ends connections: with a close frame (`code`, default 1001) or with a TCP reset. */
-  | ({ readonly kind: 'close_connections'; readonly mode: 'close' | 'reset'; readonly code?: number } & OfConnections)
+  | ({
+      readonly kind: 'close_connections'
+      readonly mode: 'close' | 'reset'
+      readonly code?: number
+    } & StruckConnections)
   /** Acknowledgements are ignored until the connection closes. */
-  | ({ readonly kind: 'withhold_acks' } & OfConnections)
+  | ({ readonly kind: 'withhold_acks' } & StruckConnections)
   /**
-   * The connections turn half-open: nothing is read, nothing is answered, and pushes vanish. The end of the TCP
-   * connection is still noticed.
+   * The connections become half-open: nothing is read or answered, and pushes are lost. The end of the TCP connection is
+   * still noticed.
    */
-  | ({ readonly kind: 'freeze_connections' } & OfConnections)
+  | ({ readonly kind: 'freeze_connections' } & StruckConnections)
   /**
-   * The platform forgets the connections: pings are still answered, but no event comes any more and
-   * `GET event/v1/connection` does not count them. [F]
+   * The platform forgets the connections: pings are still answered, but no events come, and `GET event/v1/connection`
+   * does not count them. [F]
    */
-  | ({ readonly kind: 'forget_connections' } & OfConnections)
+  | ({ readonly kind: 'forget_connections' } & StruckConnections)
   /** Every token issued to the app so far is refused with 99991663. */
   | { readonly kind: 'revoke_tokens'; readonly appId: string }
   | ({ readonly kind: 'fail_next' } & FailNext)
   | ({ readonly kind: 'spoil_next' } & SpoilNext)
-  /** The platform is gone for `downMs`: connections and tickets are lost, calls are cut off; then it is there again. */
+  /** The platform is down for `downMs`: connections and tickets are lost, calls are cut off. */
   | { readonly kind: 'restart_platform'; readonly appId?: undefined; readonly downMs: number }
-  /** What was planned with `fail_next` and `spoil_next`, for one app or for all, does not happen. */
+  /** Removes the faults planned with `fail_next` and `spoil_next`, for one app or for all. */
   | { readonly kind: 'clear_faults'; readonly appId?: string }
 
-interface OfConnections {
+/** The connections that a fault strikes. */
+export interface StruckConnections {
   readonly appId: string
+  /** Default: all of the app. */
   readonly connectionId?: string
 }
 
-/** Which occurrences a planned fault strikes: of one app or of any, counted or at random from a seed. */
+/** Occurrences that a planned fault strikes: of one app or of all, counted or at random from a seed. */
 export interface Schedule {
   readonly appId?: string
-  /** How many it strikes. Default 1; with `probability` any number. */
+  /** Number of struck occurrences. Default 1; with `probability` unlimited. */
   readonly count?: number
-  /** How many pass before. Default 0. */
+  /** Number of occurrences that pass before. Default 0. */
   readonly skip?: number
-  /** Strikes each with this probability, 0 to 1. */
+  /** Probability for each occurrence, 0 to 1. Default: every one is struck. */
   readonly probability?: number
-  /** Of the random choice. Default 1. */
+  /** Seed of the random choice. Default 1. */
   readonly seed?: number
 }
 
-/** Calls fail in one of several ways. */
+/** Makes calls fail in one of several ways. */
 export type FailNext = { readonly call: FaultyCall } & Schedule & FailureMode
 
 export type FailureMode =
   /** The call is neither processed nor answered. */
   | { readonly hang: true }
-  /** The call is processed, then its socket is destroyed. */
+  /** The call is processed, then its socket is destroyed without an answer. */
   | { readonly loseAnswer: true }
   /** The call is processed after this time. */
   | { readonly delayMs: number }
@@ -104,31 +110,31 @@ export type FailureMode =
    */
   | { readonly http?: number; readonly code?: number; readonly msg?: string; readonly retryAfterMs?: number }
 
-/** Frames that the platform sends go wrong. */
+/** Spoils frames that the platform sends. */
 export type SpoilNext = { readonly target: 'push' | 'pong'; readonly connectionId?: string } & Schedule & Spoiling
 
 export type Spoiling =
   | {
-      readonly how: /** Never sent. */
+      readonly how: /** The frame is never sent. */
         | 'lost'
-        /** Sent twice. */
+        /** The frame is sent twice. */
         | 'twice'
-        /** Bytes that are no frame. */
+        /** The bytes are no frame. */
         | 'garbage'
-        /** Sent as a text message. */
+        /** The frame is sent as a text message. */
         | 'text'
-        /** A payload that is no JSON. */
+        /** The payload is not JSON. */
         | 'bad_json'
-        /** No payload. */
+        /** The payload is missing. */
         | 'empty'
-        /** The payload `{}`: in a pong it makes the Node SDK ping without pause. [R] */
+        /** The payload is `{}`. In a pong it makes the Node SDK ping without pause. [R] */
         | 'no_fields'
-        /** The required LogID is missing: clients drop such a frame. [R] */
+        /** The required LogID is missing. Clients drop such a frame. [R] */
         | 'no_log_id'
         /** The headers `sum` and `seq` are missing. */
         | 'no_sum'
     }
-  /** Sent after this time; what comes later overtakes it. */
+  /** The frame is sent after `delayMs`. Later frames overtake it. */
   | { readonly how: 'late'; readonly delayMs: number }
 
 export const SPOILINGS = [
@@ -147,7 +153,7 @@ export const SPOILINGS = [
 /** Feishu's answer to an app that calls too often. [D] */
 export const RATE_LIMITED = { http: 429, code: 99991400, msg: 'request trigger frequency limit' } as const
 
-/** The wait is given in seconds, possibly with a fraction. [D] */
+/** Header of the rate limit. The wait is in seconds, possibly with a fraction. [D] */
 export function rateLimitHeaders(waitMs: number, limit?: number): Readonly<Record<string, string>> {
   return {
     ...(limit !== undefined && { 'x-ogw-ratelimit-limit': String(limit) }),

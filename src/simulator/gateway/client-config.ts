@@ -1,10 +1,12 @@
-/** What the client is told to do, in seconds; sent at discovery and with every pong. [R] */
+/** Settings for the client, in seconds. Sent at discovery and with every pong. [R] */
 export interface ClientConfig {
-  /** -1 = try for ever. */
+  /** How often a client tries to reconnect; -1: for ever. Default: -1. */
   readonly ReconnectCount: number
+  /** Seconds between two attempts to reconnect. Default: 120 s. */
   readonly ReconnectInterval: number
-  /** Largest random delay before the first reconnect. */
+  /** Largest random delay before the first attempt, in seconds. Default: 30 s. */
   readonly ReconnectNonce: number
+  /** Seconds between two pings. Default: 120 s. */
   readonly PingInterval: number
 }
 

@@ -22,8 +22,8 @@ export interface DiscoveryDeps {
 }
 
 /**
- * `POST /callback/ws/endpoint`: trades the app's credentials for a one-time WebSocket URL. Needs no token. [S, R]
- * An app has a secret here: the keyless form with a ClientAssertion is refused like a wrong one. [A]
+ * `POST /callback/ws/endpoint`: returns a one-time WebSocket URL for the app's credentials. Needs no token. [S, R]
+ * The simulator requires a secret: the keyless form with a ClientAssertion is refused like a wrong secret. [A]
  */
 export function discoveryRoutes(deps: DiscoveryDeps): Hono<PlatformEnv> {
   const { failures, history, clock } = deps
@@ -45,7 +45,7 @@ export function discoveryRoutes(deps: DiscoveryDeps): Hono<PlatformEnv> {
   })
 }
 
-/** Names in lower case are not recognised: 514. [F] */
+/** Refusal of a discovery, if any. Field names in lower case are not recognised: 514. [F] */
 function refusalOf(
   { apps, gateway, assumptions }: DiscoveryDeps,
   appId: string,
@@ -67,7 +67,7 @@ function refusalData({ assumptions }: DiscoveryDeps): Record<string, unknown> {
   return { data: assumptions.refusalData === 'null' ? null : { URL: '' } }
 }
 
-/** The socket is offered at the address that the client itself used: another host may know this one by another name. */
+/** The WebSocket URL uses the address that the client itself used: another host may know this host by another name. */
 function endpointOf({ gateway, clientConfig }: DiscoveryDeps, appId: string, origin: string): Record<string, unknown> {
   return { URL: gateway.issueUrl(appId, origin), ClientConfig: clientConfig }
 }

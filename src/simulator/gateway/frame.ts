@@ -11,7 +11,7 @@ export interface Frame {
   readonly logId: bigint
   readonly service: number
   readonly method: number
-  /** In wire order; keys may be unknown and must be echoed in an acknowledgement. */
+  /** Headers in wire order. Unknown keys are possible. An acknowledgement must echo all keys. */
   readonly headers: readonly (readonly [key: string, value: string])[]
   readonly payload: Uint8Array
 }
@@ -87,8 +87,8 @@ function tag(field: number, wireType: number): number {
   return (field << 3) | wireType
 }
 
-// The Feishu SDK switches Long off in the protobufjs module it shares with us, so 64 bits are read and
-// written here without it.
+// The Feishu SDK switches Long off in the protobufjs module that it shares with us, so this code reads and writes 64 bits
+// without Long.
 function toLong(value: bigint): Parameters<protobuf.Writer['uint64']>[0] {
   return { low: Number(value & 0xffffffffn), high: Number(value >> 32n), unsigned: true }
 }

@@ -13,20 +13,20 @@ export interface ConnectionSettings {
   readonly appId: string
   readonly serviceId: number
   readonly clientConfig: ClientConfig
-  /** Payloads above this are split. */
+  /** Payloads above this size are split, bytes. */
   readonly fragmentBytes: number
   readonly failures: Pick<FaultPlan, 'spoilingOf'>
   readonly clock: Pick<Clock, 'after'>
 }
 
-/** `{"code":200}` is an acknowledgement, any other code a failure. [R] */
+/** Answer to an event. `{"code":200}` is an acknowledgement, any other code a failure. [R] */
 export interface GatewayAck {
   readonly code: number
-  /** What the client returned for the event, decoded; only callbacks look at it. */
+  /** Decoded return value of the client for the event. Used only for callbacks. */
   readonly data?: unknown
 }
 
-/** `forgotten`: it still answers pings, but the platform takes it for gone: not counted, no events. */
+/** `forgotten`: pings are still answered, but the platform treats the connection as closed: not counted, no events. */
 export type GatewayState = 'opening' | 'ready' | 'forgotten' | 'closing'
 
 export interface ConnectionListener {
@@ -35,11 +35,11 @@ export interface ConnectionListener {
   onClose(connection: GatewayConnection, code: number): void
 }
 
-/** One long connection of an app, from the platform's side. */
+/** One long connection of an app, the platform's end. */
 export class GatewayConnection {
   readonly id: string
   readonly appId: string
-  /** Deliveries on this connection whose acknowledgement is awaited. */
+  /** Ids of deliveries on this connection that wait for an acknowledgement. */
   readonly unackedIds = new Set<string>()
   readonly #settings: ConnectionSettings
   readonly #webSocket: WebSocket
@@ -60,7 +60,7 @@ export class GatewayConnection {
     webSocket.on('message', (data: Buffer, isBinary) => {
       if (isBinary) this.#onFrame(data)
     })
-    // A broken client is seen as a close; there is nobody to tell more.
+    // An error is always followed by a close, which is handled.
     webSocket.on('error', () => {})
     webSocket.on('close', (code) => {
       this.#state = 'closing'
@@ -68,7 +68,7 @@ export class GatewayConnection {
     })
   }
 
-  /** Becomes ready with its first ping: a client loses frames that reach it together with the upgrade. [R] */
+  /** The connection becomes ready with its first ping: a client loses frames that arrive together with the upgrade. [R] */
   get state(): GatewayState {
     return this.#state
   }
@@ -78,8 +78,8 @@ export class GatewayConnection {
   }
 
   /**
-   * Writes an event, in fragments if it is long: same message_id, `sum` and `seq`, the payload's bytes cut
-   * anywhere. [S] Every frame has all seven headers; the platform's size limit is unknown. [A]
+   * Writes an event, in fragments if it is long. Fragments have the same message_id, `sum` and `seq`, and the payload's
+   * bytes are cut at any position. [S] Every frame has all seven headers. The platform's size limit is unknown. [A]
    */
   push(deliveryId: string, payload: Uint8Array): void {
     this.unackedIds.add(deliveryId)
@@ -122,7 +122,7 @@ export class GatewayConnection {
 
   freeze(): void {
     this.#frozen = true
-    // Without its listener the bytes run to nowhere, close frames included; the end of the socket still arrives.
+    // Without the listener all bytes are lost, close frames included. The end of the socket still arrives.
     this.#socket.removeAllListeners('data')
   }
 
@@ -131,14 +131,14 @@ export class GatewayConnection {
     try {
       frame = decodeFrame(data)
     } catch {
-      return // What the platform does with a frame it cannot read is unknown. [A]
+      return // The platform's reaction to an unreadable frame is unknown. [A]
     }
     const type = headerOf(frame, 'type')
     if (frame.method === CONTROL && type === 'ping') this.#onPing()
     else if (frame.method === DATA && !this.#acksWithheld) this.#onAck(frame)
   }
 
-  /** The pong carries all four fields: the Node SDK takes a missing one for NaN and pings without pause. [R] */
+  /** Sends a pong with all four fields: the Node SDK reads a missing one as NaN and pings without pause. [R] */
   #onPing(): void {
     const { failures, clientConfig } = this.#settings
     const spoiling = failures.spoilingOf('pong', this.appId, this.id)
@@ -148,7 +148,7 @@ export class GatewayConnection {
     this.#listener.onReady(this)
   }
 
-  /** Matched by the message_id header: the Node SDK echoes 64-bit SeqIDs and LogIDs damaged. [R] */
+  /** Matches an acknowledgement by the message_id header: the Node SDK echoes damaged 64-bit SeqIDs and LogIDs. [R] */
   #onAck(frame: Frame): void {
     const deliveryId = headerOf(frame, 'message_id')
     const ack = readAck(frame.payload)
@@ -157,7 +157,7 @@ export class GatewayConnection {
 
   #send(method: number, headers: Record<string, string>, payload: Uint8Array, spoiling: Spoiling | undefined): void {
     const seqId = method === CONTROL ? 0n : this.#nextSeqId++
-    // As large as the platform's, to catch a client that relies on 64-bit ids surviving.
+    // As large as the platform's ids, to find clients that rely on intact 64-bit ids.
     const logId = method === CONTROL ? 0n : 1_152_921_504_606_846_977n + seqId
     const { serviceId: service, clock } = this.#settings
     const frame = { seqId, logId, service, method, headers: Object.entries(headers), payload }
@@ -175,7 +175,7 @@ function readAck(payload: Uint8Array): GatewayAck | undefined {
   const answer = parse(Buffer.from(payload).toString()) as { code?: unknown; data?: unknown } | null | undefined
   if (typeof answer?.code !== 'number') return undefined
   const { code, data } = answer
-  // The SDK sends the returned value as base64 of its JSON, or nothing for nothing. [R]
+  // The SDK sends the returned value as base64 of its JSON, and no data for no value. [R]
   return typeof data === 'string' ? { code, data: parse(Buffer.from(data, 'base64').toString()) } : { code }
 }
 

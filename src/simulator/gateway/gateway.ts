@@ -10,11 +10,11 @@ import { type ConnectionListener, GatewayConnection } from './gateway-connection
 import type { History } from '../history/history.ts'
 import { newId } from '../shared/ids.ts'
 
-/** Codes of a refused handshake, as the SDKs know them. [S] */
+/** Codes of a refused handshake in the SDKs. [S] */
 const AUTH_FAILED = 514
 const NO_CREDENTIAL = 1000040344
 export const EXCEEDED_CONNECTION_LIMIT = 1000040350
-/** The close code of another form of the limit. [F] */
+/** Close code of another form of the connection limit. [F] */
 const TOO_MANY_CONNECTIONS = 3001
 
 export interface GatewayOptions {
@@ -33,7 +33,7 @@ interface Ticket {
   readonly serviceId: number
 }
 
-/** The WebSocket side: checks tickets and keeps the connections of every app. */
+/** WebSocket server of the platform: checks tickets and keeps the connections of every app. */
 export class Gateway {
   readonly #options: GatewayOptions
   readonly #webSocketServer = new WebSocketServer({ noServer: true, perMessageDeflate: false })
@@ -48,21 +48,21 @@ export class Gateway {
     return [...(this.#connections.get(appId) ?? [])]
   }
 
-  /** How many connections of the app the platform takes for alive. */
+  /** Number of the app's connections that count as alive. */
   onlineCount(appId: string): number {
     return this.connectionsOf(appId).filter(({ isOnline }) => isOnline).length
   }
 
-  /** Whether one more connection is refused here. */
+  /** Whether the connection limit refuses one more connection at this place. */
   isFullAt(place: Assumptions['connectionLimitAt'], appId: string): boolean {
     const { maxConnections, connectionLimitAt } = this.#options.assumptions
-    // A ticket from before the limit was reached is refused by the handshake.
+    // The handshake refuses a ticket that was issued before the limit was reached.
     const isHere = place === connectionLimitAt || (place === 'handshake' && connectionLimitAt === 'discovery')
     return isHere && this.connectionsOf(appId).length >= maxConnections
   }
 
   /**
-   * A URL that opens one connection. The credential is in the URL alone. [S] `fpid` comes first because the Node
+   * Creates a URL that opens one connection. The credential is only in the URL. [S] `fpid` comes first, because the Node
    * SDK cannot read the first parameter of a URL. [R]
    */
   issueUrl(appId: string, origin: string): string {
@@ -81,7 +81,7 @@ export class Gateway {
     return `${origin.replace('http:', 'ws:')}/ws/v2?${query.toString()}`
   }
 
-  /** 101 for a ticket that was never used; otherwise an HTTP answer that says why in Handshake-* headers. [S] */
+  /** Answers an upgrade: 101 for an unused ticket, else an HTTP answer with the reason in Handshake-* headers. [S] */
   handleUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => socket.destroy())
     const { failures, clock } = this.#options
@@ -100,7 +100,7 @@ export class Gateway {
     }
   }
 
-  /** Every ticket is forgotten, every connection lost. */
+  /** Drops all tickets and connections. */
   restart(): void {
     this.#tickets.clear()
     for (const connections of this.#connections.values()) for (const connection of connections) connection.reset()
@@ -151,7 +151,7 @@ export class Gateway {
   }
 }
 
-/** The HTTP status of a refusal is unknown [A]; the SDKs that look at it at all read the headers. [S] */
+/** Refuses an upgrade. The HTTP status is unknown [A]; SDKs that read refusals use the headers. [S] */
 function refuse(
   socket: Socket,
   http: number,

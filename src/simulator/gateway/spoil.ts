@@ -3,7 +3,7 @@ import { assertNever } from '../../core/assert-never.ts'
 import type { Spoiling } from '../faults/fault.ts'
 import { encodeFrame, type Frame } from './frame.ts'
 
-/** The messages that are sent instead of one frame. */
+/** Returns the messages to send instead of one frame. */
 export function spoil(frame: Frame, how: Exclude<Spoiling['how'], 'late'>): readonly (Uint8Array | string)[] {
   const whole = encodeFrame(frame)
   switch (how) {
@@ -12,7 +12,7 @@ export function spoil(frame: Frame, how: Exclude<Spoiling['how'], 'late'>): read
     case 'twice':
       return [whole, whole]
     case 'garbage':
-      // 0xff starts a field number that no frame has, and runs out.
+      // 0xff starts a field number that no frame has, and the bytes end inside it.
       return [Buffer.concat([Buffer.of(0xff, 0xff), randomBytes(16)])]
     case 'text':
       return [Buffer.from(frame.payload).toString()]
@@ -31,7 +31,7 @@ export function spoil(frame: Frame, how: Exclude<Spoiling['how'], 'late'>): read
   }
 }
 
-/** Cuts field 2, which follows field 1; both are a tag byte and a number in base 128. */
+/** Removes field 2, which follows field 1. Both are a tag byte and a number in base 128. */
 function withoutLogId(bytes: Uint8Array): Uint8Array {
   const start = endOfNumber(bytes, 1)
   return Buffer.concat([bytes.subarray(0, start), bytes.subarray(endOfNumber(bytes, start + 1))])

@@ -1,37 +1,37 @@
 import type { HistoryEntry } from './history.ts'
 
-/** What a history says about the bot that was under test. */
+/** Summary of a history about the tested bot. */
 export interface HistoryCheck {
-  /** Messages that users sent. */
+  /** Number of messages that users sent. */
   readonly sent: number
-  /** Of these: acknowledged with code 200 at least once, in time or late. */
+  /** Number of these that were acknowledged with code 200 at least once, in time or late. */
   readonly acked: number
-  /** Of these: with at least one visible reply. */
+  /** Number of these with at least one visible reply. */
   readonly replied: number
-  /** Of these: without a visible reply, unless taken back by the user. */
+  /** Number of these without a visible reply, recalled messages excluded. */
   readonly lost: number
-  /** Visible replies beyond the first of their message. */
+  /** Number of visible replies beyond the first of their message. */
   readonly duplicated: number
   /**
-   * Pairs of messages of one (app, chat), the first acknowledged before the second was first pushed, where the
-   * first reply to the second became visible before the first reply to the first.
+   * Number of pairs of messages of one (app, chat) whose replies are in the wrong order: the first message was
+   * acknowledged before the second was first pushed, but the second got its first visible reply before the first.
    */
   readonly reordered: number
-  /** Pushes that were not acknowledged in time, whatever came later; callbacks too. */
+  /** Number of pushes not acknowledged in time, later acknowledgements or not. Callbacks are included. */
   readonly lateAcks: number
-  /** Largest latency of a push that was acknowledged with 200; 0 if there was none. */
+  /** Largest latency of a push acknowledged with 200, milliseconds. 0 if there was none. */
   readonly maxAckMs: number
-  /** From first push to first visible reply, nearest rank; 0 without any reply. */
+  /** Time from first push to first visible reply, milliseconds, nearest rank. 0 without a reply. */
   readonly p50Ms: number
   readonly p99Ms: number
   readonly lostIds: readonly string[]
   /** Messages with more than one visible reply. */
   readonly duplicatedIds: readonly string[]
-  /** One witness for every message whose reply overtook another's. */
+  /** One example for every message whose reply overtook another reply. */
   readonly reorderedPairs: readonly { readonly first: string; readonly second: string }[]
 }
 
-/** What became of one sent message; instants as `seq`, which orders entries strictly. */
+/** Progress of one sent message. Instants are values of `seq`, which orders entries strictly. */
 interface Fate {
   readonly messageId: string
   ackedSeq?: number
@@ -41,7 +41,7 @@ interface Fate {
   isRecalled: boolean
 }
 
-/** Pure; O(n log n). */
+/** Judges a history. Pure. O(n log n). */
 export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
   const fates = new Map<string, Fate>()
   const chats = new Map<string, Fate[]>()
@@ -98,14 +98,14 @@ export function checkHistory(history: readonly HistoryEntry[]): HistoryCheck {
   }
 }
 
-/** Nearest rank on sorted values. */
+/** Percentile by nearest rank on sorted values. */
 function percentile(sorted: readonly number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? 0
 }
 
 /**
- * Walks one chat's acknowledgements and first pushes in time. At each first push, the messages acknowledged by
- * then form a set counted by the rank of their replies (a Fenwick tree), so overtaken ones are found in O(log n).
+ * Walks through one chat's acknowledgements and first pushes in order of time. A Fenwick tree counts the messages that
+ * are acknowledged at each first push, by the rank of their replies. So overtaken messages are found in O(log n).
  */
 function findReordered(chat: readonly Fate[]): {
   pairCount: number

@@ -1,6 +1,6 @@
 import type { HistoryEntry } from './history.ts'
 
-/** Why a message has no reply yet, as far as the platform can see it: what a failed wait tells its reader. */
+/** Explains why a message has no reply yet, from the platform's view. Part of the error text of a failed wait. */
 export function explainSilence(history: readonly HistoryEntry[], appId: string, messageId: string): string {
   const about = history.filter((entry) => 'messageId' in entry && entry.messageId === messageId)
   const pushes = about.filter(({ kind }) => kind === 'pushed').length
@@ -9,11 +9,13 @@ export function explainSilence(history: readonly HistoryEntry[], appId: string, 
     entry.kind === 'reply_received' && entry.appId === appId && entry.code !== 0 ? [entry.code] : [],
   )
   const wasConnected = history.some((entry) => entry.kind === 'connection_ready' && entry.appId === appId)
-  const told =
+  const delivery =
     pushes > 0
       ? `its event was pushed ${times(pushes)} and acknowledged ${codes.length > 0 ? `with ${codes.join(', ')}` : 'not at all'}`
       : `its event was never pushed: the app has ${wasConnected ? 'no connection any more' : 'never connected'}`
-  return refusals.length > 0 ? `${told}; message calls of the app were refused with ${refusals.join(', ')}` : told
+  return refusals.length > 0
+    ? `${delivery}; message calls of the app were refused with ${refusals.join(', ')}`
+    : delivery
 }
 
 function times(count: number): string {

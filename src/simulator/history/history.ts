@@ -3,9 +3,9 @@ import { deferred } from '../../core/time/deferred.ts'
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import type { ApiCallName, Fault, FaultyCall, SpoilNext } from '../faults/fault.ts'
 
-/** Something that happened at the simulated platform, as a checker or a dashboard needs to know it. */
+/** An event of the simulated platform, for checkers and dashboards. */
 export type HistoryEvent =
-  /** A user sent a message; `index` counts the user messages of its (app, chat) from 0. */
+  /** A user sent a message. `index` counts the user messages of its (app, chat) from 0. */
   | {
       readonly kind: 'sent'
       readonly appId: string
@@ -15,7 +15,7 @@ export type HistoryEvent =
       readonly text: string
       readonly index: number
     }
-  /** Something other than a message happened that the app is told of: `type` is Feishu's event type. */
+  /** An event that is no message was sent to the app. `type` is Feishu's event type. */
   | {
       readonly kind: 'event_sent'
       readonly appId: string
@@ -23,22 +23,22 @@ export type HistoryEvent =
       readonly type: string
       readonly chatId?: string
     }
-  /** A user took a message back; it needs no reply any more, and takes none. */
+  /** A user recalled a message. It needs no reply any more and accepts none. */
   | { readonly kind: 'recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
-  /** The event was written to a connection; attempt 1 is the first push, 2 to 5 are redeliveries. */
-  | ({ readonly kind: 'pushed'; readonly connectionId: string } & Delivery)
+  /** The event was written to a connection. Attempt 1 is the first push, 2 to 5 are redeliveries. */
+  | ({ readonly kind: 'pushed'; readonly connectionId: string } & PushOfEvent)
   /** The event could not be pushed because the app had no connection, or its webhook could not be reached. */
-  | ({ readonly kind: 'push_failed' } & Omit<Delivery, 'deliveryId'>)
-  /** An acknowledgement arrived; a late one (after the deadline) no longer stops the redelivery. */
+  | ({ readonly kind: 'push_failed' } & Omit<PushOfEvent, 'deliveryId'>)
+  /** An acknowledgement arrived. A late one (after the deadline) does not stop the redelivery. */
   | ({
       readonly kind: 'acked'
       readonly connectionId: string
       readonly code: number
       readonly latencyMs: number
       readonly late: boolean
-    } & Delivery)
-  | ({ readonly kind: 'ack_timeout' } & Delivery)
-  /** A callback was answered, instead of `acked`; after the deadline it is too late for the user to see it. */
+    } & PushOfEvent)
+  | ({ readonly kind: 'ack_timeout' } & PushOfEvent)
+  /** A callback was answered; replaces `acked`. The user does not see an answer after the deadline. */
   | {
       readonly kind: 'callback_answered'
       readonly appId: string
@@ -48,23 +48,23 @@ export type HistoryEvent =
       readonly latencyMs: number
       readonly late: boolean
     }
-  /** The last redelivery failed too; this event is not pushed again. */
+  /** The last redelivery failed too. The event is not pushed again. */
   | { readonly kind: 'given_up'; readonly appId: string; readonly eventId: string; readonly messageId: string }
   | { readonly kind: 'discovery'; readonly appId: string; readonly code: number; readonly http: number }
   | { readonly kind: 'connection_opened'; readonly appId: string; readonly connectionId: string }
-  /** The connection's first ping arrived: events may be pushed from now on. */
+  /** The connection's first ping arrived. Events may be pushed from now on. */
   | { readonly kind: 'connection_ready'; readonly appId: string; readonly connectionId: string }
   | {
       readonly kind: 'connection_closed'
       readonly appId: string
       readonly connectionId: string
-      /** The WebSocket close code; 1006 means that the connection ended without a close frame. */
+      /** WebSocket close code. 1006: the connection ended without a close frame. */
       readonly code: number
-      /** Pushes on this connection whose acknowledgement was still awaited. */
+      /** Number of pushes on this connection without an acknowledgement. */
       readonly unackedCount: number
     }
   | { readonly kind: 'token_issued'; readonly appId: string; readonly reused: boolean }
-  /** A create or reply call was decided; `repeated` means that its uuid had been used and nothing new was shown. */
+  /** A create or reply call was decided. `repeated`: its uuid had been used, and no new message was shown. */
   | {
       readonly kind: 'reply_received'
       readonly call: 'create' | 'reply'
@@ -85,7 +85,7 @@ export type HistoryEvent =
       readonly msgType: string
       readonly content: string
     }
-  /** A message of the bot has new content: it was edited, or its card changed. */
+  /** A message of the bot has new content: the message was edited, or its card changed. */
   | {
       readonly kind: 'message_updated'
       readonly appId: string
@@ -93,9 +93,9 @@ export type HistoryEvent =
       readonly messageId: string
       readonly content: string
     }
-  /** The bot took a message of its own back. */
+  /** The bot recalled its own message. */
   | { readonly kind: 'message_recalled'; readonly appId: string; readonly chatId: string; readonly messageId: string }
-  /** The bot put an emoji under a message or took it away. */
+  /** The bot added an emoji to a message or removed it. */
   | {
       readonly kind: 'bot_reacted'
       readonly appId: string
@@ -103,31 +103,32 @@ export type HistoryEvent =
       readonly emojiType: string
       readonly isAdded: boolean
     }
-  /** Any other call of the open API was decided; without `appId` it had no valid token. */
+  /** Any other call of the open API was decided. Without `appId` the call had no valid token. */
   | { readonly kind: 'api_called'; readonly call: ApiCallName; readonly appId?: string; readonly code: number }
   /** A fault was ordered. */
   | { readonly kind: 'fault'; readonly fault: Fault }
   /** A planned fault struck a call or a frame. */
   | { readonly kind: 'fault_applied'; readonly call: FaultyCall | SpoilNext['target']; readonly appId: string }
 
-interface Delivery {
+/** Which push of which event a history entry is about. */
+export interface PushOfEvent {
   readonly appId: string
   readonly eventId: string
-  /** The user's message; empty for an event that brings none. */
+  /** The user's message. Empty for an event without a message. */
   readonly messageId: string
-  /** The `message_id` header of the frame: new with every attempt. */
+  /** The `message_id` header of the frame, new with every attempt. */
   readonly deliveryId: string
   readonly attempt: number
 }
 
-/** `seq` counts from 1 without gaps; `at` is in milliseconds since the epoch, with fractions, and never goes back. */
+/** An entry. `seq` counts from 1 without gaps. `at` is in milliseconds since the epoch, with fractions, and never goes back. */
 export type HistoryEntry = HistoryEvent & { readonly seq: number; readonly at: number }
 
 export type HistoryKind = HistoryEntry['kind']
 
 export type EntryOf<K extends HistoryKind> = Extract<HistoryEntry, { readonly kind: K }>
 
-/** A predicate for `once`: an entry of this kind that also matches. */
+/** Predicate for `once`: matches entries of one kind. */
 export function entryOf<K extends HistoryKind>(
   kind: K,
   matches: (entry: EntryOf<K>) => boolean = () => true,
@@ -151,20 +152,20 @@ export class History {
     return entry
   }
 
-  /** Entries with a larger `seq`. */
+  /** Returns the entries with a larger `seq`. */
   after(seq: number): HistoryEntry[] {
     return this.#entries.slice(Math.max(0, seq))
   }
 
-  /** Calls `listener` with every later entry; it must not throw. Returns the function that removes it. */
+  /** Calls `listener` with every later entry. `listener` must not throw. Returns the function that removes it. */
   subscribe(listener: (entry: HistoryEntry) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   /**
-   * The first matching entry after `afterSeq`, past or future, so there is no race between an action and the
-   * wait for its result. Rejects with DEADLINE_EXCEEDED.
+   * Resolves with the first matching entry after `afterSeq`, past or future. So there is no race between an action and
+   * the wait for its result. Rejects with `DEADLINE_EXCEEDED`.
    */
   once<T extends HistoryEntry>(
     matches: (entry: HistoryEntry) => entry is T,
@@ -185,24 +186,24 @@ export class History {
   }
 
   /**
-   * Resolves with what `look` finds: now, or as soon as an entry makes it find something. Rejects with
-   * DEADLINE_EXCEEDED and what `explain` says then.
+   * Calls `check` now and after every new entry, and resolves with its first value other than undefined and false.
+   * Rejects with `DEADLINE_EXCEEDED` and the text of `explain`.
    */
-  until<T>(look: () => T | undefined | false, timeoutMs: number, explain: () => string): Promise<T> {
+  until<T>(check: () => T | undefined | false, timeoutMs: number, explain: () => string): Promise<T> {
     const { promise, resolve, reject } = deferred<T>()
-    const check = (): void => {
+    const update = (): void => {
       try {
-        const found = look()
+        const found = check()
         if (found !== undefined && found !== false) resolve(found)
       } catch (thrown) {
         reject(thrown)
       }
     }
-    const unsubscribe = this.subscribe(check)
+    const unsubscribe = this.subscribe(update)
     const cancelTimer = systemClock.after(timeoutMs, () =>
       reject(new FeishuSupervisorError('DEADLINE_EXCEEDED', `${explain()} within ${timeoutMs} ms`)),
     )
-    check()
+    update()
     return promise.finally(() => {
       unsubscribe()
       cancelTimer()
@@ -210,7 +211,15 @@ export class History {
   }
 }
 
-// The wall clock may be set back; latencies are differences of these.
+// A monotonic clock: latencies are differences of these values, and the wall clock may be set back.
 function epochMs(): number {
   return Math.round((performance.timeOrigin + performance.now()) * 1000) / 1000
 }
+
+/** Limit of a wait for an action of a bot. */
+export interface WaitOptions {
+  /** Milliseconds. Default 5000. */
+  readonly timeoutMs?: number
+}
+
+export const DEFAULT_WAIT_MS = 5000

@@ -3,14 +3,14 @@ import { deferred } from '../../core/time/deferred.ts'
 import type { History, HistoryEntry } from './history.ts'
 
 export interface ReplyProgress {
-  /** Whether what was waited for has happened. */
+  /** True: the awaited replies are visible. False: the wait timed out. */
   readonly isComplete: boolean
   readonly repliedCount: number
-  /** Sent messages without a visible reply that were not taken back. */
+  /** Number of sent messages without a visible reply, recalled messages excluded. */
   readonly unansweredCount: number
 }
 
-/** Knows at any time which sent messages have a visible reply, and lets callers wait for the others. */
+/** Tracks which sent messages have a visible reply. Callers can wait for the missing replies. */
 export class ReplyWaiter {
   readonly #unanswered = new Set<string>()
   readonly #waiters = new Set<(isLast: boolean) => void>()
@@ -23,8 +23,8 @@ export class ReplyWaiter {
   }
 
   /**
-   * Resolves when `count` messages have a reply; without `count`, when all have and no traffic is running.
-   * After `timeoutMs` it resolves too, with `isComplete: false`.
+   * Resolves when `count` messages have a reply. Without `count`: when all messages have one and no traffic is running.
+   * After `timeoutMs` it resolves with `isComplete: false`.
    */
   wait(options: { readonly count?: number; readonly timeoutMs: number }): Promise<ReplyProgress> {
     const { count, timeoutMs } = options

@@ -15,7 +15,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Every answer carries X-Tt-Logid. [D] */
+/** Adds X-Tt-Logid, which every answer carries. [D] */
 export const withLogId: MiddlewareHandler<PlatformEnv> = async (c, next) => {
   const logId = newId(new Date().toISOString().replace(/\D/g, '').slice(0, 14))
   c.set('logId', logId)
@@ -32,24 +32,24 @@ export function send(c: PlatformContext, answer: Answer, verdict: FaultVerdict):
   return c.json(answer.body, answer.http as ContentfulStatusCode, { ...answer.headers })
 }
 
-/** Waits where a call was made slow. */
+/** Waits if a fault slows the call down. */
 export async function delayed(clock: Clock, verdict: FaultVerdict): Promise<void> {
   if (verdict.kind !== 'proceed' || verdict.delayMs === undefined) return
   const { delayMs } = verdict
   await new Promise<void>((resolve) => clock.after(delayMs, resolve))
 }
 
-/** Leaves a request without an answer; its socket lives until the client or the simulator ends it. */
+/** Leaves a request without an answer. The socket stays open until the client or the simulator ends it. */
 export function neverAnswered(): Promise<Response> {
   return new Promise(() => {})
 }
 
-/** An error body of the open API. [D] */
+/** Builds an error of the open API. [D] */
 export function apiError(c: PlatformContext, http: number, code: number, msg: string): Answer {
   return { http, body: { code, msg, error: { log_id: c.get('logId') } } }
 }
 
-/** The JSON object of a request whatever its content type says; `{}` if there is none. */
+/** Reads the JSON object of a request, for every content type. `{}` if there is none. */
 export async function readBody(c: Context): Promise<Record<string, unknown>> {
   try {
     const body: unknown = JSON.parse(await c.req.text())

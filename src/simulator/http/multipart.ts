@@ -1,13 +1,13 @@
 /**
- * The parts of a multipart/form-data body by name, as bytes. The parser of fetch takes a part without a file name for
- * text and so spoils it, but the Node SDK sends a Buffer without one. [R]
+ * Reads the parts of a multipart/form-data body by name, as bytes. The Node SDK sends a Buffer without a file name [R];
+ * the parser of fetch would read such a part as text and damage it.
  */
 export function parseMultipart(contentType: string, body: Buffer): ReadonlyMap<string, Buffer> {
   const boundary = /boundary="?([^";]+)"?/i.exec(contentType)?.[1]
   const parts = new Map<string, Buffer>()
   if (boundary === undefined) return parts
   const delimiter = Buffer.from(`\r\n--${boundary}`)
-  // With a line end in front, the first delimiter looks like all others.
+  // With a line end in front, the first delimiter has the same form as the others.
   const bytes = Buffer.concat([Buffer.from('\r\n'), body])
   let start = bytes.indexOf(delimiter)
   while (start >= 0) {

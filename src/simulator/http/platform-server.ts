@@ -7,12 +7,12 @@ import { systemClock } from '../../core/time/clock.ts'
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import type { PlatformEnv } from './http-answer.ts'
 
-/** How long a stop waits for answers that are on their way; calls that hang on purpose are cut then. */
+/** Longest wait of a stop for open answers, milliseconds. Calls that hang on purpose are cut after it. */
 const GRACE_MS = 100
 
 export type UpgradeListener = (request: IncomingMessage, socket: Socket, head: Buffer) => void
 
-/** The HTTP server of the platform; it ends with everything that was opened on it. */
+/** The HTTP server of the platform. A stop closes all its connections. */
 export class PlatformServer {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -33,12 +33,12 @@ export class PlatformServer {
     this.#server.on('upgrade', (request, socket, head) => onUpgrade(request, socket as Socket, head))
   }
 
-  /** Where it listens, e.g. `http://127.0.0.1:4000`; empty before the start. */
+  /** Origin of the server, e.g. `http://127.0.0.1:4000`. Empty before the start. */
   get origin(): string {
     return this.#origin
   }
 
-  /** Once. Rejects with PORT_UNAVAILABLE. */
+  /** Starts to listen. May be called once. Rejects with `PORT_UNAVAILABLE`. */
   async start(port: number, host: string): Promise<void> {
     if (this.#state !== 'new') throw new FeishuSupervisorError('INTERNAL', `simulator is ${this.#state} already`)
     this.#state = 'started'
@@ -54,8 +54,8 @@ export class PlatformServer {
   }
 
   /**
-   * Tolerates never-started and twice. A bot whose message became visible a moment ago still gets its answer,
-   * so that a test which ends with that message ends without an error in the bot.
+   * Stops the server. Allowed before the start and twice. A bot whose message just became visible still gets its answer,
+   * so that a test which ends with that message causes no error in the bot.
    */
   async stop(): Promise<void> {
     const wasStarted = this.#state === 'started'

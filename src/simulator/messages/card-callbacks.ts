@@ -14,7 +14,7 @@ interface Callback {
   updateCount: number
 }
 
-/** Presses on cards: the answer may bring a new card at once, the token two more within 30 minutes. [D] */
+/** Callbacks of clicks on cards. The answer may set a new card at once; the token allows two more within 30 minutes. [D] */
 export class CardCallbacks {
   readonly #callbacks = new Map<string, Callback>()
   readonly #chats: ChatStore
@@ -27,7 +27,7 @@ export class CardCallbacks {
     this.#clock = clock
   }
 
-  /** Shows the card of an answer; from now on the token may be used: not before the callback was answered. [D] */
+  /** Shows the card of an answer. The token is valid from now on, not before the callback was answered. [D] */
   onAnswer(token: string, appId: string, messageId: string | undefined, answer: CallbackAnswer): void {
     if (answer.kind !== 'answered' || answer.code !== 200) return
     const until = this.#clock.now() + UPDATE_WINDOW_MS
@@ -36,7 +36,7 @@ export class CardCallbacks {
     if (card?.type === 'raw') this.#show(appId, messageId, card.data)
   }
 
-  /** `POST interactive/v1/card/update`; the codes of its refusals are assumed. [A] */
+  /** `POST interactive/v1/card/update`. The codes of its refusals are assumed. [A] */
   update(appId: string, { token, card }: CallBody): ApiResult<object> {
     const callback = this.#callbacks.get(String(token))
     if (callback?.appId !== appId) return refused(300090, 'the token is invalid')

@@ -9,15 +9,15 @@ import { CallLimit } from '../shared/rate-limits.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 import { contentOf, type TypedMessage, type UserMessage, userIdOf } from './user-message.ts'
 
-/** A repeated uuid shows nothing new for this long. [D] */
+/** Time during which a repeated uuid shows no new message. [D] */
 const UUID_GUARD_MS = 3_600_000
 
 const RECEIVE_ID_TYPES = ['open_id', 'union_id', 'user_id', 'email', 'chat_id']
 
-/** `isRepeated`: the uuid had been used, and this is the message of then. */
+/** `isRepeated`: the uuid had been used, and `message` is the earlier message. */
 export type PostResult = ApiResult<{ readonly message: StoredMessage; readonly isRepeated: boolean }>
 
-/** What is known of a chat. */
+/** State of a chat. */
 export interface Chat {
   readonly chatId: string
   type: 'p2p' | 'group'
@@ -31,21 +31,21 @@ export interface Chat {
 /** The chats and messages of one app. */
 interface AppState {
   readonly chats: Map<string, Chat>
-  /** Chat of a receive id: chat ids and the ids of users in p2p chats. */
+  /** Chats by receive id: chat ids, and the ids of users in p2p chats. */
   readonly targets: Map<string, string>
   readonly messages: Map<string, StoredMessage>
   readonly heldUuids: Set<string>
-  /** In order of use, which is the order in which they expire. */
+  /** Used uuids in order of use, which is the order of their expiry. */
   readonly uuids: Map<string, { readonly message: StoredMessage; readonly until: number }>
 }
 
 export interface ChatStoreOptions {
-  /** Messages per second into a chat, whatever app they come from. Default 0: any number. */
+  /** Most messages per second into a chat, from all apps together. Default 0: no limit. */
   readonly perChat?: number
   readonly repeatedUuid?: Assumptions['repeatedUuid']
 }
 
-/** Who may post where, and the uuid guard. An app knows the chats and users it was told of by an event. */
+/** Chats and messages of all apps: checks who may post where, and guards uuids. An app knows the chats and users of its events. */
 export class ChatStore {
   readonly #apps = new Map<string, AppState>()
   readonly #clock: Pick<Clock, 'now'>
@@ -61,7 +61,7 @@ export class ChatStore {
     this.#chatLimit = new CallLimit(perChat, clock)
   }
 
-  /** `index` counts the user messages of its chat from 0. */
+  /** Adds a user's message. `index` counts the user messages of the chat from 0. */
   addUserMessage(message: UserMessage | TypedMessage): { readonly stored: StoredMessage; readonly index: number } {
     const { appId, chatId, chatType = 'p2p', replyTo } = message
     const app = this.#appOf(appId)
@@ -78,7 +78,7 @@ export class ChatStore {
     return { stored, index: chat.userMessageCount++ }
   }
 
-  /** The app may write to this user: in the given chat, in the one it knows, or in a new one. */
+  /** Allows the app to write to this user: in the given chat, in the known one, or in a new one. */
   meet(appId: string, userId: string, chatId?: string): void {
     const { targets } = this.#appOf(appId)
     const { open_id, union_id, user_id } = userIds(appId, userId)
@@ -87,7 +87,7 @@ export class ChatStore {
     for (const id of [open_id, union_id, user_id]) targets.set(id, p2pChatId)
   }
 
-  /** Makes the chat known to the app; a known one keeps what is not given. */
+  /** Makes the chat known to the app. A known chat keeps the fields that are not given. */
   join(appId: string, chatId: string, known: Partial<Pick<Chat, 'type' | 'name'>>): Chat {
     const { chats, targets } = this.#appOf(appId)
     const chat = chats.get(chatId) ?? { chatId, type: 'p2p', name: '', userMessageCount: 0, isLeft: false }
@@ -101,7 +101,7 @@ export class ChatStore {
     this.join(appId, chatId, { type: 'group' }).isLeft = true
   }
 
-  /** The app's view of a message: undefined for one it does not know. */
+  /** A message as the app knows it. Undefined for a message that the app does not know. */
   messageOf(appId: string, messageId: string): StoredMessage | undefined {
     return this.#appOf(appId).messages.get(messageId)
   }
@@ -110,12 +110,12 @@ export class ChatStore {
     return this.#appOf(appId).chats.get(chatId)
   }
 
-  /** What the app's bot has posted, oldest first. */
+  /** Messages of the app's bot, oldest first. */
   messagesOfBot(appId: string): StoredMessage[] {
     return [...this.#appOf(appId).messages.values()].filter(({ sender }) => sender.kind === 'app')
   }
 
-  /** Where a message is, whosever it is. */
+  /** App and chat of a message, of any sender. */
   find(messageId: string): { readonly appId: string; readonly message: StoredMessage } | undefined {
     for (const [appId, { messages }] of this.#apps) {
       const message = messages.get(messageId)
@@ -143,7 +143,7 @@ export class ChatStore {
     return this.#post(appId, target.chatId, body, target)
   }
 
-  /** While a post is on its way, another with the same uuid is refused with 230049. [D] Returns the end of the hold. */
+  /** Holds a uuid while its post is being processed: another post with it is refused with 230049. [D] Returns the function that ends the hold. */
   holdUuid(appId: string, uuid: unknown): ApiResult<() => void> {
     const { heldUuids } = this.#appOf(appId)
     if (typeof uuid !== 'string' || uuid === '') return accepted(() => {})
@@ -209,7 +209,7 @@ function store(app: AppState, chat: Chat, draft: Draft): StoredMessage {
   return message
 }
 
-/** An answer belongs to the conversation of what it answers, and to its topic. [D] */
+/** An answer belongs to the conversation and the topic of the answered message. [D] */
 function placeBelow(
   target: StoredMessage | undefined,
   parentId: string,

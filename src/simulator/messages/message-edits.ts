@@ -12,12 +12,12 @@ const PATCH_WINDOW_MS = 14 * 86_400_000
 export interface MessageEditsDeps {
   readonly chats: ChatStore
   readonly history: History
-  /** New contents of each card message. */
+  /** Limit for new contents of each card message. */
   readonly patchLimit: CallLimit
   readonly clock: { now(): number }
 }
 
-/** What an app does with messages that exist: read, edit, renew, recall. */
+/** Calls of an app for existing messages: read, edit, update a card, recall. */
 export class MessageEdits {
   readonly #deps: MessageEditsDeps
 
@@ -25,7 +25,7 @@ export class MessageEdits {
     this.#deps = deps
   }
 
-  /** `GET im/v1/messages/:id`, also a user's; 99992354 for an id that does not exist for this app. [D] */
+  /** `GET im/v1/messages/:id`, also for a user's message. 99992354 for an id that does not exist for this app. [D] */
   get(appId: string, messageId: string): ApiResult<StoredMessage> {
     const message = this.#deps.chats.messageOf(appId, messageId)
     return message === undefined ? unknown(messageId) : accepted(message)
@@ -46,8 +46,8 @@ export class MessageEdits {
   }
 
   /**
-   * `PATCH im/v1/messages/:id`: cards only (230054), 5 a second [D] (230020), within 14 days (230031) [D]. The card
-   * has to be a shared one, `update_multi: true`, before and after [D]; which code refuses another is assumed [A].
+   * `PATCH im/v1/messages/:id`: cards only (230054), 5 a second [D] (230020), within 14 days (230031) [D]. The card must
+   * be shared (`update_multi: true`) before and after the update [D]. The code of that refusal is assumed [A].
    */
   patch(appId: string, messageId: string, body: CallBody): ApiResult<StoredMessage> {
     const { patchLimit, clock } = this.#deps
@@ -69,7 +69,7 @@ export class MessageEdits {
     return this.renew(appId, message, content.data)
   }
 
-  /** `DELETE im/v1/messages/:id`: own ones only (230027 [A]), once (230011). [D] */
+  /** `DELETE im/v1/messages/:id`: own messages only (230027 [A]), once (230011). [D] */
   recall(appId: string, messageId: string): ApiResult<StoredMessage> {
     const own = this.#own(appId, messageId)
     if (!own.ok) return own
@@ -78,7 +78,7 @@ export class MessageEdits {
     return own
   }
 
-  /** Gives a message new content, visible to all. */
+  /** Sets new content of a message, visible to all. */
   renew(appId: string, message: StoredMessage, content: string): ApiResult<StoredMessage> {
     const { history, clock } = this.#deps
     message.content = content
@@ -101,7 +101,7 @@ function unknown(messageId: string): Refusal {
   return refused(99992354, `id not exist, invalid ids: [${messageId}]`)
 }
 
-/** Cards of schema 2.0 are shared unless they say otherwise. [A] */
+/** Whether a card is shared. Default for schema 2.0: true. [A] */
 function isShared(content: string): boolean {
   const card = JSON.parse(content) as { schema?: unknown; type?: unknown; config?: { update_multi?: unknown } }
   if (card.type === 'template') return true

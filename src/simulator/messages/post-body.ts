@@ -1,7 +1,7 @@
 import { accepted, type ApiResult, type CallBody, refused } from '../shared/api-result.ts'
 
 const MAX_UUID_LENGTH = 50
-/** Largest content: 150 KB for a text, 30 KB for cards and posts. [D] */
+/** Largest content, bytes: 150 KB for a text, 30 KB for cards and posts. [D] */
 const MAX_TEXT_BYTES = 150 * 1024
 const MAX_RICH_BYTES = 30 * 1024
 
@@ -12,14 +12,14 @@ const MSG_TYPES = new Set(
 /** A message that an app posts. */
 export interface PostBody {
   readonly msgType: string
-  /** JSON text. */
+  /** Content as JSON text. */
   readonly content: string
   readonly uuid?: string
-  /** Opens a topic below the answered message. */
+  /** True: the reply opens a topic below the answered message. */
   readonly isInThread: boolean
 }
 
-/** 230001 for a type or content that is none, 230025 for too much of it, 99992402 for a uuid above 50 characters. [D] */
+/** Reads a post. 230001 for an invalid type or content, 230025 for too long content, 99992402 for a uuid above 50 characters. [D] */
 export function readPost(body: CallBody): ApiResult<PostBody> {
   const { msg_type: msgType, uuid } = body
   if (typeof msgType !== 'string' || !MSG_TYPES.has(msgType)) return refused(230001, 'invalid msg_type')
@@ -36,7 +36,7 @@ export function readPost(body: CallBody): ApiResult<PostBody> {
   })
 }
 
-/** 230001 for content that is not JSON in a string, 230025 for too much of it. [D] */
+/** Reads content. 230001 for content that is not JSON in a string, 230025 for too long content. [D] */
 export function readContent(msgType: string, content: unknown): ApiResult<string> {
   if (!isJsonText(content)) return refused(230001, 'content is not a string in json format')
   if (Buffer.byteLength(content) > (msgType === 'text' ? MAX_TEXT_BYTES : MAX_RICH_BYTES)) {

@@ -17,10 +17,10 @@ export interface ReactionsDeps {
   readonly clock: { now(): number }
 }
 
-/** The emojis that bots put under messages; those of users reach the bot as events only. */
+/** Emojis that bots add to messages. Emojis of users reach the bot only as events. */
 export class Reactions {
   readonly #deps: ReactionsDeps
-  /** By message. */
+  /** Reactions by message id. */
   readonly #reactions = new Map<string, Map<string, ReactionData>>()
 
   constructor(deps: ReactionsDeps) {
@@ -43,7 +43,7 @@ export class Reactions {
     return accepted(reaction)
   }
 
-  /** Only the bot's own can be removed. [S] */
+  /** Removes a reaction. Only the bot's own can be removed. [S] */
   remove(appId: string, messageId: string, reactionId: string): ApiResult<ReactionData> {
     const reaction = this.#of(messageId).get(reactionId)
     if (reaction?.operator.operator_id !== appId) return refused(231003, 'the reaction does not exist') // [A]

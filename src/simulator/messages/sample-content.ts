@@ -1,6 +1,6 @@
 import { newId } from '../shared/ids.ts'
 
-/** The types of messages users can send, with content as Feishu delivers it. [D, S; exact optional fields A] */
+/** Message types of users, with sample content in Feishu's form. [D, S; exact optional fields A] */
 const SAMPLES = {
   text: () => ({ text: 'hello' }),
   post: () => ({

@@ -3,7 +3,7 @@ import { type PlatformEvent, platformEvent } from '../events/platform-event.ts'
 import { sampleContent, type UserMessageType } from './sample-content.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 
-/** Who writes where. */
+/** Writer, chat and app of a message. */
 export interface UserWriting {
   readonly appId: string
   readonly chatId: string
@@ -11,9 +11,9 @@ export interface UserWriting {
   readonly userId?: string
   /** Default p2p. */
   readonly chatType?: 'p2p' | 'group'
-  /** In the order of the placeholders `@_user_1`, `@_user_2`, ... in the text; without `userId` it is the bot. */
+  /** Mentions in the order of the placeholders `@_user_1`, `@_user_2`, ... in the text. Without `userId` the bot is mentioned. */
   readonly mentions?: readonly { readonly name: string; readonly userId?: string }[]
-  /** The message that this one answers, of whomever. */
+  /** The message that this one answers, of any sender. */
   readonly replyTo?: string
 }
 
@@ -42,7 +42,7 @@ export function contentOf(message: UserMessage | TypedMessage): {
   return { messageType, content: message.content ?? sampleContent(messageType) }
 }
 
-/** The im.message.receive_v1 event with every field of a message. [D] */
+/** Builds the im.message.receive_v1 event with every field of a message. [D] */
 export function toMessageEvent(message: UserMessage | TypedMessage, stored: StoredMessage): PlatformEvent {
   const { appId, chatType = 'p2p' } = message
   const { messageId, createTime, parentId, threadId } = stored

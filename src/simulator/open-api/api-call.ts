@@ -27,23 +27,23 @@ export interface ApiDeps {
   readonly assumptions: Pick<Assumptions, 'errorHttp'>
 }
 
-/** One call of the open API; `T` is what it decides. */
+/** One call of the open API. `T` is the type of its result. */
 export interface ApiCall<T> {
   readonly name: ApiCallName
-  /** Asked before a slow call waits: a refusal, or what to do when the wait is over. */
+  /** Called before a slow call waits. Returns a refusal, or the function to call after the wait. */
   enter?(appId: string): ApiResult<() => void>
   run(appId: string): ApiResult<T> | Promise<ApiResult<T>>
-  /** The answer's fields beside `code` and `msg`; default: `data` is what was decided. */
+  /** Fields of the answer beside `code` and `msg`. Default: `data` with the result. */
   answer?(data: T, appId: string): object
-  /** An answer that is no JSON. */
+  /** Builds an answer that is not JSON. */
   respond?(data: T): Response
-  /** What the history says of it; default: `api_called`. Without a valid token there is no app. */
+  /** Builds the history entry. Default: `api_called`. Without a valid token there is no app. */
   record?(decision: { readonly appId?: string; readonly code: number; readonly data?: T }): void
 }
 
 /**
- * Token, fault, limits, decision, record, answer: what all calls have in common. Error codes come with HTTP 400, as
- * newer gateways answer. [D]
+ * Runs the common steps of all calls: token, fault, limits, decision, record, answer. Error codes come with HTTP 400, as
+ * from newer gateways. [D]
  */
 export async function callApi<T>(c: PlatformContext, deps: ApiDeps, call: ApiCall<T>): Promise<Response> {
   const { failures, history, limits, assumptions, clock } = deps
@@ -86,7 +86,7 @@ export async function callApi<T>(c: PlatformContext, deps: ApiDeps, call: ApiCal
   return send(c, { http: 200, body: { code: 0, msg: 'success', ...body } }, verdict)
 }
 
-/** As `callApi`, for a call with a JSON body; a body on a GET is ignored: generated SDK methods send one. [R] */
+/** Runs `callApi` for a call with a JSON body. A body on a GET is ignored: generated SDK methods send one. [R] */
 export async function callApiWithBody<T>(
   c: PlatformContext,
   deps: ApiDeps,
@@ -95,7 +95,7 @@ export async function callApiWithBody<T>(
   return callApi(c, deps, toCall(await readBody(c)))
 }
 
-/** 99991661 without a token, 99991663 with one that is unknown, expired or revoked. [D] */
+/** Finds the app of the token. 99991661 without a token, 99991663 for an unknown, expired or revoked token. [D] */
 function callerOf(c: PlatformContext, { tokens }: ApiDeps): ApiResult<string> {
   const token = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1]
   if (token === undefined) return { ok: false, code: 99991661, msg: 'missing access token' }

@@ -2,10 +2,10 @@ import type { ApiCallName } from '../faults/fault.ts'
 import { CallLimit, type RateLimits } from '../shared/rate-limits.ts'
 
 const MINUTE_MS = 60_000
-/** Calls per second that are documented lower than the rest. [D] */
+/** Documented limits below the usual one, calls per second. [D] */
 const SLOW_CALLS: Partial<Record<ApiCallName, number>> = { connections: 10 }
 
-/** How often an app may call: per second and per minute, counted by API; posts count together. [D] */
+/** Limits the calls of an app per second and per minute, by API. All posts count together. [D] */
 export class ApiLimits {
   readonly #perSecond: CallLimit
   readonly #perMinute: CallLimit
@@ -22,7 +22,7 @@ export class ApiLimits {
     )
   }
 
-  /** Counts a call, or says how long to wait and which figure was reached. */
+  /** Counts a call, or returns the wait and the limit that was reached. */
   take(call: ApiCallName, appId: string): { readonly waitMs: number; readonly limit: number } {
     const key = `${call === 'reply' ? 'create' : call} ${appId}`
     for (const limit of [this.#slow.get(call) ?? this.#perSecond, this.#perMinute]) {

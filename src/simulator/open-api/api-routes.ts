@@ -27,7 +27,7 @@ function grantedScope(scope_name: string): object {
   return { scope_name, grant_status: 1, scope_type: 'tenant' }
 }
 
-/** The REST calls a bot makes. */
+/** Routes of the REST calls that a bot makes. */
 export function apiRoutes(deps: OpenApiDeps): Hono<PlatformEnv> {
   const { apps, chats, gateway, callbacks } = deps
   return (
@@ -58,7 +58,7 @@ export function apiRoutes(deps: OpenApiDeps): Hono<PlatformEnv> {
         callApi(c, deps, {
           name: 'bot_info',
           run: (appId) => accepted(apps.require(appId)),
-          // Not inside `data`; activate_status 2 means enabled. [F]
+          // `bot` is not inside `data`. activate_status 2: enabled. [F]
           answer: ({ appId, name }) => ({
             msg: 'ok',
             bot: {
@@ -71,7 +71,7 @@ export function apiRoutes(deps: OpenApiDeps): Hono<PlatformEnv> {
           }),
         }),
       )
-      // The connections of the app that the platform takes for alive. [D]
+      // Number of the app's connections that count as alive. [D]
       .get('/event/v1/connection', (c) =>
         callApi(c, deps, {
           name: 'connections',
@@ -79,7 +79,7 @@ export function apiRoutes(deps: OpenApiDeps): Hono<PlatformEnv> {
           answer: (data) => ({ msg: '', data }),
         }),
       )
-      // What the tenant has granted; 1: granted, 2: not. [R]
+      // Scopes of the tenant. 1: granted, 2: not granted. [R]
       .get('/application/v6/scopes', (c) =>
         callApi(c, deps, {
           name: 'scopes',
@@ -108,7 +108,7 @@ export function apiRoutes(deps: OpenApiDeps): Hono<PlatformEnv> {
   )
 }
 
-/** Fields at the top level, no `data`. [D, R] 10003 for a bad app id, 10014 for a bad secret. [D, F] */
+/** Issues a token. Its fields are at the top level, not in `data`. [D, R] 10003 for a wrong app id, 10014 for a wrong secret. [D, F] */
 async function issueToken(
   c: PlatformContext,
   { apps, tokens, failures, history, clock, assumptions: { errorHttp } }: ApiDeps,

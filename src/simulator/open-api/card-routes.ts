@@ -21,7 +21,7 @@ export interface CardRouteDeps extends ApiDeps {
   readonly cards: CardStore
 }
 
-/** Everything below cardkit/v1. [D, S] */
+/** Routes below cardkit/v1. [D, S] */
 export function cardRoutes(deps: CardRouteDeps): Hono<PlatformEnv> {
   const { chats, cards } = deps
   const call = (c: PlatformContext, run: (appId: string, body: CallBody) => ApiResult<object>): Promise<Response> =>

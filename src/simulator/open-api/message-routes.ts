@@ -17,7 +17,7 @@ export interface MessageRouteDeps extends ApiDeps {
   readonly files: FileStore
 }
 
-/** Everything below im/v1/messages, and the uploads. [D] */
+/** Routes below im/v1/messages, and uploads. [D] */
 export function messageRoutes(deps: MessageRouteDeps): Hono<PlatformEnv> {
   const { chats, edits, reactions, files } = deps
   return new Hono<PlatformEnv>()
@@ -101,7 +101,7 @@ async function formOf(c: PlatformContext): Promise<UploadForm> {
   return parseMultipart(c.req.header('content-type') ?? '', Buffer.from(await c.req.arrayBuffer()))
 }
 
-/** A create or reply: what the history's checker judges. */
+/** Runs a create or reply call and records it for the checker of the history. */
 function posting(
   { chats, history }: MessageRouteDeps,
   call: 'create' | 'reply',

@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/time/clock.ts'
 import { newId } from '../shared/ids.ts'
 
-/** A tenant token lives for 2 h. [D] */
+/** Lifetime of a tenant token: 2 h. [D] */
 const LIFE_MS = 7_200_000
-/** While at least this much remains, a request returns the same token. [D] */
+/** Shortest remaining lifetime at which a request returns the same token. [D] */
 const REUSE_MS = 1_800_000
 
 interface Token {
@@ -13,7 +13,7 @@ interface Token {
 }
 
 /**
- * Issues tenant access tokens and knows whose they are. Below 30 minutes of remaining life a new token is issued
+ * Issues tenant access tokens and finds the app of a token. Below 30 minutes of remaining lifetime a new token is issued,
  * and the old one stays valid until its own end. [D]
  */
 export class TokenIssuer {
@@ -35,7 +35,7 @@ export class TokenIssuer {
     return { token: token.text, expiresInSeconds: Math.floor((token.expiresAt - now) / 1000), reused }
   }
 
-  /** The app a token was issued to; undefined if it is unknown, expired or revoked. */
+  /** The app of a token. Undefined if the token is unknown, expired or revoked. */
   appOf(token: string): string | undefined {
     const known = this.#tokens.get(token)
     return known !== undefined && known.expiresAt > this.#clock.now() ? known.appId : undefined

@@ -1,4 +1,4 @@
-/** What the platform decides about a call; a refusal carries its code and text. */
+/** Result of a call. A refusal carries its code and text. */
 export type ApiResult<T> = { readonly ok: true; readonly data: T } | Refusal
 
 export interface Refusal {
@@ -15,5 +15,5 @@ export function refused(code: number, msg: string): Refusal {
   return { ok: false, code, msg }
 }
 
-/** The body of a call, unchecked. */
+/** Unchecked body of a call. */
 export type CallBody = Readonly<Record<string, unknown>>

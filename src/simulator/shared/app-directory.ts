@@ -1,23 +1,23 @@
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import { newId, stableId } from './ids.ts'
 
-/** A self-built app with its bot, as an operator creates it in the developer console. */
+/** A self-built app with its bot, as created in the developer console. */
 export interface SimulatedApp {
-  /** `cli_` and 16 hex digits; the Node SDK silently refuses to start with any other. [R] */
+  /** `cli_` and 16 hex digits. The Node SDK silently refuses to start with any other id. [R] */
   readonly appId: string
   readonly appSecret: string
   readonly name: string
-  /** Part of every event; the only check of a webhook without an Encrypt Key. Default empty. [D] */
+  /** Verification Token in every event, the only check of a webhook without an Encrypt Key. Default empty. [D] */
   readonly verificationToken?: string
-  /** What the tenant has granted it. Default: what a chat bot needs. */
+  /** Scopes granted by the tenant. Default: the scopes of a chat bot. */
   readonly scopes?: readonly string[]
-  /** How it takes its events, if it may read that about itself. Default: it may not. */
+  /** Subscription mode that the app can read about itself. Default: the app may not read it. */
   readonly subscription?: 'websocket' | 'webhook'
 }
 
 const APP_ID = /^cli_[0-9a-fA-F]{16}$/
 
-/** The apps of the platform. */
+/** All apps of the platform. */
 export class AppDirectory {
   readonly #apps = new Map<string, SimulatedApp>()
 
@@ -41,7 +41,7 @@ export class AppDirectory {
     return this.#apps.get(appId)
   }
 
-  /** For calls of the driver, where an unknown app is a mistake. */
+  /** Returns an app for a call of the driver. Throws `CONFIG_INVALID` for an unknown app. */
   require(appId: string): SimulatedApp {
     const app = this.#apps.get(appId)
     if (app === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', `app "${appId}" is unknown: add it first`)
@@ -49,15 +49,15 @@ export class AppDirectory {
   }
 }
 
-/** All users and bots of the simulator live in one tenant. */
+/** The one tenant of all users and bots of the simulator. */
 export const TENANT_KEY = '2ca1d211f64f6438'
 
-/** The three ids of a user; open_id differs per app, union_id and user_id do not. [D] */
+/** The three ids of a user. open_id differs per app, union_id and user_id do not. [D] */
 export function userIds(appId: string, userId: string): { open_id: string; union_id: string; user_id: string } {
   return { open_id: stableId('ou_', appId, userId), union_id: stableId('on_', userId), user_id: userId }
 }
 
-/** A bot's ids; bots have no user_id. [D] */
+/** The ids of a bot. Bots have no user_id. [D] */
 export function botIds(appId: string): { open_id: string; union_id: string; user_id: string } {
   return { open_id: stableId('ou_', appId), union_id: stableId('on_', appId, 'bot'), user_id: '' }
 }

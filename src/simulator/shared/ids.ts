@@ -1,21 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-/** An id that no other simulator makes either: `<prefix><32 hex digits>`, as Feishu's `om_`, `ou_`, `t-`. [D] */
+/** Creates an id that is unique over all simulators: `<prefix><32 hex digits>`, as Feishu's `om_`, `ou_`, `t-`. [D] */
 export function newId(prefix = ''): string {
   return prefix + randomBytes(16).toString('hex')
 }
 
-/** Digits that no other simulator makes either, the first not 0: as in card ids. [S] */
+/** Creates digits that are unique over all simulators, the first not 0, as in card ids. [S] */
 export function newDigits(count: number): string {
   return Array.from(randomBytes(count), (byte, index) => (index === 0 ? 1 + (byte % 9) : byte % 10)).join('')
 }
 
-/** The same parts give the same id, so a user keeps their open_id without being stored. */
+/** Creates an id from its parts. The same parts give the same id, so the open_id of a user needs no storage. */
 export function stableId(prefix: string, ...parts: string[]): string {
   return prefix + createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
 }
 
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+/** Random numbers in [0, 1), the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0
   return () => {

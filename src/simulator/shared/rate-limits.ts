@@ -1,23 +1,23 @@
-/** Calls per second unless said otherwise; 0 lets any number through. */
+/** Limits in calls per second unless another unit is named. 0: no limit. */
 export interface RateLimits {
-  /** Messages into one chat, from all apps together. Default 5 [D]. */
+  /** Messages into one chat, from all apps together. [D] Default: 5 per second. */
   readonly perChat: number
-  /** Calls of one API by one app; posts of all kinds count together. Default 50 [D]. */
+  /** Calls of one API by one app; posts of all kinds count together. [D] Default: 50 per second. */
   readonly perApp: number
-  /** The same, per minute. Default 1000 [D]. */
+  /** The same per minute. [D] Default: 1 000 per minute. */
   readonly perAppMinute: number
-  /** New contents of one card message. Default 5 [D]. */
+  /** New contents of one card message. [D] Default: 5 per second. */
   readonly perMessage: number
 }
 
 export const DEFAULT_RATE_LIMITS: RateLimits = { perChat: 5, perApp: 50, perAppMinute: 1000, perMessage: 5 }
 
-/** At most `limit` calls in any window, by key; refused calls do not count. How the platform counts is unknown [A]. */
+/** Allows at most `limit` calls in any window, by key. Refused calls do not count. The platform's way of counting is unknown [A]. */
 export class CallLimit {
   readonly limit: number
   readonly #clock: { now(): number }
   readonly #windowMs: number
-  /** Times of the last window's calls; keys in order of their last call. */
+  /** Times of the calls in the last window. Keys are in order of their last call. */
   readonly #calls = new Map<string, number[]>()
 
   constructor(limit: number, clock: { now(): number }, windowMs = 1000) {
@@ -26,7 +26,7 @@ export class CallLimit {
     this.#windowMs = windowMs
   }
 
-  /** Counts a call and answers 0, or refuses it and answers in how many milliseconds one would be taken. */
+  /** Counts a call and returns 0, or refuses it and returns the wait until a call is allowed, milliseconds. */
   take(key: string): number {
     if (this.limit === 0) return 0
     const now = this.#clock.now()

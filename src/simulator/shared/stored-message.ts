@@ -1,17 +1,17 @@
 import { TENANT_KEY, userIds } from './app-directory.ts'
 
-/** A message of a chat as the platform keeps it. */
+/** A stored message of a chat. */
 export interface StoredMessage {
   readonly messageId: string
   readonly chatId: string
-  /** The first message of the conversation that this one answers; its own id if it answers none. */
+  /** The first message of the conversation. Its own id if it answers none. */
   readonly rootId: string
   readonly parentId?: string
-  /** The topic that replies with `reply_in_thread` open. */
+  /** The topic, opened by replies with `reply_in_thread`. */
   readonly threadId?: string
   readonly sender: { readonly kind: 'app'; readonly appId: string } | { readonly kind: 'user'; readonly userId: string }
   readonly msgType: string
-  /** JSON text. */
+  /** Content as JSON text. */
   content: string
   readonly createTime: string
   updateTime: string
@@ -40,7 +40,7 @@ export interface MessageData {
   readonly body: { readonly content: string }
 }
 
-/** A message as one app is shown it: the open_id of its writer differs per app. [D] */
+/** Builds the view of a message for one app: the open_id of its writer differs per app. [D] */
 export function toMessageData(appId: string, message: StoredMessage): MessageData {
   const { parentId, threadId, sender } = message
   return {

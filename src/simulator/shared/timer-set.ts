@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../core/time/clock.ts'
 
-/** A clock that can be stopped: what it still owes is dropped, and so is what is asked of it later. */
+/** A clock that can be stopped. A stop cancels all timers, and later timers never run. */
 export class TimerSet implements Clock {
   readonly #cancels = new Set<() => void>()
   #isStopped = false

@@ -1,9 +1,9 @@
 import type { CardClickResult } from '../events/callback-answer.ts'
 import type { UserDeps } from './user-deps.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
-import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
+import { DEFAULT_WAIT_MS, type WaitOptions } from '../history/history.ts'
 
-/** What a press on a card carries besides its value. */
+/** Fields of a click on a card, besides its value. */
 export interface CardPress {
   /** Default `button`. */
   readonly tag?: string
@@ -11,13 +11,14 @@ export interface CardPress {
   readonly formValue?: Readonly<Record<string, unknown>>
 }
 
-/** A message of a bot as a user sees it: `content` and `text` follow every later edit. */
+/** A message of a bot, as shown to a user. `content` and `text` follow every later edit. */
 export class BotMessage {
   readonly #deps: UserDeps
   readonly #appId: string
   readonly #userId: string
   readonly #stored: StoredMessage
 
+  /** @internal */
   constructor(deps: UserDeps, appId: string, userId: string, stored: StoredMessage) {
     this.#deps = deps
     this.#appId = appId
@@ -33,12 +34,12 @@ export class BotMessage {
     return this.#stored.chatId
   }
 
-  /** The message that it answers; undefined for one that the bot sent on its own. */
+  /** The message that this one answers. Undefined for a message that is no answer. */
   get replyTo(): string | undefined {
     return this.#stored.parentId
   }
 
-  /** `text`, `post`, `interactive`, ... */
+  /** Message type: `text`, `post`, `interactive`, ... */
   get msgType(): string {
     return this.#stored.msgType
   }
@@ -47,29 +48,29 @@ export class BotMessage {
     return this.#stored.isRecalled
   }
 
-  /** The parsed content. */
+  /** Parsed content. */
   get content(): unknown {
     return JSON.parse(this.#stored.content)
   }
 
-  /** The text of a text message; of any other message its content as JSON. */
+  /** Text of a text message. For other messages the content as JSON. */
   get text(): string {
     const { text } = this.content as { text?: unknown }
     return this.msgType === 'text' && typeof text === 'string' ? text : this.#stored.content
   }
 
-  /** Presses a button of the card; resolves with the bot's answer, or with the error that the user sees. */
+  /** Clicks a button of the card. Resolves with the bot's answer, or with the error that the user sees. */
   click(value: unknown, press: CardPress = {}): Promise<CardClickResult> {
     const { messageId, chatId } = this
     return this.#deps.users.clickCard({ ...press, appId: this.#appId, chatId, messageId, userId: this.#userId, value })
   }
 
-  /** The user has seen it. */
+  /** Marks the message as read by the user. */
   read(): { eventId: string } {
     return this.#deps.users.read({ appId: this.#appId, messageIds: [this.messageId], userId: this.#userId })
   }
 
-  /** E.g. `THUMBSUP`. */
+  /** Adds an emoji, e.g. `THUMBSUP`. */
   react(emojiType: string): { eventId: string } {
     return this.#react(emojiType, false)
   }
@@ -78,7 +79,7 @@ export class BotMessage {
     return this.#react(emojiType, true)
   }
 
-  /** Waits until the message looks as wanted: for edits, new cards and streamed text. Rejects with DEADLINE_EXCEEDED. */
+  /** Waits until the message matches: for edits, new cards and streamed text. Rejects with `DEADLINE_EXCEEDED`. */
   async until(matches: (message: BotMessage) => boolean, options: WaitOptions = {}): Promise<this> {
     const { history } = this.#deps
     const explain = (): string => `message ${this.messageId} is still ${this.#stored.content}`

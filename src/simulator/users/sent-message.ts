@@ -1,9 +1,9 @@
 import { BotMessage } from './bot-message.ts'
 import { explainSilence } from '../history/explain-silence.ts'
 import type { UserDeps } from './user-deps.ts'
-import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
+import { DEFAULT_WAIT_MS, type WaitOptions } from '../history/history.ts'
 
-/** A message that a user has sent to a bot. */
+/** A message from a user to a bot. */
 export class SentMessage {
   readonly messageId: string
   readonly eventId: string
@@ -11,6 +11,7 @@ export class SentMessage {
   readonly #appId: string
   readonly #userId: string
 
+  /** @internal */
   constructor(
     deps: UserDeps,
     { appId, userId }: { readonly appId: string; readonly userId: string },
@@ -23,7 +24,7 @@ export class SentMessage {
     this.eventId = eventId
   }
 
-  /** The bot's replies to this message that are visible by now, oldest first. */
+  /** Visible replies of the bot to this message so far, oldest first. */
   get replies(): BotMessage[] {
     return this.#deps.chats
       .messagesOfBot(this.#appId)
@@ -31,7 +32,7 @@ export class SentMessage {
       .map((stored) => new BotMessage(this.#deps, this.#appId, this.#userId, stored))
   }
 
-  /** Waits for the first reply. Rejects with DEADLINE_EXCEEDED and what the platform saw of the bot meanwhile. */
+  /** Waits for the first reply. Rejects with `DEADLINE_EXCEEDED`. The error text says what the platform observed of the bot. */
   reply({ timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<BotMessage> {
     const { history } = this.#deps
     const explain = (): string =>
@@ -43,7 +44,7 @@ export class SentMessage {
     return this.#deps.users.recall(this.messageId)
   }
 
-  /** E.g. `THUMBSUP`. */
+  /** Adds an emoji, e.g. `THUMBSUP`. */
   react(emojiType: string): { eventId: string } {
     return this.#react(emojiType, false)
   }

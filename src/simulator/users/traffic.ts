@@ -2,12 +2,12 @@ import type { Clock } from '../../core/time/clock.ts'
 import { deferred } from '../../core/time/deferred.ts'
 import { FeishuSupervisorError } from '../../core/errors.ts'
 
-/** A stream of messages; give `perSecond` or `intervalMs`. */
+/** A stream of messages. Requires `perSecond` or `intervalMs`. */
 export type TrafficPlan = {
-  /** Used in turn. */
+  /** Chats to write to, one after the other in rotation. */
   readonly chats: readonly { readonly appId: string; readonly chatId: string }[]
   readonly count: number
-  /** The texts are `<textPrefix> <n>` with n from 0; default `message`. */
+  /** Prefix of the texts `<textPrefix> <n>`, with n from 0. Default `message`. */
   readonly textPrefix?: string
 } & ({ readonly perSecond: number } | { readonly intervalMs: number })
 
@@ -18,10 +18,10 @@ export interface TrafficProgress {
   readonly isDone: boolean
 }
 
-/** One running plan. Open loop: message n is due at start + n intervals, however slow the answers are. */
+/** One running plan. Open loop: message n is due at start + n intervals, independent of the answers. */
 export class Traffic {
   readonly id: string
-  /** Settles when the last message was sent, or when the traffic was stopped before. */
+  /** Settles when the last message was sent, or when the traffic was stopped. */
   readonly done: Promise<TrafficProgress>
   readonly #plan: TrafficPlan
   readonly #send: (message: { appId: string; chatId: string; text: string }) => void

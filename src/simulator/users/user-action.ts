@@ -2,7 +2,7 @@ import { TENANT_KEY, userIds } from '../shared/app-directory.ts'
 import { type PlatformEvent, platformEvent } from '../events/platform-event.ts'
 import { userIdOf } from '../messages/user-message.ts'
 
-/** Somebody does something in a chat of the bot. */
+/** An action of a user in a chat of the bot. */
 export interface UserAction {
   readonly appId: string
   readonly chatId: string
@@ -12,11 +12,11 @@ export interface UserAction {
 
 export interface Reaction {
   readonly appId: string
-  /** Any message the app knows, its own included. */
+  /** Any message that the app knows, its own included. */
   readonly messageId: string
-  /** E.g. `THUMBSUP`. */
+  /** Feishu's emoji type, e.g. `THUMBSUP`. */
   readonly emojiType: string
-  /** Takes the emoji back. */
+  /** Removes the emoji. Default false. */
   readonly isRemoved?: boolean
   /** Default: the user of the message's chat. */
   readonly userId?: string
@@ -33,39 +33,39 @@ export interface MenuClick extends UserAction {
 }
 
 export interface CardClick extends UserAction {
-  /** The message that shows the card; without it the card lives outside the chat's messages. */
+  /** The message that shows the card. Without it the card is outside the chat's messages. */
   readonly messageId?: string
-  /** What the card's author attached to the element. */
+  /** Value that the card's author attached to the element. */
   readonly value: unknown
   /** Default `button`. */
   readonly tag?: string
   readonly name?: string
   readonly formValue?: Readonly<Record<string, unknown>>
-  /** Repeats an earlier click: the same event once more. */
+  /** Id of an earlier click to repeat: the same event is sent once more. */
   readonly eventId?: string
 }
 
-/** A user has seen messages of the bot. */
+/** A user read messages of the bot. */
 export interface Reading {
   readonly appId: string
   readonly messageIds: readonly string[]
   readonly userId: string
 }
 
-/** Any event of the platform, for types that have no deed of a user here. */
+/** Any event of the platform, for types without a user action here. */
 export interface RawEvent {
   readonly appId: string
   /** Feishu's event type. */
   readonly type: string
-  /** The fields of the event itself; the envelope is added. */
+  /** Fields of the event itself. The envelope is added. */
   readonly event: Readonly<Record<string, unknown>>
-  /** Default `2.0`; older types such as `p2p_chat_create` have `1.0`. [D] */
+  /** Version of the envelope. Default `2.0`. Older types such as `p2p_chat_create` have `1.0`. [D] */
   readonly schema?: '1.0' | '2.0'
 }
 
 export const DEFAULT_GROUP_NAME = 'Group'
 
-// Fields of the events as the SDK's types and the documents have them. [S, D]
+// The fields of the events come from the SDK's types and the documents. [S, D]
 
 export function toReactionEvent(reaction: Reaction & { readonly userId: string }, now: number): PlatformEvent {
   const { appId, messageId, emojiType, isRemoved = false, userId } = reaction
@@ -142,7 +142,7 @@ export function toRecallEvent(appId: string, chatId: string, messageId: string, 
   })
 }
 
-/** Measured on a live connection: the time is in microseconds, the token another than the header's. [F] */
+/** Measured on a live connection: the time is in microseconds, and the token differs from the header's. [F] */
 export function toCardEvent(click: CardClick, token: string, now: number): PlatformEvent {
   const { appId, chatId, messageId, value, tag = 'button', name, formValue, eventId } = click
   const event = {

@@ -4,22 +4,22 @@ import type { UserMessageType } from '../messages/sample-content.ts'
 import { SentMessage } from './sent-message.ts'
 import type { UserDeps } from './user-deps.ts'
 import type { UserWriting } from '../messages/user-message.ts'
-import { DEFAULT_WAIT_MS, type WaitOptions } from './wait-options.ts'
+import { DEFAULT_WAIT_MS, type WaitOptions } from '../history/history.ts'
 
-/** A bot (an app) or a person, in a mention. */
+/** Target of a mention: a bot (an app) or a person. */
 export type Mentionable = { readonly name: string } & ({ readonly appId: string } | { readonly userId: string })
 
 export interface Writing {
   /**
-   * Who is mentioned. A text names them by the placeholders `@_user_1`, `@_user_2`, ... in this order; those it
-   * does not name itself are put in front.
+   * Mentions. A text contains them as placeholders `@_user_1`, `@_user_2`, ... in this order. Missing placeholders are
+   * added in front of the text.
    */
   readonly at?: readonly Mentionable[]
   /** The message that this one answers. */
   readonly replyTo?: { readonly messageId: string }
 }
 
-/** One user's view of a chat with a bot, p2p or group. */
+/** A chat of one user with a bot, p2p or group. */
 export class UserChat {
   readonly chatId: string
   readonly #deps: UserDeps
@@ -27,6 +27,7 @@ export class UserChat {
   readonly #name: string
   #readCount = 0
 
+  /** @internal */
   constructor(
     deps: UserDeps,
     where: Required<Pick<UserWriting, 'appId' | 'chatId' | 'userId' | 'chatType'>>,
@@ -44,13 +45,13 @@ export class UserChat {
     return new SentMessage(this.#deps, this.#where, sent)
   }
 
-  /** Sends a message of any type; without `content` a sample of it. */
+  /** Sends a message of any type. Default content: a sample of the type. */
   send(messageType: UserMessageType, content?: Readonly<Record<string, unknown>>, writing: Writing = {}): SentMessage {
     const sent = this.#deps.users.send({ ...this.#writing(writing), messageType, ...(content && { content }) })
     return new SentMessage(this.#deps, this.#where, sent)
   }
 
-  /** The bot's messages in this chat by now, oldest first. */
+  /** Messages of the bot in this chat so far, oldest first. */
   get botMessages(): BotMessage[] {
     const { appId, userId } = this.#where
     return this.#deps.chats
@@ -60,8 +61,8 @@ export class UserChat {
   }
 
   /**
-   * The next message of the bot, reply or not: each call takes one, the first the oldest of all. Rejects with
-   * DEADLINE_EXCEEDED.
+   * Resolves with the next message of the bot, reply or not. The first call returns the oldest message, each further
+   * call the one after it. Rejects with `DEADLINE_EXCEEDED`.
    */
   async next({ timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<BotMessage> {
     const index = this.#readCount
@@ -77,7 +78,7 @@ export class UserChat {
     return message
   }
 
-  /** The user opens the p2p chat. */
+  /** Opens the p2p chat. */
   enter(): { eventId: string } {
     return this.#deps.users.enterP2p(this.#where)
   }
@@ -86,12 +87,12 @@ export class UserChat {
     return this.#deps.users.clickMenu({ ...this.#where, eventKey })
   }
 
-  /** The user brings the bot into the group. */
+  /** Adds the bot to the group. */
   addBot(): { eventId: string } {
     return this.#deps.users.changeMembership({ ...this.#where, name: this.#name }, true)
   }
 
-  /** The user takes the bot out of the group. */
+  /** Removes the bot from the group. */
   removeBot(): { eventId: string } {
     return this.#deps.users.changeMembership({ ...this.#where, name: this.#name }, false)
   }

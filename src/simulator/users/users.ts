@@ -34,11 +34,11 @@ export interface UsersDeps {
   readonly delivery: EventDelivery
   readonly history: History
   readonly clock: Pick<Clock, 'now'>
-  /** Throws for an app that was not added. */
+  /** Throws if the app was not added. */
   readonly requireApp: (appId: string) => unknown
 }
 
-/** Everything users do: each deed is recorded, changes what the bot may do, and reaches the app as an event. */
+/** All actions of users. Each action is recorded, changes the rights of the bot, and is sent to the app as an event. */
 export class Users {
   readonly #deps: UsersDeps
 

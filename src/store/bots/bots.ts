@@ -5,7 +5,7 @@ import { merged } from '../../core/merged.ts'
 import { Secret } from '../../core/log/secret.ts'
 import type { Database, Statement } from '../database/database.ts'
 import { bots } from '../schema.ts'
-import type { SealedPlace, SecretBox } from './secrets.ts'
+import type { SealContext, SecretBox } from './secrets.ts'
 import { storable } from '../database/storable.ts'
 import type { Bot, BotChange, BotStore } from '../store.ts'
 
@@ -97,7 +97,7 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
 
 /** Rejects with `MASTER_KEY_WRONG` when a secret cannot be opened. */
 export function openedBot({ wsConnectionState: _state, createdAt, ...row }: Row, secrets: SecretBox): Bot {
-  const opened = (field: SealedField, record: string): Secret => secrets.open(record, placeOf(row, field))
+  const opened = (field: SealedField, record: string): Secret => secrets.open(record, sealContextOf(row, field))
   const optional = (field: 'encryptKey' | 'verificationToken'): Secret | null => {
     const record = row[field]
     return record === null ? null : opened(field, record)
@@ -116,7 +116,7 @@ export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: BotChange, 
   const values: Record<string, string | boolean | object | null> = {}
   for (const [field, value] of Object.entries(change)) {
     if (value === undefined) continue
-    if (value instanceof Secret) values[field] = secrets.seal(value, placeOf(row, field as SealedField))
+    if (value instanceof Secret) values[field] = secrets.seal(value, sealContextOf(row, field as SealedField))
     else values[field] = typeof value === 'string' ? storable(value) : value
   }
   return values
@@ -126,6 +126,6 @@ function onlySecrets(bot: Partial<Bot>): BotChange {
   return Object.fromEntries(SEALED_COLUMNS.flatMap((field) => (bot[field] ? [[field, bot[field]]] : [])))
 }
 
-function placeOf({ id, owner }: Pick<Row, 'id' | 'owner'>, field: SealedField): SealedPlace {
+function sealContextOf({ id, owner }: Pick<Row, 'id' | 'owner'>, field: SealedField): SealContext {
   return { table: 'feishu_bots', column: SEALED[field], rowId: id, owner }
 }

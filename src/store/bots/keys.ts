@@ -4,11 +4,11 @@ import { Secret } from '../../core/log/secret.ts'
 import { openedBot, SEALED_COLUMNS, sealedValues } from './bots.ts'
 import type { Database } from '../database/database.ts'
 import { bots, keyCheck } from '../schema.ts'
-import type { SealedPlace, SecretBox } from './secrets.ts'
+import type { SealContext, SecretBox } from './secrets.ts'
 import type { KeyStore } from '../store.ts'
 
 const CHECK_ID = 1
-const CHECK_PLACE: SealedPlace = { table: 'feishu_key_check', column: 'sealed', rowId: '1', owner: '' }
+const CHECK_PLACE: SealContext = { table: 'feishu_key_check', column: 'sealed', rowId: '1', owner: '' }
 const CHECK_TEXT = new Secret('feishu-supervisor')
 
 export function createKeyStore(database: Database, secrets: SecretBox): KeyStore {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { exists } from '../../core/files.ts'
 import { FeishuSupervisorError, errorText } from '../../core/errors.ts'
 import { Secret } from '../../core/log/secret.ts'
 
@@ -109,15 +110,5 @@ async function refuseSharedFile(keyFile: string): Promise<void> {
     'CONFIG_INVALID',
     `the master key file ${keyFile} can be read by others (mode ${(mode & 0o777).toString(8)}): run chmod 600 on it, ` +
       'or set FS_MASTER_KEY',
-  )
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (thrown: NodeJS.ErrnoException) => {
-      if (thrown.code === 'ENOENT') return false
-      throw thrown
-    },
   )
 }

@@ -9,7 +9,7 @@ const TAG_BYTES = 16
 const KEY_BYTES = 32
 
 /** Where a secret is stored and whose it is. It is part of what is authenticated: a record copied to another row does not open. */
-export interface SealedPlace {
+export interface SealContext {
   readonly table: string
   readonly column: string
   readonly rowId: string
@@ -36,8 +36,8 @@ export class SecretBox {
     this.#keys.set(this.#currentId, createSecretKey(bytes))
   }
 
-  seal(secret: Secret, place: SealedPlace): string {
-    const data = associatedData(place)
+  seal(secret: Secret, context: SealContext): string {
+    const data = associatedData(context)
     const key = createSecretKey(randomBytes(KEY_BYTES))
     const wrapped = encrypt(this.#keys.get(this.#currentId) as KeyObject, key.export(), data)
     return [VERSION, this.#currentId, wrapped, encrypt(key, Buffer.from(secret.reveal(), 'utf8'), data)].join('.')
@@ -48,10 +48,10 @@ export class SecretBox {
     return record.split('.')[1] === this.#currentId
   }
 
-  open(record: string, place: SealedPlace): Secret {
+  open(record: string, context: SealContext): Secret {
     const [version, keyId = '', wrapped = '', sealed = '', ...more] = record.split('.')
     const masterKey = this.#keys.get(keyId)
-    const at = `${place.table}.${place.column} of ${place.rowId}`
+    const at = `${context.table}.${context.column} of ${context.rowId}`
     if (version === VERSION && masterKey === undefined) {
       throw new FeishuSupervisorError(
         'MASTER_KEY_WRONG',
@@ -61,7 +61,7 @@ export class SecretBox {
     }
     try {
       if (version !== VERSION || masterKey === undefined || more.length > 0) throw new Error('format')
-      const data = associatedData(place)
+      const data = associatedData(context)
       const key = createSecretKey(decrypt(masterKey, wrapped, data))
       return new Secret(decrypt(key, sealed, data).toString('utf8'))
     } catch (thrown) {
@@ -90,6 +90,6 @@ function decrypt(key: KeyObject, text: string, data: Buffer): Buffer {
   return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()])
 }
 
-function associatedData({ table, column, rowId, owner }: SealedPlace): Buffer {
+function associatedData({ table, column, rowId, owner }: SealContext): Buffer {
   return Buffer.from([table, column, rowId, owner, VERSION].join('|'), 'utf8')
 }

@@ -29,8 +29,8 @@ export function storableInstant(at: number): number {
 }
 
 /** The JSON text of an error for a jsonb column, which refuses escaped NULs and lone surrogates too. */
-export function storableError({ code, message, retryable }: ErrorRecord): string {
-  return JSON.stringify({ code, message: storable(message), retryable })
+export function storableError({ code, message, retryable, stack }: ErrorRecord): string {
+  return JSON.stringify({ code, message: storable(message), retryable, ...(stack && { stack: storable(stack) }) })
 }
 
 /** An instant of ours as the database takes it: by its own clock. */

@@ -1,6 +1,7 @@
 import type { Statement } from '../database/database.ts'
+import { NEXT_EPOCH } from './claim-statements.ts'
 
-// The rules of inbox-statements.ts hold here too.
+// The rules of claim-statements.ts hold here too.
 
 /**
  * $1..$7: one array per column, $8 delay in ms, $9 and $10 reason and error of what is dead from the start,
@@ -30,26 +31,29 @@ with input as materialized (
 ), inserted as (
   insert into feishu_inbox
     (bot_id, lane, dedupe_key, event_id, type, payload, created_at, available_at, state, finished_at, reason, last_error,
-      arrived_at, attempt, owner, claimed_at)
+      arrived_at, attempt, owner, epoch, claimed_at)
   select bot_id, lane, dedupe_key, event_id, type, payload, to_timestamp(created_at / 1000),
     now() + delay_ms * interval '1 ms',
     case when reason is not null then 'dead' when k.is_free then 'executing' else 'available' end,
     case when reason is not null then now() end, reason, error,
     now() - arrived_ago_ms * interval '1 ms',
-    coalesce(k.is_free, false)::int, case when k.is_free then $13 end, case when k.is_free then now() end
+    coalesce(k.is_free, false)::int, case when k.is_free then $13 end, case when k.is_free then ${NEXT_EPOCH} end,
+    case when k.is_free then now() end
   from input left join known k using (ord) order by ord
   on conflict (bot_id, dedupe_key) do nothing
-  returning id, bot_id, lane, dedupe_key, state, available_at, created_at
+  returning id, bot_id, lane, dedupe_key, state, available_at, created_at, epoch
 ), woken as (
-  insert into feishu_lanes (bot_id, lane, pending, ready_at, owner, claim_token)
+  insert into feishu_lanes (bot_id, lane, pending, ready_at, owner, claim_token, epoch)
   select bot_id, lane, count(*)::int, (array_agg(available_at order by id))[1],
-    case when bool_or(state = 'executing') then $13 end, case when bool_or(state = 'executing') then $14::uuid end
+    case when bool_or(state = 'executing') then $13 end, case when bool_or(state = 'executing') then $14::uuid end,
+    coalesce(max(epoch), 0)
   from inserted where state <> 'dead' group by bot_id, lane order by bot_id, lane
   on conflict (bot_id, lane) do update
     set pending = feishu_lanes.pending + excluded.pending, ready_at = coalesce(feishu_lanes.ready_at, excluded.ready_at),
-      owner = coalesce(excluded.owner, feishu_lanes.owner), claim_token = coalesce(excluded.claim_token, feishu_lanes.claim_token)
+      owner = coalesce(excluded.owner, feishu_lanes.owner), claim_token = coalesce(excluded.claim_token, feishu_lanes.claim_token),
+      epoch = greatest(excluded.epoch, feishu_lanes.epoch)
 )
-select id, bot_id, dedupe_key,
+select id, bot_id, dedupe_key, epoch as claimed_epoch,
   case when state = 'executing' then extract(epoch from now() - created_at)::float8 * 1000 end as claimed_stale_ms
 from inserted`,
 }

@@ -10,7 +10,8 @@ export interface StoredRow {
 
 /** One event as the accept statement answers it. */
 export interface AcceptedRow extends StoredRow {
-  /** Null: it was not claimed. */
+  /** Null, as the next one: it was not claimed. */
+  claimed_epoch: number | null
   claimed_stale_ms: number | null
 }
 
@@ -26,9 +27,9 @@ export function rowKey({ bot_id, dedupe_key }: Omit<StoredRow, 'id'>): string {
 /** Whether each event may be claimed as it is stored: the first of every lane if it can run now, the bots in turn. */
 export function mayClaim(
   events: readonly NewEvent[],
-  { limit, perBot = Infinity, rooms = {}, isBusy = () => false }: ArrivalOrder,
+  { limit, perBot = Infinity, perBotLimits = {}, isBusy = () => false }: ArrivalOrder,
 ): boolean[] {
-  const room = new Map(Object.entries(rooms))
+  const room = new Map(Object.entries(perBotLimits))
   const lanes = new Set<string>()
   const turns = new Map<string, number>()
   const heads: { readonly index: number; readonly turn: number }[] = []
@@ -47,7 +48,13 @@ export function mayClaim(
 }
 
 /** A claimed event as it would be read from its row; `events` were stored together. */
-export function claimedArrival(id: number, staleMs: number, own: NewEvent, events: readonly NewEvent[]): ClaimedEvent {
+export function claimedArrival(
+  { id, claimed_epoch: epoch, claimed_stale_ms: staleMs }: AcceptedRow,
+  owner: string,
+  own: NewEvent,
+  events: readonly NewEvent[],
+): ClaimedEvent | undefined {
+  if (epoch === null || staleMs === null) return undefined
   const { botId, event } = own
   const hasMore = events.some((other) => other !== own && other.botId === botId && other.event.lane === event.lane)
   return {
@@ -58,6 +65,7 @@ export function claimedArrival(id: number, staleMs: number, own: NewEvent, event
     type: storable(event.type),
     dedupeKey: storableKey(event.dedupeKey),
     payload: storable(event.payload),
+    fence: { owner, epoch },
     attempt: 1,
     ageMs: 0,
     staleMs: Math.max(0, staleMs),

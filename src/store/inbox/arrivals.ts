@@ -38,10 +38,11 @@ export async function storeArrivals(
     const key = keys[index] ?? ''
     const row = stored.get(key)
     if (row === undefined) return known.get(key) as Accepted
-    const { id, claimed_stale_ms: staleMs } = row
+    const { id } = row
     // The same event twice: the first was stored.
     if (!fresh.delete(key)) return { id, duplicate: true }
-    return { id, duplicate: false, ...(staleMs !== null && { claimed: claimedArrival(id, staleMs, event, events) }) }
+    const claimed = claim === undefined ? undefined : claimedArrival(row, claim.owner, event, events)
+    return { id, duplicate: false, ...(claimed === undefined ? {} : { claimed }) }
   })
 }
 

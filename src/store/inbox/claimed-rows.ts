@@ -6,6 +6,7 @@ export interface EventRow {
   bot_id: string
   lane: string
   id: number
+  epoch: number
   attempt: number
   type: string
   dedupe_key: string
@@ -22,6 +23,7 @@ interface ReplyRow {
   bot_id: string
   lane: string
   id: number
+  epoch: number
   attempt: number
   part: number
   message_id: string | null
@@ -46,24 +48,24 @@ interface DueRow {
 /** One row of the claim statement: a claimed event, one reply of a claimed lane, or when more is due. */
 export type ClaimedRow = (EventRow & { kind: 'event' }) | ReplyRow | DueRow
 
-export function toClaimResult(rows: readonly ClaimedRow[]): ClaimResult {
+export function toClaimResult(rows: readonly ClaimedRow[], owner: string): ClaimResult {
   const items: Claimed[] = []
   const repliesByLane = new Map<string, StoredReply[]>()
   let nextDueMs: number | null = null
   for (const row of rows) {
     switch (row.kind) {
       case 'event':
-        items.push(toClaimedEvent(row))
+        items.push(toClaimedEvent(row, owner))
         break
       case 'reply': {
         const laneKey = JSON.stringify([row.bot_id, row.lane])
         const replies = repliesByLane.get(laneKey)
         if (replies === undefined) {
-          const first = [toReply(row)]
+          const first = [toReply(row, owner)]
           repliesByLane.set(laneKey, first)
           items.push({ kind: 'replies', botId: row.bot_id, lane: row.lane, replies: first })
         } else {
-          replies.push(toReply(row))
+          replies.push(toReply(row, owner))
         }
         break
       }
@@ -75,7 +77,7 @@ export function toClaimResult(rows: readonly ClaimedRow[]): ClaimResult {
   return { items, nextDueMs }
 }
 
-export function toClaimedEvent(row: EventRow): ClaimedEvent {
+export function toClaimedEvent(row: EventRow, owner: string): ClaimedEvent {
   return {
     kind: 'event',
     id: row.id,
@@ -84,6 +86,7 @@ export function toClaimedEvent(row: EventRow): ClaimedEvent {
     type: row.type,
     dedupeKey: row.dedupe_key,
     payload: row.payload,
+    fence: { owner, epoch: row.epoch },
     attempt: row.attempt,
     ageMs: Math.max(0, row.ms),
     staleMs: Math.max(0, row.stale_ms),
@@ -92,10 +95,11 @@ export function toClaimedEvent(row: EventRow): ClaimedEvent {
   }
 }
 
-function toReply(row: ReplyRow): StoredReply {
+function toReply(row: ReplyRow, owner: string): StoredReply {
   return {
     eventId: row.id,
     part: row.part,
+    fence: { owner, epoch: row.epoch },
     messageId: row.message_id,
     uuid: row.uuid,
     msgType: row.msg_type,

@@ -1,9 +1,9 @@
 import type { Statement } from '../database/database.ts'
 
-// The rules of inbox-statements.ts hold here too.
+// The rules of claim-statements.ts hold here too.
 
 /**
- * $1 id, $2 owner, $3 attempt, $4 kind, $5 after ms, $6 reason, $7 error, $8 number of replies: one array each, one entry
+ * $1 id, $2 owner, $3 epoch, $4 kind, $5 after ms, $6 reason, $7 error, $8 number of replies: one array each, one entry
  * per event. $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content,
  * $15 receiver type, $16 receiver id: one entry per reply. $17 milliseconds since it was acknowledged, null if that is not
  * known: one entry per event. $18 delivery: one entry per reply.
@@ -15,11 +15,12 @@ export const FINISH: Statement = {
 with located as materialized (
   select i.*, e.bot_id, e.lane, 'executing' as state
   from unnest(
-    $1::bigint[], $2::text[], $3::int[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::int[], $17::float8[]
-  ) with ordinality as i(id, owner, attempt, kind, after_ms, reason, error, unsent, acked_ago_ms, ord)
+    $1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::float8[], $6::text[], $7::jsonb[], $8::int[], $17::float8[]
+  ) with ordinality as i(id, owner, epoch, kind, after_ms, reason, error, unsent, acked_ago_ms, ord)
   join feishu_inbox e on e.id = i.id
 ), target as materialized (
-  select i.* from located i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner
+  select i.* from located i join feishu_lanes l
+    on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner and l.epoch = i.epoch
   order by i.bot_id, i.lane, i.ord
   for update of l
 ), done as (
@@ -33,13 +34,13 @@ with located as materialized (
     reason = t.reason,
     last_error = coalesce(t.error, e.last_error)
   from target t
-  where e.id = t.id and e.state = t.state and e.owner = t.owner and e.attempt = t.attempt
-  returning t.ord, e.id, e.bot_id, e.lane, t.kind, e.available_at, t.unsent
+  where e.id = t.id and e.state = t.state
+  returning t.ord, e.id, e.bot_id, e.lane, e.epoch, t.kind, e.available_at, t.unsent
 ), sending as (
   insert into feishu_outbox
-    (inbox_id, part, bot_id, lane, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery)
+    (inbox_id, part, bot_id, lane, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery, epoch)
   select d.id, r.part, d.bot_id, d.lane, r.message_id, r.uuid, r.msg_type, r.content, r.receiver_type, r.receiver_id,
-    r.delivery
+    r.delivery, d.epoch
   from done d join unnest(
     $9::int[], $10::int[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $18::jsonb[]
   ) as r(ord, part, message_id, uuid, msg_type, content, receiver_type, receiver_id, delivery) on r.ord = d.ord
@@ -60,25 +61,29 @@ select ord::int from done`,
 }
 
 /**
- * $1 id, $2 owner, $3 attempt, $4 kind, $5 number of replies: one entry per event. Answers the indexes of those whose
- * result is there, and nobody else goes on with it.
+ * $1 id, $2 owner, $3 epoch, $4 kind, $5 number of replies: one entry per event. Answers the indexes of those that this
+ * claim ended, if nobody else goes on with their replies. What was put back or taken back since has no owner, or a later
+ * claim's.
  */
 export const FINISHED: Statement = {
   name: 'feishu_finished',
   text: `
 select i.ord::int
-from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::int[]) with ordinality
-  as i(id, owner, attempt, kind, unsent, ord)
+from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::int[]) with ordinality
+  as i(id, owner, epoch, kind, unsent, ord)
 join feishu_inbox e on e.id = i.id
-where e.state = i.kind and e.owner = i.owner and e.attempt = i.attempt
+where e.state = i.kind and e.owner = i.owner and e.epoch = i.epoch
   and (
     i.unsent = 0
-    or exists (select from feishu_lanes l where l.bot_id = e.bot_id and l.lane = e.lane and l.owner = i.owner)
+    or exists (
+      select from feishu_lanes l
+      where l.bot_id = e.bot_id and l.lane = e.lane and l.owner = i.owner and l.epoch = i.epoch
+    )
   )`,
 }
 
 /**
- * $1 event id, $2 part, $3 attempt, $4 kind, $5 owner, $6 sent message id, $7 after ms, $8 reason, $9 error,
+ * $1 event id, $2 part, $3 epoch, $4 kind, $5 owner, $6 sent message id, $7 after ms, $8 reason, $9 error,
  * $10 log id, $11 refused: one array each. Answers the indexes of the replies whose fence held; of the same reply twice
  * the first.
  */
@@ -88,13 +93,14 @@ export const SETTLE: Statement = {
 with located as materialized (
   select i.*, o.bot_id, o.lane, 'pending' as state
   from unnest(
-    $1::bigint[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[], $9::jsonb[],
+    $1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[], $9::jsonb[],
     $10::text[], $11::boolean[]
   ) with ordinality
-    as i(event_id, part, attempt, kind, owner, sent_message_id, after_ms, reason, error, log_id, refused, ord)
+    as i(event_id, part, epoch, kind, owner, sent_message_id, after_ms, reason, error, log_id, refused, ord)
   join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
 ), target as materialized (
-  select i.* from located i join feishu_lanes l on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner
+  select i.* from located i join feishu_lanes l
+    on l.bot_id = i.bot_id and l.lane = i.lane and l.owner = i.owner and l.epoch = i.epoch
   order by i.bot_id, i.lane, i.ord
   for update of l
 ), done as (
@@ -108,7 +114,7 @@ with located as materialized (
     last_error = coalesce(t.error, o.last_error),
     log_id = coalesce(t.log_id, o.log_id)
   from target t
-  where o.inbox_id = t.event_id and o.part = t.part and o.state = t.state and o.attempt = t.attempt
+  where o.inbox_id = t.event_id and o.part = t.part and o.state = t.state and o.epoch = t.epoch
   returning t.ord, o.bot_id, o.lane, t.kind, t.after_ms
 ), waited as (
   -- Replies behind one that has to be tried again were claimed with it, but nobody tried them.
@@ -142,12 +148,12 @@ with located as materialized (
 select ord::int from done`,
 }
 
-/** $1 event id, $2 part, $3 attempt, $4 kind: one entry per reply. Answers the indexes of those whose result is there. */
+/** $1 event id, $2 part, $3 epoch, $4 kind: one entry per reply. Answers the indexes of those that this claim ended. */
 export const SETTLED: Statement = {
   name: 'feishu_settled',
   text: `
 select i.ord::int
-from unnest($1::bigint[], $2::int[], $3::int[], $4::text[]) with ordinality as i(event_id, part, attempt, kind, ord)
+from unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[]) with ordinality as i(event_id, part, epoch, kind, ord)
 join feishu_outbox o on o.inbox_id = i.event_id and o.part = i.part
-where o.state = i.kind and o.attempt = i.attempt`,
+where o.state = i.kind and o.epoch = i.epoch`,
 }

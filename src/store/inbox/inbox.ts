@@ -2,16 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { isPlanted } from '../../core/crash-point.ts'
 import { systemClock } from '../../core/time/clock.ts'
 import { storeArrivals } from './arrivals.ts'
-import { CLAIM_EVENT } from './claim-event.ts'
+import { CLAIM, CLAIM_EVENT, SUMMARY } from './claim-statements.ts'
 import { type ClaimedRow, type EventRow, toClaimedEvent, toClaimResult } from './claimed-rows.ts'
 import type { DeadLetter, DeadLetterId, DeadLetterPage } from '../../protocol/model/message.ts'
 import type { Queries, Statement } from '../database/database.ts'
-import { type DeadLetterRow, toDeadLetter } from '../log/dead-letter-rows.ts'
-import { DEAD_LETTERS, RESUBMIT_EVENT, RESUBMIT_REPLY } from '../log/dead-letter-statements.ts'
+import {
+  DEAD_LETTERS,
+  type DeadLetterRow,
+  RESUBMIT_EVENT,
+  RESUBMIT_REPLY,
+  toDeadLetter,
+} from '../log/dead-letter-statements.ts'
 import { FINISH, FINISHED, SETTLE, SETTLED } from './finish-statements.ts'
-import { CLAIM, SUMMARY } from './inbox-statements.ts'
 import { UNCLAIM } from './instances.ts'
-import { LostClaims } from './lost-claims.ts'
+import { LostClaims, UnknownOutcomes } from './lost-answers.ts'
 import { PRUNE } from './prune-statement.ts'
 import { ago, storable, storableError } from '../database/storable.ts'
 import type {
@@ -25,12 +29,11 @@ import type {
   NewEvent,
   SettledReply,
 } from '../store.ts'
-import { UnknownOutcomes } from './unknown-outcomes.ts'
 
 /** Of an int4. */
 const MOST_LANES = 2 ** 31 - 1
 
-/** The durable inbox and outbox; inbox-statements.ts holds the semantics. */
+/** The durable inbox and outbox; claim-statements.ts holds the semantics. */
 export class Inbox implements InboxStore {
   readonly #database: Queries
   readonly #lostClaims = new LostClaims(systemClock)
@@ -50,14 +53,14 @@ export class Inbox implements InboxStore {
     }
   }
 
-  async claim({ owner, limit, perBot = MOST_LANES, rooms = {} }: ClaimOrder): Promise<ClaimResult> {
+  async claim({ owner, limit, perBot = MOST_LANES, perBotLimits = {} }: ClaimOrder): Promise<ClaimResult> {
     const lost = this.#lostClaims.tokens()
     if (lost.length > 0) await this.#database.query(UNCLAIM, [lost], 'giving back work of a lost claim')
     const token = randomUUID()
-    const values = [owner, limit, Object.keys(rooms), Object.values(rooms), perBot, token]
+    const values = [owner, limit, Object.keys(perBotLimits), Object.values(perBotLimits), perBot, token]
     try {
       const rows = await this.#database.query<ClaimedRow>(CLAIM, values, 'claiming work')
-      return toClaimResult(rows)
+      return toClaimResult(rows, owner)
     } catch (thrown) {
       this.#lostClaims.add(token)
       throw thrown
@@ -68,7 +71,7 @@ export class Inbox implements InboxStore {
     const token = randomUUID()
     try {
       const [row] = await this.#database.query<EventRow>(CLAIM_EVENT, [owner, eventId, token], 'claiming an event')
-      return row === undefined ? null : toClaimedEvent(row)
+      return row === undefined ? null : toClaimedEvent(row, owner)
     } catch (thrown) {
       this.#lostClaims.add(token)
       throw thrown
@@ -77,7 +80,7 @@ export class Inbox implements InboxStore {
 
   async finish(finished: readonly FinishedEvent[]): Promise<boolean[]> {
     if (finished.length === 0) return []
-    const keys = finished.map(({ id, fence, result }) => `e:${id}:${fence.owner}:${fence.attempt}:${result.kind}`)
+    const keys = finished.map(({ id, fence, result }) => `e:${id}:${fence.owner}:${fence.epoch}:${result.kind}`)
     const replies = finished.flatMap(({ result }, index) =>
       result.kind === 'completed' ? result.replies.map((reply, part) => ({ ...reply, part, ord: index + 1 })) : [],
     )
@@ -86,7 +89,7 @@ export class Inbox implements InboxStore {
     const identity = [
       finished.map(({ id }) => id),
       finished.map(({ fence }) => fence.owner),
-      finished.map(({ fence }) => fence.attempt),
+      finished.map(({ fence }) => fence.epoch),
       results.map(({ kind }) => kind),
     ]
     const values = [
@@ -112,13 +115,13 @@ export class Inbox implements InboxStore {
   async settle(settled: readonly SettledReply[]): Promise<boolean[]> {
     if (settled.length === 0) return []
     const keys = settled.map(
-      ({ eventId, part, fence, result }) => `r:${eventId}:${part}:${fence.owner}:${fence.attempt}:${result.kind}`,
+      ({ eventId, part, fence, result }) => `r:${eventId}:${part}:${fence.owner}:${fence.epoch}:${result.kind}`,
     )
     const results = settled.map(({ result }) => result)
     const identity = [
       settled.map(({ eventId }) => eventId),
       settled.map(({ part }) => part),
-      settled.map(({ fence }) => fence.attempt),
+      settled.map(({ fence }) => fence.epoch),
       results.map(({ kind }) => kind),
     ]
     const values = [
@@ -199,9 +202,9 @@ function indexes(rows: readonly OrdRow[]): Set<number> {
 function drilled(statement: Statement): Statement {
   if (!isPlanted('no-fence')) return statement
   const text = statement.text
-    .replace(' and l.owner = i.owner\n', '\n')
-    .replace(' and e.state = t.state and e.owner = t.owner and e.attempt = t.attempt', '')
-    .replace(' and o.state = t.state and o.attempt = t.attempt', '')
+    .replace(' and l.owner = i.owner and l.epoch = i.epoch\n', '\n')
+    .replace(' and e.state = t.state\n', '\n')
+    .replace(' and o.state = t.state and o.epoch = t.epoch', '')
   if (text === statement.text) throw new Error(`${statement.name} has no fence to take away`)
   return { name: `${statement.name}_unfenced`, text }
 }

@@ -1,13 +1,26 @@
 import type { UploadRef } from '../../protocol/model/message.ts'
 import type { Queries, Statement } from '../database/database.ts'
-import type { ReplyStore, StreamProgress } from '../store.ts'
+import type { ClosingCard, ReplyStore, StreamProgress } from '../store.ts'
 
 /** Bytes of one row: few enough that no statement holds up others for long, in PGlite's memory least of all. */
 const CHUNK_BYTES = 1024 * 1024
 
+/** $1 event id, $2 owner, $3 epoch. One row while the claim has the lane of the event; the lock keeps it so. */
+const HELD = `
+held as materialized (
+  select e.id from feishu_inbox e join feishu_lanes l on l.bot_id = e.bot_id and l.lane = e.lane
+  where e.id = $1::bigint and l.owner = $2 and l.epoch = $3::bigint
+  for update of l
+)`
+
+/** $4 id, $5 chunk, $6 bytes. Answers whether the fence held. */
 const PUT: Statement = {
   name: 'feishu_put_upload',
-  text: 'insert into feishu_uploads (inbox_id, id, chunk, bytes) values ($1, $2, $3, $4) on conflict do nothing',
+  text: `
+with ${HELD}, kept as (
+  insert into feishu_uploads (inbox_id, id, chunk, bytes) select id, $4, $5::int, $6::bytea from held on conflict do nothing
+)
+select id from held`,
 }
 
 const CHUNK: Statement = {
@@ -20,44 +33,54 @@ const DROP: Statement = {
   text: `
 delete from feishu_uploads u where u.inbox_id = $1::bigint and not exists (
   select from feishu_outbox o where o.inbox_id = $1::bigint and o.state <> 'sent' and o.delivery->'upload'->>'id' = u.id
-)`,
+) and exists (select from feishu_inbox e where e.id = $1::bigint and e.state = 'completed')`,
 }
 
-const COLUMNS = `stream, fallback, card_id, message_id, sequence, extract(epoch from now() - sending_at)::float8 * 1000 as ms`
-
 /**
- * $1 event id, $2 stream, $3 fallback, $4 card id, $5 message id, $6 sending, $7 changes. What is known stays and numbers
- * only grow, so it does not matter who else writes, or how often.
+ * $4 stream, $5 fallback, $6 card id, $7 message id, $8 sending, $9 changes. What is known stays and numbers only grow, so
+ * a repetition does no harm. Answers nothing where the fence does not hold.
  */
 const STREAM: Statement = {
   name: 'feishu_stream',
   text: `
+with ${HELD}
 insert into feishu_streams as s (inbox_id, stream, fallback, card_id, message_id, sending_at, sequence)
-values ($1::bigint, $2::int, $3::int, $4, $5, case when $6::boolean then now() end, $7::int)
+select id, $4::int, $5::int, $6, $7, case when $8::boolean then now() end, $9::int from held
 on conflict (inbox_id, stream) do update set
   fallback = greatest(s.fallback, excluded.fallback),
   card_id = coalesce(s.card_id, excluded.card_id),
   message_id = coalesce(s.message_id, excluded.message_id),
   sending_at = coalesce(s.sending_at, excluded.sending_at),
   sequence = s.sequence + excluded.sequence
-returning ${COLUMNS}`,
+returning stream, fallback, card_id, message_id, sequence, extract(epoch from now() - sending_at)::float8 * 1000 as ms`,
 }
 
-const STREAMS: Statement = {
-  name: 'feishu_streams',
-  text: `select ${COLUMNS} from feishu_streams where inbox_id = $1::bigint order by stream`,
+/**
+ * $4 streams that go on. The lane may be another's by now, so the fence is that of the event: whoever ended it is named
+ * there until an operator puts it back.
+ */
+const CLOSE_STREAMS: Statement = {
+  name: 'feishu_close_streams',
+  text: `
+update feishu_streams s set sequence = s.sequence + 1
+from feishu_inbox e
+where e.id = $1::bigint and e.owner = $2 and e.epoch = $3::bigint and e.state in ('completed', 'dead')
+  and s.inbox_id = e.id and s.card_id is not null and s.sending_at is not null and s.stream <> all($4::int[])
+returning s.card_id, s.sequence`,
 }
 
 export function createReplyStore(database: Queries): ReplyStore {
   return {
-    async putUpload(eventId, { id, size }, bytes) {
+    async putUpload(eventId, { owner, epoch }, { id, size }, bytes) {
       for (let chunk = 0; chunk * CHUNK_BYTES < size; chunk++) {
         const part = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).subarray(
           chunk * CHUNK_BYTES,
           (chunk + 1) * CHUNK_BYTES,
         )
-        await database.query(PUT, [eventId, id, chunk, part], 'storing an upload')
+        const held = await database.query(PUT, [eventId, owner, epoch, id, chunk, part], 'storing an upload')
+        if (held.length === 0) return false
       }
+      return true
     },
 
     async upload(eventId, { id, size }: UploadRef) {
@@ -74,16 +97,17 @@ export function createReplyStore(database: Queries): ReplyStore {
       await database.query(DROP, [eventId], 'deleting uploads')
     },
 
-    async stream(eventId, stream, learned = {}) {
+    async stream(eventId, { owner, epoch }, stream, learned = {}) {
       const { fallback = 0, cardId = null, messageId = null, isSending = false, changes = 0 } = learned
-      const values = [eventId, stream, fallback, cardId, messageId, isSending, changes]
+      const values = [eventId, owner, epoch, stream, fallback, cardId, messageId, isSending, changes]
       const [row] = await database.query<StreamRow>(STREAM, values, 'writing down a streamed answer')
-      if (row === undefined) throw new TypeError('the statement answers one row')
-      return toProgress(row)
+      return row === undefined ? null : toProgress(row)
     },
 
-    async streams(eventId) {
-      return (await database.query<StreamRow>(STREAMS, [eventId], 'reading streamed answers')).map(toProgress)
+    async closeStreams(eventId, { owner, epoch }, except) {
+      const values = [eventId, owner, epoch, except]
+      const rows = await database.query<ClosingRow>(CLOSE_STREAMS, values, 'closing streamed answers')
+      return rows.map(({ card_id: cardId, sequence }): ClosingCard => ({ cardId, sequence }))
     },
   }
 }
@@ -95,6 +119,11 @@ interface StreamRow {
   readonly message_id: string | null
   readonly sequence: number
   readonly ms: number | null
+}
+
+interface ClosingRow {
+  readonly card_id: string
+  readonly sequence: number
 }
 
 function toProgress(row: StreamRow): StreamProgress {

@@ -1,6 +1,8 @@
 import type { Statement } from '../database/database.ts'
+import type { ErrorRecord } from '../../core/errors.ts'
+import type { DeadLetter } from '../../protocol/model/message.ts'
 
-// The rules of inbox-statements.ts hold here too.
+// The rules of claim-statements.ts hold here too.
 
 /** All of them: events that were given up, and replies. */
 export const DEAD = `
@@ -63,7 +65,7 @@ with located as materialized (
 ), locked as materialized (
   select l.lane from located x join feishu_lanes l on l.bot_id = x.bot_id and l.lane = x.lane for update of l
 ), back as (
-  update feishu_outbox o set state = 'pending', attempt = 0, refused_count = 0, created_at = now(), died_at = null,
+  update feishu_outbox o set state = 'pending', attempt = 0, epoch = null, refused_count = 0, created_at = now(), died_at = null,
     reason = null, uuid = case when o.reason = 'outcome_unknown' then $3 else o.uuid end,
     delivery = case when o.reason = 'outcome_unknown' then o.delivery - 'stream' else o.delivery end
   from located x
@@ -83,4 +85,38 @@ with located as materialized (
       else least(feishu_lanes.ready_at, now()) end
 )
 select count(*)::int as put_back from back`,
+}
+
+export interface DeadLetterRow {
+  readonly kind: 'event' | 'reply'
+  readonly id: number
+  readonly part: number | null
+  readonly bot_id: string
+  readonly lane: string
+  readonly type: string
+  readonly dedupe_key: string
+  readonly payload: string
+  readonly attempt: number
+  readonly reason: string | null
+  readonly error: ErrorRecord | null
+  readonly log_id: string | null
+  readonly ended_at: number
+}
+
+export function toDeadLetter(row: DeadLetterRow): DeadLetter {
+  return {
+    kind: row.kind,
+    eventId: row.id,
+    ...(row.part === null ? {} : { part: row.part }),
+    botId: row.bot_id,
+    lane: row.lane,
+    type: row.type,
+    dedupeKey: row.dedupe_key,
+    payload: row.payload,
+    attempt: row.attempt,
+    reason: row.reason ?? '',
+    ...(row.error === null ? {} : { error: row.error }),
+    ...(row.log_id === null ? {} : { logId: row.log_id }),
+    endedAt: row.ended_at,
+  }
 }

@@ -8,8 +8,7 @@ import type {
   ReplySummary,
 } from '../../protocol/model/message-log.ts'
 import type { Queries, Statement } from '../database/database.ts'
-import { type DeadLetterRow, toDeadLetter } from './dead-letter-rows.ts'
-import { DEAD } from './dead-letter-statements.ts'
+import { DEAD, type DeadLetterRow, toDeadLetter } from './dead-letter-statements.ts'
 import { storableKey } from '../database/storable.ts'
 
 const ms = (column: string, as: string): string => `extract(epoch from ${column})::float8 * 1000 as ${as}`

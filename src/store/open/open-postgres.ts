@@ -5,7 +5,7 @@ import { createStore } from './create-store.ts'
 import { Database } from '../database/database.ts'
 import { migrate } from './migrate.ts'
 import { SecretBox } from '../bots/secrets.ts'
-import { SESSION_SETTINGS } from '../../protocol/session-settings.ts'
+import { SESSION_SETTINGS } from '../../protocol/pglite.ts'
 import type { Store } from '../store.ts'
 
 export interface OpenPostgresOptions {

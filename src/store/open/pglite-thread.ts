@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import { deferred } from '../../core/time/deferred.ts'
-import { FeishuSupervisorError, errorText, fromErrorRecord } from '../../core/errors.ts'
+import { type ErrorRecord, FeishuSupervisorError, errorRecord, errorText, fromErrorRecord } from '../../core/errors.ts'
+import { stackFrames } from '../../core/log/stack-frames.ts'
 import type { PgliteBoot, PgliteNotice, PgliteOrder } from '../../protocol/pglite.ts'
 
 /** The first start runs initdb, which takes seconds on a small machine. */
@@ -21,12 +22,14 @@ interface Running {
 export class PgliteThread {
   readonly #workerPath: string
   readonly #boot: PgliteBoot
+  readonly #onCrash: (error: ErrorRecord) => void
   #running: Running | undefined
   #isClosed = false
 
-  constructor(workerPath: string, boot: PgliteBoot) {
+  constructor(workerPath: string, boot: PgliteBoot, onCrash: (error: ErrorRecord) => void = () => {}) {
     this.#workerPath = workerPath
     this.#boot = boot
+    this.#onCrash = onCrash
   }
 
   /** Resolves when the database is open; starts the thread if it is not running. */
@@ -76,6 +79,7 @@ export class PgliteThread {
     })
     worker.on('error', (thrown) => {
       cause = thrown
+      this.#onCrash(errorRecord('STORE_UNAVAILABLE', errorText(thrown), stackFrames(thrown, this.#workerPath)))
     })
     worker.on('exit', (exitCode) => {
       clearTimeout(timer)

@@ -12,7 +12,7 @@ const feishu = new FeishuSimulator({ timeScale: 0.01 })
 const { url } = await feishu.start()
 const app = feishu.addApp({ name: 'Doubler' })
 const env = { FS_DATA_DIR: dataDir(), FS_PORT: '0', FS_HANDLER: './answer.mjs' }
-const bot = ['--app-id', app.appId, '--app-secret', '-', '--domain', url]
+const bot = ['--app-id', app.appId, '--app-secret', '-', '--use-web-socket', '--domain', url]
 execFileSync(process.execPath, [cli, 'bots', 'add', ...bot], {
   cwd: process.argv[2],
   env: { ...process.env, ...env },

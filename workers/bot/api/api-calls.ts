@@ -6,11 +6,11 @@ import { type HttpAnswer, type HttpRequest, wasNeverSent } from '../http/http.ts
 import { type Called, tokenFailure, verdictOf } from './send-answer.ts'
 import { TokenRefused } from './tokens.ts'
 
-/** A call of Feishu's open API; POST unless it says otherwise. */
+/** A call of Feishu's open API. Default method: POST. */
 export type Call = Required<Pick<HttpRequest, 'url' | 'data'>> &
   Pick<HttpRequest, 'method' | 'params' | 'headers' | 'timeoutMs'>
 
-/** Calls under the bot's own token. */
+/** Makes calls with the bot's own token. */
 export class ApiCalls {
   readonly #api: FeishuApi
 
@@ -18,7 +18,7 @@ export class ApiCalls {
     this.#api = api
   }
 
-  /** Never rejects. Refreshes the token once if Feishu does not take it. */
+  /** Never rejects. Refreshes the token once if Feishu refuses it. */
   async call(call: Call): Promise<Called> {
     const called = await this.callOnce(call)
     const isTokenStale = called.kind === 'answered' && verdictOf(called.answer) === 'refresh_token'
@@ -31,7 +31,7 @@ export class ApiCalls {
       token = await this.#api.tokens.current()
     } catch (thrown) {
       const isAnswered = thrown instanceof TokenRefused
-      // Whatever happened to the token call, this one did not leave.
+      // Only the token call was made; this call was not sent.
       return failed(isAnswered ? tokenFailure(thrown.answer) : { error: toErrorRecord(thrown), isRefused: true })
     }
     try {

@@ -13,7 +13,7 @@ export interface FeishuApiDeps {
   readonly clock?: Clock
 }
 
-/** The SDK's Client, whose calls resolve with a whole answer of any status, and the bot's own tokens for them. */
+/** The SDK's Client and the bot's own tokens for its calls. Calls resolve with a whole answer of any status. */
 export interface FeishuApi {
   readonly client: Client
   readonly tokens: Tokens
@@ -21,14 +21,14 @@ export interface FeishuApi {
 
 export function createFeishuApi({ credentials, domain, http, logger, clock = systemClock }: FeishuApiDeps): FeishuApi {
   const client = new Client({
-    // The SDK wants a secret and does not use it: the tokens are our own.
+    // The SDK requires a secret and does not use it: the tokens are our own.
     ...credentials,
     domain,
     disableTokenCache: true,
     loggerLevel: LoggerLevel.warn,
     logger: sdkLogger(logger),
-    // Client.request uses nothing of the instance but `request` (SDK 1.74.0, held by a contract test)
-    // and passes its answer on unread, so every status arrives as a value.
+    // Client.request uses only `request` of the instance (SDK 1.74.0, held by a contract test) and passes the answer on
+    // unread, so every status arrives as a value.
     httpInstance: { request: (request: HttpRequest) => http.request(request) } as unknown as HttpInstance,
   })
   return { client, tokens: new Tokens(client, credentials, clock) }

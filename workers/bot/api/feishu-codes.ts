@@ -2,16 +2,16 @@
 export const FEISHU_CODES_VERSION = 2
 
 /**
- * What an answer to a send means for the reply:
- * `retry`: trouble of Feishu's own that passes; whether the message was shown is not said.
- * `wait`: a frequency limit; nothing was shown.
- * `refresh_token`: once more with a fresh token; nothing was shown.
- * `send_alone`: the message to answer is gone for good, the chat is not; nothing was shown.
- * `dead`: only a person can mend it; nothing was shown.
+ * Meaning of an answer for a reply:
+ * `retry`: a temporary problem of Feishu; the message may have been shown.
+ * `wait`: a frequency limit; the message was not shown.
+ * `refresh_token`: send again with a fresh token; the message was not shown.
+ * `send_alone`: the message to answer is gone for good, its chat is not; the reply was not shown.
+ * `dead`: only a person can fix the cause; the message was not shown.
  */
 export type FeishuVerdict = 'retry' | 'wait' | 'refresh_token' | 'send_alone' | 'dead'
 
-/** Documented, read in SDK source, or reported from the field. */
+/** Source of a code: documented, read in SDK source, or reported from the field. */
 type Source = 'D' | 'S' | 'F'
 
 export interface FeishuCode {
@@ -24,8 +24,8 @@ export interface FeishuCode {
 type Row = readonly [number, FeishuVerdict, Source, string]
 
 /**
- * The chat's own limit, shared by all bots in it. The SDK's channel takes it for a withdrawn message
- * and 99991400 for a missing permission; this table is our own for such reasons.
+ * The chat's own limit, shared by all bots in the chat. The SDK's channel treats it as a withdrawn message, and 99991400
+ * as a missing permission. This table exists for such reasons.
  */
 export const CHAT_LIMIT = 230020
 
@@ -42,7 +42,7 @@ const ROWS: readonly Row[] = [
   [99991663, 'refresh_token', 'D', 'the tenant token is invalid or expired'],
   [99991664, 'refresh_token', 'D', 'the app token is invalid'],
   [99991665, 'refresh_token', 'D', 'the tenant token is invalid'],
-  // Bots use no user tokens, so no fresh token of ours mends these three.
+  // Bots use no user tokens, so a fresh token does not help with these three.
   [99991668, 'dead', 'D', 'the user token is invalid'],
   [99991671, 'dead', 'D', 'the token has the wrong prefix'],
   [99991677, 'dead', 'D', 'the user token is expired'],
@@ -55,7 +55,7 @@ const ROWS: readonly Row[] = [
   [99992361, 'dead', 'D', 'the open_id belongs to another app'],
   [99992402, 'dead', 'D', 'a field is not valid'],
 
-  // The access token. A person has to mend most of it, but then the replies that waited go out.
+  // The access token. A person has to fix most causes. The waiting replies are sent after that.
   [10003, 'retry', 'D', 'the app id is not valid'],
   [10005, 'retry', 'D', 'the app is not authorized'],
   [10012, 'retry', 'D', 'no token was issued'],
@@ -85,8 +85,8 @@ const ROWS: readonly Row[] = [
   [230036, 'dead', 'D', 'listed for messages; its text is not known here'],
   [230038, 'dead', 'D', 'no p2p messages across tenants'],
   [230049, 'retry', 'D', 'a message with this uuid is being sent'],
-  // Not `send_alone`: it may become visible again, and a later try could then answer it although the
-  // message on its own is there. Recalled, deleted and gone are facts that stay.
+  // Not `send_alone`: the message may become visible again, and a later try could then answer it although the reply was
+  // already sent alone. A recalled, deleted or missing message stays so.
   [230050, 'dead', 'D', 'the message to answer is invisible to the bot'],
   [230053, 'dead', 'D', 'the user has stopped the bot'],
   [230054, 'dead', 'D', 'the message type does not support this'],
@@ -100,9 +100,9 @@ const ROWS: readonly Row[] = [
   // Cards.
   [200740, 'dead', 'D', 'the card does not exist'],
   [200750, 'dead', 'D', 'the card has expired'],
-  // Each try has a sequence and a uuid of its own.
+  // A new try has a new sequence and a new uuid.
   [200770, 'retry', 'D', 'the uuid was used for another change of the card'],
-  [200810, 'retry', 'D', 'somebody is just using the card'],
+  [200810, 'retry', 'D', 'the card is in use at this moment'],
   [200850, 'dead', 'D', 'the streaming of the card has timed out'],
   [200860, 'dead', 'D', 'the card is too big'],
   [300305, 'dead', 'D', 'the card has too many components'],
@@ -118,8 +118,8 @@ export const FEISHU_CODES: ReadonlyMap<number, FeishuCode> = new Map(
 )
 
 /**
- * Judges an answer that is no success. The code says more than the status, and older gateways answer
- * 200 with an error code; a status says enough only where the code is unknown.
+ * Judges an answer that is no success. The code decides, because older gateways answer 200 with an error code. The
+ * status decides only if the code is unknown.
  */
 export function judgeAnswer(status: number, code: number): FeishuVerdict {
   const known = FEISHU_CODES.get(code)

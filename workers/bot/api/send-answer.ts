@@ -4,7 +4,7 @@ import type { CardOutcome, SendFailure, SendOutcome } from '../../../src/protoco
 import { CHAT_LIMIT, FEISHU_CODES, type FeishuVerdict, judgeAnswer } from './feishu-codes.ts'
 import type { HttpAnswer } from '../http/http.ts'
 
-/** What became of a call. */
+/** Outcome of a call. */
 export type Called =
   | { readonly kind: 'answered'; readonly answer: HttpAnswer }
   | { readonly kind: 'failed'; readonly failure: SendFailure }
@@ -13,11 +13,11 @@ type Refusal = Extract<SendOutcome, { kind: 'failed' }>
 
 type Keyed = { readonly kind: 'key'; readonly key: string } | Refusal
 
-/** An answer to a send, and what it means; `sent` where a message is shown. */
+/** Meaning of an answer to a send. `sent`: the message is shown. */
 export function verdictOf(answer: HttpAnswer): FeishuVerdict | 'sent' {
   const { code, data } = read(answer)
   if (code !== 0 || answer.status >= 300) return judge(answer)
-  // A success without an id was carried out all the same; the same uuid finds it again.
+  // A success without an id was processed all the same. A retry with the same uuid finds the message.
   return typeof data['message_id'] === 'string' ? 'sent' : 'retry'
 }
 
@@ -27,10 +27,10 @@ export function outcomeOf(answer: HttpAnswer): SendOutcome {
   return refusalOf(answer, verdict)
 }
 
-/** An answer that is no success. */
+/** Meaning of an answer that is no success. */
 function judge(answer: HttpAnswer): FeishuVerdict {
   const { code } = read(answer)
-  // Nobody's code: of the statuses only an error says that nothing was done.
+  // Without a code only an error status proves that the call was not processed.
   if (code === undefined) return answer.status >= 400 ? judgeAnswer(answer.status, 0) : 'retry'
   return judgeAnswer(answer.status, code)
 }
@@ -43,11 +43,11 @@ function refusalOf(answer: HttpAnswer, verdict: FeishuVerdict): Refusal {
     `Feishu refused the reply: ${describeAnswer(answer)}`,
   )
   const limitOf = verdict === 'wait' ? ({ limitOf: code === CHAT_LIMIT ? 'chat' : 'bot' } as const) : {}
-  // Its own trouble, or "is being sent", does not say that nothing was shown.
+  // A problem of Feishu, or "is being sent", does not prove that the message was not shown.
   return { kind: 'failed', failure: { ...failure(answer, error, verdict !== 'retry'), ...limitOf } }
 }
 
-/** The key of an upload: the field `name` of the answer. A failure leaves nothing that anybody sees. */
+/** The key of an upload, from the field `name` of the answer. A failure counts as refused: an upload alone is never visible. */
 export function uploadKeyOf(called: Called, name: string): Keyed {
   if (called.kind === 'failed') return { kind: 'failed', failure: { ...called.failure, isRefused: true } }
   const { answer } = called
@@ -58,7 +58,7 @@ export function uploadKeyOf(called: Called, name: string): Keyed {
   return { kind: 'failed', failure: { ...refusal.failure, isRefused: true } }
 }
 
-/** A call that makes or changes something; a card tells its id. */
+/** Outcome of a call that creates or changes a card or message. `id` is the id of a created card. */
 export function doneOf(answer: HttpAnswer): CardOutcome {
   const { code, data } = read(answer)
   if (code !== 0 || answer.status >= 300) return refusalOf(answer, judge(answer))
@@ -70,7 +70,7 @@ export function feishuCodeOf(answer: HttpAnswer): number | undefined {
   return read(answer).code
 }
 
-/** No token, hence no send. Retryable whatever the code: the reply outlives credentials that are wrong for a while. */
+/** Failure of a send that got no token. Retryable for every code: the reply waits while credentials are wrong for a time. */
 export function tokenFailure(answer: HttpAnswer): SendFailure {
   const { code } = read(answer)
   const isTheirs =
@@ -81,7 +81,7 @@ export function tokenFailure(answer: HttpAnswer): SendFailure {
 }
 
 function failure(answer: HttpAnswer, error: FeishuSupervisorError, isRefused: boolean): SendFailure {
-  // Seconds, possibly with a fraction.
+  // The header is in seconds, possibly with a fraction.
   const resetSeconds = Number(answer.headers['x-ogw-ratelimit-reset'])
   const logId = answer.headers['x-tt-logid']
   return {
@@ -92,7 +92,7 @@ function failure(answer: HttpAnswer, error: FeishuSupervisorError, isRefused: bo
   }
 }
 
-/** What Feishu said, and what it means. */
+/** Text of an answer: Feishu's message, code and status, and the meaning of the code. */
 export function describeAnswer(answer: HttpAnswer): string {
   const { code, text } = read(answer)
   if (code === undefined) return `the answer is not Feishu's (HTTP ${answer.status})`
@@ -100,7 +100,7 @@ export function describeAnswer(answer: HttpAnswer): string {
   return `${text} (code ${code}, HTTP ${answer.status}${meaning === undefined ? '' : `: ${meaning}`})`
 }
 
-/** `code` is absent where something between us and Feishu answered, or nonsense came. */
+/** Reads an answer. `code` is absent if a server between us and Feishu answered, or if the body is invalid. */
 function read({ body }: HttpAnswer): {
   readonly code: number | undefined
   readonly text: string

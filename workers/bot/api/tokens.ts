@@ -3,10 +3,10 @@ import { asObject } from '../../../src/core/as-object.ts'
 import type { Clock } from '../../../src/core/time/clock.ts'
 import type { HttpAnswer } from '../http/http.ts'
 
-/** A token is replaced this long before it expires: the same margin the SDK uses. */
+/** Time before its expiry at which a token is replaced: the same margin as in the SDK. */
 const MARGIN_MS = 3 * 60_000
 
-/** One object per bot thread: a new secret is written into it. */
+/** Credentials of the app. One shared object per bot thread: a new secret is written into it. */
 export interface Credentials {
   readonly appId: string
   appSecret: string
@@ -14,12 +14,12 @@ export interface Credentials {
 
 interface Token {
   readonly value: string
-  /** The secret it was issued for. */
+  /** Secret that the token was issued for. */
   readonly appSecret: string
   readonly expiresAt: number
 }
 
-/** Feishu answered, and not with a token. */
+/** Feishu answered the token call without a token. */
 export class TokenRefused extends Error {
   readonly answer: HttpAnswer
 
@@ -30,9 +30,8 @@ export class TokenRefused extends Error {
 }
 
 /**
- * The bot's tenant access token: one request at a time however many replies wait for it, and a
- * token that Feishu refuses can be dropped. The SDK's own cache does neither (ten calls at once make
- * ten requests, and a revoked token is used until it expires).
+ * The bot's tenant access token. All waiting replies share one request, and a refused token can be dropped. The SDK's
+ * own cache does neither: ten calls at once make ten requests, and a revoked token is used until it expires.
  */
 export class Tokens {
   readonly #client: Client
@@ -47,7 +46,7 @@ export class Tokens {
     this.#clock = clock
   }
 
-  /** Rejects with `TokenRefused`, or as Http does when there was no answer. */
+  /** Rejects with `TokenRefused`, or as `Http` does if there was no answer. */
   async current(): Promise<string> {
     const token = this.#token
     const isFresh = token !== undefined && token.expiresAt - MARGIN_MS > this.#clock.now()

@@ -12,19 +12,19 @@ export interface AppToCheck {
   readonly credentials: Credentials
   readonly domain: string
   readonly http: Http
-  /** Host of the proxy on the way to a URL; undefined: none. */
+  /** Host and port of the proxy for a URL. Undefined: direct. */
   proxyTo(url: URL): string | undefined
   /** Milliseconds since the epoch. */
   now(): number
 }
 
-/** Above the first, signatures of webhooks come close to their limit of 5 minutes; at the second they are past it. */
+/** Limits of the clock's error. Signatures of webhooks allow 5 minutes: a warning below that limit, an error at it. */
 const SKEW_WARNING_MS = 60_000
 const SKEW_ERROR_MS = 300_000
 
 /**
- * What stands between this bot and its app: egress, clock, credentials, scopes, subscription mode. A few harmless
- * calls; no connection is opened. Never rejects.
+ * Checks the bot and its app: egress, clock, credentials, scopes, subscription mode. Makes a few harmless calls and opens
+ * no connection. Never rejects.
  */
 export async function checkApp(app: AppToCheck, useWebSocket: boolean): Promise<Finding[]> {
   const { http, domain, credentials } = app
@@ -76,7 +76,7 @@ async function checkSubscription(
   return await checkLongConnection(app, known)
 }
 
-/** Asks for the address of a connection and knocks there; none is opened. */
+/** Asks for the address of a connection and sends a plain request there. Opens no connection. */
 async function checkLongConnection(app: AppToCheck, known: string): Promise<Finding[]> {
   const { http, domain, credentials } = app
   const discovery = new Discovery(http, () => ({}) as never)
@@ -90,19 +90,19 @@ async function checkLongConnection(app: AppToCheck, known: string): Promise<Find
   const offered: Finding = { check: 'subscription', level: 'ok', message: `Feishu offers a long connection${known}` }
   const gateway = new URL(String(asObject(asObject(answer).data)['URL']))
   gateway.protocol = gateway.protocol === 'wss:' ? 'https:' : 'http:'
-  const knockedAt = app.now()
+  const requestedAt = app.now()
   try {
-    // Its answer to a plain request does not matter, and its address is a secret: only the origin is asked.
+    // The answer to a plain request does not matter. The full address is a secret, so only the origin is requested.
     await http.request({ url: gateway.origin })
   } catch (thrown) {
     const code = causeCode(thrown instanceof Error ? thrown.cause : undefined)
     const isReached = !wasNeverSent(thrown) && !/^(ETIMEDOUT|EPROXY)$/.test(code) && !CERTIFICATE_CODES.test(code)
     if (!isReached) return [offered, unreachable(app, gateway, thrown)]
   }
-  return [offered, reached(app, gateway, app.now() - knockedAt)]
+  return [offered, reached(app, gateway, app.now() - requestedAt)]
 }
 
-/** Undefined where the app may not read it (scope `application:application:self_manage`). */
+/** Subscription mode of the app. Undefined if the app may not read it (scope `application:application:self_manage`). */
 async function subscriptionOf(
   call: (path: string) => Promise<HttpAnswer>,
   appId: string,

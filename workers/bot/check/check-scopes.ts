@@ -4,7 +4,7 @@ import type { Finding } from '../../../src/protocol/model/finding.ts'
 import type { HttpAnswer } from '../http/http.ts'
 import { describeAnswer } from '../api/send-answer.ts'
 
-/** What a bot needs, each by one of several scopes. */
+/** Permissions that a bot needs. Each is given by one of several scopes. */
 const NEEDS = [
   { what: 'sending', anyOf: ['im:message:send_as_bot', 'im:message', 'im:message:send'] },
   { what: 'messages in p2p chats', anyOf: ['im:message.p2p_msg:readonly', 'im:message.p2p_msg'] },
@@ -14,7 +14,7 @@ const NEEDS = [
   },
 ] as const
 
-/** Of `GET /open-apis/application/v6/scopes`, which tells an app what its tenant has granted it. */
+/** Value of `grant_status` for a granted scope in `GET /open-apis/application/v6/scopes`. */
 const GRANTED = 1
 
 const CONSOLE = 'under Permissions & Scopes in the developer console; then publish a version of the app'
@@ -44,5 +44,5 @@ export async function checkScopes(call: (path: string) => Promise<HttpAnswer>): 
 }
 
 function unknown(why: string): Finding {
-  return { check: 'scopes', level: 'warning', message: `the scopes cannot be read: ${why}`, mend: `look ${CONSOLE}` }
+  return { check: 'scopes', level: 'warning', message: `the scopes cannot be read: ${why}`, mend: `check ${CONSOLE}` }
 }

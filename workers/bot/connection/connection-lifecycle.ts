@@ -1,14 +1,14 @@
 import { assertNever } from '../../../src/core/assert-never.ts'
 import { backoffDelayMs } from '../../../src/core/time/backoff.ts'
-import type { ConnectionOptions } from '../../../src/protocol/boot.ts'
+import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { ConnectionTrouble } from '../../../src/protocol/model/status.ts'
 
 /**
  * The reconnection loop of one bot as a pure table.
  *
- * `reconnecting` always has a next attempt. `failed` means that a person has to act (credentials, or
- * giving up was asked for); with refused credentials a very slow probe goes on unless giving up was
- * asked for, because the same codes were seen during incidents of the platform.
+ * `reconnecting` always has a next attempt. `failed` means that a person has to act: the credentials are refused, or
+ * `giveUp` is set. With refused credentials very slow attempts go on unless `giveUp` is set, because the same codes were
+ * seen during incidents of the platform.
  */
 export type ConnectionState =
   | { readonly name: 'idle'; readonly since: number }
@@ -19,13 +19,13 @@ export type ConnectionState =
       readonly trouble?: ConnectionTrouble
     }
   | { readonly name: 'connected'; readonly since: number; readonly attempt: number }
-  /** Connected, while a successor is being opened: the one time at which a bot may have two connections. */
+  /** Connected, while a successor is being opened. Only in this state a bot may have two connections. */
   | { readonly name: 'rotating'; readonly since: number; readonly attempt: number }
   | ({ readonly name: 'reconnecting'; readonly since: number; readonly nextAt: number } & Ended)
   | ({ readonly name: 'failed'; readonly since: number; readonly nextAt?: number } & Ended)
 
 interface Ended {
-  /** Failed attempts since the last stable connection. */
+  /** Number of failed attempts since the last stable connection. */
   readonly attempt: number
   readonly trouble: ConnectionTrouble
 }
@@ -35,7 +35,7 @@ export type ConnectionEvent =
   | { readonly kind: 'opened' }
   | { readonly kind: 'ended'; readonly trouble: ConnectionTrouble }
   | { readonly kind: 'successor_ended' }
-  /** A fresh connection is wanted; without an overlap the old one is closed first. */
+  /** Replaces the connection by a fresh one. Without an overlap the old one is closed first. */
   | { readonly kind: 'rotate'; readonly mayOverlap: boolean }
   | { readonly kind: 'due' }
   /** The bot has new credentials. */
@@ -44,11 +44,11 @@ export type ConnectionEvent =
 
 export type ConnectionEffect =
   | { readonly kind: 'open' }
-  /** A successor too. */
+  /** Closes the connection and a successor. */
   | { readonly kind: 'close' }
-  /** The successor takes over; the old connection is closed after its acknowledgements in flight. */
+  /** The successor takes over. The old connection is closed after its acknowledgements in flight. */
   | { readonly kind: 'retire' }
-  /** Replaces an earlier schedule. */
+  /** Delivers `due` at that time. Replaces an earlier schedule. */
   | { readonly kind: 'schedule'; readonly at: number }
   | { readonly kind: 'unschedule' }
 
@@ -57,13 +57,13 @@ export interface ConnectionStep {
   readonly effects: readonly ConnectionEffect[]
 }
 
-/** `random` is in [0, 1). A pair that makes no sense (a late event of a closed connection) changes nothing. */
+/** Applies one event. `random` is in [0, 1). An event that does not fit the state (late, of a closed connection) changes nothing. */
 export function stepConnection(
   state: ConnectionState,
   event: ConnectionEvent,
   now: number,
   random: number,
-  options: ConnectionOptions,
+  options: ResolvedConnectionOptions,
 ): ConnectionStep {
   switch (event.kind) {
     case 'connect':
@@ -84,7 +84,7 @@ export function stepConnection(
       if (state.name !== 'connected') return unchanged(state)
       return event.mayOverlap ? { state: { ...state, name: 'rotating' }, effects: [{ kind: 'open' }] } : reopening(now)
     case 'ended': {
-      // The successor is on its way already.
+      // The successor is being opened already.
       if (state.name === 'rotating') return { state: { name: 'connecting', since: now, attempt: 0 }, effects: [] }
       if (state.name !== 'connecting' && state.name !== 'connected') return unchanged(state)
       const wasStable = state.name === 'connected' && now - state.since >= options.stableAfterMs
@@ -114,12 +114,12 @@ export function stepConnection(
   }
 }
 
-/** How long to wait before the next attempt; never endless, never zero for a trouble that repeats. */
+/** Wait before the next attempt, milliseconds. Never infinite, and never zero for a trouble that repeats. */
 export function retryDelayMs(
   trouble: ConnectionTrouble,
   attempt: number,
   random: number,
-  options: ConnectionOptions,
+  options: ResolvedConnectionOptions,
 ): number {
   const { backoff, fastAttempts } = options
   switch (trouble.kind) {

@@ -28,12 +28,12 @@ const NETWORK: Meaning = {
   mend: 'the network or Feishu cannot be reached; the bot tries again by itself',
 }
 
-/** Node's and OpenSSL's names for a certificate that is not accepted. */
+/** Matches the codes of Node and OpenSSL for a refused certificate. */
 export const CERTIFICATE_CODES = /CERT|^UNABLE_TO_VERIFY/
 
 /**
- * What Feishu's discovery codes mean for us. The Node SDK stops for ever at every code but
- * 1000040343; of those only the ones about credentials need a person.
+ * Meanings of Feishu's discovery codes. The Node SDK stops forever at every code except 1000040343. Of these codes only
+ * those about credentials need a person.
  */
 const BY_CODE: Readonly<Record<string, Meaning>> = {
   '1': SERVER,
@@ -45,7 +45,7 @@ const BY_CODE: Readonly<Record<string, Meaning>> = {
   '514': CREDENTIALS,
 }
 
-/** Trouble reported by a code in the discovery answer; an unknown code is worth another try. */
+/** Trouble reported by a code in the discovery answer. An unknown code is worth another try. */
 export function troubleOfCode(code: number, text: string): ConnectionTrouble {
   return trouble(BY_CODE[String(code)] ?? NETWORK, String(code), text)
 }
@@ -63,15 +63,15 @@ export function troubleOfStatus(status: number): ConnectionTrouble {
   return trouble(meaning, String(status), `HTTP status ${status}`)
 }
 
-/** Trouble of an established connection; one field report has the connection limit as a close frame that says so. */
+/** Trouble of an established connection. In one field report the connection limit came as a close frame with that reason. */
 export function troubleOfClose(code: number, reason: string): ConnectionTrouble {
   const text = `the connection was closed with code ${code}${reason === '' ? '' : ` (${reason})`}`
   return trouble(/too many conn/i.test(reason) ? LIMIT : NETWORK, 'ECLOSED', text)
 }
 
 /**
- * Trouble reported by a refused WebSocket handshake. Feishu says why in headers: status 514 is a
- * refused ticket (worth a fresh one) unless the authentication code names the connection limit.
+ * Trouble reported by a refused WebSocket handshake. The reason is in Feishu's headers. Status 514 is a refused ticket
+ * (worth a fresh one) unless the authentication code names the connection limit.
  */
 export function troubleOfHandshake(status: string, authCode: string | undefined, text: string): ConnectionTrouble {
   const meaning = authCode !== undefined && Object.hasOwn(BY_CODE, authCode) ? BY_CODE[authCode] : undefined
@@ -79,7 +79,7 @@ export function troubleOfHandshake(status: string, authCode: string | undefined,
   return trouble(status === '403' ? FORBIDDEN : NETWORK, status, text)
 }
 
-/** Trouble reported by a handshake that somebody refused who is not Feishu's gateway, or does not say so: a proxy, a balancer. */
+/** Trouble of a handshake refused without Feishu's headers, e.g. by a proxy or a load balancer. */
 export function troubleOfUpgrade(status: number): ConnectionTrouble {
   const meaning = status >= 500 || status === 429 ? SERVER : NETWORK
   return trouble(meaning, String(status), 'the WebSocket handshake was refused')

@@ -19,21 +19,21 @@ export interface ConnectionDeps extends PingBounds {
   readonly maxFrameBytes: number
   readonly dispatcher: EventDispatcher
   readonly http: Http
-  /** For the WebSocket; `http` has its own. */
+  /** Egress of the WebSocket. `http` has its own. */
   readonly egress: Egress
   readonly logger: Logger
   readonly clock: Clock
   opened(): void
   ponged(): void
-  /** A frame, or an event in fragments, was given up; `reason` is one of a few fixed texts. */
+  /** A frame or a fragmented event was dropped. `reason` is one of a few fixed texts. */
   dropped(reason: string): void
   /** Called exactly once, unless `close` was called first. */
   ended(trouble: ConnectionTrouble): void
 }
 
 /**
- * One attempt to connect and, if it succeeds, the connection until it ends. Every end is reported once
- * with its cause; the SDK's own retry loop, which follows the server's schedule and hides causes, never runs.
+ * One attempt to connect and, if it succeeds, the connection until its end. Every end is reported once, with its cause.
+ * The SDK's own retry loop never runs: it follows the server's schedule and hides causes.
  */
 export class Connection {
   readonly #deps: ConnectionDeps
@@ -51,7 +51,7 @@ export class Connection {
       ...deps,
       settings,
       httpInstance: this.#discovery.httpInstance,
-      // Below the attempt's own deadline, so that the end says which part of it hung.
+      // Below the deadline of the whole attempt, so that the error names the part that hung.
       handshakeTimeoutMs: Math.ceil(deps.attemptTimeoutMs * 0.9),
       opened: () => this.#onOpened(),
       pinged: () => this.#onPinged(),
@@ -71,7 +71,7 @@ export class Connection {
     this.#client.start(this.#deps.dispatcher)
   }
 
-  /** Ends without a report. Acknowledgements not yet written are lost, so wait for them first. */
+  /** Closes without calling `ended`. Acknowledgements that are not written yet are lost: wait for them first. */
   close(): void {
     if (this.#isOver) return
     this.#isOver = true
@@ -86,7 +86,7 @@ export class Connection {
     this.#deps.opened()
   }
 
-  /** The SDK's own pong watchdog is re-armed by every ping, so with a limit above the ping interval it never fires. */
+  /** Starts our own pong timer. Every ping restarts the SDK's timer, so with a limit above the ping interval that one never fires. */
   #onPinged(): void {
     if (this.#isOver) return
     const { clock, pongTimeoutMs } = this.#deps
@@ -95,7 +95,7 @@ export class Connection {
     )
   }
 
-  /** Only the first after a ping counts: a gateway that sends them without pause must not make us report without pause. */
+  /** Counts only the first pong after a ping: a gateway that floods pongs must not make us flood reports. */
   #onPonged(): void {
     if (this.#isOver || this.#cancelPongTimer === undefined) return
     this.#cancelPongTimer()
@@ -115,7 +115,7 @@ export class Connection {
   }
 }
 
-/** Feishu says why in headers. */
+/** Reads the reason of a refused handshake from Feishu's headers. */
 function troubleOfRefusal({ headers, statusCode = 0 }: IncomingMessage): ConnectionTrouble {
   const text = (name: string): string | undefined => {
     const value = headers[name]

@@ -6,12 +6,12 @@ import { networkTrouble, troubleOfCode, troubleOfStatus } from './connection-tro
 import type { GatewaySettings } from './gateway-settings.ts'
 import type { Http, HttpAnswer, HttpRequest } from '../http/http.ts'
 
-/** Any code the SDK takes as final: it then reports onError at once instead of looping on its own schedule. */
+/** Answer that the SDK treats as final: it calls onError at once instead of looping on its own schedule. */
 const STOP = { code: -1, msg: 'handled by the supervisor', data: {} }
 
 /**
- * The `httpInstance` of one WSClient: performs its one discovery call, keeps what went wrong with
- * all details, and ends the SDK's own retry loop by answering every further call with a final code.
+ * The `httpInstance` of one WSClient. Makes its one discovery call and keeps the trouble with all details. Answers every
+ * further call with a final code, which ends the SDK's own retry loop.
  */
 export class Discovery {
   readonly #http: Http
@@ -19,18 +19,18 @@ export class Discovery {
   #called = false
   #trouble: ConnectionTrouble | undefined
 
-  /** `settings` makes those of the answer harmless. */
+  /** `settings` filters the settings of the answer. */
   constructor(http: Http, settings: (untrusted: unknown) => GatewaySettings) {
     this.#http = http
     this.#settings = settings
   }
 
-  /** Why discovery failed; undefined when it went well. */
+  /** Why discovery failed. Undefined if it succeeded. */
   get trouble(): ConnectionTrouble | undefined {
     return this.#trouble
   }
 
-  /** WSClient uses nothing of the instance but `request` (seen in SDK 1.74.0; held by a contract test). */
+  /** WSClient uses only `request` of the instance (seen in SDK 1.74.0, held by a contract test). */
   get httpInstance(): HttpInstance {
     return { request: (request: HttpRequest) => this.#request(request) } as unknown as HttpInstance
   }
@@ -70,7 +70,7 @@ function isWebSocketUrl(url: string): boolean {
   return URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)
 }
 
-/** Node aborts a call at its deadline with a code of its own that says nothing about time. */
+/** Code of a failure. Node's code for an abort at a deadline does not mention time, so it becomes `ETIMEDOUT`. */
 export function causeCode(cause: unknown): string {
   if (typeof cause !== 'object' || cause === null || !('code' in cause)) return 'ENETWORK'
   return cause.code === 'ABORT_ERR' ? 'ETIMEDOUT' : String(cause.code)

@@ -1,8 +1,8 @@
 import type { Logger } from '../../../src/core/log/logger.ts'
 
 /**
- * Counts what the wire brought and nobody could read, by reason. A flood must not become a flood of log
- * lines, so of each reason only the 1st, the 10th, the 100th, ... is logged.
+ * Counts unreadable frames by reason. Of each reason only the 1st, the 10th, the 100th, ... frame is logged, so that a
+ * flood of frames does not become a flood of log lines.
  */
 export class DroppedFrames {
   readonly #logger: Logger
@@ -12,12 +12,12 @@ export class DroppedFrames {
     this.#logger = logger
   }
 
-  /** By reason; undefined for none. */
+  /** Number of dropped frames by reason. Undefined if there are none. */
   get counts(): Readonly<Record<string, number>> | undefined {
     return this.#counts.size === 0 ? undefined : Object.fromEntries(this.#counts)
   }
 
-  /** `reason` is one of a few fixed texts, never one from the wire. */
+  /** `reason` is one of a few fixed texts, never a text from the network. */
   add(reason: string): void {
     const count = (this.#counts.get(reason) ?? 0) + 1
     this.#counts.set(reason, count)

@@ -15,19 +15,19 @@ export interface EventRelayOptions {
   readonly maxPayloadBytes: number
   readonly cardFailedText: string
   deliver(id: number, event: FeishuEvent): void
-  /** The acknowledgement of a delivered event is on its way. */
+  /** Called when the acknowledgement of a delivered event is sent. */
   acknowledged?(id: number): void
   readonly logger: Logger
   readonly clock?: Clock
 }
 
 /**
- * Where events enter. The SDK acknowledges an event when `invoke` resolves and reports a failure
- * (which makes Feishu push it again) when it rejects, so `invoke` resolves only once the
- * supervisor thread says that the event is committed.
+ * Receives events from the SDK and passes them to the supervisor thread. The SDK acknowledges an event when `invoke`
+ * resolves. When `invoke` rejects, the SDK reports a failure and Feishu pushes the event again. So `invoke` resolves only
+ * after the supervisor thread has reported that the event is committed.
  *
- * A card callback is different: a person waits for the answer and Feishu does not push it again. So it is
- * always acknowledged, with what the supervisor thread says, or with a toast that it did not work.
+ * A card callback is different: a person waits for the answer, and Feishu does not push it again. So it is always
+ * acknowledged, with the answer of the supervisor thread or with a toast about the failure.
  */
 export class EventRelay extends EventDispatcher {
   readonly #options: EventRelayOptions
@@ -47,7 +47,7 @@ export class EventRelay extends EventDispatcher {
     return this.#lastEventAt
   }
 
-  /** Resolves with what the acknowledgement carries: undefined, but for callbacks. */
+  /** Resolves with the content of the acknowledgement: undefined except for callbacks. */
   override async invoke(envelope: unknown): Promise<unknown> {
     const receivedAt = this.#clock.now()
     this.#lastEventAt = receivedAt
@@ -56,7 +56,7 @@ export class EventRelay extends EventDispatcher {
     try {
       return (await this.#accept(event)) ?? {}
     } catch (thrown) {
-      this.#options.logger.error(`a press on a card could not be taken: ${errorText(thrown)}`)
+      this.#options.logger.error(`a card action was not accepted: ${errorText(thrown)}`)
       return { toast: { type: 'error', content: this.#options.cardFailedText } } satisfies CardResponse
     }
   }
@@ -64,7 +64,10 @@ export class EventRelay extends EventDispatcher {
   async #accept(event: FeishuEvent): Promise<unknown> {
     const { acceptTimeoutMs, creditWindow, deliver } = this.#options
     if (this.#pending.size >= creditWindow) {
-      throw new FeishuSupervisorError('INTAKE_FULL', `${creditWindow} events already wait for storage`)
+      throw new FeishuSupervisorError(
+        'INTAKE_FULL',
+        `the bot has ${creditWindow} events waiting for storage already: check the database`,
+      )
     }
     const { id, answer } = this.#pending.open(acceptTimeoutMs, `storage of event ${event.dedupeKey}`)
     try {
@@ -78,7 +81,7 @@ export class EventRelay extends EventDispatcher {
       this.#options.acknowledged?.(id)
       const effect = event.type === CARD_ACTION_TYPE ? 'answer' : 'ack'
       crashPoint(`${effect}.before`)
-      // The SDK writes the acknowledgement in the turn in which this resolves.
+      // The SDK writes the acknowledgement in the same turn in which this promise resolves.
       crashPointAfterTurn(`${effect}.after`)
       return response
     } finally {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../src/core/time/clock.ts'
 
-/** One data frame as the SDK hands it over: numbers from headers, NaN where there were none. */
+/** One data frame from the SDK. Its numbers come from headers; a missing number is NaN. */
 export interface Fragment {
   readonly message_id: string | undefined
   readonly sum: number
@@ -9,20 +9,20 @@ export interface Fragment {
 }
 
 export interface FragmentsOptions {
-  /** Bytes of all fragments that wait for others, and of one event. */
+  /** Most bytes of all waiting fragments, and of one event. */
   readonly maxBytes: number
   readonly clock: Clock
-  /** Something was given up; `reason` is one of a few fixed texts. */
+  /** An event was dropped. `reason` is one of a few fixed texts. */
   dropped(reason: string): void
 }
 
-/** Feishu's own threshold is not documented; the SDKs of other languages allow what a frame can say. */
+/** Most fragments of one event. Feishu's own limit is not documented; the SDKs of other languages allow any number in a frame. */
 const MAX_SUM = 1_000
 
-/** Events that may wait for fragments at a time; the oldest makes room. */
+/** Most events that wait for fragments. The oldest is dropped for a new one. */
 const MAX_OPEN = 64
 
-/** Since the first fragment; the SDK's own cache keeps them 10 to 20 s. */
+/** Time from the first fragment until an incomplete event is dropped. The SDK's own cache keeps fragments 10 to 20 s. */
 const LIFETIME_MS = 15_000
 
 interface Open {
@@ -33,9 +33,8 @@ interface Open {
 }
 
 /**
- * Puts the fragments of an event together. Stands in for the SDK's own cache, which allocates as many
- * slots as a header says (a frame of 120 bytes ends the process), keeps any number of partial events,
- * and copies quadratically.
+ * Joins the fragments of an event. Replaces the SDK's own cache, which allocates as many slots as a header says (a frame
+ * of 120 bytes ends the process), keeps any number of partial events, and copies quadratically.
  */
 export class Fragments {
   readonly #options: FragmentsOptions
@@ -46,7 +45,7 @@ export class Fragments {
     this.#options = options
   }
 
-  /** The event once it is complete, else null. What it throws the SDK logs, and the frame gets no acknowledgement. */
+  /** Returns the event if it is complete, else null. The SDK logs a thrown error, and the frame is not acknowledged. */
   mergeData({ message_id: id, sum, seq, data }: Fragment): object | null {
     const bytes = data ?? new Uint8Array()
     if (!Number.isInteger(sum) || sum < 1 || sum > MAX_SUM || !Number.isInteger(seq) || seq < 0 || seq >= sum) {
@@ -61,35 +60,35 @@ export class Fragments {
     open.parts[seq] = bytes
     this.#count(open, bytes.length - (former?.length ?? 0))
     if (open.missing === 0) {
-      this.#forget(id)
+      this.#remove(id)
       return this.#parse(open.parts as Uint8Array[])
     }
-    // Oldest first; this one is dropped too if it is too large by itself.
+    // Drops the oldest events first. The present event is dropped too if it alone is too large.
     for (const oldest of this.#open.keys()) {
       if (this.#open.size <= MAX_OPEN && this.#bytes <= this.#options.maxBytes) break
-      this.#giveUp(oldest, 'too many fragments')
+      this.#drop(oldest, 'too many fragments')
     }
     return null
   }
 
   /** Called by the SDK when its client is closed. */
   destroy(): void {
-    for (const id of this.#open.keys()) this.#forget(id)
+    for (const id of this.#open.keys()) this.#remove(id)
   }
 
-  /** Called by the SDK when its client starts; its own cache sweeps, this one has a timer per event. */
+  /** Called by the SDK when its client starts. The SDK's cache sweeps here; this class has a timer per event. */
   clearAtInterval(): void {}
 
   #openFor(id: string, sum: number): Open {
     const known = this.#open.get(id)
     if (known?.parts.length === sum) return known
-    // The id is used anew.
-    if (known !== undefined) this.#giveUp(id, 'fragments disagree')
+    // The id is reused for another event.
+    if (known !== undefined) this.#drop(id, 'fragments disagree')
     const open: Open = {
       parts: Array.from({ length: sum }, () => undefined),
       missing: sum,
       bytes: 0,
-      cancelExpiry: this.#options.clock.after(LIFETIME_MS, () => this.#giveUp(id, 'fragment missing')),
+      cancelExpiry: this.#options.clock.after(LIFETIME_MS, () => this.#drop(id, 'fragment missing')),
     }
     this.#open.set(id, open)
     return open
@@ -100,12 +99,12 @@ export class Fragments {
     this.#bytes += more
   }
 
-  #giveUp(id: string, reason: string): void {
-    this.#forget(id)
+  #drop(id: string, reason: string): void {
+    this.#remove(id)
     this.#options.dropped(reason)
   }
 
-  #forget(id: string): void {
+  #remove(id: string): void {
     const open = this.#open.get(id)
     if (open === undefined) return
     open.cancelExpiry()
@@ -113,7 +112,7 @@ export class Fragments {
     this.#open.delete(id)
   }
 
-  /** An event is a JSON object; anything else has no field that delivery could need. */
+  /** Parses an event, which is a JSON object. Other values have no fields for delivery and are refused. */
   #parse(parts: readonly Uint8Array[]): object {
     let value: unknown
     try {

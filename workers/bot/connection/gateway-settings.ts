@@ -1,12 +1,12 @@
 import { asObject } from '../../../src/core/as-object.ts'
 
-/** The shortest and the longest pause between pings that the gateway can order, milliseconds. */
+/** Bounds for the ping interval that the gateway sets, milliseconds. */
 export interface PingBounds {
   readonly minPingIntervalMs: number
   readonly maxPingIntervalMs: number
 }
 
-/** Feishu's ClientConfig as the SDK reads it, in seconds. Feishu sends 90 or 120 as ping interval. */
+/** Feishu's ClientConfig as the SDK reads it, in seconds. Feishu sends a ping interval of 90 or 120. */
 export interface GatewaySettings {
   readonly PingInterval: number
   readonly ReconnectCount: number
@@ -15,10 +15,10 @@ export interface GatewaySettings {
 }
 
 /**
- * What the SDK may know of the settings that come with discovery and with every pong: a ping interval
- * that neither stops the pings nor makes a storm of them (the SDK takes a missing one for NaN and pings
- * without pause), and nothing about reconnecting, which is our own. The interval before stands where
- * there is none, or no number above zero.
+ * Filters the settings that come with discovery and with every pong before the SDK reads them. The ping interval is kept
+ * within `bounds`, so that pings neither stop nor flood. The SDK reads a missing interval as NaN and pings without pause,
+ * so a missing or invalid interval is replaced by the previous one. Settings for reconnecting are fixed, because we
+ * reconnect ourselves.
  */
 export function settingsGuard(bounds: PingBounds): (untrusted: unknown) => GatewaySettings {
   let seconds = bounds.maxPingIntervalMs / 1000
@@ -27,7 +27,7 @@ export function settingsGuard(bounds: PingBounds): (untrusted: unknown) => Gatew
     if (typeof ordered === 'number' && ordered > 0) {
       seconds = Math.min(bounds.maxPingIntervalMs, Math.max(bounds.minPingIntervalMs, ordered * 1000)) / 1000
     }
-    // A failed handshake surfaces at once instead of after the SDK's own delays.
+    // With these values a failed handshake is reported at once instead of after the SDK's own delays.
     return { PingInterval: seconds, ReconnectCount: 1, ReconnectInterval: 0, ReconnectNonce: 0 }
   }
 }

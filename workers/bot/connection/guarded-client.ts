@@ -16,25 +16,25 @@ export interface GuardedClientDeps {
   readonly httpInstance: HttpInstance
   readonly egress: Egress
   readonly handshakeTimeoutMs: number
-  /** Of one frame, and of all fragments that wait. */
+  /** Most bytes of one frame, and of all waiting fragments. */
   readonly maxFrameBytes: number
-  /** Makes the settings of a pong harmless. */
+  /** Filters the settings of a pong. */
   settings(untrusted: unknown): GatewaySettings
   readonly logger: Logger
   readonly clock: Clock
   opened(): void
   pinged(): void
   ponged(): void
-  /** A frame, or an event in fragments, was given up. */
+  /** A frame or a fragmented event was dropped. */
   dropped(reason: string): void
-  /** The WebSocket handshake was answered with something else. */
+  /** The WebSocket handshake was refused with an HTTP answer. */
   refused(answer: IncomingMessage): void
-  /** There is no connection, or none any more; may be called several times. */
+  /** The connection failed or ended. May be called several times. */
   ended(end: ConnectionEnd): void
 }
 
 export type ConnectionEnd =
-  /** Before the connection was open. */
+  /** The end came before the connection was open. */
   | { readonly kind: 'failed'; readonly code: string; readonly text: string }
   | { readonly kind: 'closed'; readonly code: number; readonly reason: string }
 
@@ -43,7 +43,7 @@ interface SdkFrame {
   payload?: Uint8Array | null
 }
 
-/** The members of WSClient that its types call private, as SDK 1.74.0 has them. */
+/** Private members of WSClient in SDK 1.74.0. */
 interface Internals {
   dataCache: Pick<Fragments, 'mergeData' | 'destroy' | 'clearAtInterval'>
   readonly wsConfig: { getWS(key: 'connectUrl'): string; setWSInstance(socket: WebSocket): void }
@@ -55,9 +55,9 @@ interface Internals {
 }
 
 /**
- * The SDK's WSClient with a guard at every place where bytes from the wire enter it. Its public options
- * reach none of them, so private members are replaced: the SDK is pinned, a contract test holds their
- * shape, and a client without them is refused here instead of running unguarded.
+ * The SDK's WSClient with a guard at every place where bytes from the network enter it. Its public options reach none of
+ * these places, so private members are replaced. The SDK is pinned, and a contract test holds the members' shape. A
+ * client without them is refused here instead of running without guards.
  */
 export class GuardedClient {
   readonly #deps: GuardedClientDeps
@@ -85,21 +85,21 @@ export class GuardedClient {
     this.#guard()
   }
 
-  /** Everything that follows arrives through the callbacks. */
+  /** Starts to connect. All results arrive through the callbacks. */
   start(dispatcher: EventDispatcher): void {
     this.#client.start({ eventDispatcher: dispatcher }).catch((thrown: unknown) => {
       this.#deps.ended({ kind: 'failed', code: 'ESDK', text: errorText(thrown) })
     })
   }
 
-  /** The callbacks may still be called. */
+  /** Closes the client. Callbacks may still be called after that. */
   close(): void {
     this.#isClosed = true
-    // Behind an acknowledgement that is written in this turn; and inside one of its own callbacks the SDK would
-    // arm another timer after the close.
+    // Runs after an acknowledgement that is written in this turn. Inside one of its own callbacks the SDK would also set
+    // another timer after the close.
     setImmediate(() => {
       this.#client.close({ force: true })
-      // The SDK forgets a socket whose handshake is under way.
+      // The SDK does not close a socket during its handshake.
       this.#socket?.terminate()
     })
   }
@@ -118,7 +118,7 @@ export class GuardedClient {
     sdk.connect = () => this.#connect()
     sdk.communicate = () => {
       original.communicate()
-      // Behind the SDK's own listener, which reads the frame in the same turn.
+      // Runs after the SDK's own listener, which reads the frame in the same turn.
       this.#socket?.on('message', () => {
         if (!this.#isRead) dropped('unreadable')
         this.#isRead = false
@@ -144,8 +144,8 @@ export class GuardedClient {
   }
 
   /**
-   * Replaces the SDK's own, which sets no limits (frames of 100 MiB, and compressed ones), does not read
-   * why a handshake was refused, and loses frames that arrive together with the upgrade.
+   * Replaces the SDK's `connect`. That one sets no limits (frames of 100 MiB, also compressed), does not read the reason
+   * of a refused handshake, and loses frames that arrive together with the upgrade.
    */
   #connect(): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false)
@@ -202,7 +202,7 @@ function internalsOf(client: WSClient): Internals {
   if (all.some((part) => typeof part !== 'function')) {
     throw new FeishuSupervisorError(
       'INTERNAL',
-      'this version of the Feishu SDK is not the one that the guard is made for',
+      'the guard does not fit this version of the Feishu SDK: install the pinned version',
     )
   }
   return sdk

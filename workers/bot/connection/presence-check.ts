@@ -1,25 +1,25 @@
 import type { Clock } from '../../../src/core/time/clock.ts'
 
 export interface PresenceCheckDeps {
-  /** 0: never. */
+  /** Interval, milliseconds. 0: never. */
   readonly everyMs: number
   readonly clock: Clock
-  /** How many connections Feishu counts; undefined: not known this time. */
+  /** Number of connections by Feishu's count. Undefined: unknown this time. */
   count(): Promise<number | undefined>
-  /** Feishu counts none although one is open: pongs arrive, events do not. */
+  /** Called if Feishu counts no connection although one is open: pongs arrive, events do not. */
   zombie(): void
-  /** Feishu counted so many beside our own; reported at every change. */
+  /** Called when the number of other connections beside our own changes. */
   foreign(count: number): void
 }
 
-/** Each zombie in a row doubles the wait for the next check: a count that is wrong must not cost a connection every time. */
-const MOST_DOUBLINGS = 6
+/** Each zombie in a row doubles the wait for the next check: a wrong count must not cost a connection every time. */
+const MAX_DOUBLINGS = 6
 
-/** Compares what Feishu counts with the one connection that a bot has, as long as it has one. */
+/** Compares Feishu's count with the one connection of the bot while it is open. */
 export class PresenceCheck {
   readonly #deps: PresenceCheckDeps
   #cancel: () => void = () => {}
-  /** Counts the connections watched, so that the answer to a question about an earlier one changes nothing. */
+  /** Number of the watched connection, so that a late answer about an earlier connection changes nothing. */
   #round = 0
   #zombies = 0
   #foreign = 0
@@ -42,7 +42,7 @@ export class PresenceCheck {
   #checkLater(): void {
     const { everyMs, clock } = this.#deps
     if (everyMs === 0) return
-    this.#cancel = clock.after(everyMs * 2 ** Math.min(this.#zombies, MOST_DOUBLINGS), () => void this.#check())
+    this.#cancel = clock.after(everyMs * 2 ** Math.min(this.#zombies, MAX_DOUBLINGS), () => void this.#check())
   }
 
   async #check(): Promise<void> {
@@ -57,7 +57,7 @@ export class PresenceCheck {
     this.#checkLater()
   }
 
-  /** Twice in a row: a connection of ours that was cut a moment ago may still be counted. */
+  /** Counts only connections seen twice in a row: our own connection that was just cut may still be counted. */
   #onCounted(extra: number): void {
     this.#zombies = 0
     const foreign = Math.min(extra, this.#lastExtra)

@@ -23,24 +23,24 @@ export interface SessionDeps {
   readonly logger: Logger
   readonly clock: Clock
   readonly random: () => number
-  /** How many connections of the app Feishu counts. */
+  /** Number of the app's connections by Feishu's count. */
   onlineCount(): Promise<number | undefined>
   report(status: ConnectionStatus): void
 }
 
-/** Room for an event above `maxPayloadBytes`, which becomes a dead letter; no frame and no set of fragments is larger. */
-const LEAST_FRAME_LIMIT = 16 * 1024 * 1024
+/** Lower bound for the limit of a frame or a set of fragments. It leaves room for an event above `maxPayloadBytes`, which becomes a dead letter. */
+const MIN_FRAME_LIMIT = 16 * 1024 * 1024
 
-/** One bot's connection over time: performs what the connection table decides, and reports every change. */
+/** One bot's connection over time. Performs the effects of the connection table and reports every change. */
 export class Session implements Omit<BotControl, 'check'> {
   readonly #deps: SessionDeps
   readonly #dropped: DroppedFrames
   readonly #presence: PresenceCheck
   #state: ConnectionState
   #connection: Connection | undefined
-  /** Being opened while the connection is still there. */
+  /** New connection that is being opened while the present one is still open. */
   #successor: Connection | undefined
-  /** Replaced, and open until its events are acknowledged. */
+  /** Replaced connection, open until its events are acknowledged. */
   #retired: Connection | undefined
   #rotation: Deferred<void> | undefined
   #unschedule: () => void = () => {}
@@ -80,19 +80,19 @@ export class Session implements Omit<BotControl, 'check'> {
       this.#step({ kind: 'rotate', mayOverlap })
       await this.#rotation.promise
     } else {
-      await this.#quiet(this.#deps.boot.connection.acceptTimeoutMs)
+      await this.#waitUntilIdle(this.#deps.boot.connection.acceptTimeoutMs)
       this.#step({ kind: 'rotate', mayOverlap })
     }
   }
 
   async drain(graceMs: number): Promise<void> {
-    // Events that still arrive meanwhile are stored too; what is pushed after the close is redelivered.
-    await this.#quiet(graceMs)
+    // Events that arrive meanwhile are stored too. Events pushed after the close are redelivered.
+    await this.#waitUntilIdle(graceMs)
     this.#step({ kind: 'disconnect' })
   }
 
   /** Resolves when every event is acknowledged, at the latest after `graceMs`. */
-  async #quiet(graceMs: number): Promise<void> {
+  async #waitUntilIdle(graceMs: number): Promise<void> {
     const { eventRelay, clock } = this.#deps
     const grace = deferred()
     const cancel = clock.after(graceMs, grace.resolve)
@@ -127,19 +127,19 @@ export class Session implements Omit<BotControl, 'check'> {
       appId: boot.appId,
       appSecret: credentials.appSecret,
       domain: boot.domain,
-      maxFrameBytes: Math.max(LEAST_FRAME_LIMIT, 2 * boot.connection.maxPayloadBytes),
+      maxFrameBytes: Math.max(MIN_FRAME_LIMIT, 2 * boot.connection.maxPayloadBytes),
       dispatcher: eventRelay,
       http,
       egress,
       logger,
       clock,
       opened: () => {
-        // A successor has to show that it is alive before it takes over.
+        // A successor takes over only after its first pong.
         if (connection !== this.#successor) this.#onOpened()
       },
       ponged: () => {
         this.#lastPongAt = clock.now()
-        // Or had to take over before it was.
+        // `connecting`: the successor had to take over before its first pong.
         if (connection === this.#successor || this.#state.name === 'connecting') this.#onOpened()
         else this.#report()
       },
@@ -166,7 +166,7 @@ export class Session implements Omit<BotControl, 'check'> {
 
   #onEnded(connection: Connection, trouble: ConnectionTrouble): void {
     if (connection === this.#successor) {
-      this.#deps.logger.warn(`no fresh connection, the old one stays: ${trouble.message}`)
+      this.#deps.logger.warn(`the fresh connection failed, the old one stays: ${trouble.message}`)
       this.#successor = undefined
       this.#rotation?.resolve()
       this.#step({ kind: 'successor_ended' })
@@ -182,7 +182,7 @@ export class Session implements Omit<BotControl, 'check'> {
     if (this.#connection !== undefined) this.#onEnded(this.#connection, networkTrouble('EZOMBIE', text))
   }
 
-  /** The successor, if there is one, is the connection now. */
+  /** Makes the successor, if there is one, the present connection. */
   #promote(): void {
     if (this.#successor === undefined) return
     this.#connection = this.#successor
@@ -191,15 +191,15 @@ export class Session implements Omit<BotControl, 'check'> {
   }
 
   /**
-   * What arrived on the old connection is acknowledged there: an acknowledgement goes out where its event came in.
-   * Nobody can tell Feishu to push nothing more on it; what it pushes in the moment of the close is redelivered.
+   * Closes the old connection after its events are acknowledged: an acknowledgement must use the connection of its event.
+   * Feishu cannot be asked to stop pushing on a connection. Events pushed at the moment of the close are redelivered.
    */
   async #retire(): Promise<void> {
     const [old, rotation] = [this.#connection, this.#rotation]
     this.#retired = old
     this.#rotation = undefined
     this.#promote()
-    await this.#quiet(this.#deps.boot.connection.acceptTimeoutMs)
+    await this.#waitUntilIdle(this.#deps.boot.connection.acceptTimeoutMs)
     old?.close()
     rotation?.resolve()
   }

@@ -1,28 +1,28 @@
 import http from 'node:http'
 import https from 'node:https'
 import { rootCertificates } from 'node:tls'
-import { isDirect } from '../../../src/core/no-proxy.ts'
+import { isDirect } from '../../../src/core/hosts.ts'
 import { TunnelAgent } from './tunnel-agent.ts'
 
 export interface EgressOptions {
-  /** URL of the proxy; without one everything is direct. */
+  /** URL of the proxy. Default: none, all connections are direct. */
   readonly proxy?: string | undefined
-  /** Hosts that are reached without it. */
+  /** Hosts reached without the proxy. Default: none. */
   readonly noProxy?: readonly string[]
-  /** PEM certificates that are trusted beside Node's own. */
+  /** PEM certificates trusted in addition to Node's own. */
   readonly ca?: string | undefined
-  /** For the way through the proxy. Default 10 000. */
+  /** Limit for the connection through the proxy, milliseconds. Default 10 000. */
   readonly sendTimeoutMs?: number
 }
 
 export interface Route {
-  /** Absent: Node's own connection, without keep-alive. */
+  /** Absent: Node's own connection without keep-alive. */
   readonly agent?: http.Agent
-  /** Replaces the certificates that Node trusts; absent: those. */
+  /** Certificates to trust. Absent: those of Node. */
   readonly ca?: string[]
 }
 
-/** How a URL is reached: the same for REST calls and WebSockets, which in Node do not agree by themselves. */
+/** Decides how a URL is reached, for REST calls and WebSockets alike. In Node the two differ by default. */
 export class Egress {
   readonly #options: EgressOptions
   readonly #http = new http.Agent({ keepAlive: true })
@@ -35,7 +35,7 @@ export class Egress {
     this.#ca = options.ca === undefined ? undefined : [...rootCertificates, options.ca]
     const { proxy, sendTimeoutMs: connectTimeoutMs = 10_000 } = options
     if (proxy === undefined) return
-    // A proxy that is spoken to over TLS has to be trusted too.
+    // The certificate of a TLS proxy has to be trusted too.
     const trust = this.#ca === undefined ? {} : { ca: this.#ca }
     this.#tunnel = {
       calls: new TunnelAgent(proxy, connectTimeoutMs, { keepAlive: true, ...trust }),
@@ -52,7 +52,7 @@ export class Egress {
     }
   }
 
-  /** Host and port of the proxy on the way there; undefined: none. */
+  /** Host and port of the proxy for this URL. Undefined: direct. */
   proxyTo(url: URL): string | undefined {
     const { proxy, noProxy = [] } = this.#options
     return proxy === undefined || isDirect(url, noProxy) ? undefined : new URL(proxy).host
@@ -62,7 +62,7 @@ export class Egress {
     for (const agent of [this.#http, this.#https, this.#tunnel?.calls, this.#tunnel?.webSockets]) agent?.destroy()
   }
 
-  /** A WebSocket never takes over a connection that a call left behind, which may be about to close. */
+  /** A WebSocket never reuses the idle connection of a call: that connection may be about to close. */
   #agentFor(url: URL): http.Agent | undefined {
     const isWebSocket = url.protocol === 'ws:' || url.protocol === 'wss:'
     if (this.#tunnel !== undefined && this.proxyTo(url) !== undefined) {

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
 import { asObject } from '../../../src/core/as-object.ts'
-import { bareHost } from '../../../src/core/bare-host.ts'
+import { bareHost } from '../../../src/core/hosts.ts'
 import { FeishuSupervisorError } from '../../../src/core/errors.ts'
 import { Egress } from './egress.ts'
 
-/** An HTTP answer of any status. Only a call that got no answer at all rejects. */
+/** An HTTP answer of any status. Only a call without an answer rejects. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Readonly<http.IncomingHttpHeaders>
@@ -14,28 +14,28 @@ export interface HttpAnswer {
   readonly body: unknown
 }
 
-/** The part of the SDK's request config that its Client and WSClient really use. */
+/** The part of the SDK's request config that its Client and WSClient use. */
 export interface HttpRequest {
   readonly method?: string
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   readonly params?: Readonly<Record<string, unknown>>
   readonly data?: unknown
-  /** Instead of the usual limit. */
+  /** Limit of this call, milliseconds. Default: the limit of `Http`. */
   readonly timeoutMs?: number
 }
 
-/** As a header of a request whose data are the fields of a form. */
+/** Content type of a request whose data are the fields of a form. */
 export const FORM = 'multipart/form-data'
 
-/** Feishu's largest documented answer to our calls is far below this; a bigger one is refused, not buffered. */
+/** Largest answer. Feishu's largest documented answer to our calls is far below. A larger answer is refused, not buffered. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 const TIMED_OUT = Object.assign(new Error('no complete answer in time'), { code: 'ETIMEDOUT' })
 
 /**
- * JSON over keep-alive connections with a limit on the whole call: the SDK's own default has no
- * timeout at all, and its errors carry the request (secrets included) wherever they are logged.
+ * HTTP client: JSON over keep-alive connections, with a time limit for the whole call. The SDK's default client has no
+ * timeout, and its errors carry the request, secrets included, into logs.
  */
 export class Http {
   readonly #timeoutMs: number
@@ -46,7 +46,7 @@ export class Http {
     this.#egress = egress
   }
 
-  /** Rejects with `CONNECTION_FAILED` (retryable, outcome unknown) when no complete answer came in time. */
+  /** Rejects with `CONNECTION_FAILED` (retryable, outcome unknown) if no complete answer comes in time. */
   request(request: HttpRequest): Promise<HttpAnswer> {
     const url = new URL(request.url)
     for (const [key, value] of Object.entries(request.params ?? {})) {
@@ -61,7 +61,7 @@ export class Http {
         host: bareHost(url),
         port: url.port,
         path: `${url.pathname}${url.search}`,
-        // A URL and an object of headers say the same and cost a fifth of a reply's CPU.
+        // Passing a URL and an object of headers would do the same and cost a fifth of a reply's CPU.
         headers: toHeaders(url, method, request.headers, body),
       })
       const fail = (cause: unknown): void => {
@@ -70,7 +70,7 @@ export class Http {
         reject(new FeishuSupervisorError('CONNECTION_FAILED', text, { cause }))
         call.destroy()
       }
-      // A signal and an async iterator say the same and cost a tenth of a reply.
+      // A signal and an async iterator would do the same and cost a tenth of a reply.
       const timer = setTimeout(fail, request.timeoutMs ?? this.#timeoutMs, TIMED_OUT)
       call.on('error', fail)
       call.once('response', (response) => {
@@ -97,7 +97,7 @@ interface Body {
   readonly chunks: readonly Uint8Array[]
 }
 
-/** Names and values in turn, which Node sends as they are: each name once, and the length of what follows. */
+/** Builds a flat list of names and values, which Node sends unchanged. Each name stands once; the body's length is included. */
 function toHeaders(url: URL, method: string, own: HttpRequest['headers'], body: Body | undefined): string[] {
   const headers = new Map([['host', url.host]])
   for (const [name, value] of Object.entries(own ?? {})) headers.set(name.toLowerCase(), value)
@@ -106,14 +106,14 @@ function toHeaders(url: URL, method: string, own: HttpRequest['headers'], body: 
   return [...headers].flat()
 }
 
-/** JSON, or the form that a header asks for, as the SDK's generated calls do it. */
+/** Builds the body: JSON, or a form if the header asks for it, as the SDK's generated calls do. */
 function toBody({ data, headers = {} }: HttpRequest): Body {
   if (headers['content-type'] === FORM) return toForm(asObject(data))
   const json = Buffer.from(JSON.stringify(data))
   return { type: 'application/json; charset=utf-8', size: json.length, chunks: [json] }
 }
 
-/** Bytes become a file and go out as they are, without a copy; its name must be fit for a header. */
+/** Builds a form. Bytes become a file and are sent without a copy. The file name must be valid in a header. */
 function toForm(fields: Readonly<Record<string, unknown>>): Body {
   const boundary = randomUUID()
   const { file_name: fileName = 'upload' } = fields
@@ -129,19 +129,19 @@ function toForm(fields: Readonly<Record<string, unknown>>): Body {
 }
 
 /**
- * Whether a call of `Http` failed before a byte of it left: its host was not found or took no connection.
- * Every other failure may have happened after Feishu had carried the call out.
+ * Whether a call of `Http` failed before a byte was sent: its host was not found or accepted no connection. All other
+ * failures may have happened after Feishu had processed the call.
  */
 export function wasNeverSent(thrown: unknown): boolean {
   const cause = thrown instanceof Error ? thrown.cause : undefined
-  // One error per address of a host with several.
+  // A host with several addresses gives one error per address.
   const causes: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause]
   return causes.every(
     (one) => one instanceof Error && 'syscall' in one && (one.syscall === 'connect' || one.syscall === 'getaddrinfo'),
   )
 }
 
-/** Node's own code (ECONNREFUSED, ...) says more than its message and never holds the request. */
+/** Text of a failure. Node's code (ECONNREFUSED, ...) says more than its message and never holds the request. */
 function causeText(cause: unknown): string {
   if (!(cause instanceof Error)) return 'the call failed'
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
@@ -155,7 +155,7 @@ function readAll(response: http.IncomingMessage, fail: (cause: unknown) => void,
     if (size > MAX_ANSWER_BYTES) fail(new Error(`the answer exceeds ${MAX_ANSWER_BYTES} bytes`))
     else chunks.push(chunk)
   })
-  // Also where the connection ended in the middle of the answer.
+  // Emitted also if the connection ends in the middle of the answer.
   response.on('error', fail)
   response.once('end', () => done(Buffer.concat(chunks).toString('utf8')))
 }

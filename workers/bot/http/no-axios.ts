@@ -1,6 +1,6 @@
 /**
- * Stands in for axios inside the bot bundle (see build.mjs). The SDK creates its default HTTP
- * instance while loading; every call of ours goes through workers/bot/http/http.ts instead.
+ * Replaces axios in the bot bundle (see build.mjs). The SDK creates its default HTTP instance while loading. All our
+ * calls go through workers/bot/http/http.ts instead.
  */
 export class AxiosError extends Error {}
 

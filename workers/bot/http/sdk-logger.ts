@@ -1,12 +1,12 @@
 import type { Logger } from '../../../src/core/log/logger.ts'
 
-/** The SDK's LoggerProxy hands its words over as one array argument. */
+/** The SDK's LoggerProxy passes its words as one array argument. */
 type Words = readonly unknown[]
 
 /**
- * Takes the SDK's log lines: trace lines go to `onTrace` (they are the public hook for pings and
- * pongs), the rest to our logger one level lower, because what matters to an operator is reported
- * by the connection itself. Debug lines are dropped: they print the URL with its ticket and payloads.
+ * Logger for the SDK. Trace lines go to `onTrace`: they are the public hook for pings and pongs. The other lines go to
+ * our logger one level lower, because the connection itself reports what matters to an operator. Debug lines are dropped:
+ * they print payloads and the URL with its ticket.
  */
 export function sdkLogger(
   logger: Logger,
@@ -23,7 +23,7 @@ export function sdkLogger(
   }
 }
 
-/** Errors of the SDK can hold the whole request; only their message is kept. */
+/** Text of one word. Of an error only its message: errors of the SDK can hold the whole request. */
 function describe(word: unknown): string {
   if (word instanceof Error) return word.message
   return typeof word === 'string' || typeof word === 'number' ? `${word}` : `[${typeof word}]`

@@ -6,9 +6,9 @@ type ConnectOptions = Parameters<HttpsProxyAgent<string>['connect']>[1]
 type Connected = ReturnType<HttpsProxyAgent<string>['connect']>
 
 /**
- * Tunnels every call through a proxy (HTTP CONNECT), in `timeoutMs` or not at all: Node ends a call only
- * once it has a socket, so behind a proxy that says nothing no limit of the call itself would hold. A proxy
- * that refuses is an error of the connection; the base would pass its page on as if Feishu had answered.
+ * Tunnels every call through a proxy (HTTP CONNECT) within `timeoutMs`. Node ends a call only once it has a socket, so
+ * the limit of the call does not work behind a silent proxy. A refusal of the proxy is a connection error; the base class
+ * would pass the proxy's page on as Feishu's answer.
  */
 export class TunnelAgent extends HttpsProxyAgent<string> {
   readonly #timeoutMs: number
@@ -40,7 +40,7 @@ export class TunnelAgent extends HttpsProxyAgent<string> {
   }
 }
 
-/** As the errors of Node's own connect: nothing of the call has left. */
+/** Error like those of Node's own connect: no byte of the call was sent. */
 function connectError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code, syscall: 'connect' })
 }

@@ -5,10 +5,10 @@ import { feishuCodeOf, doneOf } from '../api/send-answer.ts'
 
 const CARDS = '/open-apis/cardkit/v1/cards'
 
-/** Codes that say that the app itself may not, whatever message it asks for. [D] */
+/** Codes for a missing permission of the app, for every message. [D] */
 const APP_MAY_NOT: readonly unknown[] = [99991401, 99991662, 99991672, 99991673, 99991679]
 
-/** Changes of cards and messages that are shown. Each says what is to be, so it may be repeated. */
+/** Changes cards and shown messages. Each call sets a state, so it may be repeated. */
 export class CardCalls {
   readonly #calls: ApiCalls
 
@@ -55,7 +55,7 @@ function toCall(call: CardCall): Call {
   }
 }
 
-/** A repetition under the same uuid changes nothing. */
+/** Fields that guard a change: a repetition with the same uuid changes nothing. */
 function guarded(cardId: string, { sequence }: { readonly sequence: number }): object {
   return { sequence, uuid: `c_${cardId}_${sequence}` }
 }

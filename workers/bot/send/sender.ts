@@ -4,23 +4,23 @@ import type { ApiCalls, Call } from '../api/api-calls.ts'
 import { type Called, feishuCodeOf, outcomeOf, verdictOf } from '../api/send-answer.ts'
 import { Uploader } from './uploader.ts'
 
-/** The chat, or the message, does not support replies in threads. [D] */
+/** Codes of a chat or message without replies in threads. [D] */
 const NO_THREADS: readonly unknown[] = [230071, 230072]
 
-/** More than can be between two tries at a time; forgetting one makes its next try start with the reply again. */
+/** Most remembered uuids, more than can be between two tries at a time. A forgotten one starts with the reply again. */
 const MAX_ALONE = 1_000
 
 /**
- * Sends replies through the SDK's Client. A reply is sent at least once with the same `uuid` every
- * time; Feishu shows at most one message per uuid within an hour, which makes it exactly one.
+ * Sends replies through the SDK's Client. A reply is sent at least once, always with the same `uuid`. Feishu shows at
+ * most one message per uuid within an hour. Together this gives exactly one message.
  *
- * When the message to answer was withdrawn, the reply goes to its chat on its own. It is not documented
- * whether one uuid guards both calls together, so nothing here relies on it. At most one of the two is
- * shown because the second is made only after
- * - Feishu said that it did not carry out the first, for a reason that stays (see feishu-codes), and
- * - no earlier try of the first has an unknown outcome, which a withdrawn message would hide for ever.
- * From then on only the second call is repeated. Both use the same uuid: if it does guard both, it
- * protects also where the two conditions were wrong.
+ * If the message to answer was withdrawn, the reply is sent to its chat as a message of its own. It is not documented
+ * whether one uuid guards both calls together, so the code does not rely on it. At most one of the two is shown, because
+ * the second call is made only if
+ * - Feishu refused the first call for a permanent reason (see feishu-codes), and
+ * - no earlier try of the first call has an unknown outcome, which a withdrawn message would hide forever.
+ * From then on only the second call is repeated. Both calls use the same uuid. If it guards both, it protects also where
+ * the two conditions were wrong.
  */
 export class Sender {
   readonly #calls: ApiCalls
@@ -34,8 +34,8 @@ export class Sender {
   }
 
   /**
-   * Never rejects. Makes at most five calls, token, reply, fresh token, reply, and the message on its own; before
-   * them those of an upload.
+   * Never rejects. Makes at most five calls: token, reply, fresh token, reply, and the message of its own. The calls of
+   * an upload come before them.
    */
   async send(reply: ReplyToSend): Promise<SendOutcome> {
     const uploaded = await this.#uploader.contentOf(reply)
@@ -85,12 +85,12 @@ function onItsOwn({ receiver, msgType, content, uuid }: ReplyToSend): Call {
   }
 }
 
-/** Neither this chat nor its messages get threads by and by, so no earlier try of the message can have opened one. */
+/** Whether the chat has no threads. A chat without threads never gets them, so no earlier try can have opened one. */
 function isThreadRefused(called: Called): boolean {
   return called.kind === 'answered' && NO_THREADS.includes(feishuCodeOf(called.answer))
 }
 
-/** Feishu's guard against a second message; left out where a drill wants to see what it is good for. */
+/** Feishu's guard against a second message. A drill leaves it out to show its effect. */
 function guarded(uuid: string): { readonly uuid?: string } {
   return isPlanted('no-uuid') ? {} : { uuid }
 }

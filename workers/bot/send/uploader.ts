@@ -9,10 +9,10 @@ type Content =
   | { readonly kind: 'ready'; readonly content: string }
   | { readonly kind: 'failed'; readonly failure: SendFailure }
 
-/** More than can be between two tries at a time; bytes whose key is forgotten are uploaded again. */
+/** Most remembered keys, more than can be between two tries at a time. Bytes without a remembered key are uploaded again. */
 const MAX_KEYS = 1_000
 
-/** Feishu's file_type by extension; anything else is a `stream`. [D] */
+/** Feishu's file_type by extension. All other files are a `stream`. [D] */
 const FILE_TYPES: Readonly<Record<string, string>> = {
   '.pdf': 'pdf',
   '.doc': 'doc',
@@ -24,19 +24,19 @@ const FILE_TYPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Uploads what a reply shows. An upload is seen by nobody until a message names its key, so one that is repeated after
- * a crash does no harm: the message that names it is still shown once.
+ * Uploads the image or file of a reply. An upload is invisible until a message names its key. So a repeated upload after
+ * a crash is harmless: the message is still shown once.
  */
 export class Uploader {
   readonly #calls: ApiCalls
-  /** By the reply's uuid. */
+  /** Keys by the reply's uuid. */
   readonly #keys = new Map<string, string>()
 
   constructor(calls: ApiCalls) {
     this.#calls = calls
   }
 
-  /** The content of the message, its upload done. Never rejects. */
+  /** Uploads if needed and returns the content of the message. Never rejects. */
   async contentOf({ msgType, content, uuid, bytes, delivery }: ReplyToSend): Promise<Content> {
     if (bytes === undefined) return { kind: 'ready', content }
     const field = `${msgType}_key`

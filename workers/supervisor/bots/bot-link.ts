@@ -15,7 +15,7 @@ import {
 } from '../../../src/protocol/data.ts'
 import type { FeishuEvent } from '../../../src/protocol/model/message.ts'
 
-export interface BotLinkDependencies {
+export interface BotLinkDeps {
   readonly botId: string
   readonly incarnation: number
   readonly port: MessagePort
@@ -47,7 +47,7 @@ const TOO_MUCH: ErrorRecord = {
 
 /** The supervisor thread's end of one bot worker's data wire, for one incarnation. */
 export class BotLink {
-  readonly #deps: BotLinkDependencies
+  readonly #deps: BotLinkDeps
   readonly #sends: Pending<SendOutcome>
   readonly #calls: Pending<CardOutcome>
   readonly #excess: RateGuard
@@ -56,7 +56,7 @@ export class BotLink {
   /** When each event was accepted whose acknowledgement is not known yet. */
   readonly #acceptedAt = new Map<number, number>()
 
-  constructor(deps: BotLinkDependencies) {
+  constructor(deps: BotLinkDeps) {
     this.#deps = deps
     this.#sends = new Pending(deps.clock)
     this.#calls = new Pending(deps.clock)

@@ -1,7 +1,9 @@
 import { Secret, secretOrNull } from '../../../src/core/log/secret.ts'
-import type { BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
+import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
+import type { BotChange as BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { BotRecord } from '../../../src/protocol/model/status.ts'
 import type { Bot, BotChange, NewBot } from '../../../src/store/store.ts'
+import type { BotSpec } from '../../../src/supervisor/bot-child.ts'
 
 /** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
 export function hasWebhookKeys(bot: Bot): boolean {
@@ -56,6 +58,15 @@ export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: 
   return onlyGiven(change)
 }
 
+/** What a bot's worker is given. */
+export function toSpec(
+  { id: botId, name, appId, appSecret, domain, isolation, openId }: Bot,
+  connection: ResolvedConnectionOptions,
+): BotSpec {
+  const isIdentified = openId !== null
+  return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, isIdentified, connection }
+}
+
 /** What keeps a bot from taking events, if it is not its worker or connection; `nextStep` is that of a bot without a worker. */
 export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: string | undefined): string | undefined {
   if (!bot.enabled) return 'the bot is disabled'
@@ -66,7 +77,9 @@ export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: stri
     )
   }
   if (bot.useWebSocket) return nextStep
-  return hasWebhookKeys(bot) ? undefined : 'webhook mode needs the encryptKey and the verificationToken of the app'
+  return hasWebhookKeys(bot)
+    ? undefined
+    : 'webhook mode needs the encryptKey and the verificationToken of the app; for a long connection set useWebSocket'
 }
 
 function onlyGiven(fields: object): object {

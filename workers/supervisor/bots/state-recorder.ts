@@ -1,8 +1,7 @@
-import { type ConnectionWord, connectionWord } from '../../../src/protocol/model/connection-word.ts'
-import type { BotReport } from '../../../src/protocol/model/status.ts'
+import { type BotReport, type ConnectionWord, connectionWord } from '../../../src/protocol/model/status.ts'
 import type { BotStore } from '../../../src/store/store.ts'
 
-export interface StateRecorderDependencies {
+export interface StateRecorderDeps {
   /** Throws while there is none. */
   store(): Pick<BotStore, 'recordStates'>
   readonly fastAttempts: number
@@ -13,13 +12,13 @@ export interface StateRecorderDependencies {
  * While a statement runs or the database is away only the newest word of a bot is kept.
  */
 export class StateRecorder {
-  readonly #deps: StateRecorderDependencies
+  readonly #deps: StateRecorderDeps
   /** Stored, or on the way. */
   readonly #known = new Map<string, ConnectionWord>()
   readonly #waiting = new Map<string, ConnectionWord>()
   #writing: Promise<void> | undefined
 
-  constructor(deps: StateRecorderDependencies) {
+  constructor(deps: StateRecorderDeps) {
     this.#deps = deps
   }
 
@@ -51,7 +50,7 @@ export class StateRecorder {
       try {
         await this.#deps.store().recordStates(states)
       } catch {
-        // Told by the keeper of the store, which asks again when the database is back.
+        // Reported by the store session, which asks again when the database is back.
         for (const { id, state } of states) if (!this.#waiting.has(id)) this.#waiting.set(id, state)
         return
       }

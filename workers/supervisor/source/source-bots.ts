@@ -3,7 +3,7 @@ import { merged } from '../../../src/core/merged.ts'
 import { revealed, Secret, secretOrNull } from '../../../src/core/log/secret.ts'
 import type { BotLimits, BotPolicy } from '../../../src/protocol/model/bot-settings.ts'
 import type { SourceControl, SourceReading, SourceRow } from '../../../src/protocol/model/bot-source.ts'
-import type { ControlClient } from '../../../src/protocol/control-client.ts'
+import type { ControlClient } from '../../../src/protocol/control-channel.ts'
 import { type Result, valueOf } from '../../../src/protocol/model/result.ts'
 import type { Bot, BotChange, BotStore } from '../../../src/store/store.ts'
 

@@ -7,13 +7,15 @@ import {
   fromErrorRecord,
   toErrorRecord,
 } from '../../../src/core/errors.ts'
-import type { BotDesk } from '../bots/bot-desk.ts'
+import type { BotReconciler } from '../bots/bot-reconciler.ts'
+import type { BotRegistry } from '../bots/bot-registry.ts'
 import type { SourceBots } from './source-bots.ts'
 
-export interface SourceSyncDependencies {
+export interface SourceSyncDeps {
   readonly source: Pick<SourceBots, 'read' | 'get'>
   /** What it puts as the source says; rejects, leaving a bot as it was, where that cannot be done. */
-  readonly desk: Pick<BotDesk, 'put' | 'drop' | 'known' | 'botIds'>
+  readonly reconciler: Pick<BotReconciler, 'put' | 'drop'>
+  readonly registry: Pick<BotRegistry, 'known' | 'botIds'>
   /** There may be something to handle for a bot that came. */
   wake(): void
   /** What keeps the source, or a row of it, from being used; undefined: nothing. */
@@ -29,7 +31,7 @@ const RETRY: BackoffPolicy = { firstMs: 1_000, maxMs: 60_000, factor: 2, jitter:
  * newer one. Whatever fails leads to reading everything, later and later, until it works; the bots that run go on.
  */
 export class SourceSync {
-  readonly #deps: SourceSyncDependencies
+  readonly #deps: SourceSyncDeps
   /** To be read. */
   #wanted: Set<string> | 'all' = new Set()
   #reading: Promise<void> | undefined
@@ -39,7 +41,7 @@ export class SourceSync {
   #hasRead = false
   #cancelRetry: () => void = () => {}
 
-  constructor(deps: SourceSyncDependencies) {
+  constructor(deps: SourceSyncDeps) {
     this.#deps = deps
   }
 
@@ -79,30 +81,30 @@ export class SourceSync {
   }
 
   async #readEverything(): Promise<void> {
-    const { source, desk, wake } = this.#deps
+    const { source, reconciler, registry, wake } = this.#deps
     const { bots, unusable, failure } = await source.read()
     // What was there before is enough to begin with.
     if (failure !== undefined && this.#hasRead) throw fromErrorRecord(failure)
     const known = new Set([...bots.map(({ id }) => id), ...unusable.map(({ botId }) => botId)])
     const wrong = unusable.map(({ botId, why }) => `bot ${botId}: ${why}`)
     // First what goes: an app may have moved from one row to another.
-    for (const botId of desk.botIds()) if (!known.has(botId)) await desk.drop(botId)
+    for (const botId of registry.botIds()) if (!known.has(botId)) await reconciler.drop(botId)
     for (const bot of bots) {
       if (this.#isClosed) return
-      await desk.put(bot).catch((thrown: unknown) => wrong.push(`bot ${bot.id}: ${errorText(thrown)}`))
+      await reconciler.put(bot).catch((thrown: unknown) => wrong.push(`bot ${bot.id}: ${errorText(thrown)}`))
     }
     this.#hasRead = true
-    desk.known()
+    registry.known()
     wake()
     if (failure !== undefined) throw fromErrorRecord(failure)
     if (wrong.length > 0) throw new FeishuSupervisorError('BOT_SOURCE_FAILED', wrong.join('\n'))
   }
 
   async #readOne(botId: string): Promise<void> {
-    const { source, desk, wake } = this.#deps
+    const { source, reconciler, wake } = this.#deps
     try {
       const bot = await source.get(botId)
-      await (bot === null ? desk.drop(botId) : desk.put(bot))
+      await (bot === null ? reconciler.drop(botId) : reconciler.put(bot))
       wake()
     } catch (thrown) {
       throw new FeishuSupervisorError('BOT_SOURCE_FAILED', `bot ${botId}: ${errorText(thrown)}`)

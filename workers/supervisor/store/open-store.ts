@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { FeishuSupervisorError } from '../../../src/core/errors.ts'
+import { type ErrorRecord, FeishuSupervisorError } from '../../../src/core/errors.ts'
+import type { Logger } from '../../../src/core/log/logger.ts'
 import type { PackagePaths, ResolvedOptions } from '../../../src/protocol/host.ts'
 import { loadMasterKeys, type MasterKeySource } from '../../../src/store/bots/master-key.ts'
 import { openPglite } from '../../../src/store/open/open-pglite.ts'
@@ -10,14 +11,17 @@ import type { Store } from '../../../src/store/store.ts'
 export async function openStore(
   options: ResolvedOptions,
   { pgliteWorker, migrations: migrationsDir }: PackagePaths,
+  log: Logger,
 ): Promise<Store> {
   const { databaseUrl, dataDir } = options
   const [masterKey, ...olderKeys] = await loadMasterKeys(keySource(options))
   if (masterKey === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', 'there is no master key')
+  const onCrash = ({ message, stack }: ErrorRecord): void =>
+    log.error(`the thread of the embedded database ended (${message}); the next statement starts it again`, { stack })
   const keys = { masterKey, olderKeys, migrationsDir }
   const store =
     databaseUrl === undefined
-      ? await openPglite({ ...keys, dataDir, workerPath: pgliteWorker })
+      ? await openPglite({ ...keys, dataDir, workerPath: pgliteWorker, onCrash })
       : await openPostgres({ ...keys, url: databaseUrl })
   try {
     await store.keys.check()

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Req, UseGuards } from '@nestjs/common'
-import { type Connection, FeishuConnections } from 'feishu-supervisor/nestjs'
+import { type BotConnection, FeishuConnections } from 'feishu-supervisor/nestjs'
 import { type User, UsersGuard } from '../users/users.guard.js'
 import { FeishuBots } from './feishu-bots.js'
 
@@ -13,7 +13,7 @@ export class FeishuController {
   ) {}
 
   @Get()
-  list(@Req() { user }: { user: User }): Connection[] {
+  list(@Req() { user }: { user: User }): BotConnection[] {
     return this.bots.list().flatMap(({ id, owner }) => (owner === user.id ? [this.connections.getStatus(id)] : []))
   }
 }

@@ -127,11 +127,11 @@ async function press(messageId, { value, name }) {
     value,
     ...(name && { name }),
   })
-  tell(shownError === undefined ? (data?.toast?.content ?? '') : `something went wrong: code ${shownError}`)
+  notify(shownError === undefined ? (data?.toast?.content ?? '') : `something went wrong: code ${shownError}`)
 }
 
 let forget
-function tell(line) {
+function notify(line) {
   toast.textContent = line
   clearTimeout(forget)
   forget = setTimeout(() => toast.replaceChildren(), 5000)
@@ -140,7 +140,7 @@ function tell(line) {
 function orTell(run) {
   return (event) => {
     event.preventDefault()
-    run().catch((error) => tell(error.message))
+    run().catch((error) => notify(error.message))
   }
 }
 

@@ -1,0 +1,136 @@
+import { type Clock, systemClock } from '../core/time/clock.ts'
+import { Emitter } from '../core/emitter.ts'
+import { errorText } from '../core/errors.ts'
+import type { ChildStatus } from '../core/lifecycle/child-lifecycle.ts'
+import { createLogger, type Logger } from '../core/log/logger.ts'
+import { hideValues } from '../core/log/redact.ts'
+import type { HandlerTable } from '../handlers/handler-table.ts'
+import type { AppView } from '../http/api/app-view.ts'
+import { createRoutes } from '../http/routes.ts'
+import type { PackagePaths, ResolvedOptions } from '../protocol/host.ts'
+import type { AlertOptions } from '../protocol/options/alert-options.ts'
+import type { Authorize } from '../protocol/model/access.ts'
+import type { BotSource } from '../protocol/model/bot-source.ts'
+import type { Alert, EventMap } from '../protocol/model/events.ts'
+import { HostHandlers } from './host-handlers.ts'
+import { LastReport } from './last-report.ts'
+import { Notifier } from './notifier.ts'
+import { OpenAlerts } from './open-alerts.ts'
+import { packagePaths } from './package-paths.ts'
+import { sourceEndpoint } from './source-endpoint.ts'
+import { SourceSubscription } from './source-subscription.ts'
+import { SupervisorThread } from './supervisor-thread.ts'
+
+/** What differs between a host's handle, administration and drills. */
+export interface HandleSetup {
+  readonly apiToken?: string | undefined
+  /** Handlers that are functions, by name. Default: none. */
+  readonly handlerTables?: ReadonlyMap<string, HandlerTable>
+  /** Default: alerts are only told to listeners. */
+  readonly alerts?: AlertOptions | undefined
+  readonly authorize?: Authorize | undefined
+  readonly botSource?: BotSource | undefined
+  readonly allowedHosts?: readonly string[] | undefined
+  /** Where bots may be pointed at through the HTTP API. Default: nowhere. */
+  readonly allowedDomains?: readonly string[]
+  /** Default true. */
+  readonly startsBots?: boolean
+  /** Default: the built files of this package. */
+  readonly paths?: PackagePaths
+  readonly clock?: Clock
+}
+
+/** What runs on the host's own thread behind one handle. */
+export interface Host {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly events: Emitter<EventMap>
+  readonly thread: SupervisorThread
+  readonly lastReport: LastReport
+  /** Undefined unless the host keeps the bots. */
+  readonly sourceSubscription: SourceSubscription | undefined
+  /** Undefined without the option `alerts`. */
+  readonly notifier: Notifier | undefined
+}
+
+/** Longest wait until the thread knows that the source has changed. */
+const SOURCE_DEADLINE_MS = 5_000
+
+/** Joins the parts of the host's side. */
+export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host {
+  const { alerts, handlerTables = new Map(), botSource } = setup
+  const { startsBots = true, paths = packagePaths(), clock = systemClock } = setup
+  const { secrets } = options
+  // A listener that throws is the host's own bug: it must not end the host from inside our callback.
+  const events = new Emitter<EventMap>((thrown) =>
+    queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)),
+  )
+  const logger = createLogger('host', (record) => events.emit('log', record))
+  const lastReport = new LastReport(options)
+  const openAlerts = new OpenAlerts()
+  const handlers = new HostHandlers({ tables: handlerTables, secrets, runnerPath: paths.handlerRunner, clock })
+  hideValues(Object.values(secrets))
+  const thread = new SupervisorThread({
+    options,
+    paths,
+    source: botSource && sourceEndpoint(botSource, clock),
+    startsBots,
+    clock,
+    random: Math.random,
+    signal: ({ kind, event }) => {
+      if (kind === 'alert') openAlerts.observe(event)
+      events.emit(kind, event)
+    },
+    run: (run, gone) => handlers.run(run, gone),
+    changed: (status) => threadChanged(status),
+    report: (level, message) => logger[level](message),
+  })
+  const sourceSubscription =
+    botSource &&
+    new SourceSubscription(botSource, (botId) =>
+      thread.call('lookAtSource', SOURCE_DEADLINE_MS, (remote) => remote.lookAtSource(botId)),
+    )
+  const notifier = alerts && new Notifier({ ...alerts, clock, random: Math.random, logger: logger.child('alerts') })
+  if (notifier !== undefined) events.on('alert', notifier.notify)
+  return { clock, logger, events, thread, lastReport, sourceSubscription, notifier }
+
+  function threadChanged({ state, lastExit, restartCount }: ChildStatus): void {
+    if (state === 'running') {
+      logger.info('the supervisor is running')
+      sourceSubscription?.resume()
+      if (restartCount > 0) tellDown('cleared', 'it is started again', 'nothing: it is over')
+    }
+    if (state === 'restarting') {
+      lastReport.threadGone(clock.now())
+      for (const alert of openAlerts.end(clock.now())) events.emit('alert', alert)
+      logger.error(`the supervisor thread ended (${lastExit?.reason}); it is started again`, { lastExit })
+      tellDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'it ended', 'it is started again')
+    }
+  }
+
+  function tellDown(state: Alert['state'], why: string, nextStep: string): void {
+    const cause = `the supervisor thread: ${why}`
+    events.emit('alert', { at: clock.now(), kind: 'supervisor_down', state, cause, nextStep })
+  }
+}
+
+/** The HTTP API of a handle. `view` is the handle itself; it must have its events already. */
+export function createFetch(
+  { connection }: ResolvedOptions,
+  { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
+  view: AppView,
+  logger: Logger,
+): (request: Request, context?: object) => Response | Promise<Response> {
+  const routes = createRoutes({
+    view,
+    fastAttempts: connection.fastAttempts,
+    allowedDomains,
+    // An envelope grows by a third when it is encrypted and written in base64.
+    maxWebhookBytes: Math.ceil(1.4 * connection.maxPayloadBytes) + 4_096,
+    apiToken,
+    authorize,
+    allowedHosts,
+    report: (thrown) => logger.error(`a request failed: ${errorText(thrown)}`),
+  })
+  return (request, context) => routes.fetch(request, Object(context))
+}

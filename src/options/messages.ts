@@ -1,0 +1,54 @@
+import { availableParallelism } from 'node:os'
+import { z } from 'zod'
+import type { AnswerPolicy, BotPolicy } from '../protocol/model/bot-settings.ts'
+import type { MessageHandlingOptions } from '../protocol/options/handling-options.ts'
+import { backoff, count, ms } from './fields.ts'
+import { renamed } from './renamed.ts'
+import type { Difference, Nothing } from './same.ts'
+
+/** Ten years. */
+const MAX_RETENTION_MS = 315_360_000_000
+
+/**
+ * In a group a bot is one of many that may be meant, and depending on its permissions Feishu tells it all that is said
+ * there; so it answers where it is mentioned.
+ */
+const policy = z
+  .strictObject({
+    groups: z.enum(['mentioned', 'all', 'none']).default('mentioned'),
+    bots: z.enum(['ignore', 'answer']).default('ignore'),
+    chats: z.array(z.string().min(1)).optional(),
+    users: z.array(z.string().min(1)).optional(),
+  })
+  .prefault({}) satisfies z.ZodType<AnswerPolicy>
+
+const fields = z.strictObject(
+  {
+    threads: count.max(64).default(() => Math.min(8, Math.max(4, availableParallelism()))),
+    threadMemoryMb: count.min(32).max(16_384).default(256),
+    threadMaxTasks: count.default(10_000),
+    handlerTimeoutMs: ms.min(1).default(60_000),
+    hostRuns: count.max(1_000).default(32),
+    maxAttempts: count.default(5),
+    backoff: backoff({ firstMs: 1_000, maxMs: 300_000, factor: 2, jitter: 0.2 }),
+    maxReplyAttempts: count.default(70),
+    replyBackoff: backoff({ firstMs: 500, maxMs: 60_000, factor: 2, jitter: 0.2 }),
+    repliesPerChatPerSecond: count.default(5),
+    repliesPerSecond: count.default(50),
+    maxAgeMs: ms.default(43_200_000),
+    inboundPerSecond: count.default(50),
+    inboundBurst: count.default(200),
+    policy,
+    retentionMs: z.int().min(86_400_000).max(MAX_RETENTION_MS).default(86_400_000),
+    cardPendingText: z.string().min(1).default('Working on it…'),
+    leaseMs: ms.min(1_000).default(15_000),
+  },
+  renamed({ answers: 'policy', repliesPerBotPerSecond: 'repliesPerSecond' }),
+)
+
+export const messagesSchema = fields.prefault({})
+
+export type MessagesAreDocumented = [
+  Nothing<Difference<z.input<typeof fields>, MessageHandlingOptions>>,
+  Nothing<Difference<NonNullable<z.input<typeof policy>>, BotPolicy>>,
+]

@@ -1,0 +1,24 @@
+/**
+ * The keys in which two types differ: a key that only one of them has, or that is optional or has another type in the
+ * other. `readonly` makes no difference. `Nothing<Difference<A, B>>` compiles only when there is none; otherwise the
+ * compiler names the keys.
+ */
+export type Difference<A, B> = {
+  [Key in keyof A | keyof B]-?: Key extends keyof A & keyof B
+    ? IsSame<Plain<Pick<A, Key>>, Plain<Pick<B, Key>>> extends true
+      ? never
+      : Key
+    : Key
+}[keyof A | keyof B]
+
+export type Nothing<Keys extends never> = Keys
+
+type IsSame<A, B> = [A, B] extends [B, A] ? true : false
+
+type Plain<T> = T extends (...args: never[]) => unknown
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly Plain<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: Plain<T[Key]> }
+      : T

@@ -1,0 +1,120 @@
+import { fork } from 'node:child_process'
+import { constants } from 'node:os'
+import { MessageChannel } from 'node:worker_threads'
+import type { ObservedExit } from '../../core/lifecycle/exit-reason.ts'
+import type { Pulse } from '../../core/lifecycle/heartbeat.ts'
+import { assertNever } from '../../core/assert-never.ts'
+import type { WorkerLimits } from '../../protocol/boot.ts'
+import type { FromBotProcess, ToBotProcess } from '../../protocol/bot-process.ts'
+import type { StartWorker } from './isolated-worker.ts'
+
+/**
+ * Carries a bot worker in a process of its own: V8 running out of memory, native code that does not return
+ * and everything else that a thread shares with its process stays in there. `processEntry` is the built file
+ * of workers/bot-process, `entry` that of workers/bot.
+ */
+export function processIsolation(processEntry: string, entry: string, limits: WorkerLimits): StartWorker {
+  return (bot, incarnation, events) => {
+    const child = fork(processEntry, [], {
+      // The host's flags and environment (its secrets) are not the bot's.
+      execArgv: [],
+      env: {},
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    const ports = { control: new MessageChannel(), data: new MessageChannel() }
+    let last: Pulse = { beats: 0, memoryMb: 0, utilization: 0 }
+    let isNews = false
+    /** By the process itself. */
+    let told: ObservedExit | undefined
+    let seen: ObservedExit | undefined
+    let isRead = false
+
+    const post = (frame: ToBotProcess): void => {
+      // A frame to a process that is gone is dropped like one to a thread that is gone.
+      if (child.connected) child.send(frame, () => {})
+    }
+    /** Over when the process is gone and every frame it sent has been read. */
+    const finish = (): void => {
+      if (seen === undefined || !isRead) return
+      for (const { port1, port2 } of Object.values(ports)) {
+        port1.close()
+        port2.close()
+      }
+      events.exited(told ?? seen)
+    }
+
+    for (const wire of ['control', 'data'] as const) {
+      ports[wire].port2.on('message', (frame: unknown) => post({ wire, frame }))
+    }
+    child.on('message', (frame: FromBotProcess) => {
+      switch (frame.wire) {
+        case 'control':
+        case 'data':
+          ports[frame.wire].port2.postMessage(frame.frame)
+          break
+        case 'signal':
+          events.signal(frame.signal)
+          break
+        case 'printed':
+          events.printed(frame.text)
+          break
+        case 'pulse':
+          last = frame.pulse
+          isNews = true
+          break
+        case 'exited': {
+          const { exitCode, thrown } = frame
+          told = {
+            exitCode,
+            ...(thrown === undefined ? {} : { thrown: { value: toError(thrown), stack: thrown.stack } }),
+          }
+          break
+        }
+        default:
+          assertNever(frame)
+      }
+    })
+    child.once('disconnect', () => {
+      isRead = true
+      finish()
+    })
+    child.once('exit', (code, signal) => {
+      seen = signal === null ? { exitCode: code ?? 1 } : killedBy(signal)
+      finish()
+    })
+    // Without a process id there is no process, hence neither of the two events above.
+    child.once('error', (value) => {
+      if (child.pid !== undefined) return
+      isRead = true
+      seen = { exitCode: 1, thrown: { value } }
+      finish()
+    })
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => events.printed(chunk.toString('utf8').trimEnd()))
+    }
+    post({ wire: 'boot', bot, incarnation, entry, limits })
+
+    return {
+      controlPort: ports.control.port1,
+      dataPort: ports.data.port1,
+      pulse: () => {
+        const pulse = isNews ? last : { ...last, utilization: 1 }
+        isNews = false
+        return pulse
+      },
+      terminate: () => void child.kill('SIGKILL'),
+    }
+  }
+}
+
+function toError({ message, code }: { readonly message: string; readonly code?: string }): Error {
+  return Object.assign(new Error(message), code === undefined ? {} : { code })
+}
+
+/** V8 ends a process that has no memory left with SIGABRT. */
+function killedBy(signal: NodeJS.Signals): ObservedExit {
+  const thrown = { message: `its process was ended by ${signal}` }
+  const value = toError(signal === 'SIGABRT' ? { ...thrown, code: 'ERR_WORKER_OUT_OF_MEMORY' } : thrown)
+  return { exitCode: 128 + constants.signals[signal], thrown: { value } }
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { OpenAlerts } from '../../../src/app/open-alerts.ts'
+import { resolveOptions } from '../../../src/options/options.ts'
+import type { Alert } from '../../../src/protocol/model/events.ts'
+import { AlertTracker } from '../../../workers/supervisor/health/alert-tracker.ts'
+import { type InstanceFigures, InstanceLimits } from '../../../workers/supervisor/health/instance-limits.ts'
+
+const QUIET: InstanceFigures = { residentMb: 100, workers: [], pool: { stuck: 0 }, oldestAgeMs: 0 }
+const LIMITS = { memoryMb: 1_000, oldestAgeMs: 60_000, deadLetters: { count: 3, periodMs: 10_000 } }
+
+/** Looks once a second, and answers what is told for it. */
+function watching(limits: object = LIMITS) {
+  const { health: options } = resolveOptions({ health: limits }).thread
+  const instance = new InstanceLimits(options, 4)
+  const told: Alert[] = []
+  const alerts = new AlertTracker(3, (named) => {
+    if (named.kind === 'alert') told.push(named.event)
+  })
+  let now = 1_700_000_000_000
+  const look = (figures: Partial<InstanceFigures> = {}): string[] => {
+    const before = told.length
+    now += 1_000
+    for (const [part, condition] of Object.entries(instance.check({ ...QUIET, ...figures }, now))) {
+      alerts.observeInstance(part, condition, now)
+    }
+    return told.slice(before).map(({ state, kind }) => `${state} ${kind}`)
+  }
+  return { look, told, died: () => instance.died(now) }
+}
+
+describe('limits of the instance', () => {
+  it('says nothing of one that is well', () => {
+    const { look } = watching()
+    expect(look()).toEqual([])
+    expect(look({ residentMb: 1_000, oldestAgeMs: 60_000 })).toEqual([])
+  })
+
+  it('tells that the process is large, once, with the largest workers, until it is well below', () => {
+    const { look, told } = watching()
+    const workers = [{ name: 'small', memoryMb: 9 }, { name: 'new' }, { name: 'large', memoryMb: 120 }]
+    expect(look({ residentMb: 1_001, workers })).toEqual(['raised memory_high'])
+    expect(told[0]?.cause).toContain('1001 MB')
+    expect(told[0]?.cause).toMatch(/large 120 MB, small 9 MB$/)
+    expect(look({ residentMb: 950 })).toEqual([])
+    expect(look({ residentMb: 1_200 })).toEqual([])
+    expect(look({ residentMb: 899 })).toEqual(['cleared memory_high'])
+    expect(look({ residentMb: 950 })).toEqual([])
+  })
+
+  it('tells of threads that do not end, and apart that the pool has fewer than it should', () => {
+    const { look, told } = watching()
+    expect(look({ pool: { stuck: 1 } })).toEqual(['raised handler_stuck'])
+    expect(look({ pool: { stuck: 4 } })).toEqual([])
+    expect(look({ pool: { stuck: 6 } })).toEqual(['cleared handler_stuck', 'raised pool_shrunk'])
+    expect(told.at(-1)?.cause).toContain('2 of 4 threads left')
+    expect(look({ pool: { stuck: 2 } })).toEqual(['cleared pool_shrunk', 'raised handler_stuck'])
+    expect(look()).toEqual(['cleared handler_stuck'])
+  })
+
+  it('tells that the inbox ages and that dead letters pile up, and when that is over', () => {
+    const { look, died } = watching()
+    expect(look({ oldestAgeMs: 60_001 })).toEqual(['raised inbox_ageing'])
+    expect(look({ oldestAgeMs: 80_000 })).toEqual([])
+    expect(look()).toEqual(['cleared inbox_ageing'])
+    died()
+    died()
+    expect(look()).toEqual([])
+    died()
+    expect(look()).toEqual(['raised dead_letters'])
+    const later = Array.from({ length: 12 }, () => look()).flat()
+    expect(later).toEqual(['cleared dead_letters'])
+  })
+
+  it('has no limit where it is 0', () => {
+    const { look, died } = watching({ memoryMb: 0, oldestAgeMs: 0, deadLetters: { count: 0 } })
+    for (let n = 0; n < 50; n += 1) died()
+    expect(look({ residentMb: 100_000, oldestAgeMs: 1e9 })).toEqual([])
+  })
+
+  it('takes most of the memory there is for the default', () => {
+    const { memoryMb } = resolveOptions().thread.health
+    expect(memoryMb).toBeGreaterThan(100)
+    expect(() => resolveOptions({ health: { memoryMb: -1 } })).toThrow('health.memoryMb')
+  })
+})
+
+it('alerts of a supervisor thread that is gone are over', () => {
+  const open = new OpenAlerts()
+  const alert = { at: 1, kind: 'memory_high', state: 'raised', cause: 'large', nextStep: 'x', nextAt: 9 } as const
+  open.observe(alert)
+  open.observe({ ...alert, kind: 'foreign_client', botId: 'a' })
+  open.observe({ ...alert, kind: 'foreign_client', botId: 'b' })
+  open.observe({ ...alert, kind: 'foreign_client', botId: 'b', state: 'cleared' })
+  expect(open.end(5)).toMatchObject([
+    { at: 5, kind: 'memory_high', state: 'cleared', cause: 'large' },
+    { at: 5, kind: 'foreign_client', state: 'cleared', botId: 'a' },
+  ])
+  expect(open.end(6)).toEqual([])
+})

@@ -103,8 +103,8 @@ async function warm(pool: ChatPool): Promise<void> {
 describe('one among a hundred that wait', () => {
   it.each([
     ['exit', 'POOL_THREAD_DIED'],
-    ['throws', 'HANDLER_FAILED'],
-    ['rejects', 'HANDLER_FAILED'],
+    ['throws', 'POOL_THREAD_DIED'],
+    ['rejects', 'POOL_THREAD_DIED'],
     ['spins', 'HANDLER_TIMEOUT'],
     ['grows', 'POOL_THREAD_DIED'],
   ])('%s: it fails alone, all others are answered with their first attempt', async (deed, code) => {

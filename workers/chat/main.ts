@@ -79,7 +79,7 @@ function onFault(fault: Fault): void {
   const outcome =
     fault.kind === 'exit'
       ? failed('POOL_THREAD_DIED', `the handler called process.exit(${String(fault.exitCode)})`)
-      : failed('HANDLER_FAILED', fault.thrown, stackFrames(fault.thrown, __filename))
+      : failed('POOL_THREAD_DIED', fault.thrown, stackFrames(fault.thrown, __filename))
   const failure = failures.get(run)
   channel?.fault(run, { message: outcome.error.message, isLate: failure === undefined })
   failure?.resolve(outcome)

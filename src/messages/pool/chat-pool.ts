@@ -1,4 +1,4 @@
-import { errorRecord, errorText, FeishuSupervisorError, fromErrorRecord } from '../../core/errors.ts'
+import { errorText, FeishuSupervisorError, fromErrorRecord } from '../../core/errors.ts'
 import { stackFrames } from '../../core/log/stack-frames.ts'
 import type { ChatOutcome, ChatTask, HandlerRef } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
@@ -7,6 +7,7 @@ import type { RunFault } from '../../protocol/run-channel.ts'
 import { Sleeper } from '../writes/sleeper.ts'
 import { blame, respiteMs } from './blame.ts'
 import { type ChatPoolOptions, type ChatPoolSettings, withDefaults } from './chat-pool-options.ts'
+import { Culprits } from './culprits.ts'
 import { HandlerLimits } from './handler-limits.ts'
 import type { HandlerPool } from './handler-pool.ts'
 import type { HandlerThread } from './handler-thread.ts'
@@ -17,9 +18,6 @@ import { Quarantine } from './quarantine.ts'
 import type { TakeCall } from './run-channel-server.ts'
 import { ThreadWatch } from './thread-watch.ts'
 import { type Waiting, WaitingRuns } from './waiting-runs.ts'
-
-/** So many culprits are remembered. */
-const MOST_GUILTY = 1_000
 
 /** Numbers of runs have 31 bits, because they stand in shared memory. */
 const LAST_NUMBER = 0x7f_ff_ff_ff
@@ -40,8 +38,7 @@ export class ChatPool implements HandlerPool {
   readonly #waiting = new WaitingRuns()
   /** Everything without an outcome. */
   readonly #live = new Set<PoolRun>()
-  /** Events that ended a thread and have not answered since. */
-  readonly #guilty = new Set<string>()
+  readonly #culprits = new Culprits()
   #lastNumber = 0
   #closing: Promise<void> | undefined
 
@@ -98,8 +95,7 @@ export class ChatPool implements HandlerPool {
   async probe(handler: HandlerRef, timeoutMs: number): Promise<ReadonlySet<InboundEventKind>> {
     const outcome = await this.run({ kind: 'probe', handler }, timeoutMs, () => {})
     if (outcome.kind === 'loaded') return new Set(outcome.kinds)
-    const wrong = errorRecord('INTERNAL', 'the pool took a probe for an event')
-    const error = outcome.kind === 'failed' ? outcome.error : wrong
+    const { error } = outcome.kind === 'failed' ? outcome : failed('INTERNAL', 'the pool took a probe for an event')
     if (this.#closing !== undefined) throw fromErrorRecord(error)
     throw new FeishuSupervisorError('HANDLER_UNLOADABLE', error.message)
   }
@@ -111,7 +107,7 @@ export class ChatPool implements HandlerPool {
   }
 
   #roleOf({ task, botId, eventKey }: PoolRun): ThreadRole {
-    if (eventKey !== undefined && this.#guilty.has(eventKey)) return 'trial'
+    if (this.#culprits.has(eventKey)) return 'trial'
     if (this.#limits.isExclusive(task.handler)) return 'exclusive'
     return botId !== undefined && this.#watch.isBurning(botId) ? 'burner' : 'shared'
   }
@@ -148,7 +144,7 @@ export class ChatPool implements HandlerPool {
     const { outcome, memoryMb } = toAnswer(answer)
     thread.memoryMb = memoryMb
     const run = thread.finish(id)
-    if (run?.eventKey !== undefined) this.#guilty.delete(run.eventKey)
+    this.#culprits.answered(run?.eventKey)
     if (run !== undefined) this.#settle(run, outcome)
     this.#changed(thread)
   }
@@ -229,10 +225,7 @@ export class ChatPool implements HandlerPool {
 
   #remember({ eventKey, quarantine }: PoolRun): void {
     quarantine?.solve()
-    if (eventKey === undefined) return
-    this.#guilty.add(eventKey)
-    const [oldest] = this.#guilty
-    if (this.#guilty.size > MOST_GUILTY && oldest !== undefined) this.#guilty.delete(oldest)
+    this.#culprits.add(eventKey)
   }
 
   #changed(thread: HandlerThread): void {

@@ -26,8 +26,10 @@ export class PoolRun {
     this.timeoutMs = timeoutMs
     this.take = take
     this.handlerKey = keyOf(task.handler)
-    this.botId = task.kind === 'event' ? task.event.botId : undefined
-    this.eventKey = task.kind === 'event' ? `${task.event.botId} ${task.event.eventId}` : undefined
+    // An event that is none fails in its thread, like every other fault.
+    const { botId, eventId } = task.kind === 'event' ? asObject(task.event) : {}
+    this.botId = typeof botId === 'string' ? botId : undefined
+    this.eventKey = typeof botId === 'string' ? `${botId} ${String(eventId)}` : undefined
   }
 
   get outcome(): Promise<ChatOutcome> {

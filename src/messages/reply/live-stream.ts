@@ -68,17 +68,13 @@ export class LiveStream {
     this.#done = this.#run()
   }
 
-  /** Settles when the newest text has been taken to Feishu, as far as that went. */
-  get used(): Promise<void> {
-    return this.#used.promise
-  }
-
+  /** Settles when the text has been taken to Feishu, as far as that went. */
   show(frame: StreamFrame): Promise<void> {
     this.#frame = frame
     this.#used.resolve()
     this.#used = deferred()
     this.#news.resolve()
-    return this.used
+    return this.#used.promise
   }
 
   /** Resolves when nothing more is under way. */
@@ -227,11 +223,6 @@ export class LiveStream {
     await Promise.race([wait.over, this.#ended.promise])
     wait.end()
   }
-}
-
-/** Shows a card that was made before. */
-export function cardContent(cardId: string): string {
-  return JSON.stringify({ type: 'card', data: { card_id: cardId } })
 }
 
 /** What brings a streamed answer closer to what its reader should see. */

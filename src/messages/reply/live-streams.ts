@@ -25,7 +25,7 @@ export class LiveStreams {
     const owner = { eventId: id, fence, botId, ...target, uuid: streamUuid(botId, dedupeKey, frame.stream) }
     const stream = new LiveStream(owner, frame, this.#deps)
     streams.set(frame.stream, stream)
-    return stream.used
+    return stream.show(frame)
   }
 
   /** The run of the event is over. True if anything of it was shown. */

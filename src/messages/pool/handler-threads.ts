@@ -53,9 +53,10 @@ export class HandlerThreads {
   }
 
   get stats(): Pick<PoolStats, 'threads' | 'stuck' | 'renewing'> {
+    const isOpen = ({ role, wear }: HandlerThread): boolean => role === 'shared' && wear === undefined
     const renewing = [...this.#threads].filter(({ wear }) => wear !== undefined).length
     return {
-      threads: this.#threads.size - renewing,
+      threads: [...this.#threads].filter(isOpen).length,
       stuck: this.#stuck.count,
       ...(renewing > 0 && { renewing }),
     }

@@ -62,6 +62,7 @@ export interface BotStatus {
 
 /** The threads that run handlers. */
 export interface PoolStats {
+  /** Those that runs share and that take new ones. Threads beside them, for what has one to itself, are not counted. */
   readonly threads: number
   /** Runs under way. */
   readonly busy: number

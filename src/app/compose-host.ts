@@ -21,47 +21,47 @@ import { sourceEndpoint } from './source-endpoint.ts'
 import { SourceSubscription } from './source-subscription.ts'
 import { SupervisorThread } from './supervisor-thread.ts'
 
-/** What differs between a host's handle, administration and drills. */
+/** Settings that differ between the handle of a host, administration and drills. */
 export interface HandleSetup {
   readonly apiToken?: string | undefined
   /** Handlers that are functions, by name. Default: none. */
   readonly handlerTables?: ReadonlyMap<string, HandlerTable>
-  /** Default: alerts are only told to listeners. */
+  /** Webhook for alerts. Default: none; only listeners get alerts. */
   readonly alerts?: AlertOptions | undefined
   readonly authorize?: Authorize | undefined
   readonly botSource?: BotSource | undefined
   readonly allowedHosts?: readonly string[] | undefined
-  /** Where bots may be pointed at through the HTTP API. Default: nowhere. */
+  /** Origins that the `domain` of a bot may name in the HTTP API, besides those of Feishu and Lark. Default: none. */
   readonly allowedDomains?: readonly string[]
-  /** Default true. */
+  /** False for administration: bots are stored and not started. Default: true. */
   readonly startsBots?: boolean
   /** Default: the built files of this package. */
   readonly paths?: PackagePaths
   readonly clock?: Clock
 }
 
-/** What runs on the host's own thread behind one handle. */
+/** Parts of one handle that run on the host's own thread. */
 export interface Host {
   readonly clock: Clock
   readonly logger: Logger
   readonly events: Emitter<EventMap>
   readonly thread: SupervisorThread
   readonly lastReport: LastReport
-  /** Undefined unless the host keeps the bots. */
+  /** Undefined without the option `botSource`. */
   readonly sourceSubscription: SourceSubscription | undefined
   /** Undefined without the option `alerts`. */
   readonly notifier: Notifier | undefined
 }
 
-/** Longest wait until the thread knows that the source has changed. */
+/** Longest wait until the supervisor thread has taken a change of the source, milliseconds. */
 const SOURCE_DEADLINE_MS = 5_000
 
-/** Joins the parts of the host's side. */
+/** Creates and joins the parts on the host thread. */
 export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host {
   const { alerts, handlerTables = new Map(), botSource } = setup
   const { startsBots = true, paths = packagePaths(), clock = systemClock } = setup
   const { secrets } = options
-  // A listener that throws is the host's own bug: it must not end the host from inside our callback.
+  // A throwing listener is a bug of the host. It must not end the host from inside a callback of this library.
   const events = new Emitter<EventMap>((thrown) =>
     queueMicrotask(() => logger.error(`a listener threw: ${errorText(thrown)}`)),
   )
@@ -98,23 +98,23 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host 
     if (state === 'running') {
       logger.info('the supervisor is running')
       sourceSubscription?.resume()
-      if (restartCount > 0) tellDown('cleared', 'it is started again', 'nothing: it is over')
+      if (restartCount > 0) emitDown('cleared', 'running again', 'nothing: the problem has ended')
     }
     if (state === 'restarting') {
       lastReport.threadGone(clock.now())
       for (const alert of openAlerts.end(clock.now())) events.emit('alert', alert)
-      logger.error(`the supervisor thread ended (${lastExit?.reason}); it is started again`, { lastExit })
-      tellDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'it ended', 'it is started again')
+      logger.error(`the supervisor thread ended (${lastExit?.reason}); restarting`, { lastExit })
+      emitDown('raised', lastExit?.error?.message ?? lastExit?.reason ?? 'ended', 'restarting')
     }
   }
 
-  function tellDown(state: Alert['state'], why: string, nextStep: string): void {
+  function emitDown(state: Alert['state'], why: string, nextStep: string): void {
     const cause = `the supervisor thread: ${why}`
     events.emit('alert', { at: clock.now(), kind: 'supervisor_down', state, cause, nextStep })
   }
 }
 
-/** The HTTP API of a handle. `view` is the handle itself; it must have its events already. */
+/** Creates the HTTP API of a handle. `view` is the handle itself, whose events must work already. */
 export function createFetch(
   { connection }: ResolvedOptions,
   { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
@@ -125,7 +125,7 @@ export function createFetch(
     view,
     fastAttempts: connection.fastAttempts,
     allowedDomains,
-    // An envelope grows by a third when it is encrypted and written in base64.
+    // Encryption and base64 make an envelope a third longer.
     maxWebhookBytes: Math.ceil(1.4 * connection.maxPayloadBytes) + 4_096,
     apiToken,
     authorize,

@@ -6,10 +6,10 @@ import { stackFrames } from '../core/log/stack-frames.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import type { ChatOutcome, EventTask, HostRun } from '../protocol/chat.ts'
 
-/** The built code that a pool thread runs a handler with; see workers/chat/run-handler.ts. */
+/** Built code that runs a handler, also in a pool thread; its source is workers/chat/run-handler.ts. */
 interface HandlerRunner {
   hideValues(values: Iterable<string>): void
-  /** The client end of the run channel. */
+  /** Client end of the run channel. */
   readonly RunChannelClient: new (
     port: HostRun['task']['port'],
   ) => object
@@ -28,14 +28,14 @@ interface HandlerRunner {
 export interface HostHandlersDeps {
   readonly tables: ReadonlyMap<string, HandlerTable>
   readonly secrets: Readonly<Record<string, string>>
-  /** The built file. */
+  /** Path of the built file. */
   readonly runnerPath: string
   readonly clock: Clock
 }
 
 /**
- * The host's own functions as handlers: run on its thread, with the very code that pool threads use, so with
- * the same ctx. That code is loaded with the first run: who has no such handlers does not pay for it.
+ * Runs handlers that are functions of the host, on the host thread. Pool threads use the same code, so `ctx` is the
+ * same. The code is loaded with the first run, so a host without such handlers does not load it.
  */
 export class HostHandlers {
   readonly #tables: ReadonlyMap<string, HandlerTable>
@@ -51,12 +51,12 @@ export class HostHandlers {
     this.#clock = clock
   }
 
-  /** Never rejects. `gone` aborts when the supervisor thread that asked has ended: another one will ask again. */
+  /** Runs one handler. Never rejects. `gone` aborts when the supervisor thread that asked has ended: its successor asks again. */
   async run({ id, task, deadlineAt }: HostRun, gone: AbortSignal): Promise<ChatOutcome> {
     const table = task.handler.kind === 'host' ? this.#tables.get(task.handler.name) : undefined
-    if (table === undefined) return failed('INTERNAL', 'the host was asked for a handler that it does not have')
+    if (table === undefined) return failed('INTERNAL', 'bug: the host was asked for a handler that it does not have')
     const timeoutMs = deadlineAt - this.#clock.now()
-    // Nobody waits for it any more, and it may be under way again.
+    // The time limit has passed: the supervisor thread waits no longer and may have started the event again.
     if (timeoutMs <= 0) return failed('HANDLER_TIMEOUT', "the host's thread was busy for the whole time limit")
     this.#runner ??= this.#load()
     const channel = new this.#runner.RunChannelClient(task.port)

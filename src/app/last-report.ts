@@ -1,7 +1,7 @@
 import type { ResolvedOptions } from '../protocol/host.ts'
 import { type BotReport, idleConnection, type SupervisorReport } from '../protocol/model/status.ts'
 
-/** The newest report of the supervisor thread, for as long as there is no newer one. */
+/** Keeps the newest report of the supervisor thread. */
 export class LastReport {
   #report: SupervisorReport
 
@@ -22,7 +22,7 @@ export class LastReport {
     this.#report = report
   }
 
-  /** The thread that made the report is gone: nobody is connected, the rest is still true. */
+  /** Marks all bots as not connected, because the supervisor thread is gone. The other figures stay. */
   threadGone(now: number): void {
     const { bots, pool, store } = this.#report
     this.#report = {

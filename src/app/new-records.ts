@@ -27,13 +27,13 @@ export type BotsAreDocumented = [
   Nothing<Difference<z.input<typeof botPolicy>, SettingChange<BotPolicy>>>,
 ]
 
-/** Throws `CONFIG_INVALID` with one line per mistake; never repeats the secret. */
+/** Checks a new bot and adds defaults. Throws `CONFIG_INVALID` with one line per mistake and never quotes a secret. */
 export function resolveNewBot(bot: NewBotOptions): BotInput {
   const data = validated(fields.safeParse(bot))
   return { ...data, name: data.name ?? data.appId }
 }
 
-/** Throws like `resolveNewBot`. */
+/** Checks a change of a bot. Throws like `resolveNewBot`. */
 export function resolveBotChange(change: BotChange): BotChange {
   return validated(changeSchema.safeParse(change))
 }
@@ -44,7 +44,7 @@ export type TokensAreDocumented = Nothing<Difference<z.input<typeof schema>, New
 
 const DAY_MS = 86_400_000
 
-/** Throws `CONFIG_INVALID` with one line per mistake. */
+/** Checks a new token and adds defaults. Throws `CONFIG_INVALID` with one line per mistake. */
 export function resolveNewToken(token: NewTokenOptions): NewApiToken {
   const { expiresInDays, ...rest } = validated(schema.safeParse(token))
   return { ...rest, expiresInMs: expiresInDays === null ? null : expiresInDays * DAY_MS }

@@ -13,12 +13,12 @@ export interface NotifierDeps extends AlertOptions {
   readonly logger: Logger
 }
 
-/** Alerts that may wait while the receiver is away; the oldest makes room. */
+/** Most alerts that wait while the receiver is away. Above it the oldest alert is dropped. */
 const MAX_WAITING = 100
 
 const CALL_TIMEOUT_MS = 10_000
 
-/** About ten minutes in all, then the next alert has its turn. */
+/** Attempts per alert, about ten minutes in all. Then the next alert is sent. */
 const MAX_ATTEMPTS = 15
 const BACKOFF: BackoffPolicy = { firstMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }
 
@@ -28,9 +28,9 @@ interface Notice {
 }
 
 /**
- * Posts alerts to a webhook in the format of Standard Webhooks (standardwebhooks.com): signed over id,
- * time and body, with the same id at every try, so that a receiver can tell a repetition. One at a time and
- * in order; nobody waits for it.
+ * Posts alerts to a webhook in the format of Standard Webhooks (standardwebhooks.com). The signature is over id, time
+ * and body. Every attempt has the same id, so that the receiver can recognise a repetition. Alerts are sent one at a
+ * time and in order, in the background.
  */
 export class Notifier {
   readonly #deps: NotifierDeps
@@ -59,7 +59,7 @@ export class Notifier {
     if (!this.#isPosting) void this.#postAll()
   }
 
-  /** Gives up what waits. */
+  /** Drops the waiting alerts and aborts the current post. */
   close(): void {
     this.#waiting.length = 0
     this.#abort.abort()
@@ -80,12 +80,12 @@ export class Notifier {
       const failure = await this.#try(notice, closed)
       if (failure === undefined) return
       if (attempt === MAX_ATTEMPTS) return logger.error(`an alert was not sent after ${attempt} attempts: ${failure}`)
-      if (attempt === 1) logger.warn(`the webhook for alerts did not take one and is tried again: ${failure}`)
+      if (attempt === 1) logger.warn(`an alert was not sent, retrying: ${failure}`)
       await pause(clock, backoffDelayMs(attempt, BACKOFF, random()), closed)
     }
   }
 
-  /** Why it failed; undefined when it was taken. */
+  /** Posts once. Returns the reason of a failure; undefined after success. */
   async #try({ id, body }: Notice, closed: AbortSignal): Promise<string | undefined> {
     const timestamp = String(Math.floor(this.#deps.clock.now() / 1000))
     const signature = createHmac('sha256', this.#key).update(`${id}.${timestamp}.${body}`).digest('base64')
@@ -105,13 +105,13 @@ export class Notifier {
       await answer.body?.cancel()
       return answer.ok ? undefined : `HTTP status ${answer.status}`
     } catch (thrown) {
-      // `fetch failed` alone says nothing.
+      // The message `fetch failed` alone is useless, so take its cause.
       return errorText(thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown)
     }
   }
 }
 
-/** Instants as ISO 8601, as in the HTTP API. */
+/** Writes `nextAt` as ISO 8601, as in the HTTP API. */
 function readable({ nextAt, ...data }: Omit<Alert, 'state' | 'at'>): object {
   return { ...data, ...(nextAt === undefined ? {} : { nextAt: new Date(nextAt).toISOString() }) }
 }

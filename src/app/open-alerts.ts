@@ -1,6 +1,6 @@
 import type { Alert } from '../protocol/model/events.ts'
 
-/** The alerts of the supervisor thread that are not over. */
+/** Raised alerts of the supervisor thread. */
 export class OpenAlerts {
   readonly #open = new Map<string, Alert>()
 
@@ -10,9 +10,9 @@ export class OpenAlerts {
     else this.#open.delete(key)
   }
 
-  /** The thread is gone and its successor knows nothing of them: they are over, and told again if they last. */
+  /** Clears all alerts, because the supervisor thread is gone. The next thread raises them again if their problem lasts. */
   end(at: number): Alert[] {
-    const nextStep = 'it is told again if it lasts: the supervisor thread begins anew'
+    const nextStep = 'the restarted supervisor thread raises the alert again if the problem lasts'
     const over = [...this.#open.values()].map(({ nextAt: _nextAt, ...alert }): Alert => {
       return { ...alert, at, state: 'cleared', nextStep }
     })

@@ -3,9 +3,8 @@ import { dirname, join } from 'node:path'
 import type { PackagePaths } from '../protocol/host.ts'
 
 /**
- * Finds the built thread entries and the migrations of this package, from src and from dist alike:
- * the `imports` map of package.json names the built files, so threads are the same files in
- * development, in tests and in the published package.
+ * Finds the built thread entries and the migrations of this package, from src and from dist. The `imports` map of
+ * package.json names the built files, so development, tests and the published package start the same files.
  */
 export function packagePaths(): PackagePaths {
   const require = createRequire(import.meta.url)

@@ -21,10 +21,10 @@ const schema = z.object({
     .optional(),
 })
 
-/** Below the time that the supervisor thread waits for it. */
+/** Longest reading of the source, milliseconds. It is below the time that the supervisor thread waits. */
 const LIST_TIMEOUT_MS = 8_000
 
-/** The host's own bots as the supervisor thread reads them: checked, and every failure a value. */
+/** Serves the bot source to the supervisor thread. Rows are checked, and failures are returned as values. */
 export function sourceEndpoint(source: BotSource, clock: Clock): SourceControl {
   const firstSeenAt = new Map<string, number>()
   let lastReading: SourceReading | undefined

@@ -1,7 +1,7 @@
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import type { BotSource } from '../protocol/model/bot-source.ts'
 
-/** Passes on what a source tells of changes; what the supervisor thread did not hear it reads when it is there again. */
+/** Passes changes of a bot source to the supervisor thread. Changes that the thread missed make it read all bots when it is back. */
 export class SourceSubscription {
   readonly #source: BotSource
   readonly #notify: (botId?: string) => Promise<void>
@@ -23,7 +23,7 @@ export class SourceSubscription {
     }
   }
 
-  /** The supervisor thread can be told again. */
+  /** Notifies the supervisor thread, which is back, if it missed a change. */
   resume(): void {
     if (this.#hasMissed) this.#changed()
   }

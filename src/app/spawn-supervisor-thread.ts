@@ -15,23 +15,23 @@ export interface LiveSupervisor {
   readonly control: ControlClient<HostControl>
   pulse(): Pulse
   terminate(): void
-  /** It no longer keeps the process alive. */
+  /** Lets the process exit while the thread still runs. */
   unref(): void
 }
 
 export interface SupervisorThreadEvents {
   signal(event: NamedEvent): void
-  /** Runs a handler of the host; never rejects. `gone` aborts when the thread that asked has ended. */
+  /** Runs a handler of the host. Never rejects. `gone` aborts when the thread that asked has ended. */
   run(run: HostRun, gone: AbortSignal): Promise<ChatOutcome>
   printed(text: string): void
-  /** Called exactly once; after it nothing of this thread arrives any more, and its ports are closed. */
+  /** Called exactly once, as the last event of this thread. Its ports are closed then. */
   exited(exit: ObservedExit): void
 }
 
-/** Longest wait until the thread has taken the outcome of a run. */
+/** Longest wait until the thread has taken the outcome of a run, milliseconds. */
 const ANSWER_DEADLINE_MS = 5_000
 
-/** The only `new Worker` for the supervisor thread. Throws when the system has no thread left. */
+/** Starts the supervisor thread; the only `new Worker` for it. Throws when the system cannot start another thread. */
 export function spawnSupervisorThread(
   given: Omit<SupervisorBoot, 'controlPort' | 'sourcePort' | 'heartbeat'>,
   source: SourceControl | undefined,
@@ -96,7 +96,7 @@ export function spawnSupervisorThread(
         control.call('hostRunEnded', ANSWER_DEADLINE_MS, (remote) => remote.hostRunEnded(run.id, outcome)),
       )
       .catch(() => {
-        // The thread that asked is gone, or will see its own deadline pass: the event is run again.
+        // The thread that asked is gone, or its own deadline will pass. The event is then run again.
       })
   }
 }

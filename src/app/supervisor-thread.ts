@@ -14,39 +14,39 @@ import { type LiveSupervisor, spawnSupervisorThread } from './spawn-supervisor-t
 export interface SupervisorThreadDeps {
   readonly options: ResolvedOptions
   readonly paths: PackagePaths
-  /** The host's own bots, if it keeps them itself. */
+  /** Bot source of the host, if any. */
   readonly source?: SourceControl | undefined
-  /** False for administration: see SupervisorBoot. */
+  /** False for administration: bots are stored and not started. */
   readonly startsBots: boolean
   readonly clock: Clock
   readonly random: () => number
   signal(event: NamedEvent): void
-  /** Runs a handler of the host; never rejects. `gone` aborts when the thread that asked has ended. */
+  /** Runs a handler of the host. Never rejects. `gone` aborts when the thread that asked has ended. */
   run(run: HostRun, gone: AbortSignal): Promise<ChatOutcome>
-  /** The thread's own state changed. */
+  /** Reports a new state of the thread. */
   changed(status: ChildStatus): void
-  /** A restart that could not be completed, or output of the thread. */
+  /** Logs a failed restart or output of the thread. */
   report(level: 'info' | 'error', message: string): void
 }
 
-/** Opening the database may run migrations or create an embedded database on a slow disk. */
+/** Longest start, milliseconds. Opening the database may run migrations or create an embedded database on a slow disk. */
 const START_DEADLINE_MS = 120_000
 
-/** Time after the grace for closing sockets, threads and the database; then the thread is ended as it is. */
+/** Time after the grace for closing sockets, threads and the database, milliseconds. After it the thread is terminated. */
 const STOP_MARGIN_MS = 1_500
 
-/** Time for that end: together with the margin above below the 2 s that `stop` promises. */
+/** Longest wait for that termination, milliseconds. Together with the margin above it stays below the 2 s that `stop` promises. */
 const END_DEADLINE_MS = 400
 
 /**
- * The supervisor thread as the host sees it: started once by somebody, then restarted for ever when
- * it ends by itself. Whatever it had accepted is in the database, and its successor takes it over.
+ * Starts the supervisor thread and restarts it for ever when it ends without an order. All events that the old thread
+ * accepted are in the database, and the new thread takes them over.
  */
 export class SupervisorThread {
   readonly #deps: SupervisorThreadDeps
   readonly #driver: ChildDriver<LiveSupervisor>
   #instanceId: string | undefined
-  /** Of the start that its caller waits for. */
+  /** The first start while its caller waits for it. */
   #firstStart: Deferred<void> | undefined
 
   constructor(deps: SupervisorThreadDeps) {
@@ -72,13 +72,13 @@ export class SupervisorThread {
     return this.#driver.status
   }
 
-  /** Rejects, with nothing left behind, when the configuration or the data folder is not usable. */
+  /** Starts the thread. Rejects and leaves nothing behind when the configuration or the data folder is unusable. */
   async start(): Promise<void> {
     if (this.#firstStart !== undefined) return this.#firstStart.promise
     if (this.#driver.child.state.name === 'stopping') {
       throw new FeishuSupervisorError(
         'SUPERVISOR_DOWN',
-        'the last supervisor thread has not ended: it sits in native code',
+        'the last supervisor thread has not ended: it is stuck in native code',
       )
     }
     if (this.#driver.child.state.name !== 'stopped') return
@@ -87,7 +87,7 @@ export class SupervisorThread {
     await this.#firstStart.promise
   }
 
-  /** Rejects with `SUPERVISOR_DOWN` at once while there is no thread. */
+  /** Calls the thread. Rejects with `SUPERVISOR_DOWN` at once while the thread is not running. */
   async call<T>(what: string, deadlineMs: number, run: (remote: HostControl) => Promise<T>): Promise<T> {
     if (this.#driver.thread === undefined || this.#driver.child.state.name !== 'running') {
       throw new FeishuSupervisorError('SUPERVISOR_DOWN', `the supervisor thread is ${this.#driver.child.state.name}`)
@@ -95,7 +95,7 @@ export class SupervisorThread {
     return await this.#driver.thread.control.call(what, deadlineMs, run)
   }
 
-  /** Gone within `graceMs` + 2 s; tolerates never started and twice. */
+  /** Stops the thread within `graceMs` + 2 s. May be called before `start` and twice. */
   async stop(graceMs: number): Promise<void> {
     const thread = this.#driver.thread
     let deadlineMs = STOP_MARGIN_MS
@@ -103,19 +103,19 @@ export class SupervisorThread {
       try {
         await thread.control.call('stop', graceMs + STOP_MARGIN_MS, (remote) => remote.stop(graceMs))
       } catch {
-        // It hangs or died meanwhile; the inbox keeps what it had accepted.
+        // The thread hangs or died meanwhile. The inbox keeps all events that it accepted.
         deadlineMs = END_DEADLINE_MS
       }
     }
     await this.#end(deadlineMs)
   }
 
-  /** Ends the thread as a crash would; it is restarted. */
+  /** Ends the thread as a crash would. The thread is restarted. */
   kill(): void {
     this.#driver.kill()
   }
 
-  /** A thread blocked in native code may never end; the caller must not wait for it for ever. */
+  /** Terminates the thread. A thread blocked in native code may never end, so the wait is limited to `deadlineMs`. */
   async #end(deadlineMs: number): Promise<void> {
     this.#driver.step({ kind: 'stop' })
     if (this.#driver.child.state.name === 'stopped') return
@@ -140,7 +140,7 @@ export class SupervisorThread {
     first.reject(thrown)
   }
 
-  /** A first start that fails is the caller's to mend; a restart that fails is tried again. */
+  /** Waits until the thread is ready. A failed first start rejects the caller's `start`; a failed restart is retried. */
   async #finishStart({ control, pulse, terminate }: LiveSupervisor): Promise<void> {
     const first = this.#firstStart
     try {

@@ -3,7 +3,7 @@ import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import type { CliConfig } from './environment.ts'
 import type { CliContext } from './cli-context.ts'
 
-/** Runs a command on the database alone; no bot is started. */
+/** Runs a command that needs only the database. Starts no bots. */
 export async function withStore(
   options: CliConfig['options'],
   run: (supervisor: FeishuSupervisor) => Promise<void>,

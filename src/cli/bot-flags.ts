@@ -1,11 +1,11 @@
 import { FeishuSupervisorError } from '../core/errors.ts'
 
-/** `inboundPerSecond=5`: which names and numbers there are is the bot's to say. */
+/** Parses `inboundPerSecond=5`. The schema of the bot checks the name and the number. */
 export function limitsOf(flags: readonly string[]): Record<string, number> {
   return Object.fromEntries(pairsOf('--limit', flags).map(([field, value]) => [field, Number(value)]))
 }
 
-/** `groups=all`, and for the lists `users=ou_1,ou_2`. */
+/** Parses `groups=all`, and lists such as `users=ou_1,ou_2`. */
 export function policyOf(flags: readonly string[]): Record<string, string | string[]> {
   const isList = (field: string): boolean => field === 'chats' || field === 'users'
   return Object.fromEntries(

@@ -34,7 +34,7 @@ export async function addBot(
       ...(handler === undefined ? {} : { handler }),
       limits: limitsOf(limit),
       policy: policyOf(policy),
-      // Checked like every field of a bot.
+      // `addBot` checks the value like every field of a bot.
       ...(isolation === undefined ? {} : { isolation: isolation as 'thread' | 'process' }),
     })
     stdout.write(`${JSON.stringify(bot)}\n`)

@@ -1,14 +1,14 @@
 import type { Output } from './print-log.ts'
 
-/** What a command has of the process that it runs in. The commands know no other process, so a test can run them in its own. */
+/** Parts of the process that a command uses. Commands use only these, so a test can run them in its own process. */
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: AsyncIterable<Buffer>
   readonly stdout: Output
   readonly stderr: Output & { readonly isTTY?: boolean | undefined }
-  /** Where log lines go. A write is done when it returns: a process that is killed has said what it knew. */
+  /** Output for log lines. Writes are synchronous, so that no line is lost when the process is killed. */
   readonly log: Output
-  /** Calls the listener whenever the command is told to end. Returns the function that takes the listener away. */
+  /** Calls the listener at every signal to end the command. Returns the function that removes the listener. */
   onSignal(listener: () => void): () => void
   /** Ends the process at once. */
   kill(): void

@@ -9,7 +9,7 @@ export async function listDeadLetters(
   flags: { limit?: string; before?: string },
   { stdout }: Pick<CliContext, 'stdout'>,
 ): Promise<void> {
-  // What ended at the same instant stays on one page, so that --before leaves nothing out.
+  // With `before`, dead letters of the same instant stay on one page, so that --before skips none.
   const page = {
     ...(flags.limit === undefined ? {} : { limit: wholeNumber('--limit', flags.limit) }),
     before: flags.before === undefined ? Infinity : instant(flags.before),
@@ -20,7 +20,7 @@ export async function listDeadLetters(
   })
 }
 
-/** `dead-letters resubmit`: puts one back and prints which. */
+/** `dead-letters resubmit`: puts one dead letter back and prints its id. */
 export async function resubmitDeadLetter(
   { options }: CliConfig,
   eventIdText: string,
@@ -44,7 +44,7 @@ function wholeNumber(name: string, text: string): number {
   return Number(text)
 }
 
-/** Milliseconds as `endedAt` has them, fractions included, or a date and time. */
+/** Parses an instant: milliseconds like `endedAt`, fractions included, or a date and time. */
 function instant(text: string): number {
   const at = /^\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text)
   if (Number.isFinite(at)) return at

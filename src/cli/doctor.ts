@@ -6,7 +6,7 @@ import type { CliConfig } from './environment.ts'
 
 const ASK_TIMEOUT_MS = 180_000
 
-/** `doctor`: prints what was found; the exit code is 1 if some of it is an error. */
+/** `doctor`: prints the findings. The exit code is 1 when one of them is an error. */
 export async function doctor(
   config: CliConfig,
   { json }: { json?: boolean },
@@ -32,7 +32,7 @@ async function diagnose(config: CliConfig): Promise<readonly Finding[]> {
   }
 }
 
-/** Only one process can have the embedded database: the one that has it looks for us. */
+/** Asks the process that holds the embedded database to run the checks: only one process can open that database. */
 async function askRunning({ host, port, options }: CliConfig, inUse: string): Promise<readonly Finding[]> {
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/api/feishu/doctor`
   const error = (message: string, mend: string): Finding[] => [{ check: 'database', level: 'error', message, mend }]

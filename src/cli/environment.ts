@@ -6,7 +6,7 @@ import { handlersOf } from './handler-environment.ts'
 import type { LogSettings } from './print-log.ts'
 import type { VARIABLES } from './variables.ts'
 
-/** Decimal digits only: an empty value, `0x10` or `1e3` is a mistake, not a number. */
+/** Accepts decimal digits only: an empty value, `0x10` or `1e3` is a mistake. */
 const integer = (expected: string, least: number, most: number) =>
   z
     .string()
@@ -42,24 +42,24 @@ const schema = z.strictObject({
   FS_LOG_FORMAT: z.enum(['json', 'text']).optional(),
 } satisfies Readonly<Partial<Record<keyof typeof VARIABLES, z.ZodType>>>)
 
-/** What the command line needs to run. */
+/** Configuration of the command line. */
 export interface CliConfig {
   readonly host: string
   readonly port: number
-  /** FS_PORT was set; the demo takes a free port otherwise. */
+  /** True when FS_PORT is set. Otherwise the demo takes a free port. */
   readonly isPortGiven: boolean
   readonly log: { readonly level: LogSettings['level']; readonly format: LogSettings['format'] | undefined }
   readonly options: FeishuSupervisorOptions
 }
 
-/** Every secret of handlers has a variable of its own. */
+/** Start of the names of variables that hold one secret of handlers each. */
 const SECRET_PREFIX = 'FS_SECRET_'
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
 
 /**
- * Reads the FS_ variables; the only interpreter of the environment. Throws `CONFIG_INVALID` with one
- * line per mistake, unknown FS_ names among them, so that a typo is not silently a default.
+ * Reads the FS_ variables. No other code reads the environment. Throws `CONFIG_INVALID` with one line per mistake.
+ * Unknown FS_ names are mistakes too, so that a typo does not silently mean the default.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): CliConfig {
   const named = Object.entries(env).filter(([name]) => name.startsWith('FS_'))
@@ -103,7 +103,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   }
 }
 
-/** The proxy variables that other programs read too, in both spellings; an empty one is as good as none. */
+/** Reads the usual proxy variables, in upper and lower case. An empty variable counts as unset. */
 function connectionOf(
   env: Readonly<Record<string, string | undefined>>,
   caFile: string | undefined,
@@ -146,7 +146,7 @@ function list(text: string | undefined): string[] | undefined {
   return text?.split(',').map((item) => item.trim())
 }
 
-/** Who listens on loopback is meant for this machine; elsewhere the names are the operator's to know. */
+/** Host names for the HTTP API. On loopback these are the names of this machine; elsewhere only the operator knows them. */
 function allowedHosts(host: string, given: string | undefined): string[] | undefined {
   if (!LOOPBACK.test(host)) return list(given)
   return [...new Set([host, 'localhost', '127.0.0.1', '[::1]', ...(list(given) ?? [])])]

@@ -3,7 +3,7 @@ import type { FeishuSupervisorOptions } from '../options/feishu-supervisor-optio
 
 type Handler = NonNullable<FeishuSupervisorOptions['handler']>
 
-/** What the FS_ variables say about handlers. */
+/** FS_ variables of handlers. */
 export interface HandlerVariables {
   readonly FS_HANDLER?: string | undefined
   readonly FS_HANDLERS?: string | undefined
@@ -17,11 +17,11 @@ export interface HandlerVariables {
   readonly FS_OPENAI_TIMEOUT_MS?: number | undefined
 }
 
-/** Secrets that the built-in handlers take if they are there, as `FS_SECRET_<name>`. */
+/** Names of secrets that the built-in handlers use when they are set as `FS_SECRET_<name>`. */
 const API_KEYS = { http: 'HTTP', openai: 'OPENAI' } as const
 const SIGNING_KEY = 'HTTP_SIGNING'
 
-/** `FS_HANDLER` and `FS_HANDLERS` as options; `http` and `openai` stand for those handlers with their variables. */
+/** Converts `FS_HANDLER` and `FS_HANDLERS` to options. The values `http` and `openai` mean the built-in handlers with their variables. */
 export function handlersOf(
   variables: HandlerVariables,
   secrets: Readonly<Record<string, string>> = {},
@@ -78,7 +78,7 @@ function common(
   }
 }
 
-/** A variable that nothing reads is a mistake, like one that nothing knows. */
+/** Refuses variables of a built-in handler that is not used. They are a mistake, like unknown variables. */
 function refuseUnused(builtIn: 'http' | 'openai', variables: HandlerVariables, isUsed: boolean): void {
   const prefix = `FS_${builtIn.toUpperCase()}_`
   const [first] = Object.keys(variables).filter((name) => name.startsWith(prefix))
@@ -86,7 +86,7 @@ function refuseUnused(builtIn: 'http' | 'openai', variables: HandlerVariables, i
   throw invalid(`${first}: nothing reads it; set FS_HANDLER=${builtIn} or name it in FS_HANDLERS`)
 }
 
-/** `sales=./sales.mjs,smart=openai`; what a name and a path may be is the options' to say. */
+/** Parses `sales=./sales.mjs,smart=openai`. The options check the names and paths. */
 function pairsOf(given: string): Record<string, string> {
   const pairs = given.split(',').map((pair): [string, string] => {
     const [, name, value] = /^([^=]+)=(.+)$/.exec(pair.trim()) ?? []

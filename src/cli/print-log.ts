@@ -2,20 +2,20 @@ import pino from 'pino'
 import type { LogLevel, LogRecord } from '../core/log/logger.ts'
 
 export interface LogSettings {
-  /** What is below it is not printed. */
+  /** Lowest level that is printed. */
   readonly level: LogLevel | 'silent'
-  /** `json`: one pino line per record; `text`: for a person. */
+  /** `json`: one pino line per record; `text`: for reading. */
   readonly format: 'json' | 'text'
 }
 
 const RANKS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
-/** A stream or anything else that text can be written to. */
+/** Target of text, such as a stream. */
 export interface Output {
   write(text: string): unknown
 }
 
-/** Prints records. Secrets are hidden in the record already; control characters cannot forge lines in either format. */
+/** Creates a printer of log records. Secrets are hidden in the record already. Control characters cannot forge lines in either format. */
 export function logPrinter({ level, format }: LogSettings, output: Output): (record: LogRecord) => void {
   const print = format === 'json' ? jsonPrinter(output) : textPrinter(output)
   return (record) => {

@@ -11,7 +11,7 @@ import { rotateKeys } from './admin.ts'
 import { start } from './start.ts'
 import { createToken, listTokens, revokeToken, type TokenFlags } from './tokens.ts'
 
-/** Runs one command, given without the program's name, and resolves with the exit code. It never rejects. */
+/** Runs one command and resolves with the exit code. `argv` is without the program name. Never rejects. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   const { stdout, stderr } = context
   let exitCode = 0
@@ -44,7 +44,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
 
   program
     .command('doctor')
-    .description('look for what stands between the bots and Feishu; exit code 1 if something has to be mended')
+    .description('check what the bots need to reach Feishu; exit code 1 if something has to be mended')
     .option('--json', 'print the findings as one JSON array')
     .action(async (options: { json?: boolean }) => {
       exitCode = await doctor(config(), options, context)
@@ -128,7 +128,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     await program.parseAsync(argv, { from: 'user' })
     return exitCode
   } catch (thrown) {
-    // The parser has said it already.
+    // The parser has printed the error already.
     if (thrown instanceof CommanderError) return thrown.exitCode
     const code = thrown instanceof FeishuSupervisorError ? thrown.code : 'INTERNAL'
     stderr.write(`feishu-supervisor: ${errorText(thrown)}\n(${code})\n`)

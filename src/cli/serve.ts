@@ -3,12 +3,12 @@ import { createAdaptorServer } from '@hono/node-server'
 import { FeishuSupervisorError } from '../core/errors.ts'
 
 export interface HttpServer {
-  /** With the port that was really bound. */
+  /** URL with the bound port. */
   readonly url: string
   close(): Promise<void>
 }
 
-/** How long anybody may take to say what he wants; an answer may take longer, a stream of events as long as it likes. */
+/** Limits of a request, milliseconds and bytes. They limit only the time to send it: an answer may take longer, an event stream has no limit. */
 export const SERVER_LIMITS = {
   headersTimeout: 3_000,
   requestTimeout: 3_500,
@@ -19,13 +19,13 @@ export const SERVER_LIMITS = {
 
 const MAX_SOCKETS = 2_000
 
-/** Serves a fetch handler. Rejects with `PORT_UNAVAILABLE`, naming the variable to change. */
+/** Serves a fetch handler over HTTP. Rejects with `PORT_UNAVAILABLE`, naming the variable to change. */
 export async function serve(
   fetch: (request: Request) => Response | Promise<Response>,
   { host, port }: { readonly host: string; readonly port: number },
   limits: typeof SERVER_LIMITS = SERVER_LIMITS,
 ): Promise<HttpServer> {
-  // Hono's server would replace the global Request and Response of the process otherwise.
+  // Otherwise Hono's server replaces the global Request and Response of the process.
   const server = createAdaptorServer({ fetch, overrideGlobalObjects: false, serverOptions: limits })
   if ('maxConnections' in server) server.maxConnections = MAX_SOCKETS
   await new Promise<void>((resolve, reject) => {

@@ -6,7 +6,7 @@ import { FeishuSimulator } from '../simulator/simulator.ts'
 import type { CliContext } from './cli-context.ts'
 import { narrateEntry, type Say, sayTo } from './demo/narrate.ts'
 
-/** As the command line gives them. */
+/** Flags as the command line parses them. */
 export interface SimulateFlags {
   readonly host: string
   readonly port: string
@@ -17,7 +17,7 @@ export interface SimulateFlags {
 
 const DEFAULT_APP: SimulatedApp = { appId: 'cli_00000000000000a1', appSecret: 'not-a-secret', name: 'Helper' }
 
-/** `simulate`: a local Feishu until SIGTERM or SIGINT, which tells how to connect a bot and shows what flows. */
+/** `simulate`: runs a local Feishu until SIGTERM or SIGINT. Prints how to connect a bot, then all messages. */
 export async function simulate(
   flags: SimulateFlags,
   { stdout, onSignal }: Pick<CliContext, 'stdout' | 'onSignal'>,
@@ -61,7 +61,7 @@ function introduce(url: string, apps: readonly SimulatedApp[], say: Say): void {
   say('')
 }
 
-/** What a developer who wonders why nothing works wants to see. */
+/** Line about a problem that explains why a bot does not work; undefined for other entries. */
 function narrateTrouble(entry: HistoryEntry): string | undefined {
   switch (entry.kind) {
     case 'discovery':

@@ -9,7 +9,7 @@ import { logPrinter, type Output } from './print-log.ts'
 import { serve } from './serve.ts'
 import { firstToken } from './tokens.ts'
 
-/** `start`: runs until SIGTERM or SIGINT, then drains; a second signal ends the process at once. */
+/** `start`: runs until SIGTERM or SIGINT, then drains. A second signal ends the process at once. */
 export async function start({ host, port, log, options }: CliConfig, context: CliContext): Promise<void> {
   const { stdout, stderr } = context
   const stopWanted = deferred()
@@ -47,7 +47,7 @@ export async function start({ host, port, log, options }: CliConfig, context: Cl
   if ((await supervisor.status()).state !== 'stopped') context.kill()
 }
 
-/** Once per database. Without it the API can still be used with a token that is made later. */
+/** Prints the first admin token, once per database. If that fails, a token can be made later. */
 async function printFirstToken(supervisor: FeishuSupervisor, stdout: Output): Promise<void> {
   try {
     const token = await firstToken(supervisor)

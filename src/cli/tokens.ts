@@ -12,7 +12,7 @@ export interface TokenFlags {
   readonly expiresInDays?: string
 }
 
-/** `tokens create`: prints the token, this once. */
+/** `tokens create`: makes a token and prints it. The token is never shown again. */
 export async function createToken(
   { options }: CliConfig,
   flags: TokenFlags,
@@ -53,7 +53,7 @@ export async function revokeToken(
   })
 }
 
-/** Nobody could use the API otherwise: makes an admin's token unless there is one. Undefined if there is. */
+/** Makes an admin token unless a valid one exists; then undefined. Without an admin token the API could not be used. */
 export async function firstToken(supervisor: FeishuSupervisor): Promise<string | undefined> {
   const tokens = await supervisor.listTokens()
   const isThere = tokens.some(
@@ -68,7 +68,7 @@ export async function firstToken(supervisor: FeishuSupervisor): Promise<string |
   return token
 }
 
-/** Who the audit log names. */
+/** Actor in the audit log. */
 const CLI = 'command line'
 
 function days(text: string): number | null {

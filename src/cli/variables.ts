@@ -1,9 +1,9 @@
-/** A variable of the command line: an option under another name, or something that only the command line has. */
+/** Variable of the command line: it sets an option, or a value that only the command line has. */
 export type Variable =
   | { readonly option: string }
   | { readonly meaning: string; readonly defaultsTo: string; readonly unit?: string }
 
-/** The FS_ variables, for docs/options.md; src/cli/environment.ts reads them. */
+/** FS_ variables, for docs/options.md. `readEnvironment` reads them. */
 export const VARIABLES = {
   FS_HOST: {
     meaning: 'Address on which the HTTP API listens. Another than loopback needs `FS_API_TOKEN`.',

@@ -21,13 +21,13 @@ export const API_PREFIX = '/api/feishu'
 export interface RoutesOptions
   extends Omit<RouteDeps, 'authenticate'>,
     Pick<AuthenticateDeps, 'apiToken' | 'authorize'> {
-  /** Names under which this API may be asked. Default: any. */
+  /** Host names under which this API answers. Default: any. */
   readonly allowedHosts?: readonly string[] | undefined
-  /** Gets what went wrong inside. */
+  /** Gets internal errors, whose text the caller does not see. */
   report(thrown: Error): void
 }
 
-/** The HTTP face: a fetch handler that needs no server of its own. */
+/** Creates the HTTP API as a fetch handler, which needs no server of its own. */
 export function createRoutes({ apiToken, authorize, allowedHosts, report, ...rest }: RoutesOptions): Api {
   const { view } = rest
   const lookUp = (id: string, secret: string) => view.authenticate(id, secret)
@@ -36,7 +36,7 @@ export function createRoutes({ apiToken, authorize, allowedHosts, report, ...res
   api.notFound((c) => c.json({ success: false, error: 'Not found' }, 404))
   api.onError((thrown, c) => answerProblem(c, thrown, report))
   api.use(securityHeaders)
-  // Probes of a platform come by address.
+  // /healthz and /readyz answer under any name, because probes of a platform use an address.
   for (const path of ['/', `${API_PREFIX}/*`, '/metrics']) api.use(path, knownHosts(allowedHosts))
   api.use(`${API_PREFIX}/*`, except(`${API_PREFIX}/webhook/*`, smallBodies))
   addSupervisorRoutes(api, deps)

@@ -23,17 +23,20 @@ export interface CreateDispatcherDeps
   readonly callCard: CallCard
   readonly options: MessagesOptions
   readonly clock: Clock
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number
   readonly emit: (event: MessageEvent) => void
-  /** Default: nobody knows them. */
+  /** Acknowledgement times of events. Default: none are known. */
   readonly acks?: AckTimes
 }
 
-/** Changes of one card, and of all cards of a bot: Feishu allows 5 edits of a message, and about 1000 calls a minute. [D] */
+/**
+ * Limits for changes of one card, and of all cards of a bot. Feishu allows 5 edits of a message per second, and
+ * about 1000 calls of an app per minute. [D]
+ */
 const CHANGES = { perChatPerSecond: 4, perBotPerSecond: 15 } as const
 
-/** Makes the dispatcher and what its lanes share. */
+/** Makes the dispatcher and the parts that its lanes share. */
 export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
   const { inbox, executors, handlers, owner, clock, random, options } = deps
   const { lanesPerBot, pollMs, storeBackoff } = options

@@ -22,52 +22,55 @@ import type { ContextServer } from './handle/context-server.ts'
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
   readonly replies: ReplyStore
-  /** Names this supervisor thread in every claim; its lease is the caller's business. */
+  /** Id of this supervisor thread, written into every claim. The caller keeps its lease. */
   readonly owner: string
-  /** By the names that bots are assigned to. */
+  /** Handlers by the names that bots refer to. */
   readonly handlers: Readonly<Record<string, HandlerRef>>
   readonly bots: BotDirectory
-  /** What handlers may ask for by name. */
+  /** Secrets that handlers read by name. */
   readonly secrets: Readonly<Record<string, string>>
   readonly contextServer: ContextServer
-  /** The built file of the pool threads. */
+  /** Path of the built file of the pool threads. */
   readonly chatWorker: string
   readonly sendReply: SendReply
   readonly callCard: CallCard
-  /** Hands a run to the host's thread; its answer comes with `hostRunEnded`. Must not throw. */
+  /** Hands a run to the host's thread. The outcome comes back through `hostRunEnded`. Must not throw. */
   readonly runOnHost: (run: HostRun) => void
   readonly clock: Clock
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number
   /** Must not throw. */
   readonly emit: (event: MessageEvent) => void
-  /** A pool thread died without a task. */
+  /** Called when a pool thread dies without a task. */
   readonly onIdleDeath: (thrown: unknown) => void
-  /** So many pool threads were given up but do not end. */
+  /** Called with the number of pool threads that were given up but do not end. */
   readonly onStuck: (stuck: number) => void
   readonly options: GivenOptions & Partial<FixedOptions>
 }
 
 export interface Messages {
   /**
-   * Works before `start` too. Resolves once the event is committed (see Intake), for a card callback once
-   * there is an answer to it (see CardDesk).
+   * Accepts an event, before `start` too. Resolves once the event is committed (see `Intake`). For a card
+   * callback it resolves once there is an answer (see `CardActions`).
    */
   accept(botId: string, event: FeishuEvent): Promise<CardResponse | undefined>
-  /** The host's answer to a run. */
+  /** Takes the outcome of a run on the host's thread. */
   hostRunEnded(id: number, outcome: ChatOutcome): void
-  /** Rejects with `HANDLER_UNLOADABLE` and stays idle when a handler cannot be loaded. */
+  /**
+   * Loads the handlers and starts to claim. Rejects with `HANDLER_UNLOADABLE` and stays idle when a handler cannot be
+   * loaded.
+   */
   start(): Promise<void>
-  /** Always resolves, at the latest about a second after `graceMs`. */
+  /** Stops the work. Always resolves, at the latest about a second after `graceMs`. */
   stop(graceMs: number): Promise<void>
-  /** There may be something to claim: the store is back, or work was rescued. */
+  /** Starts a claim now: the store is back, or work was rescued. */
   wake(): void
   stats(): PoolStats
 }
 
 /**
- * The way of a message through the supervisor thread: committed, handled, answered. Knows the store
- * as an interface and bots as a port to send through; knows neither connections nor workers of bots.
+ * Takes a message through the supervisor thread: committed, handled, answered. The store is an interface
+ * here, and a bot is a port to send through. Connections and workers of bots are not known here.
  */
 export function createMessages(deps: MessagesDeps): Messages {
   const { inbox, replies, owner, sendReply, callCard, clock, random, emit } = deps

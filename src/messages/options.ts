@@ -1,30 +1,36 @@
 import type { BackoffPolicy } from '../core/time/backoff.ts'
 import type { HandlingOptions } from '../protocol/options/handling-options.ts'
 
-/** What users set; the lease is the caller's business. */
+/** Options that users set. The caller handles `leaseMs`. */
 export type GivenOptions = Omit<HandlingOptions, 'leaseMs'>
 
-/** What they do not set; all durations in milliseconds. */
+/** Options that users do not set. All durations are in milliseconds. */
 export interface FixedOptions {
-  /** Limit of loading the handler at start. Default 30 000. */
+  /** Longest time to load a handler at start. Default 30 000. */
   readonly probeTimeoutMs: number
-  /** Named where an event is too large; the bot worker measures. Default 1 MiB. */
+  /** Largest payload in bytes, named in error texts. The bot worker does the measuring. Default 1 MiB. */
   readonly maxPayloadBytes: number
-  /** Finished events older than `retentionMs` are looked for this often. Default 10 min. */
+  /** Time between two searches for finished events older than `retentionMs`. Default 10 min. */
   readonly retentionEveryMs: number
-  /** A card is answered by then, with a toast if the handler is not ready; Feishu allows 3 s in all. Default 2 300. */
+  /**
+   * Time from the arrival of a card action to its answer. The answer is a toast if the handler is not ready.
+   * Feishu allows 3 s in all. Default 2 300.
+   */
   readonly cardAnswerMs: number
-  /** A send without an answer counts as failed by then; longer than the sender's own limit. Default 60 000. */
+  /** Time after which a send without an answer counts as failed. Longer than the sender's own limit. Default 60 000. */
   readonly sendTimeoutMs: number
-  /** Chats of one bot that may be busy at a time, most of them waiting for Feishu to take a reply. Default 64. */
+  /** Most busy chats of one bot at a time. Most of them wait for Feishu to take a reply. Default 64. */
   readonly lanesPerBot: number
-  /** The inbox is looked at this often even if nothing called for it. Default 5 000. */
+  /** Longest time between two claims when nothing woke the claim loop. Default 5 000. */
   readonly pollMs: number
-  /** Waits while the store cannot be reached. Default 100 ms x2 to 5 s. */
+  /** Waits between tries while the store cannot be reached. Default 100 ms, doubled up to 5 s. */
   readonly storeBackoff: BackoffPolicy
-  /** Rows of one transaction. Default 200. */
+  /** Most rows of one transaction. Default 200. */
   readonly maxBatch: number
-  /** Events that may wait for storage, over all bots; more are refused. Default 8 192: a flooding bot meets its own credit window first. */
+  /**
+   * Most events of all bots that may wait for storage. Further events are refused. Default 8 192: a flooding bot
+   * reaches its own credit window first.
+   */
   readonly maxWaiting: number
 }
 

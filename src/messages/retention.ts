@@ -4,19 +4,22 @@ import { Sleeper } from './writes/sleeper.ts'
 
 export interface RetentionDeps {
   readonly inbox: Pick<InboxStore, 'prune'>
-  /** Finished events are kept for so long: a redelivery of them must be known as one. */
+  /** How long finished events are kept. A redelivery must be recognised during this time. */
   readonly keepMs: number
   readonly everyMs: number
   readonly clock: Clock
 }
 
-/** A batch holds its locks for a few milliseconds. */
+/** Events of one batch: few enough that a batch holds its locks for only a few milliseconds. */
 const BATCH = 500
 
-/** Between two batches whoever waits for the database has his turn. */
+/** Pause between two batches, in which other statements get the database. */
 const PAUSE_MS = 100
 
-/** A process that never lives for a whole interval has to prune too, but not while it is starting. */
+/**
+ * Latest time of the first round after the start. A process that ends before one interval is over must prune too,
+ * but not while it is starting.
+ */
 const FIRST_ROUND_MS = 60_000
 
 /** Removes finished events that are old enough, in small batches, at intervals. */
@@ -36,7 +39,7 @@ export class Retention {
     void this.#run()
   }
 
-  /** At once and for good; a batch on its way is not waited for. */
+  /** Stops at once and for good. Does not wait for a running batch. */
   stop(): void {
     this.#isRunning = false
     this.#sleeper.close()
@@ -60,7 +63,7 @@ export class Retention {
         await this.#sleeper.wait(PAUSE_MS).over
       }
     } catch {
-      // The store says elsewhere what is wrong with it; the next round finds what this one left.
+      // The store reports its own failures. The next round prunes what this round left.
     }
   }
 }

@@ -2,21 +2,21 @@ import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import type { BotReport, ConnectionWord } from '../protocol/model/status.ts'
 
-/** The connection of one bot, as last heard of it. */
+/** Last known connection of one bot. */
 export interface BotConnection {
   readonly botId: string
   /** `disconnected`, `connecting`, `connected` or `error`. */
   readonly state: ConnectionWord
   readonly connectedAt?: Date
-  /** When the gateway last answered a ping. */
+  /** Last pong of the gateway. */
   readonly lastHeartbeat?: Date
-  /** What is wrong and what to do; also while a retry is under way. */
+  /** Problem and next step; also present during a retry. */
   readonly error?: string
 }
 
 /**
- * The connections of the bots, for the host's own services and controllers. It asks nobody whose bot it is: whoever
- * calls has done that.
+ * Connections of the bots, for the host's own services and controllers. Does not check who owns a bot: the caller must
+ * do that.
  */
 export class FeishuConnections {
   readonly #supervisor: FeishuSupervisor
@@ -33,8 +33,9 @@ export class FeishuConnections {
   }
 
   /**
-   * Switches a bot to a long connection, now and after every restart; resolves when that is ordered. Rejects with
-   * `BOT_NOT_FOUND` also for a disabled bot, `CONNECTION_LIMIT`, `STORE_UNAVAILABLE` or `SUPERVISOR_DOWN`.
+   * Switches a bot to a long connection, now and after every restart. Resolves when the order is given, before the bot
+   * is connected. Rejects with `BOT_NOT_FOUND` (also for a disabled bot), `CONNECTION_LIMIT`, `STORE_UNAVAILABLE` or
+   * `SUPERVISOR_DOWN`.
    */
   async connect(bot: { readonly id: string }): Promise<void> {
     const { bots } = await this.#supervisor.status()
@@ -42,17 +43,17 @@ export class FeishuConnections {
     await this.#supervisor.updateBot(bot.id, { useWebSocket: true })
   }
 
-  /** Closes the connection and switches the bot to webhook mode; a restart does not bring it back. Rejects like `connect`. */
+  /** Closes the connection and switches the bot to webhook mode. A restart does not reconnect it. Rejects like `connect`. */
   async disconnect(botId: string): Promise<void> {
     await this.#supervisor.updateBot(botId, { useWebSocket: false })
   }
 
-  /** The connection of one bot as last told, at once; a bot that was never heard of is `disconnected`. */
+  /** Returns the last known connection of one bot at once. An unknown bot is `disconnected`. */
   getStatus(botId: string): BotConnection {
     return this.#known.get(botId) ?? { botId, state: 'disconnected' }
   }
 
-  /** The connections of all bots as last told, at once, by bot id; a copy. */
+  /** Returns a copy of the last known connections of all bots at once, by bot id. */
   getAllConnections(): Map<string, BotConnection> {
     return new Map(this.#known)
   }
@@ -67,14 +68,14 @@ export class FeishuConnections {
     await this.disconnect(botId)
   }
 
-  /** @deprecated Use `getStatus(botId)`, which needs no wait. This one rejects with `BOT_NOT_FOUND`. */
+  /** @deprecated Use `getStatus(botId)`, which returns at once. `getWsStatus` rejects with `BOT_NOT_FOUND`. */
   async getWsStatus(botId: string): Promise<BotConnection> {
     const connection = (await this.#allConnections()).find((one) => one.botId === botId)
     if (connection === undefined) throw noBot(botId, 'not found')
     return connection
   }
 
-  /** @deprecated Use `getAllConnections()`, which needs no wait. This one is in order of the bots' creation. */
+  /** @deprecated Use `getAllConnections()`, which returns at once. `getAllWsStatuses` keeps the order of creation of the bots. */
   async getAllWsStatuses(): Promise<BotConnection[]> {
     return await this.#allConnections()
   }

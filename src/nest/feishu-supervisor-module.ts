@@ -22,7 +22,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<FeishuSupervis
   }))
   .build()
 
-/** By factories: what is injected is named here, so no metadata of decorators is needed. */
+/** Providers as factories. They name their dependencies, so decorator metadata is not needed. */
 const PROVIDERS: readonly Provider[] = [
   {
     provide: FeishuSupervisor,
@@ -48,10 +48,10 @@ const PROVIDERS: readonly Provider[] = [
 ]
 
 /**
- * Runs a supervisor inside a NestJS application: it starts when the application has started and stops before the
- * host's own services do, and its HTTP API is part of the host's. `register` takes the options, `registerAsync` a
- * factory that may inject services of the host. Provides `FeishuConnections` and `FeishuSupervisor`; with
- * `isGlobal: true` to every module.
+ * Runs a supervisor inside a NestJS application. It starts after the application and stops before the host's own
+ * services. Its HTTP API is mounted in the host. `register` takes the options; `registerAsync` takes a factory that may
+ * inject services of the host. Provides `FeishuConnections` and `FeishuSupervisor`, with `isGlobal: true` to every
+ * module.
  */
 export class FeishuSupervisorModule extends ConfigurableModuleClass {}
 
@@ -62,7 +62,7 @@ function checkedPath(path: string | undefined): string | undefined {
 
 type HostAuthorize = NonNullable<FeishuSupervisorModuleOptions['authorize']>
 
-/** A host's check as our routes call it: what guards of Nest throw to refuse a request becomes its answer. */
+/** Adapts the host's check to the routes. An exception with status 401 or 403 from a Nest guard becomes the answer. */
 export function bridgedAuthorize(authorize: HostAuthorize): Authorize {
   return async (request, context) => {
     try {

@@ -4,29 +4,29 @@ import type { FeishuSupervisor } from '../app/feishu-supervisor.ts'
 import { API_PREFIX } from '../http/routes.ts'
 import { routeContext } from './route-context.ts'
 
-/** What Express and Fastify (through middie) have in common. */
+/** Interface that Express and Fastify (through middie) share. */
 export interface MiddlewareHost {
   use(middleware: (request: IncomingMessage, response: ServerResponse, next: () => void) => void): unknown
 }
 
-/** Served at the root of a server of our own; in somebody else's they are under our path. */
+/** Routes at the root of the standalone server. Inside a host they are under the path of the module. */
 const ROOT_ROUTES = ['/healthz', '/readyz', '/metrics']
 
 export interface MountedRoutes {
-  /** Ends what is still being answered: streams of events, that never end by themselves. */
+  /** Ends all open responses: event streams never end by themselves. */
   close(): void
 }
 
 /**
- * Mounts the HTTP API before the host's body parsers, because signatures of webhooks are over the raw bytes.
- * `path` is asked at every request: hosts set their global prefix after their modules are created.
+ * Mounts the HTTP API before the host's body parsers, because webhook signatures are over the raw bytes. `path` is
+ * called at every request, because hosts set their global prefix after their modules are created.
  */
 export function mountRoutes(host: MiddlewareHost, supervisor: FeishuSupervisor, path: () => string): MountedRoutes {
   const open = new Set<ServerResponse>()
   const listener = getRequestListener(
     (request, { incoming, outgoing }) =>
       supervisor.fetch(request, routeContext(incoming as IncomingMessage, outgoing as ServerResponse)),
-    // Hono would replace the global Request and Response of the host otherwise.
+    // Otherwise Hono replaces the global Request and Response of the host.
     { overrideGlobalObjects: false },
   )
   host.use((request, response, next) => {
@@ -44,12 +44,12 @@ export function mountRoutes(host: MiddlewareHost, supervisor: FeishuSupervisor, 
   }
 }
 
-/** Express and middie take the path a middleware is mounted at from `url`. */
+/** Reads the full URL: Express and middie remove the mount path of a middleware from `url`. */
 function originalUrl(request: IncomingMessage & { readonly originalUrl?: string }): string {
   return request.originalUrl ?? request.url ?? '/'
 }
 
-/** The URL as our routes know it; undefined when it belongs to the host. Pure. */
+/** Translates a URL of the host to a URL of the API; undefined when the URL belongs to the host. Pure. */
 export function ownUrl(url: string, path: string): string | undefined {
   const end = url.search(/\?|$/)
   const pathname = url.slice(0, end)

@@ -11,13 +11,13 @@ export interface NestHostDeps {
   readonly supervisor: FeishuSupervisor
   readonly adapterHost: HttpAdapterHost
   readonly moduleRef: ModuleRef
-  /** Default: under the host's global prefix. */
+  /** Path of the HTTP API. Default: `feishu` under the host's global prefix. */
   readonly path: string | undefined
 }
 
 const LEVELS = { debug: 'debug', info: 'log', warn: 'warn', error: 'error' } as const
 
-/** The life of a supervisor inside a NestJS application: its routes, its start and stop, its log. */
+/** Runs a supervisor inside a NestJS application: mounts its routes, starts and stops it, forwards its log. */
 export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   readonly #deps: NestHostDeps
   readonly #log = new Logger('FeishuSupervisor')
@@ -26,16 +26,16 @@ export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleD
 
   constructor(deps: NestHostDeps) {
     this.#deps = deps
-    deps.supervisor.on('log', this.#tell)
+    deps.supervisor.on('log', this.#print)
     this.#mount()
   }
 
-  /** Testing modules get their HTTP adapter only now; their body parsers come first then. */
+  /** Mounts again, because testing modules get their HTTP adapter only now. Their body parsers then run before the API. */
   onModuleInit(): void {
     this.#mount()
   }
 
-  /** A failed start ends `app.listen()` and `app.init()` with its error. */
+  /** Starts the supervisor. The error of a failed start rejects `app.listen()` and `app.init()`. */
   async onApplicationBootstrap(): Promise<void> {
     try {
       await this.#deps.supervisor.start()
@@ -45,7 +45,7 @@ export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleD
     }
   }
 
-  /** Before the host's own services go, which handlers of messages in flight may need. */
+  /** Stops before the host's own services, because handlers of messages in flight may need them. */
   async onModuleDestroy(): Promise<void> {
     await this.#deps.supervisor.stop()
   }
@@ -56,7 +56,7 @@ export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleD
 
   #mount(): void {
     const { supervisor, adapterHost } = this.#deps
-    // Absent in applications without HTTP.
+    // Applications without HTTP have no adapter.
     const adapter = adapterHost.httpAdapter as MiddlewareHost | null | undefined
     if (adapter === undefined || adapter === null || adapter === this.#mountedOn) return
     this.#mountedOn = adapter
@@ -70,12 +70,12 @@ export class NestHost implements OnModuleInit, OnApplicationBootstrap, OnModuleD
     return prefix === '' ? API_PREFIX : `/${prefix}/feishu`
   }
 
-  readonly #tell = ({ level, scope, message }: LogRecord): void => {
+  readonly #print = ({ level, scope, message }: LogRecord): void => {
     this.#log[LEVELS[level]](`${scope}: ${message}`)
   }
 }
 
-/** Hosts set it after their modules are created, and Nest tells it in no public place. */
+/** Reads the global prefix. Hosts set it after their modules are created, and Nest has no public API for it. */
 function globalPrefixOf(moduleRef: ModuleRef): string {
   const { container } = moduleRef as unknown as WithApplicationConfig
   return container?.applicationConfig?.getGlobalPrefix() ?? ''

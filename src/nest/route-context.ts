@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ExecutionContext } from '@nestjs/common'
 
-/** What guards look at for their metadata: our routes are no controllers of Nest and have none. */
+/** Controller that guards read metadata from. It has none: the routes of this API are not Nest controllers. */
 class FeishuRoutes {
   handle(): void {}
 }
 
-/** A request to our routes as Nest's guards know one. */
+/** Creates the `ExecutionContext` of a request to this API, for the guards of Nest. */
 export function routeContext(request: IncomingMessage, response: ServerResponse): ExecutionContext {
   const args = [request, response]
   const refuse = (): never => {

@@ -38,7 +38,7 @@ const openai = z.strictObject({
   maxTokens: z.int().min(1).optional(),
 })
 
-/** Handlers that come with the package and need to be told something. */
+/** Built-in handlers that need options. */
 export const builtInOption = z.discriminatedUnion('builtIn', [http, openai])
 
 export type BuiltInAreDocumented = [

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 
-/** The PEM text of a file; throws `CONFIG_INVALID`. */
+/** Reads a file of PEM certificates. Throws `CONFIG_INVALID`. */
 export function readCertificates(caFile: string): string {
   const path = resolve(caFile)
   try {
     const pem = readFileSync(path, 'utf8')
-    // Node itself ignores what it cannot read, and then trusts nobody it should.
+    // Node silently ignores certificates that it cannot read, and later refuses the servers that use them.
     void new X509Certificate(pem)
     return pem
   } catch (thrown) {

@@ -3,7 +3,7 @@ import type { BackoffPolicy } from '../core/time/backoff.ts'
 import type { BackoffOptions } from '../protocol/options/backoff-options.ts'
 import type { Difference, Nothing } from './same.ts'
 
-/** Any duration that a timer of Node can wait. */
+/** Duration in milliseconds, up to the longest that a timer of Node can wait. */
 export const ms = z.int().min(0).max(2_147_483_647)
 
 export const count = z.int().min(1)

@@ -11,8 +11,8 @@ import type { BuiltInHandler } from '../protocol/options/built-in-handlers.ts'
 import { type BuiltInRef, DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from '../protocol/chat.ts'
 
 /**
- * Who answers: the built-in `echo`; one of the built-in `http` and `openai` with its options; the path of a module
- * whose default export is a handler, which runs in the chat pool; or a function, or an object with one function
+ * Handler that answers events: the built-in `echo`; the built-in `http` or `openai` with its options; the path of a
+ * module whose default export is a handler, which runs in the chat pool; or a function, or an object with one function
  * per kind of event, which runs on your own thread.
  */
 export type HandlerOption = string | BuiltInHandler | ChatHandler | ChatHandlers
@@ -31,19 +31,19 @@ export const handlersOption = z.record(
 )
 
 export interface ResolvedHandlers {
-  /** What crosses into the supervisor thread. */
+  /** References for the supervisor thread, by handler name. */
   readonly refs: Readonly<Record<string, HandlerRef>>
-  /** The functions stay here. */
+  /** Handler functions, by handler name. They stay on the host thread. */
   readonly tables: ReadonlyMap<string, HandlerTable>
 }
 
-/** What built-in handlers are given. */
+/** Secrets and network options for the built-in handlers. */
 export interface HandlerEnvironment {
   readonly secrets: Readonly<Record<string, string>>
   readonly network: NetworkOptions
 }
 
-/** Throws `CONFIG_INVALID`, naming the field. */
+/** Checks the handlers of the options. Throws `CONFIG_INVALID`, naming the field. */
 export function resolveHandlers(
   handler: HandlerOption,
   others: Readonly<Record<string, HandlerOption>>,

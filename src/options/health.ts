@@ -23,7 +23,7 @@ export type HealthIsDocumented = [
 ]
 
 function memoryWatermarkMb(): number {
-  // 0, or more than there is, where no container sets a limit.
+  // Without a container limit the value is 0 or more than the memory of the machine.
   const bytes = Math.min(process.constrainedMemory() || Infinity, totalmem())
   return Math.round((0.8 * bytes) / 1_048_576)
 }

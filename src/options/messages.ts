@@ -6,12 +6,12 @@ import { backoff, count, ms } from './fields.ts'
 import { renamed } from './renamed.ts'
 import type { Difference, Nothing } from './same.ts'
 
-/** Ten years. */
+/** Longest retention: ten years. */
 const MAX_RETENTION_MS = 315_360_000_000
 
 /**
- * In a group a bot is one of many that may be meant, and depending on its permissions Feishu tells it all that is said
- * there; so it answers where it is mentioned.
+ * Default policy. In a group a bot answers only messages that mention it: other messages may be for other members, and
+ * depending on the permissions of the bot Feishu sends it every message of the group.
  */
 const policy = z
   .strictObject({

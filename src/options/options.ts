@@ -26,7 +26,7 @@ const alertsSchema = z.strictObject({
   secret: z.string().refine(isWebhookSecret, 'expected whsec_ followed by 24 to 64 bytes in base64'),
 })
 
-// What each option means is said in the interfaces, which are what users see.
+// The interfaces document each option, because users see them.
 export const optionsSchema = z.strictObject(
   {
     databaseUrl: z
@@ -69,7 +69,7 @@ export type OptionsAreDocumented = [
   Nothing<Difference<z.input<typeof alertsSchema>, AlertOptions>>,
 ]
 
-/** The host keeps the API token and the webhook of alerts to itself; the rest crosses into the supervisor thread. */
+/** Checked options, split: `thread` is sent to the supervisor thread, the other fields stay on the host thread. */
 export interface HostOptions {
   readonly thread: ResolvedOptions
   /** Handlers that are functions, by name. */
@@ -82,7 +82,7 @@ export interface HostOptions {
   readonly allowedHosts: readonly string[] | undefined
 }
 
-/** Throws `CONFIG_INVALID` with one line per mistake: the field, what is wrong with it, what is expected. */
+/** Checks the options and adds defaults. Throws `CONFIG_INVALID` with one line per mistake: field, problem, expected value. */
 export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptions {
   const {
     apiToken,

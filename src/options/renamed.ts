@@ -1,4 +1,4 @@
-/** What a schema says instead of "unrecognized key" where an unknown key is an older name of an option. */
+/** Error text of a schema for unknown keys: for an old name of an option it gives the new name. */
 export function renamed(names: Readonly<Record<string, string>>): {
   error: (issue: { readonly code?: string; readonly keys?: readonly string[] }) => string | undefined
 } {

@@ -1,7 +1,7 @@
 /**
- * The keys in which two types differ: a key that only one of them has, or that is optional or has another type in the
- * other. `readonly` makes no difference. `Nothing<Difference<A, B>>` compiles only when there is none; otherwise the
- * compiler names the keys.
+ * Keys in which two types differ: keys of only one type, and keys that are optional in only one type or have another
+ * type. `readonly` is ignored. `Nothing<Difference<A, B>>` compiles only without differences; otherwise the compiler
+ * names the keys.
  */
 export type Difference<A, B> = {
   [Key in keyof A | keyof B]-?: Key extends keyof A & keyof B

@@ -7,11 +7,11 @@ export interface Bot extends BotSettings {
   readonly name: string
   readonly appId: string
   readonly appSecret: Secret
-  /** Of webhook mode; null: not known. */
+  /** Encrypt key of webhook mode. Null: not known. */
   readonly encryptKey: Secret | null
   readonly verificationToken: Secret | null
   readonly domain: string
-  /** Whose it is. */
+  /** Owner of the bot. */
   readonly owner: string
   readonly enabled: boolean
   readonly useWebSocket: boolean
@@ -33,21 +33,21 @@ export interface NewBot extends Pick<Bot, 'name' | 'appId' | 'appSecret' | 'doma
   readonly owner?: string
 }
 
-/** What is not given stays, in limits and policy too. */
-export type BotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt' | 'limits' | 'policy'>> &
+/** Fields to change. Absent fields keep their value, in `limits` and `policy` too. */
+export type StoredBotChange = Partial<Omit<Bot, 'id' | 'appId' | 'createdAt' | 'limits' | 'policy'>> &
   Pick<NewBot, 'limits' | 'policy'>
 
 export interface BotStore {
-  /** Rejects with `BOT_EXISTS` when the app id is taken. The secret is sealed before it is stored. */
+  /** Adds a bot. Rejects with `BOT_EXISTS` when the app id is taken. Secrets are sealed before they are stored. */
   add(bot: NewBot): Promise<Bot>
-  /** All bots in order of creation. Rejects with `MASTER_KEY_WRONG` when a secret cannot be opened. */
+  /** Lists all bots in order of creation. Rejects with `MASTER_KEY_WRONG` when a secret cannot be opened. */
   list(): Promise<Bot[]>
-  /** The bot as it is now; null when there is none. */
-  update(id: string, change: BotChange): Promise<Bot | null>
-  /** False when there was none. Its events and dead letters stay. */
+  /** Changes a bot and returns it as it is now. Null when there is no such bot. */
+  update(id: string, change: StoredBotChange): Promise<Bot | null>
+  /** Removes a bot. False when there is no such bot. Its events and dead letters stay. */
   remove(id: string): Promise<boolean>
-  /** What a bot has learnt about itself. */
+  /** Stores the open id that a bot read from Feishu. */
   recordOpenId(id: string, openId: string): Promise<void>
-  /** Writes the last known connection state of bots, for other readers of the table. */
+  /** Stores the last known connection state of bots, for other readers of the table. */
   recordStates(states: readonly { readonly id: string; readonly state: ConnectionWord }[]): Promise<void>
 }

@@ -3,40 +3,43 @@ import type { DeadLetter, DeadLetterId, DeadLetterPage, FeishuEvent, OutgoingRep
 
 export interface Accepted {
   readonly id: number
-  /** The event was stored before; nothing was inserted. */
+  /** True when the event was stored before. Nothing was inserted then. */
   readonly duplicate: boolean
-  /** It was claimed as it was stored. */
+  /** The claimed event, if it was claimed as it was stored. */
   readonly claimed?: ClaimedEvent
 }
 
-/** Due lane heads in turn over the bots. */
+/** What to claim: the due heads of lanes, one of each bot after the other. */
 export interface ClaimOrder {
   readonly owner: string
   readonly limit: number
-  /** Most lanes of one bot. Default: `limit`. */
+  /** Most lanes to claim for one bot. Default: `limit`. */
   readonly perBot?: number
-  /** Most lanes of certain bots; 0 leaves a bot out. Default: none has less than others. */
+  /** Overrides of `perBot`, by bot id. 0 skips the bot. Default: none. */
   readonly perBotLimits?: Readonly<Record<string, number>>
 }
 
-/** What may be claimed as it is stored. */
+/** What may be claimed in the same statement that stores it. */
 export interface ArrivalOrder extends ClaimOrder {
-  /** A lane the owner has already: its events take no room from others. Default: it has none. */
+  /**
+   * True for a lane that the owner already has. Events of such a lane are not claimed and take no room. Default: no
+   * lane.
+   */
   readonly isBusy?: (botId: string, lane: string) => boolean
 }
 
 /**
- * The right of one claim to write about what it took: writes with a stale fence change 0 rows and resolve false.
+ * The right of one claim to write about the work it took. Writes with a stale fence change 0 rows and resolve to false.
  *
- * No two claims of a database have the same epoch, and of two claims of a lane the later one has the larger. Attempts only
- * count: a claim that is given back uncounted repeats its attempt.
+ * No two claims of a database have the same epoch. Of two claims of a lane, the later one has the larger epoch.
+ * Attempts only count and do not identify a claim: a claim that is given back uncounted repeats its attempt.
  */
 export interface Fence {
   readonly owner: string
   readonly epoch: number
 }
 
-/** The head of a lane: one event to handle. */
+/** The claimed head of a lane: one event to handle. */
 export interface ClaimedEvent {
   readonly kind: 'event'
   readonly id: number
@@ -51,13 +54,15 @@ export interface ClaimedEvent {
   readonly ageMs: number
   /** Milliseconds since Feishu's own time of the event, or since an operator resubmitted it. */
   readonly staleMs: number
-  /** Milliseconds since it reached this process; not of one that an operator resubmitted. */
+  /**
+   * Milliseconds since the event reached a bot worker or the webhook. Absent for an event that an operator resubmitted.
+   */
   readonly sinceArrivalMs?: number
-  /** Whether events waited behind it when it was claimed; absent: not known. */
+  /** True when events waited behind this one at the claim. Absent: not known. */
   readonly hasMore?: boolean
 }
 
-/** A lane whose last event is complete but whose replies are not all out (after a retry or a crash). */
+/** A claimed lane with unsent replies of a completed event (after a retry or a crash). */
 export interface ClaimedReplies {
   readonly kind: 'replies'
   readonly botId: string
@@ -67,47 +72,54 @@ export interface ClaimedReplies {
 
 export interface StoredReply extends OutgoingReply {
   readonly eventId: number
-  /** 0, 1, ... within the event. */
+  /** Number of the reply within its event: 0, 1, ... */
   readonly part: number
-  /** Of the claim it came with. */
+  /** Fence of the claim that took the reply. */
   readonly fence: Fence
   readonly attempt: number
-  /** Earlier attempts of which it is not known whether Feishu carried them out (no answer, or a crash before it was written down). */
+  /**
+   * Number of earlier attempts with an unknown outcome: no answer of Feishu, or a crash before the answer was stored.
+   */
   readonly unknownAttempts: number
-  /** Milliseconds since the reply was stored, a moment before its first attempt. */
+  /** Milliseconds since the reply was stored. It is stored just before its first attempt. */
   readonly ageMs: number
-  /** As of its event. */
+  /** Milliseconds since its event arrived. Absent when the event was resubmitted. */
   readonly sinceArrivalMs?: number
 }
 
 export type Claimed = ClaimedEvent | ClaimedReplies
 
 export interface ClaimResult {
-  /** At most one item per lane; the caller owns each lane until it finishes the event or settles the last reply. */
+  /** At most one item per lane. The caller owns each lane until it finishes the event or settles the last reply. */
   readonly items: readonly Claimed[]
-  /** Milliseconds until another free lane becomes due, if any is waiting; 0 when more was due than `limit` allowed. */
+  /**
+   * Milliseconds until another free lane becomes due. 0 when more was due than `limit` allowed. Null when none waits.
+   */
   readonly nextDueMs: number | null
 }
 
 export type EventResult =
   /**
-   * Without replies the lane is freed; with replies it stays owned until the last one is settled. `reason` says why
-   * the event got no run.
+   * The event is done. Without replies the lane is freed. With replies the lane stays owned until the last one is
+   * settled. `reason` says why the event got no run.
    */
   | { readonly kind: 'completed'; readonly replies: readonly NewReply[]; readonly reason?: string }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord }
-  /** Gives a claim back as if it had not been made: its attempt is not counted. `afterMs`: not before then. Default 0. */
+  /**
+   * Gives the claim back; its attempt is not counted. `afterMs`: milliseconds until the event may be claimed again.
+   * Default 0.
+   */
   | { readonly kind: 'released'; readonly afterMs?: number }
 
-/** A reply as it enters the outbox, already claimed by the instance that completed the event (attempt 1). */
+/** A reply that enters the outbox. It is already claimed by the instance that completed the event (attempt 1). */
 export type NewReply = OutgoingReply
 
 export type ReplyResult =
   | { readonly kind: 'sent'; readonly messageId: string }
   /**
-   * Frees the lane until then; the reply keeps its place and its successors wait. `isRefused`: Feishu
-   * answered that it was not carried out; otherwise the attempt counts as one with an unknown outcome.
+   * Frees the lane, which is due again after `afterMs`. The reply stays first, and the replies behind it wait.
+   * `isRefused`: the send was not carried out. Otherwise the attempt counts as one with an unknown outcome.
    */
   | { readonly kind: 'retry'; readonly afterMs: number; readonly error: ErrorRecord; readonly isRefused: boolean }
   | { readonly kind: 'dead'; readonly reason: string; readonly error: ErrorRecord; readonly logId?: string }
@@ -116,7 +128,7 @@ export interface FinishedEvent {
   readonly id: number
   readonly fence: Fence
   readonly result: EventResult
-  /** When its acknowledgement was let go, milliseconds since the epoch. */
+  /** When the event was acknowledged, milliseconds since the epoch. */
   readonly ackedAt?: number
 }
 
@@ -127,45 +139,50 @@ export interface SettledReply {
   readonly result: ReplyResult
 }
 
-/** An event on its way into the inbox. */
+/** An event to be stored in the inbox. */
 export interface NewEvent {
   readonly botId: string
   readonly event: FeishuEvent
-  /** It may be claimed only after this time; its successors in the lane wait behind it. Default 0. */
+  /** Milliseconds before the event may be claimed. Later events of the lane wait behind it. Default 0. */
   readonly delayMs?: number
-  /** It is stored as a dead letter at once. */
+  /** Reason and error of an event that is stored as a dead letter at once. */
   readonly dead?: { readonly reason: string; readonly error: ErrorRecord }
   /**
-   * The dedupe key of an event of the same bot that this one takes back: it is completed without a run if it
-   * still waits, and a duplicate if it arrives later.
+   * The dedupe key of an event of the same bot that this event recalls. A recalled event that still waits is completed
+   * without a run. A recalled event that arrives later is a duplicate.
    */
   readonly recalls?: string
 }
 
 export interface InboxStore {
-  /** Inserts in one transaction, in the given order; answers in the same order. `claim` claims what has nothing before it. */
+  /**
+   * Inserts events in one transaction, in the given order, and returns answers in the same order. With `claim`, events
+   * that are first in their lane are claimed too.
+   */
   accept(events: readonly NewEvent[], claim?: ArrivalOrder): Promise<Accepted[]>
-  /** Claims due lane heads, oldest first, in turn over the bots. The attempt is counted here. */
+  /** Claims due lane heads, oldest first, one of each bot after the other. The attempt is counted here. */
   claim(claim: ClaimOrder): Promise<ClaimResult>
-  /** Claims this one event if it is the due head of a free lane; null if not. The attempt is counted here. */
+  /** Claims one event if it is the due head of a free lane. Null if not. The attempt is counted here. */
   claimEvent(claim: { owner: string; eventId: number }): Promise<ClaimedEvent | null>
-  /** Each in the order given; true where the fence held. */
+  /** Stores the results of events, in the given order. True for each event whose fence held. */
   finish(finished: readonly FinishedEvent[]): Promise<boolean[]>
+  /** Stores the results of replies, in the given order. True for each reply whose fence held. */
   settle(settled: readonly SettledReply[]): Promise<boolean[]>
   /**
-   * Newest first, without the first `offset`; `before` continues after the last `endedAt` seen. What ended at the
-   * same instant is not torn apart, so it may be a few more than `limit`.
+   * Lists dead letters, newest first, without the first `offset`. `before` continues after the last `endedAt` seen.
+   * Dead letters of the same instant stay together, so there may be a few more than `limit`.
    */
   deadLetters(page: DeadLetterPage): Promise<DeadLetter[]>
   /**
-   * Puts a dead letter back: an event runs again from attempt 1 and is not stale, a reply is sent again under a
-   * new uuid if its outcome was unknown and under its old one otherwise. False if it is not dead.
+   * Puts a dead letter back. An event runs again from attempt 1 and is not stale. A reply is sent again: under a new
+   * uuid if its outcome was unknown, under its old one otherwise. False if it is not dead.
    */
   resubmit(letter: DeadLetterId): Promise<boolean>
   /**
-   * Deletes at most `limit` finished events, with their replies and idle lanes, that ended longer ago than
-   * `olderThanMs`; dead letters stay, and events with a reply that is one. Answers how many.
+   * Deletes at most `limit` finished events that ended longer ago than `olderThanMs`, with their replies and idle
+   * lanes. Dead letters stay, and so do events with a dead reply. Returns the number of deleted events.
    */
   prune(query: { olderThanMs: number; limit: number }): Promise<number>
+  /** Counts open work and dead letters. `oldestAgeMs` is the age of the oldest open event, 0 if there is none. */
   summary(): Promise<{ depth: number; oldestAgeMs: number; dead: number }>
 }

@@ -1,22 +1,25 @@
 import type { UploadRef } from '../protocol/model/message.ts'
 import type { Fence } from './inbox-store.ts'
 
-/** What replies need beside their rows. Each call may be repeated. */
+/** Stores uploads and streamed answers of replies. Each call may be repeated. */
 export interface ReplyStore {
-  /** Keeps the bytes of an upload until no reply of the event needs them. False where the fence does not hold. */
+  /** Keeps the bytes of an upload until no reply of the event needs them. False when the fence does not hold. */
   putUpload(eventId: number, fence: Fence, upload: UploadRef, bytes: Uint8Array): Promise<boolean>
-  /** Null when they are not there, or not all. */
+  /** Reads the bytes of an upload. Null when any of them are missing. */
   upload(eventId: number, upload: UploadRef): Promise<Uint8Array | null>
-  /** Deletes those that no unsent reply shows, of an event that is completed: it never runs again, so it needs no fence. */
+  /**
+   * Deletes the uploads of a completed event that no unsent reply shows. The event never runs again, so no fence is
+   * needed.
+   */
   dropUploads(eventId: number): Promise<void>
   /**
-   * How far a streamed answer is, after what the caller learned of it; it is begun with the first call. Null where the
-   * fence does not hold: another claim goes on with the answer, and nothing was learned.
+   * Stores what the caller learned of a streamed answer and returns its progress. The first call creates it. Null when
+   * the fence does not hold: another claim has the answer, and nothing was stored.
    */
   stream(eventId: number, fence: Fence, stream: number, learned?: StreamLearned): Promise<StreamProgress | null>
   /**
-   * The cards of an event that nobody goes on with: those that may be visible, except for these streams. Each with the
-   * sequence for its last change. None unless the event ended by this claim.
+   * Returns the cards of an ended event that may be visible, without the streams in `except`. Each card comes with the
+   * sequence for its last change. Returns no cards unless this claim ended the event.
    */
   closeStreams(eventId: number, fence: Fence, except: readonly number[]): Promise<readonly ClosingCard[]>
 }
@@ -26,17 +29,17 @@ export interface ClosingCard {
   readonly sequence: number
 }
 
-/** What is known of a streamed answer; only ever more. */
+/** Known facts of a streamed answer. Facts are added and never removed. */
 export interface StreamProgress {
   readonly stream: number
-  /** What Feishu did not let us do: 0 nothing, 1 streamed cards, 2 edits of a message either. */
+  /** What Feishu refused. 0: nothing. 1: streamed cards. 2: edits of a message too. */
   readonly fallback: number
   readonly cardId?: string
-  /** Of the message that shows it. */
+  /** Id of the message that shows the answer. */
   readonly messageId?: string
-  /** Milliseconds since that message was sent first, whatever became of it. */
+  /** Milliseconds since that message was first sent, even if the outcome of the send is unknown. */
   readonly sendingMs?: number
-  /** No change of the card so far had a larger one. */
+  /** Largest sequence that a change of the card may have used so far. */
   readonly sequence: number
 }
 
@@ -44,8 +47,8 @@ export interface StreamLearned {
   readonly fallback?: number
   readonly cardId?: string
   readonly messageId?: string
-  /** The message is about to be sent. */
+  /** True when the message is about to be sent. */
   readonly isSending?: boolean
-  /** So many changes are about to be made: their sequences are the last ones up to the answered `sequence`. */
+  /** Number of changes that are about to be made. Their sequences are the last ones up to the returned `sequence`. */
   readonly changes?: number
 }

@@ -29,25 +29,25 @@ export const bots = pgTable('feishu_bots', {
   id: text('id').primaryKey(),
   name: text('name').notNull(),
   appId: text('app_id').notNull().unique(),
-  /** Sealed; see secrets.ts. */
+  /** App secret, sealed by `SecretBox`. */
   appSecret: text('app_secret').notNull(),
-  /** Of webhook mode; sealed too. */
+  /** Encrypt key of webhook mode, sealed too. */
   encryptKey: text('encrypt_key'),
   verificationToken: text('verification_token'),
-  /** Who may see and change it; see api tokens. */
+  /** Owner, who may see and change the bot. See `apiTokens`. */
   owner: text('owner').notNull().default('admin'),
   domain: text('domain').notNull(),
   enabled: boolean('enabled').notNull().default(true),
   useWebSocket: boolean('use_websocket').notNull().default(false),
   isolation: text('isolation').$type<Isolation>().notNull().default('thread'),
-  /** A name that the options of the process give a meaning; never a path. */
+  /** Name of a handler from the options of the process. Never a path. */
   handler: text('handler').notNull().default(DEFAULT_HANDLER),
-  /** What of the options is different for this bot. */
+  /** Options that this bot overrides. */
   limits: jsonb('limits').$type<BotLimits>().notNull().default({}),
   policy: jsonb('policy').$type<BotPolicy>().notNull().default({}),
-  /** Its own, learnt from Feishu. */
+  /** Open id of the bot, read from Feishu. */
   openId: text('open_id'),
-  /** The last known state, for other readers of the table; nothing here decides by it. */
+  /** Last known connection state, for other readers of the table. No code here decides by it. */
   wsConnectionState: text('ws_connection_state'),
   createdAt: instant('created_at').notNull().defaultNow(),
 })
@@ -57,19 +57,21 @@ export const instances = pgTable('feishu_instances', {
   expiresAt: instant('expires_at').notNull(),
 })
 
-/** Numbers the claims of all lanes. A count per lane would begin again when a pruned lane is made anew. */
+/** Numbers the claims of all lanes. A count per lane would begin again when a pruned lane is created again. */
 export const laneEpoch = pgSequence('feishu_lane_epoch')
 
 /**
- * One row per (bot, lane) that ever had an event. Whoever sets `owner` has the lane to itself.
+ * One row per (bot, lane) that has or had an event, until it is pruned. The claim that sets `owner` has the lane to
+ * itself.
  *
- * `owner` and `epoch` are the fence of every write of a claim: each claim takes a new epoch, which never goes back.
+ * `owner` and `epoch` are the fence of every write of a claim. Each claim takes a new epoch; epochs never go back.
  *
- * `pending` counts events that are not finished or whose replies are not all out, `unsent` the replies
- * that go out before the next event is run; `readyAt` says when a free lane may be claimed, null: nothing
- * waits. `resubmitted` counts replies that were put back while the lane had an owner, who knows nothing of
- * them: whoever frees the lane adds them to `unsent`. Together they count once in `pending`, and no more
- * once they are part of an `unsent` that counts already.
+ * - `pending` counts events that are not finished or whose replies are not all sent.
+ * - `unsent` counts the replies that are sent before the next event runs.
+ * - `readyAt` says when a free lane may be claimed. Null: no work waits.
+ * - `resubmitted` counts replies that were put back while the lane had an owner, which does not know them. The
+ *   statement that frees the lane adds them to `unsent`. Together they count once in `pending`, and they count no more
+ *   once they are part of an `unsent` that counts already.
  */
 export const lanes = pgTable(
   'feishu_lanes',
@@ -81,9 +83,9 @@ export const lanes = pgTable(
     resubmitted: integer('resubmitted').notNull().default(0),
     readyAt: instant('ready_at'),
     owner: text('owner'),
-    /** Of the newest claim, even after its end; 0: never claimed. */
+    /** Epoch of the newest claim, even after its end. 0: never claimed. */
     epoch: bigint('epoch', { mode: 'number' }).notNull().default(0),
-    /** Names the claim that took the lane, so that one whose answer got lost can be undone. */
+    /** Token of the claim that took the lane, so that a claim with a lost answer can be undone. */
     claimToken: uuid('claim_token'),
   },
   (table) => [
@@ -95,7 +97,7 @@ export const lanes = pgTable(
   ],
 )
 
-/** No foreign key to the bots: deleting a bot, or bots kept elsewhere, must not cost an event. */
+/** Received events. No foreign key to the bots: deleting a bot, or keeping bots elsewhere, must not cost an event. */
 export const inbox = pgTable(
   'feishu_inbox',
   {
@@ -107,26 +109,26 @@ export const inbox = pgTable(
     type: text('type').notNull(),
     /** Text, not jsonb: jsonb reorders keys, rounds big numbers and refuses \u0000. */
     payload: text('payload').notNull(),
-    /** When Feishu says it happened; `receivedAt` is ours. */
+    /** When the event happened, by Feishu's clock. `receivedAt` is by the database's clock. */
     createdAt: instant('created_at').notNull(),
     receivedAt: instant('received_at').notNull().defaultNow(),
-    /** When it reached a bot worker or the webhook; null in older rows. */
+    /** When the event reached a bot worker or the webhook. Null in older rows. */
     arrivedAt: instant('arrived_at'),
-    /** When its acknowledgement was let go; null until it is handled, or if that is not known. */
+    /** When the event was acknowledged. Null until the event is handled, or when it is not known. */
     ackedAt: instant('acked_at'),
     state: text('state').$type<'available' | 'executing' | 'completed' | 'dead'>().notNull().default('available'),
-    /** Only counts; a claim that is given back uncounted repeats it. */
+    /** Number of the attempt. It only counts: a claim that is given back uncounted repeats its number. */
     attempt: integer('attempt').notNull().default(0),
     owner: text('owner'),
-    /** Of the newest claim; with `owner` it says which claim ended it. */
+    /** Epoch of the newest claim. With `owner` it identifies the claim that ended the event. */
     epoch: bigint('epoch', { mode: 'number' }),
     availableAt: instant('available_at').notNull().defaultNow(),
     claimedAt: instant('claimed_at'),
     finishedAt: instant('finished_at'),
-    /** Why it is dead, or completed without a run: `recalled`, or what the bot's policy says. */
+    /** Why the event is dead, or completed without a run: `recalled`, or a reason of the bot's policy. */
     reason: text('reason'),
     lastError: jsonb('last_error').$type<ErrorRecord>(),
-    /** An operator put it back: from then on it counts as new. */
+    /** When an operator put the event back. From then on it counts as new. */
     resubmittedAt: instant('resubmitted_at'),
   },
   (table) => [
@@ -139,7 +141,7 @@ export const inbox = pgTable(
   ],
 )
 
-/** Rows appear only in the statement that completes their event. */
+/** Replies. Rows are inserted only by the statement that completes their event. */
 export const outbox = pgTable(
   'feishu_outbox',
   {
@@ -147,21 +149,21 @@ export const outbox = pgTable(
     part: integer('part').notNull(),
     botId: text('bot_id').notNull(),
     lane: text('lane').notNull(),
-    /** The Feishu message it answers, if any; `sentMessageId` is the reply's own. */
+    /** Feishu's id of the message that the reply answers, if any. `sentMessageId` is the id of the reply itself. */
     messageId: text('message_id'),
-    /** Where it goes on its own; null in rows from before there was a choice, which answer a message. */
+    /** Type of the receiver when the reply answers no message. Null in older rows, which all answer a message. */
     receiverType: text('receiver_type').$type<'chat_id' | 'open_id'>(),
     receiverId: text('receiver_id'),
     uuid: text('uuid').notNull(),
     msgType: text('msg_type').notNull(),
     content: text('content').notNull(),
-    /** Null where content is all there is to it. */
+    /** How to deliver the reply. Null when `content` is enough. */
     delivery: jsonb('delivery').$type<Delivery>(),
     state: text('state').$type<'pending' | 'sent' | 'dead'>().notNull().default('pending'),
     attempt: integer('attempt').notNull().default(1),
-    /** Of the newest claim; null until the next one where an operator put it back. */
+    /** Epoch of the newest claim. Null after an operator put the reply back, until the next claim. */
     epoch: bigint('epoch', { mode: 'number' }),
-    /** Attempts of which Feishu said that they were not carried out; the outcome of the others is unknown. */
+    /** Number of attempts that are known not to be carried out. The outcome of the other attempts is unknown. */
     refusedCount: integer('refused_count').notNull().default(0),
     createdAt: instant('created_at').notNull().defaultNow(),
     sentMessageId: text('sent_message_id'),
@@ -179,7 +181,7 @@ export const outbox = pgTable(
   ],
 )
 
-/** Bytes that replies of an event show, in chunks, until they are sent. Their id is made from them, so two writers agree. */
+/** Bytes of uploads, in chunks, until their replies are sent. The id is made from the bytes, so two writers agree. */
 export const uploads = pgTable(
   'feishu_uploads',
   {
@@ -191,35 +193,33 @@ export const uploads = pgTable(
   (table) => [primaryKey({ columns: [table.inboxId, table.id, table.chunk] })],
 )
 
-/**
- * How far each streamed answer is. Every column only ever moves on (what is known stays, numbers grow), so a repeated
- * write does no harm.
- */
+/** Progress of streamed answers. Known values stay and numbers only grow, so a repeated write does no harm. */
 export const streams = pgTable(
   'feishu_streams',
   {
     inboxId: bigint('inbox_id', { mode: 'number' }).notNull(),
     stream: integer('stream').notNull(),
-    /** What Feishu did not let us do: 0 nothing, 1 streamed cards, 2 edits either. */
+    /** What Feishu refused. 0: nothing. 1: streamed cards. 2: edits too. */
     fallback: integer('fallback').notNull().default(0),
     cardId: text('card_id'),
-    /** When the message that shows it was sent first, whatever became of that; `messageId` once it is known. */
+    /** When the message that shows the answer was first sent, even if the outcome is unknown. */
     sendingAt: instant('sending_at'),
+    /** Id of that message, once it is known. */
     messageId: text('message_id'),
-    /** Every operation on the card so far had at most this one. */
+    /** Largest sequence that an operation on the card may have used so far. */
     sequence: integer('sequence').notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.inboxId, table.stream] })],
 )
 
-/** Of a token only the SHA-256 of its secret is kept. */
+/** API tokens. Only the SHA-256 of a token's secret is stored. */
 export const apiTokens = pgTable(
   'feishu_api_tokens',
   {
     id: text('id').primaryKey(),
     owner: text('owner').notNull(),
     role: text('role').$type<'admin' | 'user'>().notNull(),
-    /** Separated by spaces. */
+    /** Scopes, separated by spaces. */
     scopes: text('scopes').notNull(),
     name: text('name').notNull(),
     secretHash: text('secret_hash').notNull(),
@@ -241,7 +241,7 @@ export const audit = pgTable('feishu_audit', {
   error: text('error'),
 })
 
-/** One row: a text sealed with the master key, so that a wrong key is noticed also where there is no bot yet. */
+/** One row: a text sealed with the master key. A wrong key is noticed even when there is no bot yet. */
 export const keyCheck = pgTable('feishu_key_check', {
   id: integer('id').primaryKey(),
   sealed: text('sealed').notNull(),

@@ -14,9 +14,9 @@ export type * from './key-store.ts'
 export type * from './reply-store.ts'
 
 /**
- * What the rest of the supervisor thread knows of the database. Every method rejects with
- * `STORE_UNAVAILABLE` (retryable) while the database cannot be reached, within its statement timeout.
- * All instants are the database's clock; no caller passes its own.
+ * The database as the rest of the supervisor thread sees it. Every method rejects with `STORE_UNAVAILABLE` (retryable)
+ * while the database cannot be reached, within its statement timeout. All instants come from the database's clock; no
+ * caller passes its own.
  */
 export interface Store {
   readonly kind: 'pglite' | 'postgres'
@@ -27,9 +27,9 @@ export interface Store {
   readonly log: MessageLog
   readonly access: AccessStore
   readonly keys: KeyStore
-  /** Rejects unless a statement goes through. */
+  /** Runs a trivial statement. Rejects when it fails. */
   ping(): Promise<void>
-  /** How the server was set up, as far as it decides what survives a crash of it. */
+  /** Reads the version of the server, and the settings that decide what survives a crash of the server. */
   settings(): Promise<{ readonly version: string; readonly fsync: boolean; readonly synchronousCommit: boolean }>
   close(): Promise<void>
 }

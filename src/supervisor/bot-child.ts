@@ -23,31 +23,31 @@ export interface BotChildDeps {
   readonly policy: ResolvedSupervisionOptions
   readonly clock: Clock
   readonly random: () => number
-  /** A new worker is about to run: its data port must be listened to now. */
+  /** Reports a new worker that is about to run. The caller must listen to its data port now. */
   spawned(thread: BotThread, incarnation: number): void
-  /** The worker of this incarnation is gone. */
+  /** Reports that the worker of this incarnation is gone. */
   gone(incarnation: number): void
-  /** The child's or the connection's state changed. */
+  /** Reports a new state of the child or its connection. */
   changed(status: BotStatus): void
   identified(openId: string): void
   log(record: LogRecord): void
 }
 
-/** Time for a control call that only starts something. */
+/** Time limit of a control call that only starts an action, milliseconds. */
 const CONTROL_DEADLINE_MS = 5_000
 
 const CHECK_DEADLINE_MS = 60_000
 
-/** Time for the acknowledgements in flight when an operator restarts a bot. */
+/** Time for the acknowledgements in flight when an operator restarts a bot, milliseconds. */
 const RESTART_GRACE_MS = 2_000
 
-/** One bot over all its workers: its connection is wanted or not, its orders reach the worker of the moment. */
+/** One bot over all its workers. Keeps whether the bot wants a connection, and passes orders to the current worker. */
 export class BotChild {
   readonly #deps: BotChildDeps
   readonly #driver: ChildDriver<BotThread>
   #spec: BotSpec
   #stopCount = 0
-  /** At the last look. */
+  /** Memory and load at the last pulse. */
   #load: Pick<Pulse, 'memoryMb' | 'utilization'> | undefined
   #connection: ConnectionStatus
   #connects = false
@@ -87,68 +87,68 @@ export class BotChild {
   }
 
   /**
-   * Its worker, now and after every restart, keeps a connection. One that runs is told so: it may have closed its
-   * connection, wait for its next attempt or have given up.
+   * Lets the worker keep a connection, now and after every restart. A running worker gets the order again: it may have
+   * closed its connection, wait for its next attempt or have given up.
    */
   connect(): void {
     this.#connects = true
     if (this.#driver.child.state.name === 'running') this.#order('connect', (remote) => remote.connect())
   }
 
-  /** Its worker, now and after every restart, has no connection and only sends. */
+  /** Closes the connection. The worker then only sends, now and after every restart. */
   async disconnect(graceMs: number): Promise<void> {
     this.#connects = false
     await this.drain(graceMs)
   }
 
-  /** A new worker now, whatever the past: a failed bot is released, a live one closes its connection before. */
+  /** Starts a new worker now, in every state: a failed bot is released, a live worker closes its connection first. */
   async restart(): Promise<void> {
     const { incarnation } = this.#driver.child
     const stopCount = this.#stopCount
     await this.drain(RESTART_GRACE_MS)
-    // Whoever stopped the bot meanwhile meant it; a worker that is new already needs no other.
+    // A stop order given meanwhile stands. A worker that was replaced meanwhile is new enough.
     if (stopCount === this.#stopCount && incarnation === this.#driver.child.incarnation)
       this.#driver.step({ kind: 'restart' })
   }
 
-  /** Ends the thread as a crash would. */
+  /** Ends the worker as a crash would. */
   kill(): void {
     this.#driver.kill()
   }
 
-  /** The worker of this incarnation breaks the rules of a wire that others read: it is ended as if it had crashed. */
+  /** Ends the worker of this incarnation as a crash would, because it breaks the protocol of a channel. */
   misbehaved(incarnation: number, cause: string): void {
     if (incarnation === this.#driver.child.incarnation) this.#onFlood(cause, true)
   }
 
-  /** The worker and its successors go on with the change. */
+  /** Applies the change to the worker and to all later workers. */
   reconfigure(change: Pick<BotSpec, 'name' | 'appSecret'>): void {
     this.#spec = { ...this.#spec, ...change }
     this.#order('reconfigure', (remote) => remote.reconfigure({ appSecret: change.appSecret }))
     this.#changed()
   }
 
-  /** Replaces the bot's connection; resolves when that is done, was of no use, or takes longer than `deadlineMs`. */
+  /** Replaces the bot's connection. Resolves when that is done or failed, at the latest after `deadlineMs`. */
   async rotate(mayOverlap: boolean, deadlineMs: number): Promise<void> {
     await this.#driver.thread?.control
       .call('rotate', deadlineMs, (remote) => remote.rotate(mayOverlap))
       .catch(() => {
-        // The worker is gone, or its own deadlines end what hangs.
+        // The worker is gone, or its own deadlines end the rotation.
       })
   }
 
-  /** Closes the bot's connection; resolves when that is done, the worker is gone, or `graceMs` is over. */
+  /** Closes the bot's connection. Resolves when that is done, the worker is gone, or `graceMs` is over. */
   async drain(graceMs: number): Promise<void> {
     const thread = this.#driver.thread
     if (thread === undefined) return
     try {
       await thread.control.call('drain', graceMs + 500, (remote) => remote.drain(graceMs))
     } catch {
-      // It did not answer or is gone: the worker is terminated next in any case.
+      // The worker did not answer or is gone. It is terminated next in any case.
     }
   }
 
-  /** What the worker finds out about its app; undefined if there is none. Rejects when it ends before. */
+  /** Lets the worker check its app. Undefined without a worker. Rejects when the worker ends before it answers. */
   async check(useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
     return await this.#driver.thread?.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
   }
@@ -159,7 +159,7 @@ export class BotChild {
     this.#driver.step({ kind: 'stop' })
   }
 
-  /** Resolves once the thread of now is gone, at the latest after `deadlineMs`: one that sits in native code ends when that returns. */
+  /** Resolves once the current worker is gone, at the latest after `deadlineMs`: a thread in native code ends only when that code returns. */
   async gone(deadlineMs: number): Promise<void> {
     await this.#driver.gone(deadlineMs)
   }
@@ -230,7 +230,7 @@ export class BotChild {
     if (this.#connects) this.#order('connect', (remote) => remote.connect())
   }
 
-  /** A worker that does not even take an order is of no use: it is ended as if it had crashed. */
+  /** Sends an order to the worker. A worker that does not take the order is ended as a crash would end it. */
   #order(what: string, run: (remote: BotControl) => Promise<void>): void {
     const thread = this.#driver.thread
     thread?.control.call(what, CONTROL_DEADLINE_MS, run).catch(() => {

@@ -17,16 +17,16 @@ export interface IsolatedBot extends BotIdentity {
 }
 
 export interface BotThreadEvents extends IsolatedWorkerEvents {
-  /** It does what none of our workers does: it has to be ended. */
+  /** Reports that the worker breaks the protocol and has to be ended. */
   misbehaved(cause: string): void
 }
 
 export type SpawnBot = (bot: IsolatedBot, incarnation: number, events: BotThreadEvents) => BotThread
 
-/** Answers to control calls within a second; there are a few in an hour. */
+/** Most answers to control calls within a second. A sound worker sends a few in an hour. */
 const MOST_ANSWERS = 1_000
 
-/** Spawns each bot with the isolation that it is set to. */
+/** Spawns each bot with its own `isolation`. */
 export function botSpawner(isolations: Readonly<Record<Isolation, StartWorker>>, clock: Clock): SpawnBot {
   return ({ isolation, ...bot }, incarnation, events) => {
     const { controlPort, ...worker } = isolations[isolation](bot, incarnation, {
@@ -38,7 +38,8 @@ export function botSpawner(isolations: Readonly<Record<Isolation, StartWorker>>,
     })
     const answers = new RateGuard(MOST_ANSWERS, clock)
     controlPort.on('message', () => {
-      if (answers.take(1) === 'exceeded') events.misbehaved('its worker answers without end')
+      if (answers.take(1) === 'exceeded')
+        events.misbehaved(`the worker sends more than ${MOST_ANSWERS} control answers a second`)
     })
     const control = new ControlClient<BotControl>(controlPort, clock)
     return { ...worker, control }

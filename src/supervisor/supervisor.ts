@@ -18,12 +18,12 @@ export interface SupervisorDeps {
   log(record: LogRecord): void
 }
 
-/** A worker that is still there after so long no longer holds up the end of the one before it. */
+/** Longest time that the end of one worker delays the end of the worker started before it, milliseconds. */
 const PATIENCE_MS = 50
 
 /**
- * The children by bot id. Knows threads and nothing of messages or the database; holds no state of
- * its own beyond the set of children, so that one bot's fault has nowhere to spread.
+ * Supervises one `BotChild` per bot. Knows workers, but not messages or the database. Its only state is the set of
+ * children, so that a fault of one bot cannot spread.
  */
 export class Supervisor {
   readonly #deps: SupervisorDeps
@@ -37,14 +37,14 @@ export class Supervisor {
     return [...this.#children.values()].map((child) => child.status)
   }
 
-  /** Undefined for a bot without a worker. */
+  /** Undefined for a bot without a child. */
   status(botId: string): BotStatus | undefined {
     return this.#children.get(botId)?.status
   }
 
   /**
-   * Adds and starts a bot; a bot that is known already keeps its worker. With `connects` the worker keeps a
-   * connection, from now on; without, it only sends.
+   * Adds and starts a bot. A known bot keeps its worker. With `connects` (default true) the worker keeps a connection
+   * from now on. Without it a new bot only sends.
    */
   start(spec: BotSpec, connects = true): void {
     const { spawned, gone, identified, ...shared } = this.#deps
@@ -62,12 +62,12 @@ export class Supervisor {
     child.start()
   }
 
-  /** Closes a bot's connection and keeps its worker; resolves when no event comes in any more. */
+  /** Closes a bot's connection and keeps its worker. Resolves when the connection is closed, the worker is gone, or `graceMs` is over. */
   async disconnect(botId: string, graceMs: number): Promise<void> {
     await this.#children.get(botId)?.disconnect(graceMs)
   }
 
-  /** Ends a bot's worker for good and forgets it; resolves once its thread is gone, at the latest after `graceMs` for each of both. */
+  /** Ends a bot's worker for good and forgets the bot. Waits at most `graceMs` for the connection and `graceMs` for the worker to end. */
   async remove(botId: string, graceMs: number): Promise<void> {
     const child = this.#children.get(botId)
     if (child === undefined) return
@@ -77,48 +77,48 @@ export class Supervisor {
     this.#children.delete(botId)
   }
 
-  /** A new worker now, whatever the past. Resolves once it starts; false when there is no such bot. */
+  /** Starts a new worker now, in every state. Resolves once the worker starts; false for an unknown bot. */
   async restart(botId: string): Promise<boolean> {
     const child = this.#children.get(botId)
     await child?.restart()
     return child !== undefined
   }
 
-  /** False when there is no such bot. */
+  /** Ends a bot's worker as a crash would. False for an unknown bot. */
   kill(botId: string): boolean {
     const child = this.#children.get(botId)
     child?.kill()
     return child !== undefined
   }
 
-  /** The worker of this incarnation breaks the rules of a wire: it is ended as if it had crashed. */
+  /** Ends the worker of this incarnation as a crash would, because it breaks the protocol of a channel. */
   misbehaved(botId: string, incarnation: number, cause: string): void {
     this.#children.get(botId)?.misbehaved(incarnation, cause)
   }
 
-  /** Tells a bot's worker, now and at every restart; a bot without a worker is left alone. */
+  /** Applies a change to a bot's worker, now and at every restart. Does nothing for an unknown bot. */
   reconfigure(botId: string, change: Pick<BotSpec, 'name' | 'appSecret'>): void {
     this.#children.get(botId)?.reconfigure(change)
   }
 
-  /** Replaces a bot's connection by a fresh one. */
+  /** Replaces a bot's connection with a new one. */
   async rotate(botId: string, mayOverlap: boolean, deadlineMs: number): Promise<void> {
     await this.#children.get(botId)?.rotate(mayOverlap, deadlineMs)
   }
 
-  /** What a bot's worker finds out about its app; undefined if it has none. */
+  /** Lets a bot's worker check its app. Undefined without a worker. */
   async check(botId: string, useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
     return await this.#children.get(botId)?.check(useWebSocket)
   }
 
-  /** Closes every connection so that no new event comes in; replies can still be sent. */
+  /** Closes all connections, so that no new events arrive. Replies can still be sent. */
   async drain(graceMs: number): Promise<void> {
     await Promise.all([...this.#children.values()].map((child) => child.drain(graceMs)))
   }
 
   /**
-   * Ends the workers in reverse order of their start; resolves when every thread is gone, at the latest after
-   * `deadlineMs`. One that does not end delays the end of the others a little and no more.
+   * Ends the workers in reverse order of their start. Resolves when all workers are gone, at the latest after
+   * `deadlineMs`. A worker that does not end delays the others by at most `PATIENCE_MS`.
    */
   async stop(deadlineMs: number): Promise<void> {
     const { clock } = this.#deps

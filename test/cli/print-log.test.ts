@@ -74,7 +74,7 @@ describe('the log of the command line', () => {
     expect(shown.map(({ event, botId, cause, msg }) => ({ event, botId, why: cause, msg }))).toEqual([
       { event: 'connection', botId: 'bot_1', why: undefined, msg: 'Ada: connected' },
       { event: 'connection', botId: 'bot_1', why: 'EPONG', msg: 'Ada: silence' },
-      { event: 'restart', botId: 'bot_1', why: 'hung', msg: 'the worker of Ada ended (hung); it is started again' },
+      { event: 'restart', botId: 'bot_1', why: 'hung', msg: 'the worker of Ada ended (hung); restarting' },
       { event: 'alert', botId: undefined, why: 'large', msg: 'large; wait' },
       { event: 'dead', botId: 'bot_1', why: 'attempts_exhausted', msg: expect.stringContaining('event 7') },
     ])

@@ -125,7 +125,12 @@ describe('a press on a card', () => {
   it('that is too large fails at once, and is kept', async () => {
     const { press: click, pool, store } = bench()
     const { answer } = await click({ ...press('e1'), oversizeBytes: 2_000_000 })
-    await expect(answer).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
+    await expect(answer).rejects.toMatchObject({
+      code: 'PAYLOAD_TOO_LARGE',
+      message:
+        'the card action has 2000000 bytes, more than connection.maxPayloadBytes allows: ' +
+        'put less into the card, or raise the limit',
+    })
     expect(pool.runs).toEqual([])
     expect(store.rows).toMatchObject([{ state: 'dead', reason: 'payload_too_large' }])
   })

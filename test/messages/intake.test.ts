@@ -120,7 +120,11 @@ describe('intake', () => {
     const first = accept('0')
     await settle()
     const waiting = [accept('1'), accept('2')]
-    await expect(accept('3')).rejects.toMatchObject({ code: 'INTAKE_FULL', retryable: true })
+    await expect(accept('3')).rejects.toMatchObject({
+      code: 'INTAKE_FULL',
+      retryable: true,
+      message: 'the limit of 2 events that wait for the database is reached: check whether the database answers',
+    })
     batches[0]!.answer()
     await first
     await settle()

@@ -9,7 +9,7 @@ import { loadMasterKeys, type MasterKeySource } from '../../src/store/bots/maste
 import { openPgliteDatabase } from '../../src/store/open/open-pglite.ts'
 import type { Database } from '../../src/store/database/database.ts'
 import { SecretBox } from '../../src/store/bots/secrets.ts'
-import { rotateKeys } from '../../workers/supervisor/store/rotate-keys.ts'
+import { rotateMasterKeys } from '../../workers/supervisor/store/rotate-master-keys.ts'
 import { migrationsDir, newMasterKey, temporaryFolder, workerPath } from '../support/store.ts'
 
 const BOTS = 50
@@ -81,7 +81,7 @@ async function keysInFile(): Promise<string[]> {
 it('A2: seals everything with a new key, and the old one opens nothing any more', async () => {
   const before = await keysInFile()
   const { keys } = await open(source)
-  expect(await rotateKeys(keys, source)).toBe(BOTS)
+  expect(await rotateMasterKeys(keys, source)).toBe(BOTS)
   const after = await keysInFile()
   expect(after).toHaveLength(1)
   expect(after).not.toEqual(before)
@@ -93,12 +93,12 @@ it('A2: seals everything with a new key, and the old one opens nothing any more'
 
 it.each([0, 1, 2, 20, BOTS, BOTS + 1])('goes on where a process died after %d statements', async (statements) => {
   const secrets = new SecretBox(...(await loadMasterKeys(source)))
-  await expect(rotateKeys(createKeyStore(dyingAfter(statements), secrets), source)).rejects.toThrow('killed')
+  await expect(rotateMasterKeys(createKeyStore(dyingAfter(statements), secrets), source)).rejects.toThrow('killed')
   expect(await keysInFile()).toHaveLength(2)
   await expectAllThere()
   const { keys } = await open(source)
   // The first statement lists, each of the others seals one row.
-  expect(await rotateKeys(keys, source)).toBe(BOTS - Math.max(0, statements - 1))
+  expect(await rotateMasterKeys(keys, source)).toBe(BOTS - Math.max(0, statements - 1))
   expect(await keysInFile()).toHaveLength(1)
   await expectAllThere()
 })
@@ -107,13 +107,13 @@ it('with a key of the configuration asks for the new one beside the old one', as
   const [old] = await loadMasterKeys(source)
   const oldText = old?.reveal() ?? ''
   const single = { value: oldText, keyFile: '' }
-  await expect(rotateKeys((await open(single)).keys, single)).rejects.toMatchObject({
+  await expect(rotateMasterKeys((await open(single)).keys, single)).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('FS_MASTER_KEY'),
   })
   const fresh = newMasterKey().reveal()
   const both = { value: `${fresh}, ${oldText}`, keyFile: '' }
-  expect(await rotateKeys((await open(both)).keys, both)).toBe(BOTS)
+  expect(await rotateMasterKeys((await open(both)).keys, both)).toBe(BOTS)
   source = { value: fresh, keyFile: '' }
   await expectAllThere()
 })

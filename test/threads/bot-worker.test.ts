@@ -212,7 +212,7 @@ describe('a worker that cannot start', () => {
     expect(child).toMatchObject({
       incarnation: 1,
       restartCount: 0,
-      nextStep: expect.stringContaining('mend that'),
+      nextStep: expect.stringContaining('correct them'),
       lastExit: { reason: 'rejected', error: { message: expect.stringContaining('appId: expected cli_') } },
     })
   })

@@ -94,17 +94,17 @@ const hasEnded = ({ child }: BotStatus): boolean => child.lastExit !== undefined
 const MOST_GAP_MS = 1_000
 
 it.each<[order: string, cause: string, mostMb: number, isOneMessage?: true]>([
-  ['tell nothing', 'what no worker tells', 200],
-  ['tell half a thing', 'what no worker tells', 200],
-  ['send nothing', 'what no worker sends', 200],
-  ['send half a frame', 'what no worker sends', 200],
-  ['tell 500 000 things', 'told more than', 400],
-  ['send 500 000 frames', 'without end', 400],
-  ['confirm 500 000 times', 'without end', 400],
-  ['answer 500 000 times', 'without end', 400],
+  ['tell nothing', 'sent an invalid signal', 200],
+  ['tell half a thing', 'sent an invalid signal', 200],
+  ['send nothing', 'sent an invalid frame', 200],
+  ['send half a frame', 'sent an invalid frame', 200],
+  ['tell 500 000 things', 'sent more than', 400],
+  ['send 500 000 frames', 'unexpected frames a second', 400],
+  ['confirm 500 000 times', 'unexpected frames a second', 400],
+  ['answer 500 000 times', 'control answers a second', 400],
   ['print 200 MB', 'printed more than', 800, true],
   ['tell 200 MB', 'a line of 200000000', 1_000, true],
-  ['send 200 MB', 'should have cut', 1_000, true],
+  ['send 200 MB', 'over connection.maxPayloadBytes', 1_000, true],
 ])(
   'a worker in a thread that does this is ended, the other bot goes on: %s (W6)',
   async (...[order, cause, mostMb, isOneMessage]) => {
@@ -126,6 +126,6 @@ it('a worker in a process of its own floods only that (W6)', async () => {
 
 it('a worker that prints too much is held down', async () => {
   const { ill, printed } = await beside('print 1 MB', 'thread', ({ flood }) => flood !== undefined)
-  expect(ill.flood).toMatchObject({ cause: 'its worker prints too much', isFatal: false })
+  expect(ill.flood).toMatchObject({ cause: 'the worker prints more than 65536 characters a second', isFatal: false })
   expect(printed.length).toBeLessThan(200_000)
 })

@@ -3,18 +3,18 @@ import type { Logger } from '../../src/core/log/logger.ts'
 import type { AccessStore } from '../../src/store/store.ts'
 
 export interface AuditedAction {
-  /** The user and the credential. */
+  /** User and credential that gave the order. */
   readonly by: string
   readonly action: string
-  /** Of what was made, only the result knows it. */
+  /** Id of the affected record. Absent when the action has none, or for a new record, whose id is in the result. */
   readonly subject?: string
   readonly fields?: readonly string[]
 }
 
-/** Runs what an administrator ordered and writes down that it was, and how it ended. */
+/** Runs an order of an administrator and writes it with its outcome to the audit log. `subjectOf` reads the id of a new record from the result. */
 export type Audited = <T>(action: AuditedAction, run: () => Promise<T>, subjectOf?: (result: T) => string) => Promise<T>
 
-/** The record is written after the action. An action whose record cannot be written is logged. */
+/** Creates an `Audited`. The audit record is written after the action. A record that cannot be written is logged instead. */
 export function createAudited(access: () => Pick<AccessStore, 'audit'>, log: Logger): Audited {
   const write = async ({ by, action, subject = '', fields = [] }: AuditedAction, error?: string): Promise<void> => {
     try {

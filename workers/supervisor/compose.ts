@@ -40,19 +40,19 @@ export interface ComposeDeps {
   readonly clock: Clock
   readonly random: () => number
   emit(event: NamedEvent): void
-  /** Hands a run to the host's thread. */
+  /** Hands a handler run to the host thread. */
   runOnHost(run: HostRun): void
 }
 
 /**
- * Joins supervisor, messages and store, which do not know each other. Runs in the supervisor thread;
- * tests run the same composition inline.
+ * Joins supervisor, messages and store, which do not import each other. Runs in the supervisor thread. Tests run the
+ * same composition inline.
  */
 export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }: ComposeDeps): HostControl {
   const { options, paths } = boot
   hideValues(Object.values(options.secrets))
   const metrics = new Metrics()
-  /** The host hears of an event after all of them. */
+  /** Observers of all events; the host gets each event after them. */
   const observers: { observe(event: NamedEvent): void }[] = [metrics]
   const emit = (event: NamedEvent): void => {
     for (const observer of observers) observer.observe(event)
@@ -123,7 +123,7 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
     },
     removed: (botId) => emit({ kind: 'removed', event: { botId } }),
   })
-  const written = (botId: string): void => void sync?.look(botId)
+  const written = (botId: string): void => void sync?.refresh(botId)
   const admin = new BotAdmin({ ...shared, reconciler, written, startsBots: boot.startsBots })
   const states = new StateRecorder({ store: botStore, fastAttempts: options.connection.fastAttempts })
 
@@ -143,7 +143,7 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
     })
 
   const messages: Messages = createMessages({
-    // Without the bots it would not be known who handles what.
+    // The handler of an event is unknown until the list of bots is complete.
     ...storeProxy(() => (registry.isOpen ? storeSession.store : undefined), log),
     owner: boot.instanceId,
     handlers: options.handlers,
@@ -181,13 +181,13 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
     open: () => openStore(options, paths, log),
     opened: async () => {
       if (!boot.startsBots) return
-      await (sync === undefined ? reconciler.open() : sync.look())
+      await (sync === undefined ? reconciler.open() : sync.refresh())
       messages.wake()
     },
     changed: (ready, error) => {
       if (ready) states.retry()
       emit({ kind: 'store', event: { ready, ...(error === undefined ? {} : { error }) } })
-      // What is not retryable ends the start and is reported there.
+      // Other errors make `start` fail, which reports them.
       if (error === undefined || error.retryable) alerts.observeStore(error, clock.now())
     },
     rescued: () => messages.wake(),

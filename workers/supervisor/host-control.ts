@@ -9,11 +9,11 @@ import type { BotAdmin } from './bots/bot-admin.ts'
 import type { BotReconciler } from './bots/bot-reconciler.ts'
 import type { StateRecorder } from './bots/state-recorder.ts'
 import type { WebhookReceiver } from './bots/webhook-receiver.ts'
-import { accessVerbs, botVerbs, messageVerbs } from './host-verbs.ts'
+import { accessVerbs, botVerbs, messageVerbs } from './control-verbs.ts'
 import type { SourceSync } from './source/source-sync.ts'
 import type { InboxFigures } from './store/inbox-figures.ts'
 import { keySource } from './store/open-store.ts'
-import { rotateKeys } from './store/rotate-keys.ts'
+import { rotateMasterKeys } from './store/rotate-master-keys.ts'
 import type { StoreSession } from './store/store-session.ts'
 import { diagnose } from './health/diagnose.ts'
 import type { HealthCheck } from './health/health-check.ts'
@@ -25,12 +25,12 @@ export interface HostControlDeps {
   readonly reconciler: BotReconciler
   readonly admin: BotAdmin
   readonly states: StateRecorder
-  /** Undefined unless the host keeps the bots. */
+  /** Undefined without a bot source. */
   readonly sync: SourceSync | undefined
   readonly webhooks: WebhookReceiver
   readonly messages: Messages
   readonly storeSession: StoreSession
-  /** Throws `STORE_UNAVAILABLE` while there is none. */
+  /** Throws `STORE_UNAVAILABLE` while no store is open. */
   readonly openedStore: () => Store
   readonly inboxFigures: InboxFigures
   readonly healthCheck: HealthCheck
@@ -39,10 +39,10 @@ export interface HostControlDeps {
   readonly clock: Clock
 }
 
-/** Longest wait for the bots' threads to end, part of what the handle adds to the grace. */
+/** Longest wait for the bot workers to end, milliseconds. It is part of the time that `FeishuSupervisor.stop` adds to the grace. */
 const BOTS_STOP_MS = 300
 
-/** What the host may ask of the supervisor thread. */
+/** Implements `HostControl`, the calls of the host to the supervisor thread. */
 export function hostControl(deps: HostControlDeps): HostControl {
   const { boot, supervisor, reconciler, admin, states, sync, webhooks, messages, storeSession, openedStore } = deps
   const { inboxFigures, healthCheck, metrics, audited, clock } = deps
@@ -81,11 +81,13 @@ export function hostControl(deps: HostControlDeps): HostControl {
     takeWebhook: (appId, request) => webhooks.take(appId, request),
     ...botVerbs(admin, audited),
     rotateKeys: (by) =>
-      result(() => audited({ by, action: 'keys.rotate' }, () => rotateKeys(openedStore().keys, keySource(options)))),
+      result(() =>
+        audited({ by, action: 'keys.rotate' }, () => rotateMasterKeys(openedStore().keys, keySource(options))),
+      ),
     ...accessVerbs(() => openedStore().access, audited),
 
     ...messageVerbs(openedStore, audited, () => messages.wake()),
-    lookAtSource: async (botId) => void sync?.look(botId),
+    lookAtSource: async (botId) => void sync?.refresh(botId),
     diagnose: (botIds) =>
       diagnose(
         {
@@ -101,7 +103,7 @@ export function hostControl(deps: HostControlDeps): HostControl {
     killBot: (botId) => Promise.resolve(supervisor.kill(botId)),
   }
 
-  /** Intake first, then what is in flight, then the workers that send its replies, the store last. */
+  /** Stops in order: the intake, the messages in flight, the workers that send their replies, the store. */
   async function stop(graceMs: number): Promise<void> {
     const stopAt = clock.now() + graceMs
     healthCheck.close()

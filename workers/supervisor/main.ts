@@ -5,11 +5,11 @@ import { serveControl } from '../../src/protocol/control-channel.ts'
 import type { HostSignal, SupervisorBoot } from '../../src/protocol/host.ts'
 import { composeSupervisor } from './compose.ts'
 
-// Whatever is thrown from here on ends this thread only; the handle starts the next one.
+// An error thrown from here on ends only this thread. The handle then starts a new thread.
 const { controlPort, heartbeat, ...boot } = workerData as SupervisorBoot
 startBeating(heartbeat)
 
-/** Signals about messages are sent together, at most this late, milliseconds. */
+/** Longest time that a signal about a message waits to be sent together with others, milliseconds. */
 const MESSAGES_EVERY_MS = 10
 
 let unsent: HostSignal[] = []
@@ -29,7 +29,7 @@ function notify(signal: HostSignal): void {
   else flush()
 }
 
-/** One frame, however many signals: each wakes the host's thread. */
+/** Sends all waiting signals in one frame, because each frame wakes the host thread. */
 function flush(): void {
   clearTimeout(timer)
   timer = undefined

@@ -1,7 +1,7 @@
 import { narrateEntry, narrateRestarts, type Say } from './narrate.ts'
 import type { Stage } from './open-stage.ts'
 
-/** The demo for a person: says how to write to a bot and shows everything that flows. Returns the function that ends it. */
+/** Interactive demo: prints how to write to a bot, then all messages. Returns the function that ends it. */
 export function converse(stage: Stage, say: Say): () => void {
   const { simulator, server, bots, supervisor, apiToken } = stage
   const [bot] = bots

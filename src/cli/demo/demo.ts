@@ -7,8 +7,8 @@ import { openStage } from './open-stage.ts'
 import { play } from './play.ts'
 
 /**
- * `demo`: a local Feishu in its own process, two bots, the echo handler (or FS_HANDLER), a temporary
- * data folder. FS_DATABASE_URL is never touched. Ends on Ctrl-C, or with `isOnce` by itself.
+ * `demo`: runs a local Feishu in its own process, two bots, the echo handler (or FS_HANDLER) and a temporary data
+ * folder. FS_DATABASE_URL is never used. Ends on Ctrl-C; with `isOnce` after the fixed conversation.
  */
 export async function demo(
   config: CliConfig,

@@ -2,14 +2,14 @@ import type { FeishuSupervisor } from '../../app/feishu-supervisor.ts'
 import type { HistoryEntry } from '../../simulator/history/history.ts'
 import type { Output } from '../print-log.ts'
 
-/** Prints a line for a person. */
+/** Prints one line. */
 export type Say = (line: string) => void
 
 export function sayTo(output: Output): Say {
   return (line) => void output.write(`${line}\n`)
 }
 
-/** One line for what a person at the keyboard wants to see of the platform's history. */
+/** Line about an entry of the platform's history; undefined for entries that are not shown. */
 export function narrateEntry(
   entry: HistoryEntry,
   { bots }: { readonly bots: readonly { readonly appId: string; readonly name: string }[] },
@@ -31,10 +31,10 @@ export function narrateEntry(
   }
 }
 
-/** Tells of restarts while they happen; returns the function that ends it. */
+/** Prints a line at every restart of a worker. Returns the function that ends it. */
 export function narrateRestarts(supervisor: FeishuSupervisor, say: Say): () => void {
   return supervisor.on('bot', ({ name, child }) => {
-    if (child.state === 'restarting') say(`${name}: worker ${child.lastExit?.reason ?? 'ended'}, it is restarted`)
+    if (child.state === 'restarting') say(`${name}: worker ${child.lastExit?.reason ?? 'ended'}, restarting`)
   })
 }
 

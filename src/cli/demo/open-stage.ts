@@ -14,19 +14,19 @@ export interface StageBot {
   readonly chatIds: readonly string[]
 }
 
-/** All that the demo runs. */
+/** Running parts of the demo. */
 export interface Stage {
   readonly simulator: LaunchedSimulator
   readonly supervisor: FeishuSupervisor
   readonly server: HttpServer
   readonly bots: readonly StageBot[]
-  /** Of the HTTP API. */
+  /** Token of the HTTP API. */
   readonly apiToken: string
-  /** Leaves no process, port, lock or folder behind. */
+  /** Closes everything. Leaves no process, port, lock or folder behind. */
   close(): Promise<void>
 }
 
-/** Feishu's 15 s before the first redelivery become 0.75 s. */
+/** Factor of the waits of the simulator: 15 s before the first redelivery become 0.75 s. */
 const TIME_SCALE = 0.05
 
 const CAST = [

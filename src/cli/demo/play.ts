@@ -6,11 +6,11 @@ import type { Stage } from './open-stage.ts'
 
 const MESSAGES = 200
 const PER_SECOND = 20
-/** The crash comes after this many messages, the blocked host after that many. */
+/** Messages before the crash, and before the host is blocked. */
 const CRASH_AFTER = 50
 const BLOCK_AFTER = 100
 const BLOCK_MS = 5_000
-/** The crash waits until this many events were pushed to the bot and not acknowledged. */
+/** Unacknowledged events of the bot that the crash waits for. */
 const UNACKED_BEFORE_CRASH = 3
 const PATIENCE_MS = 40_000
 
@@ -20,9 +20,9 @@ export interface DemoVerdict {
 }
 
 /**
- * The fixed conversation of `demo --once`: 200 messages over all chats, one bot worker killed with
- * unacknowledged events outstanding, the host's thread blocked once while messages go on. Every
- * figure but `restarts` is computed from the simulator's own history.
+ * Plays the fixed conversation of `demo --once`: 200 messages over all chats. One bot worker is killed while events are
+ * unacknowledged. The host thread is blocked once while messages continue. All figures except `restarts` are computed
+ * from the history of the simulator.
  */
 export async function play(stage: Stage, say: Say): Promise<DemoVerdict> {
   const { simulator, supervisor, bots } = stage
@@ -91,7 +91,7 @@ interface Counts {
   readonly ackedCount: number
 }
 
-/** Follows the simulator's history and lets the plot wait for what happens in it. */
+/** Follows the history of the simulator, so that `play` can wait for its entries. */
 class HistoryFollower {
   readonly #acked = new Set<string>()
   readonly #pushed = new Map<string, number>()
@@ -118,7 +118,7 @@ class HistoryFollower {
     return this.#pushed.get(appId) ?? 0
   }
 
-  /** Resolves when the condition holds, at the latest after `timeoutMs`: what is missing then shows in the figures. */
+  /** Resolves when the condition holds, at the latest after `timeoutMs`. The figures then show the missing messages. */
   async until(isMet: (counts: Counts) => boolean, timeoutMs: number = PATIENCE_MS): Promise<void> {
     if (isMet(this.#counts)) return
     const { promise, resolve } = deferred()

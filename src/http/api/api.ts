@@ -6,19 +6,19 @@ import type { Authenticate } from './authenticate.ts'
 import { RequestRefused } from './problem.ts'
 import { RateLimit } from './rate-limit.ts'
 
-/** What every route finds in its context. */
+/** Variables in the context of every route. */
 export interface ApiEnv {
   Variables: { principal: Principal; authenticate: Authenticate; limits: { perToken: RateLimit; perBot: RateLimit } }
 }
 
 export type Api = OpenAPIHono<ApiEnv>
 
-/** What a route asks of its caller; `public` routes prove their callers otherwise or tell nothing. */
+/** Permission that a route requires. `public` routes check their callers in another way or show nothing private. */
 export type Access = 'public' | Scope | `admin:${Scope}`
 
 const problemSchema = z.object({ success: z.literal(false), error: z.string() }).openapi('Problem')
 
-/** The page of a list that is asked for, as every list takes it. */
+/** Query parameters of every list. */
 export const pageQuery = {
   page: z.coerce.number().int().min(1).max(1_000_000).default(1).openapi({ description: 'From 1.' }),
   limit: z.coerce.number().int().min(1).max(100).default(20).openapi({ description: 'Items per page.' }),
@@ -26,12 +26,12 @@ export const pageQuery = {
 
 type Paging = { readonly [P in keyof typeof pageQuery]: z.infer<(typeof pageQuery)[P]> }
 
-/** What of a list the page is. */
+/** Converts a page to `limit` and `offset`. */
 export function rangeOf({ page, limit }: Paging): { limit: number; offset: number } {
   return { limit, offset: (page - 1) * limit }
 }
 
-/** The page of a list that is at hand as a whole. */
+/** Cuts a page out of a complete list. */
 export function pageFrom<Item>(all: readonly Item[], paging: Paging): Paging & { items: Item[]; total: number } {
   const { limit, offset } = rangeOf(paging)
   return { items: all.slice(offset, offset + limit), ...paging, total: all.length }
@@ -53,7 +53,7 @@ export function problem(description: string) {
   return json(problemSchema, description)
 }
 
-/** A route with its access, which the document and the check are both made of. */
+/** Defines a route with its access. Both the OpenAPI document and the check use `access`. */
 export function define<const R extends Omit<RouteConfig, 'security' | 'middleware'> & { path: string }>(
   access: Access,
   config: R,
@@ -78,7 +78,7 @@ function requires(role: Principal['role'], scope: Scope): MiddlewareHandler<ApiE
     const { perToken, perBot } = c.get('limits')
     perToken.take(principal.id, 'requests of this token')
     const bot = c.req.param('id')
-    // Of each user apart: a stranger must not use up what its owner may order.
+    // Counted per user, so that a stranger cannot use up the limit of the bot's owner.
     if (scope === 'write' && bot !== undefined) perBot.take(`${principal.owner} ${bot}`, 'orders about this bot')
     if (!principal.scopes.includes(scope)) throw new RequestRefused(403, `this token lacks the scope ${scope}`)
     if (role === 'admin' && principal.role !== 'admin') throw new RequestRefused(403, 'only an admin may do this')
@@ -86,7 +86,7 @@ function requires(role: Principal['role'], scope: Scope): MiddlewareHandler<ApiE
   }
 }
 
-/** Routes of `define` ask `authenticate` who their caller is; a route that is not public is open to nobody else. */
+/** Creates the API. Routes of `define` identify the caller with `authenticate`; only `public` routes accept unknown callers. */
 export function createApi(authenticate: Authenticate): Api {
   const api = new OpenAPIHono<ApiEnv>({
     strict: false,

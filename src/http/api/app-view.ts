@@ -21,11 +21,11 @@ import type {
 import type { BotRecord, SupervisorStatus } from '../../protocol/model/status.ts'
 import type { Authenticate } from './authenticate.ts'
 
-/** What the routes need of the handle. */
+/** Part of `FeishuSupervisor` that the routes use. */
 export interface AppView {
-  /** Always answers, with the last known report if the supervisor thread is away. */
+  /** Never rejects: returns the last known report while the supervisor thread is away. */
   status(): Promise<SupervisorStatus>
-  /** Figures of the supervisor thread in the text format of Prometheus; empty while it is down. */
+  /** Figures of the supervisor thread in the Prometheus text format; empty while the thread is down. */
   metrics(): Promise<string>
   addBot(bot: NewBotOptions, options: AuditOptions): Promise<BotRecord>
   updateBot(botId: string, change: BotChange, options: AuditOptions): Promise<BotRecord>
@@ -45,14 +45,14 @@ export interface AppView {
   on<K extends keyof EventMap>(name: K, listener: (event: EventMap[K]) => void): () => void
 }
 
-/** What every group of routes is made with. */
+/** Dependencies of every group of routes. */
 export interface RouteDeps {
   readonly view: AppView
   readonly authenticate: Authenticate
   /** Failed attempts after which a connection shows `error`. */
   readonly fastAttempts: number
-  /** Origins that a bot may be pointed at through the API. */
+  /** Origins that `domain` of a bot may name in the API. */
   readonly allowedDomains: readonly string[]
-  /** Larger bodies of webhooks are not read. */
+  /** Largest body of a webhook, bytes. */
   readonly maxWebhookBytes: number
 }

@@ -2,26 +2,26 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import { type ApiTokenRecord, type Authorize, parseApiToken, type Principal } from '../../protocol/model/access.ts'
 
-/** Null for a stranger. Rejects when it cannot be found out now. `context` is what the host gave to `fetch`. */
+/** Identifies the caller; null for an unknown caller. Rejects while that cannot be decided. `context`: the argument of `FeishuSupervisor.fetch`. */
 export type Authenticate = (request: Request, context?: unknown) => Promise<Principal | null>
 
 export interface AuthenticateDeps {
-  /** The token of the configuration: an admin's. */
+  /** Admin token from the option `apiToken`. */
   readonly apiToken?: string | undefined
   readonly authorize?: Authorize | undefined
-  /** Looks a token up; null if it is not valid now. */
+  /** Reads a token from the store; null when the token is not valid now. */
   lookUp(id: string, secret: string): Promise<ApiTokenRecord | null>
 }
 
-/** Whoever has the token of the configuration. */
+/** Caller with the token of the option `apiToken`. */
 const CONFIGURED: Principal = { id: 'configured', owner: 'admin', role: 'admin', scopes: ['read', 'write'] }
 
-/** While the database is away, a token that was valid so short a time ago still is: status is wanted most then. */
+/** Time that a checked token stays valid while the database is away, milliseconds: status is needed most then. */
 const REMEMBER_MS = 60_000
 
 const MOST_REMEMBERED = 1_000
 
-/** Every request is checked anew, so a token that is revoked or expires is refused at once. */
+/** Creates the check of callers. Every request is checked again, so a revoked or expired token is refused at once. */
 export function createAuthenticate({ apiToken, authorize, lookUp }: AuthenticateDeps): Authenticate {
   const remembered = new Map<string, { readonly principal: Principal; readonly at: number }>()
 

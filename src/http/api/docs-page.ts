@@ -27,7 +27,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly description: string }>>
 }
 
-/** What of an OpenAPI document is shown. */
+/** Parts of an OpenAPI document that the page shows. */
 export interface ApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
   readonly components: { readonly schemas?: Readonly<Record<string, Schema>> }
@@ -40,7 +40,7 @@ interface Field {
   readonly where: string
 }
 
-/** Every route for a person to read: what it does, who may ask, what it takes and answers. `style` is the URL of the style sheet. */
+/** Renders all routes as a page: purpose, access, parameters, answers. `style` is the URL of the style sheet. */
 export function docsPage({ paths, components }: ApiDocument, style: string): HtmlEscapedString {
   const resolved = (schema: Schema): Schema =>
     schema.$ref === undefined ? schema : (components.schemas?.[nameOf(schema.$ref)] ?? schema)

@@ -2,12 +2,12 @@ import type { MiddlewareHandler } from 'hono'
 import { RequestRefused } from './problem.ts'
 import { readBytes } from './read-bytes.ts'
 
-/** Far above any body of this API; webhooks have a limit of their own. */
+/** Largest body, bytes. It is far above any real body of this API. Webhooks have their own limit. */
 const MAX_BODY_BYTES = 65_536
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** For answers that are data; the status page has a policy of its own. */
+/** Headers of data answers. The status page has its own policy. */
 const HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
@@ -23,8 +23,8 @@ export const securityHeaders: MiddlewareHandler = async (c, next) => {
 }
 
 /**
- * Only names that are known may be asked for: a page whose name was made to point here (DNS rebinding) is stopped.
- * A page of another origin may change nothing.
+ * Refuses requests for unknown host names, which stops DNS rebinding: a foreign name that was made to point here. Also
+ * refuses changes from a page of another origin.
  */
 export function knownHosts(allowedHosts: readonly string[] | undefined): MiddlewareHandler {
   return async (c, next) => {
@@ -43,21 +43,21 @@ export function knownHosts(allowedHosts: readonly string[] | undefined): Middlew
   }
 }
 
-/** Whoever sends such a body has it at hand. */
+/** Longest time for a body, milliseconds. It is short because a client has such a small body ready. */
 const BODY_TIMEOUT_MS = 3_000
 
-/** No more of a body than any order has is read, and for no longer than that takes. */
+/** Limits the size of request bodies and the time to read them. */
 export const smallBodies: MiddlewareHandler = async (c, next) => {
   const { url, method, headers } = c.req.raw
   if (!SAFE_METHODS.has(method)) {
     const body = await readBytes(c.req.raw, MAX_BODY_BYTES, BODY_TIMEOUT_MS)
-    // Not a copy of the request itself: that of a server need not be one that `Request` can read.
+    // The request itself is not copied: the `Request` constructor may not accept the object of a server.
     c.req.raw = new Request(url, { method, headers, ...(body.length === 0 ? {} : { body }) })
   }
   await next()
 }
 
-/** Without the port: `[::1]:3400` is `[::1]`. */
+/** Removes the port: `[::1]:3400` becomes `[::1]`. */
 function nameOf(host: string): string {
   return host.replace(/:\d+$/, '').toLowerCase()
 }

@@ -21,7 +21,7 @@ const docs = define('public', {
   responses: { 200: { description: 'The page.', content: { 'text/html': { schema: z.string() } } } },
 })
 
-/** The document of every route that is added before and after. */
+/** Adds the routes of the OpenAPI document. The document has every route, also routes added later. */
 export function addOpenApi(api: Api): void {
   api.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
@@ -38,7 +38,7 @@ export function addOpenApi(api: Api): void {
 
   api.openapi(docs, (c) => {
     c.header('content-security-policy', CONTENT_SECURITY_POLICY)
-    // Relative: a host may have mounted the API elsewhere.
+    // The URL is relative, because a host may mount the API at another path.
     return c.html(docsPage(described() as unknown as ApiDocument, 'page/status.css'), 200)
   })
 }

@@ -1,7 +1,7 @@
 import type { Principal } from '../../protocol/model/access.ts'
 import type { BotReport, SupervisorStatus } from '../../protocol/model/status.ts'
 
-/** The only place that decides whose bots somebody may see and change. */
+/** Decides whether a caller may see and change a bot. It is the only place that does. */
 export function mayUse({ role, owner }: Principal, bot: { readonly owner: string }): boolean {
   return role === 'admin' || owner === bot.owner
 }
@@ -10,17 +10,17 @@ export function botsOf(principal: Principal, { bots }: Pick<SupervisorStatus, 'b
   return bots.filter(({ bot }) => mayUse(principal, bot))
 }
 
-/** Undefined for a bot that is missing and for a foreign one alike: nobody learns which it is. */
+/** Undefined for an unknown bot and for a bot of another user, so that a caller cannot distinguish them. */
 export function botOf(principal: Principal, status: Pick<SupervisorStatus, 'bots'>, id: string): BotReport | undefined {
   return botsOf(principal, status).find(({ botId }) => botId === id)
 }
 
-/** What a list of messages may hold: null means all, those of bots that are gone among them. */
+/** Bot ids whose messages a caller may list. Null: all messages, also those of removed bots. */
 export function botIdsOf(principal: Principal, status: Pick<SupervisorStatus, 'bots'>): readonly string[] | null {
   return principal.role === 'admin' ? null : botsOf(principal, status).map(({ botId }) => botId)
 }
 
-/** How the audit log names whoever asks. */
+/** Name of the caller in the audit log. */
 export function actorOf({ owner, id }: Principal): string {
   return `${owner} (${id})`
 }

@@ -2,16 +2,16 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { type ErrorCode, FeishuSupervisorError } from '../../core/errors.ts'
 
-/** Every failure of the API has this body. */
+/** Body of every failed request. */
 export interface Problem {
   readonly success: false
-  /** What is wrong and what to do. */
+  /** Problem and next step. */
   readonly error: string
 }
 
 export type ProblemStatus = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 421 | 429 | 500 | 503 | 504
 
-/** What is not here is our own mistake or not of this API: 500, and its text stays inside. */
+/** HTTP status of each error code. Other codes mean a bug or do not belong to this API: they become 500 without their text. */
 const STATUS: Partial<Record<ErrorCode, ProblemStatus>> = {
   CONFIG_INVALID: 400,
   BOT_NOT_FOUND: 404,
@@ -27,7 +27,7 @@ const STATUS: Partial<Record<ErrorCode, ProblemStatus>> = {
   DEADLINE_EXCEEDED: 504,
 }
 
-/** Ends a request with a status and a text that may be shown. */
+/** Ends a request with a status and a text for the caller. */
 export class RequestRefused extends Error {
   readonly status: ProblemStatus
   readonly headers: Readonly<Record<string, string>>
@@ -39,7 +39,7 @@ export class RequestRefused extends Error {
   }
 }
 
-/** Whatever was thrown as an answer; `report` gets what must not be shown. */
+/** Turns a thrown error into an answer. `report` gets errors whose text must not be shown. */
 export function answerProblem(c: Context, thrown: Error, report: (thrown: Error) => void): Response {
   const { status, text, headers } = read(thrown)
   if (status === 500) report(thrown)
@@ -49,7 +49,7 @@ export function answerProblem(c: Context, thrown: Error, report: (thrown: Error)
 function read(thrown: Error): { status: ProblemStatus; text: string; headers: Record<string, string> } {
   if (thrown instanceof RequestRefused)
     return { status: thrown.status, text: thrown.message, headers: { ...thrown.headers } }
-  // Hono's own: a body that is not JSON, or does not say so.
+  // Hono throws these for a body that is not JSON or has another content type.
   if (thrown instanceof HTTPException && (thrown.status === 400 || thrown.status === 415))
     return { status: thrown.status, text: 'body: expected JSON with the content type application/json', headers: {} }
   const status = thrown instanceof FeishuSupervisorError ? STATUS[thrown.code] : undefined

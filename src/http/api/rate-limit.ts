@@ -1,9 +1,9 @@
 import { RequestRefused } from './problem.ts'
 
 export interface RateLimitOptions {
-  /** In the long run. */
+  /** Average rate. */
   readonly perSecond: number
-  /** So many at once. */
+  /** Most calls at once. */
   readonly burst: number
 }
 
@@ -12,10 +12,10 @@ interface Bucket {
   left: number
 }
 
-/** Above it the ones that are idle are forgotten. */
+/** Number of buckets above which all are dropped. */
 const MOST_BUCKETS = 10_000
 
-/** A token bucket per key. What is refused does not count. */
+/** Token bucket per key. Refused calls do not count. */
 export class RateLimit {
   readonly #options: RateLimitOptions
   readonly #buckets = new Map<string, Bucket>()
@@ -24,7 +24,7 @@ export class RateLimit {
     this.#options = options
   }
 
-  /** Throws a 429 that says when to come again. `now` in milliseconds, of a clock that never goes back. */
+  /** Counts a call. Throws a 429 with the time of the next allowed call. `now`: milliseconds of a monotonic clock. */
   take(key: string, what: string, now: number = performance.now()): void {
     const { perSecond, burst } = this.#options
     const bucket = this.#buckets.get(key) ?? { at: now, left: burst }

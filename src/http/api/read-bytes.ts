@@ -1,6 +1,6 @@
 import { RequestRefused } from './problem.ts'
 
-/** The body byte for byte, never more than `maxBytes` of it in memory and never for longer than `timeoutMs`. */
+/** Reads the body as raw bytes: at most `maxBytes` in memory, for at most `timeoutMs` milliseconds. */
 export async function readBytes(request: Request, maxBytes: number, timeoutMs: number): Promise<Uint8Array> {
   const tooLarge = new RequestRefused(413, `expected a body of at most ${maxBytes} bytes`)
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge
@@ -21,7 +21,7 @@ export async function readBytes(request: Request, maxBytes: number, timeoutMs: n
     }
   } catch (thrown) {
     if (thrown instanceof RequestRefused) throw thrown
-    // Whoever sent it is gone: nothing of ours failed.
+    // The sender closed the connection. This is not a failure of the server.
     throw new RequestRefused(400, 'the body ended before it was complete')
   } finally {
     clearTimeout(timer)

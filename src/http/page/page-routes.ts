@@ -5,12 +5,12 @@ import type { RouteDeps } from '../api/app-view.ts'
 import { botIdsOf, botsOf } from '../api/principal.ts'
 import { statusPage } from './status-page.ts'
 
-/** Beside this module, in the source tree and in the built one. */
+/** Folder of the page's files, next to this module both in src and in dist. */
 const FOLDER = new URL('./static/', import.meta.url)
 
 const PAGE_PATH = '/api/feishu/page'
 
-/** No inline script, nothing of another origin, no form that leaves the page. */
+/** Forbids inline scripts, content of other origins and forms. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -22,14 +22,14 @@ const shell = (path: string) =>
   define('public', {
     method: 'get',
     path,
-    summary: 'The status page, empty until somebody signs in',
+    summary: 'The status page, empty until a user signs in',
     responses: { 200: html('The page.') },
   })
 
 const view = define('read', {
   method: 'get',
   path: `${PAGE_PATH}/view`,
-  summary: 'What the status page shows, rendered',
+  summary: 'Rendered content of the status page',
   request: { query: z.strictObject({ letters: pageQuery.page.openapi({ description: 'The page of dead letters.' }) }) },
   responses: { 200: html('Bots with state, cause and next step; inbox; dead letters.') },
 })
@@ -44,12 +44,12 @@ const asset = define('public', {
 
 const LETTERS_PER_PAGE = 20
 
-/** The page is at `/`, and under the prefix of the API for hosts that mount nothing else, wherever they mount it. */
+/** Serves the page at `/` and under the API prefix. The second path is for hosts that mount only the API, at any path. */
 export function addPageRoutes(api: Api, { view: app, fastAttempts }: RouteDeps): void {
   for (const path of ['/', PAGE_PATH]) {
     api.openapi(shell(path), async (c) => {
       c.header('content-security-policy', CONTENT_SECURITY_POLICY)
-      // Hono's own path has no trailing slash.
+      // The path that Hono gives has no trailing slash.
       const isFolder = new URL(c.req.url).pathname.endsWith('/')
       const files = path === '/' ? PAGE_PATH.slice(1) : isFolder ? '.' : 'page'
       return c.html((await file('index.html')).replaceAll(PAGE_PATH, files), 200)
@@ -61,7 +61,7 @@ export function addPageRoutes(api: Api, { view: app, fastAttempts }: RouteDeps):
     const page = c.req.valid('query').letters
     const status = await app.status()
     const mine = { botIds: botIdsOf(principal, status), ...rangeOf({ page, limit: LETTERS_PER_PAGE }) }
-    // Bots are to be seen most of all while the database is away, and at once.
+    // While the database is away the page must show the bots without delay, so dead letters are left out.
     const letters = status.store.ready ? await app.listDeadLetters(mine).catch(() => undefined) : undefined
     const bots = botsOf(principal, status)
     const mayOrder = principal.scopes.includes('write')

@@ -6,18 +6,18 @@ import { iso } from '../schema/instant.ts'
 import { connectionView, troubleOf } from '../schema/status-view.ts'
 
 export interface StatusPageInput {
-  /** With the bots that may be seen. */
+  /** Status with only the bots that the caller may see. */
   readonly status: SupervisorStatus
   readonly fastAttempts: number
-  /** Without it there are no buttons. */
+  /** Shows the buttons. */
   readonly mayOrder: boolean
-  /** Undefined while they cannot be read. */
+  /** One page of dead letters; undefined while they cannot be read. */
   readonly letters?:
     | { readonly items: readonly DeadLetter[]; readonly total: number; readonly page: number; readonly limit: number }
     | undefined
 }
 
-/** More of a payload is for the API. */
+/** Characters of a payload that the page shows. The API gives the rest. */
 const MAX_SHOWN = 4_000
 
 const TONES: Readonly<Record<ConnectionWord, string>> = {
@@ -27,7 +27,7 @@ const TONES: Readonly<Record<ConnectionWord, string>> = {
   disconnected: 'rest',
 }
 
-/** The inside of the status page. Whatever others wrote (names, errors, payloads) is escaped by the template. */
+/** Renders the content of the status page. The template escapes all foreign text: names, errors, payloads. */
 export function statusPage({ status, fastAttempts, mayOrder, letters }: StatusPageInput): HtmlEscapedString {
   const { bots } = status
   const nameOf = (botId: string): string => bots.find((bot) => bot.botId === botId)?.name ?? botId
@@ -124,19 +124,19 @@ function pager({ page, limit, total }: NonNullable<StatusPageInput['letters']>):
   </div>`
 }
 
-/** `done` is said when it is. */
+/** Renders a button for an order. The page shows `done` after the order succeeded. */
 function button(id: string, text: string, order: string, done: string, body?: string): HtmlEscapedString {
   return part`<button type="button" id="${id}" data-order="${order}" ${body === undefined ? '' : part`data-body="${body}"`} title="${done}">${text}</button>`
 }
 
-/** The script shows it as a distance from now. */
+/** Renders an instant. The script replaces it with the distance from now. */
 function time(at: number | string): HtmlEscapedString {
   const text = typeof at === 'string' ? at : iso(at)
   return part`<time datetime="${text}">${text}</time>`
 }
 
-/** A template whose values are escaped, unless they are such templates themselves. */
+/** Renders a template. Values are escaped unless they are such templates themselves. */
 function part(strings: TemplateStringsArray, ...values: unknown[]): HtmlEscapedString {
-  // It is a promise only if a value is one.
+  // `html` returns a promise only for values that are promises.
   return html(strings, ...values) as HtmlEscapedString
 }

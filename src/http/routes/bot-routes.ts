@@ -129,7 +129,7 @@ export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: R
   })
 }
 
-/** The app secret goes to this origin, so only the operator may name others than Feishu's. */
+/** Refuses unknown origins. The app secret is sent to this origin, so only the operator may allow origins besides Feishu's. */
 function checkDomain(domain: string, allowedDomains: readonly string[]): void {
   if (allowedDomains.includes(domain)) return
   throw new RequestRefused(

@@ -18,7 +18,7 @@ const findingSchema = z
 const doctor = define('write', {
   method: 'post',
   path: '/api/feishu/doctor',
-  summary: 'Look for what stands between the bots and Feishu; for an admin also at the database and the master key',
+  summary: 'Check what the bots need to reach Feishu; for an admin also the database and the master key',
   description: 'Makes a few harmless calls for each bot and opens no connection. Takes some seconds.',
   responses: { 200: json(z.object({ findings: z.array(findingSchema) }), 'What was found, good and bad.') },
 })

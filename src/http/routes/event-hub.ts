@@ -3,10 +3,10 @@ import type { EventMap, NamedEvent } from '../../protocol/model/events.ts'
 
 export interface HubEvent {
   readonly sequence: number
-  /** What a client sends back as `Last-Event-ID`; of another process it means nothing here. */
+  /** Id that a client sends back as `Last-Event-ID`. Only the process that made it knows it. */
   readonly id: string
   readonly name: 'bot' | 'restart' | 'alert' | 'message' | 'store'
-  /** Undefined where it concerns no bot. */
+  /** Undefined for an event without a bot. */
   readonly botId?: string
   readonly data: unknown
 }
@@ -16,8 +16,8 @@ interface Source {
 }
 
 /**
- * The newest events of this process, numbered. Each reader keeps its own place: one that comes back, and one
- * that is slow, reads on from there, or is told that it missed some.
+ * Keeps and numbers the newest events of this process (default: 1 000). Each reader keeps its own place. A slow or
+ * returning reader continues from its place, or learns that it missed events.
  */
 export class EventHub {
   readonly #size: number
@@ -39,7 +39,7 @@ export class EventHub {
     source.on('store', (event) => this.#add('store', event))
   }
 
-  /** Undefined for a bot that was never heard of. */
+  /** Undefined for a bot that never had an event. */
   ownerOf(botId: string): string | undefined {
     return this.#owners.get(botId)
   }
@@ -48,13 +48,13 @@ export class EventHub {
     return this.#next - 1
   }
 
-  /** The place after the event with this id; undefined if it is not one of this process. */
+  /** Place of the event with this id; undefined for an id of another process. */
   placeAfter(id: string): number | undefined {
     const [epoch, sequence] = id.split('-')
     return epoch === this.#epoch && /^\d{1,15}$/.test(sequence ?? '') ? Number(sequence) : undefined
   }
 
-  /** What comes after that place; `missed`: some of it is not kept any more. */
+  /** Events after a place. `missed`: some of them are not kept any more. */
   after(place: number): { readonly events: readonly HubEvent[]; readonly missed: boolean } {
     const oldest = this.#events[0]?.sequence ?? this.#next
     return { events: this.#events.slice(Math.max(0, place + 1 - oldest)), missed: place + 1 < oldest }

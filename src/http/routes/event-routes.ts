@@ -7,7 +7,7 @@ import { EventHub, type HubEvent } from './event-hub.ts'
 import { mayUse } from '../api/principal.ts'
 import { RequestRefused } from '../api/problem.ts'
 
-/** A stream without events says at least this often that it lives. */
+/** Longest time between two writes to a stream, milliseconds. A stream without events sends a pulse. */
 const PULSE_MS = 15_000
 
 const MAX_STREAMS = 100
@@ -37,10 +37,10 @@ export function addEventRoutes(api: Api, { view, authenticate, fastAttempts }: R
       stream.onAbort(() => hub.wakeAll())
       try {
         if (resumed === undefined) await stream.writeSSE({ event: 'missed', data: '{}' })
-        // Opens the stream for clients that wait for its first byte.
+        // Sends a first byte, because some clients wait for it.
         else await stream.write(': open\n\n')
         while (!stream.aborted) {
-          // A token that is revoked or expires ends its streams too.
+          // The streams of a revoked or expired token end too.
           if (Date.now() - checkedAt >= PULSE_MS) {
             if ((await authenticate(c.req.raw, c.env)) === null) return
             checkedAt = Date.now()

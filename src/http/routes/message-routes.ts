@@ -113,7 +113,7 @@ const resubmit = define('write', {
 })
 
 export function addMessageRoutes(api: Api, { view }: RouteDeps): void {
-  /** Of one bot or of all that the caller may see. */
+  /** Ids of one bot or of all bots that the caller may see. */
   const botIds = async (principal: Principal, only: string | undefined): Promise<readonly string[] | null> => {
     const mine = botIdsOf(principal, await view.status())
     if (only === undefined) return mine

@@ -16,7 +16,7 @@ export function addMetricsRoute(api: Api, { view, fastAttempts }: RouteDeps): vo
   const delay = new LoopDelay()
 
   api.openapi(metrics, async (c) => {
-    // Loaded where it is asked for: it takes longer to load than the rest of the API.
+    // Loaded at the first request, because it takes longer to load than the rest of the API.
     const { hostMetrics } = await import('./metrics.ts')
     const loopDelay = delay.take()
     const [status, thread] = await Promise.all([view.status(), view.metrics()])

@@ -4,17 +4,17 @@ import { type BotReport, connectionWord, type SupervisorStatus } from '../../pro
 export interface MetricsInput {
   readonly status: SupervisorStatus
   readonly fastAttempts: number
-  /** Of the host's own thread, seconds since the last answer. */
+  /** Event loop delay of the host thread since the last answer, seconds. */
   readonly loopDelay: { readonly mean: number; readonly max: number }
-  /** Of the process, bytes. */
+  /** Resident memory of the process, bytes. */
   readonly residentBytes: number
 }
 
 const MB = 1_048_576
 
 /**
- * What the host knows, in the text format of Prometheus. Bots are labelled with their ids alone: names are the
- * users' own, and a bot that is removed takes its series along.
+ * Figures of the host in the Prometheus text format. Bots are labelled only with their ids, because names belong to
+ * the users. The series of a removed bot end.
  */
 export async function hostMetrics({ status, fastAttempts, loopDelay, residentBytes }: MetricsInput): Promise<string> {
   const { bots, pool, inbox, store, restarts, state } = status

@@ -4,7 +4,7 @@ import type { RouteDeps } from '../api/app-view.ts'
 import { readBytes } from '../api/read-bytes.ts'
 import { RequestRefused } from '../api/problem.ts'
 
-/** Feishu gives up after 3 s. */
+/** Longest time for a body, milliseconds. Feishu gives up after 3 s. */
 const BODY_TIMEOUT_MS = 3_000
 
 const webhook = define('public', {

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import { type Api, define, json, problem } from '../api/api.ts'
 import type { RouteDeps } from '../api/app-view.ts'
-import { connectionSchema } from '../schema/bot-view.ts'
+import { connectionViewSchema } from '../schema/bot-view.ts'
 import { actorOf, botOf, botsOf } from '../api/principal.ts'
 import { RequestRefused } from '../api/problem.ts'
 import { connectionView } from '../schema/status-view.ts'
@@ -45,14 +45,17 @@ const status = define('read', {
   path: '/api/feishu/bots/{id}/ws/status',
   summary: 'The connection of a bot',
   request: { params },
-  responses: { 200: json(connectionSchema, 'Its state.'), 404: problem('There is no such bot, or it is not yours.') },
+  responses: {
+    200: json(connectionViewSchema, 'Its state.'),
+    404: problem('There is no such bot, or it is not yours.'),
+  },
 })
 
 const statuses = define('read', {
   method: 'get',
   path: '/api/feishu/ws/status',
   summary: 'The connections of all bots',
-  responses: { 200: json(z.object({ connections: z.array(connectionSchema) }), 'Their states.') },
+  responses: { 200: json(z.object({ connections: z.array(connectionViewSchema) }), 'Their states.') },
 })
 
 const MISSING = 'Bot not found or disabled'
@@ -62,7 +65,7 @@ export function addWsRoutes(api: Api, { view, fastAttempts }: RouteDeps): void {
     try {
       await view.updateBot(botId, { useWebSocket }, { by })
     } catch (thrown) {
-      // It was removed meanwhile.
+      // The bot was removed meanwhile.
       const isGone = thrown instanceof FeishuSupervisorError && thrown.code === 'BOT_NOT_FOUND'
       throw isGone ? new RequestRefused(400, MISSING) : thrown
     }

@@ -7,7 +7,7 @@ const handlerName = z.string().regex(HANDLER_NAME, 'expected the name of a handl
 
 const number = (least: number, most: number) => z.int().min(least).max(most).nullish()
 
-/** Fields that are given are changed, null takes one back to the options. */
+/** Limits of a bot. A given field is changed; null resets the field to the options. */
 export const botLimits = z
   .strictObject({
     inboundPerSecond: number(1, 10_000),
@@ -33,9 +33,9 @@ export const botPolicy = z
   })
   .openapi('BotPolicy')
 
-/** The fields of a bot as users give them, in the API, on the handle and from a bot source; `NewBotOptions` says what they mean. */
+/** Fields of a new bot in the API, on the handle and from a bot source. `NewBotOptions` documents them. */
 export const botFields = {
-  // The SDK accepts no other form, silently.
+  // The SDK silently ignores an app id of another form.
   appId: z
     .string()
     .regex(
@@ -48,7 +48,7 @@ export const botFields = {
   name: z.string().min(1).max(100).optional(),
   domain: z
     .url({ protocol: /^https?$/, error: 'expected an origin such as https://open.feishu.cn' })
-    // The SDK appends its paths to the domain as it stands: a trailing slash would double.
+    // The SDK appends its paths to the domain unchanged, so a trailing slash would be doubled.
     .transform((url) => new URL(url).origin)
     .default('https://open.feishu.cn'),
   isolation: z.enum(['thread', 'process']).optional(),
@@ -59,11 +59,11 @@ export const botFields = {
     .string()
     .regex(/^[\w.@-]{1,64}$/, 'expected 1 to 64 letters, digits or any of . _ @ -')
     .optional(),
-  // A bot that nobody told to connect does not: another client of the app would lose part of its events to it.
+  // The default is false: a second connection takes part of the events away from another client of the app.
   useWebSocket: z.boolean().default(false).openapi({ description: 'Long connection (true) or webhook mode (false).' }),
 }
 
-/** What of a bot can be changed, in the API and on the handle; what is not given stays. */
+/** Fields of a bot that can be changed, in the API and on the handle. Fields that are not given stay. */
 export const changeFields = {
   name: botFields.name,
   appSecret: botFields.appSecret.optional(),

@@ -4,7 +4,7 @@ import { botLimits, botPolicy } from './bot-schema.ts'
 import { instant, iso } from './instant.ts'
 import { connectionView } from './status-view.ts'
 
-export const connectionSchema = z
+export const connectionViewSchema = z
   .object({
     botId: z.string(),
     state: z.enum(['disconnected', 'connecting', 'connected', 'error']),
@@ -38,7 +38,7 @@ export const botSchema = z
   })
   .openapi('Bot')
 
-/** A bot as it is listed; none of its secrets. */
+/** Bot as the API lists it, without its secrets. */
 export function botView(report: BotReport, fastAttempts: number): z.infer<typeof botSchema> {
   const { state, error } = connectionView(report, fastAttempts)
   return {

@@ -9,19 +9,19 @@ import { instantOf, iso } from './instant.ts'
 export interface ConnectionView {
   readonly botId: string
   readonly state: ConnectionWord
-  /** ISO 8601, as all instants here. */
+  /** Start of the current connection, ISO 8601 like all instants here. */
   readonly connectedAt?: string
-  /** When the gateway last answered a ping. */
+  /** Last pong of the gateway. */
   readonly lastHeartbeat?: string
   readonly lastEventAt?: string
-  /** What is wrong and what to do; also while a retry is under way. */
+  /** Problem and next step; also present during a retry. */
   readonly error?: string
   /** Failed attempts since the last good connection. */
   readonly attempt?: number
   readonly nextAttemptAt?: string
 }
 
-/** The body of GET /api/feishu/bots/:id/ws/status. */
+/** Body of GET /api/feishu/bots/:id/ws/status. */
 export function connectionView(bot: BotReport, fastAttempts: number): ConnectionView {
   const { botId, child, connection } = bot
   return {
@@ -42,7 +42,7 @@ function errorOf(bot: BotReport): { error?: string } {
   return { error: trouble.nextStep === undefined ? trouble.cause : `${trouble.cause}; ${trouble.nextStep}` }
 }
 
-/** What keeps a bot from taking events or takes them away; a cause that says what to do has no next step beside it. */
+/** Reason why a bot gets no events or loses some. `nextStep` is absent when `cause` already says what to do. */
 export function troubleOf({
   child,
   connection,
@@ -61,7 +61,7 @@ function foreignText(count: number): string {
   return `another client is connected with this app id (${count} more), and Feishu gives each event to only one of them: stop it, or give it an app of its own`
 }
 
-/** The body of GET /api/feishu/supervisor. */
+/** Body of GET /api/feishu/supervisor. */
 export function supervisorView(status: SupervisorStatus) {
   const { bots, startedAt, lastExit, store, ...rest } = status
   return {

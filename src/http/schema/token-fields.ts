@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { SCOPES } from '../../protocol/model/access.ts'
 import { botFields } from './bot-schema.ts'
 
-/** The fields of an API token as users give them, in the API and on the handle; `NewTokenOptions` says what they mean. */
+/** Fields of a new API token in the API and on the handle. `NewTokenOptions` documents them. */
 export const tokenFields = {
   owner: botFields.owner.unwrap(),
   role: z.enum(['admin', 'user']).default('user'),

@@ -6,38 +6,43 @@ import type { Demand } from './demand.ts'
 
 export interface ClaimLoopDeps {
   readonly inbox: Pick<InboxStore, 'claim'>
-  /** Names this supervisor thread in every claim. */
+  /** Id of this supervisor thread, written into every claim. */
   readonly owner: string
-  /** The inbox is looked at this often even if nothing called for it. */
+  /** Longest time between two claims when nothing woke the loop. */
   readonly pollMs: number
   readonly storeBackoff: BackoffPolicy
   readonly sleeper: Sleeper
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number
-  /** What there is room for now. */
+  /** Returns what there is room for now. */
   readonly demand: () => Demand
   readonly begin: (item: Claimed) => void
-  /** Gives free threads to those who wait for one. */
+  /** Gives free threads to waiting lanes. */
   readonly fillThreads: () => void
 }
 
-/** Where the loop is. */
+/** State of the loop. */
 type LoopState =
   /** Not started, or stopped. */
   | { readonly name: 'off' }
-  /** A claim is on its way, and may fill so many threads. */
+  /** A claim is running and may fill `slots` threads. */
   | { readonly name: 'claiming'; readonly slots: number; readonly wokenDuringClaim: boolean }
-  /** Nothing more is due now; a wake ends it. */
+  /** No work is due now. `wake` ends this state. */
   | { readonly name: 'pausing'; readonly wait: Wait }
-  /** The store did not answer, and is left alone however much work waits; only `resume` ends it. */
+  /**
+   * The store did not answer. No claim is sent, even if work waits. `resume` ends this state early; `wake` does not.
+   */
   | { readonly name: 'backing_off'; readonly wait: Wait }
 
-/** Lanes of bots that have their share may be due all the time; without a pause the loop would spin on them. */
+/**
+ * Shortest pause of the loop. Lanes of bots that have their share may be due all the time; without a pause the loop
+ * would spin on them.
+ */
 const MIN_PAUSE_MS = 100
 
 const CLAIMING: LoopState = { name: 'claiming', slots: 0, wokenDuringClaim: false }
 
-/** Claims due lanes again and again, as far as there is room for them; in between it waits until it is woken. */
+/** Claims due lanes again and again, while there is room for them. Between two claims the loop pauses or is woken. */
 export class ClaimLoop {
   readonly #deps: ClaimLoopDeps
   #state: LoopState = { name: 'off' }
@@ -50,12 +55,12 @@ export class ClaimLoop {
     this.#deps = deps
   }
 
-  /** More was due than the last claim could take, or it is not known. */
+  /** True when more was due than the last claim could take, or when that is not known. */
   get hasMoreDue(): boolean {
     return this.#hasMoreDue
   }
 
-  /** Threads that a claim on its way may fill. */
+  /** Threads that the running claim may fill. */
   get slotsBeingClaimed(): number {
     return this.#state.name === 'claiming' ? this.#state.slots : 0
   }
@@ -65,19 +70,19 @@ export class ClaimLoop {
     this.#ended = this.#run()
   }
 
-  /** No further claim begins. */
+  /** Stops the loop: no further claim begins. */
   stop(): void {
     const before = this.#state
     this.#state = { name: 'off' }
     if ('wait' in before) before.wait.end()
   }
 
-  /** Resolves when the loop has stopped and no claim is on its way. */
+  /** Resolves when the loop has stopped and no claim is running. */
   ended(): Promise<void> {
     return this.#ended
   }
 
-  /** There may be something to claim. */
+  /** Fills free threads and ends a pause: there may be work to claim. */
   wake(): void {
     this.#deps.fillThreads()
     const state = this.#state
@@ -85,13 +90,13 @@ export class ClaimLoop {
     else if (state.name === 'pausing') state.wait.end()
   }
 
-  /** The store can be reached again: even the wait after a failed claim is over. */
+  /** Wakes the loop and also ends the wait after a failed claim: the store can be reached again. */
   resume(): void {
     this.wake()
     if (this.#state.name === 'backing_off') this.#state.wait.end()
   }
 
-  /** Nothing is known to wait; another instance may have put something into a lane, or an operator. */
+  /** Wakes the loop after a short pause. No work is known, but another instance or an operator may have added some. */
   async wakeSoon(): Promise<void> {
     if (this.#isWakeScheduled) return
     this.#isWakeScheduled = true
@@ -108,7 +113,7 @@ export class ClaimLoop {
     }
   }
 
-  /** Answers how long to wait before the next claim, unless woken. */
+  /** Returns the pause before the next claim in milliseconds. A wake ends the pause. */
   async #claim(): Promise<number> {
     const { inbox, owner, pollMs, storeBackoff, random, demand, begin, fillThreads } = this.#deps
     const { limit, perBot, perBotLimits } = demand()
@@ -123,7 +128,7 @@ export class ClaimLoop {
       for (const item of result.items) begin(item)
       return pauseAfter(result, pollMs)
     } catch {
-      // The store that is handed to us says what is wrong with it.
+      // The store reports its own failures.
       this.#failedClaims += 1
       await this.#wait('backing_off', backoffDelayMs(this.#failedClaims, storeBackoff, random()))
       return 0

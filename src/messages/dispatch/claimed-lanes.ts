@@ -1,9 +1,9 @@
 import { laneKey, type LaneRun } from './lane-run.ts'
 
-/** Lanes from their claim until the store has them back. */
+/** Holds the claimed lanes, each from its claim until the store has it back. */
 export class ClaimedLanes implements Iterable<LaneRun> {
   readonly #runs = new Map<LaneRun, Promise<void>>()
-  /** After a lost lease a lane may have two runs: the newest counts. */
+  /** The newest run of each lane. After a lost lease a lane may have two runs. */
   readonly #byKey = new Map<string, LaneRun>()
 
   get count(): number {

@@ -1,48 +1,51 @@
 import type { Executor } from '../handle/bot-handlers.ts'
 
-/** A claimed lane that is being worked on. */
+/** A claimed lane that is in work. */
 export interface BusyLane {
   readonly botId: string
   readonly executor: Executor
-  /** `waiting` gets the next thread; `handling` uses one of its executor's threads; `delivering` waits for the store and for Feishu. */
+  /**
+   * `waiting`: waits for a thread. `handling`: uses a thread of its executor. `delivering`: waits for the store and
+   * for Feishu.
+   */
   readonly stage: 'waiting' | 'handling' | 'delivering'
 }
 
 /** Threads of an executor that ordinary events may use. */
 export interface ExecutorThreads {
   readonly executor: Executor
-  /** Runs at a time. */
+  /** Most runs at a time. */
   readonly threads: number
-  /** Threads kept free for events that cannot wait. Default 0. */
+  /** Threads kept free for urgent events. Default 0. */
   readonly reserved?: number
-  /** Threads promised to such events whose claim is on its way. Default 0. */
+  /** Threads promised to urgent events that are being claimed. Default 0. */
   readonly promised?: number
 }
 
 export interface ExecutorLimits extends ExecutorThreads {
-  /** Events that may wait for a thread, claimed. Default 0. */
+  /** Most claimed events that wait for a thread. Default 0. */
   readonly ahead?: number
-  /** Bots whose handler runs here; asked for only where they have to wait. */
+  /** Returns the bots whose handler runs here. Called only when they have to wait. */
   readonly botIds: () => readonly string[]
 }
 
 export interface DemandLimits {
   readonly executors: readonly ExecutorLimits[]
-  /** Lanes of one bot that may be busy at a time. */
+  /** Most busy lanes of one bot at a time. */
   readonly lanesPerBot: number
 }
 
 export interface Demand {
   readonly limit: number
-  /** Most lanes of one bot. */
+  /** Most lanes to claim for one bot. */
   readonly perBot: number
-  /** Of bots that have less room. */
+  /** Limits of bots that already hold lanes, or whose executor is full, by bot id. 0 skips the bot. */
   readonly perBotLimits: Readonly<Record<string, number>>
 }
 
 /**
- * What to claim next: what there are free threads for, wherever the claimed turns out to run, and `ahead` more.
- * A limit of 0 means: wait until something ends. An executor without a free thread holds up only its own bots.
+ * Computes what to claim next: events for the free threads, whichever executor they run in, and `ahead` more. A
+ * limit of 0 means: wait until a run ends. An executor without a free thread holds up only its own bots.
  */
 export function demand(lanes: Iterable<BusyLane>, { executors, lanesPerBot }: DemandLimits): Demand {
   const busy = [...lanes]
@@ -67,9 +70,12 @@ export function demand(lanes: Iterable<BusyLane>, { executors, lanesPerBot }: De
 }
 
 /**
- * A bot alone may use all threads but one, which stays free for a bot that wakes up; several share,
- * each at most half. A bot whose replies do not go out stops getting new work, others do not. None of
- * this reaches the reserved threads. What waits because its bot has its share keeps no free thread from others.
+ * Computes the demand of one executor. Rules:
+ * 1. A single active bot gets all threads but one. That thread stays free for a bot that wakes up.
+ * 2. With several active bots, each gets at most half.
+ * 3. A bot whose replies are stuck gets no new work. Other bots still do.
+ * 4. Reserved threads are for card actions only.
+ * 5. Events that wait because their bot has its share take no free thread from other bots.
  */
 function demandOf(lanes: readonly BusyLane[], limits: ExecutorLimits, lanesPerBot: number): Demand {
   const bots = new Map<string, Record<BusyLane['stage'], number>>()
@@ -93,13 +99,16 @@ function demandOf(lanes: readonly BusyLane[], limits: ExecutorLimits, lanesPerBo
   return { limit, perBot: Math.min(share, lanesPerBot), perBotLimits }
 }
 
-/** Most threads one bot may use. */
+/** Returns the most threads that one bot may use. */
 export function threadShare(threads: number, activeBots: number): number {
   const share = activeBots <= 1 ? threads - 1 : Math.min(threads - 1, Math.ceil(threads / 2))
   return Math.max(1, share)
 }
 
-/** The waiting lanes that get a thread of the executor now: those of the bot with the fewest first, and in their order. */
+/**
+ * Picks the waiting lanes that get a thread of the executor now. Lanes of the bot with the fewest threads come first;
+ * otherwise their order is kept.
+ */
 export function nextLanes<Lane extends BusyLane>(
   lanes: Iterable<Lane>,
   { executor, threads, reserved = 0, promised = 0 }: ExecutorThreads,
@@ -114,15 +123,15 @@ export function nextLanes<Lane extends BusyLane>(
     free -= 1
     handling.set(lane.botId, threadsOf(lane) + 1)
   }
-  const turns: Lane[] = []
+  const started: Lane[] = []
   for (; free > 0 && waiting.length > 0; free -= 1) {
     const next = waiting.reduce((best, lane) => (threadsOf(lane) < threadsOf(best) ? lane : best))
     if (threadsOf(next) >= threadShare(threads - reserved, 1)) break
-    turns.push(next)
+    started.push(next)
     waiting.splice(waiting.indexOf(next), 1)
     handling.set(next.botId, threadsOf(next) + 1)
   }
-  return turns
+  return started
 
   function threadsOf({ botId }: Lane): number {
     return handling.get(botId) ?? 0

@@ -12,9 +12,9 @@ import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import { Sleeper } from '../writes/sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
-/** What all lanes share; the dispatcher adds its own state. */
+/** State of the dispatcher that its lanes need. */
 export interface LaneEnvironment extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
-  /** Of writes to a store that does not answer. */
+  /** Waits of writes to a store that does not answer. */
   readonly waits: Sleeper
   readonly sends: Sleeper
   readonly isAborting: () => boolean
@@ -26,31 +26,31 @@ export interface DispatcherDeps {
   /** Where handlers run. */
   readonly executors: Readonly<Record<Executor, HandlerPool>>
   readonly handlers: BotHandlers
-  /** Names this supervisor thread in every claim. */
+  /** Id of this supervisor thread, written into every claim. */
   readonly owner: string
-  /** Makes what all lanes share. */
+  /** Makes the dependencies that all lanes share. */
   readonly laneDeps: (environment: LaneEnvironment) => LaneRunDeps
   readonly lanesPerBot: number
   readonly pollMs: number
   readonly storeBackoff: BackoffPolicy
   readonly clock: Clock
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number
 }
 
-/** `draining`: nothing new is begun. `aborting`: handlers and sends are cut short. `stopped`: nothing is written any more. */
+/** `draining`: no new work begins. `aborting`: handlers and sends are cut short. `stopped`: writes have ended. */
 type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
 
-/** How long the stop waits, after its grace, for the store to take the claims back. */
+/** How long the stop waits for the store to take the claims back, after the grace time. */
 const GIVE_BACK_MS = 1_000
 
 const EXECUTORS: readonly Executor[] = ['pool', 'host']
 
 /**
- * Says which lanes may be claimed, hands free threads to those that are, and sees each through to its end.
+ * Decides which lanes may be claimed, gives free threads to claimed lanes, and runs each lane to its end.
  *
- * A lane belongs to one LaneRun at a time, because the store hands it out to one owner at a time and
- * gets it back with the last write of the run. Order per lane follows from that alone.
+ * A lane belongs to one `LaneRun` at a time: the store gives it to one owner at a time, and gets it back with the
+ * last write of the run. Order per lane follows from that alone.
  */
 export class Dispatcher {
   readonly #deps: DispatcherDeps
@@ -94,7 +94,7 @@ export class Dispatcher {
     })
   }
 
-  /** Lanes claimed and not given back yet. */
+  /** Number of lanes that are claimed and not given back yet. */
   get laneCount(): number {
     return this.#lanes.count
   }
@@ -106,8 +106,8 @@ export class Dispatcher {
   }
 
   /**
-   * Runs a stored event before all others, in a thread that other events do not get. False if nothing
-   * runs now; the event is then an ordinary one, as it is when its claim fails.
+   * Runs a stored event before all others, in a thread that other events do not get. False if nothing runs now.
+   * Then, and when its claim fails, the event is an ordinary one.
    */
   runNow(botId: string, eventId: number): boolean {
     if (this.#phase !== 'running') return false
@@ -116,7 +116,10 @@ export class Dispatcher {
     return true
   }
 
-  /** What may be claimed as it is stored: nothing while others wait longer. `arrived` follows. */
+  /**
+   * Returns the claim order that the intake may use in its insert. Undefined while older work is due, and when there
+   * is no room. The intake reports back with `arrived`.
+   */
   offer(): ArrivalOrder | undefined {
     if (this.#phase !== 'running' || this.#claims.hasMoreDue) return undefined
     const order = this.#demand()
@@ -124,7 +127,11 @@ export class Dispatcher {
     return order.limit === 0 ? undefined : { owner: this.#deps.owner, ...order, isBusy: this.#lanes.isBusy }
   }
 
-  /** These were stored; without them: some, perhaps. What came into a busy lane is claimed after what is there. */
+  /**
+   * Takes the report of the intake: `events` were committed, and `claimed` were claimed with them. Without `events`
+   * the outcome of a failed insert is unknown, so the claim loop looks for work. An event of a busy lane is claimed
+   * when the run of that lane ends.
+   */
   arrived(events?: readonly NewEvent[], claimed: readonly ClaimedEvent[] = []): void {
     this.#slotsOffered = 0
     if (claimed.length > 0) crashPoint('claim.after')
@@ -135,20 +142,20 @@ export class Dispatcher {
     if (lanes === undefined || lanes.includes(undefined)) this.wake()
   }
 
-  /** There may be something to claim. */
+  /** Wakes the claim loop: there may be work to claim. */
   wake(): void {
     this.#claims.wake()
   }
 
-  /** The store can be reached again: even the wait after a failed claim is over. */
+  /** Wakes the claim loop even from the wait after a failed claim: the store can be reached again. */
   resume(): void {
     this.#claims.resume()
   }
 
   /**
-   * Claims nothing more and waits up to `graceMs` for handlers and sends; what is left then is cut
-   * short and given back uncounted. Resolves at most about a second after that, store or no store:
-   * claims it could not give back are freed with the owner's lease.
+   * Ends claiming and waits up to `graceMs` for handlers and sends. The rest is then cut short and given back
+   * uncounted. Resolves at most about a second later, even if the store does not answer: claims that could not be
+   * given back are freed with the owner's lease.
    */
   stop(graceMs: number): Promise<void> {
     this.#stopping ??= this.#stop(graceMs)
@@ -188,7 +195,7 @@ export class Dispatcher {
     return {
       ...limits,
       promised: limits.promised + this.#slotsOffered,
-      // Runs on the host's thread are not in our hands.
+      // The host's thread gets no prefetched events: its runs are not under our control.
       ahead: executor === 'pool' ? this.#prefetch.limit(limits.threads) : 0,
       botIds: () => this.#deps.handlers.botIdsOf(executor),
     }
@@ -197,21 +204,21 @@ export class Dispatcher {
   #threadsOf(executor: Executor) {
     const { handlers, executors } = this.#deps
     const { threads } = executors[executor]
-    // Only a card has somebody waiting at the screen; with a single thread nothing can be set aside.
+    // Only a card action has a user who waits at the screen. With a single thread there is no thread to reserve.
     const reserved = threads > 1 && handlers.handlesCards(executor) ? 1 : 0
     return { executor, threads, reserved, promised: this.#urgent[executor].count }
   }
 
-  /** What cannot wait goes first. */
+  /** Gives free threads away, to urgent events first. */
   #fillThreads(): void {
-    // What has no thread yet when it is over goes back.
+    // While stopping, waiting lanes run on to release their claims.
     if (this.#phase !== 'running') return [...this.#lanes].forEach((lane) => lane.start())
     const handling = [...this.#lanes].filter(({ stage }) => stage === 'handling')
     for (const executor of EXECUTORS) {
       const { threads, reserved } = this.#threadsOf(executor)
       const idle = threads - handling.filter((lane) => lane.executor === executor).length
       this.#urgent[executor].fill(idle - Math.min(this.#claims.slotsBeingClaimed, Math.max(0, idle - reserved)))
-      // Asked anew: what has just been promised to urgent events is not given away.
+      // The thread counts are read again: threads just promised to urgent events must not be given away.
       for (const lane of nextLanes(this.#lanes, this.#threadsOf(executor))) lane.start()
     }
   }

@@ -17,18 +17,18 @@ export interface LaneRunDeps {
   readonly delivery: DeliverRepliesDeps
   readonly keep: FencedWriter<KeptUpload>
   readonly streams: Pick<LiveStreams, 'end'>
-  /** Ends what an event has begun to stream, except for these. Must not reject. */
+  /** Closes the streams that an event has begun, except for those in `except`. Must not reject. */
   readonly closeStreams: (event: ClaimedEvent, except: readonly number[]) => Promise<void>
   readonly finish: FencedWriter<FinishedEvent>
   readonly acks: AckTimes
-  /** No new work is begun; what was claimed at the last moment goes back. */
+  /** True when no new work may begin. Work that was claimed at the last moment is given back. */
   readonly isStopping: () => boolean
   readonly emit: (event: MessageEvent) => void
-  /** The pool thread is free again, after so long. */
+  /** Called when the thread of the lane is free again. `ms` is the time of the run. */
   readonly onThreadFree: (executor: Executor, ms: number) => void
 }
 
-/** Bytes on their way into the store. */
+/** Bytes of an upload that are to be stored. */
 export interface KeptUpload {
   readonly eventId: number
   readonly fence: Fence
@@ -40,14 +40,14 @@ export function laneKey(botId: string, lane: string): string {
   return JSON.stringify([botId, lane])
 }
 
-/** One claimed lane, from its claim until the store has it back. */
+/** Runs one claimed lane, from its claim until the store has it back. */
 export class LaneRun implements BusyLane {
   readonly botId: string
   readonly executor: Executor
   readonly key: string
   readonly #item: Claimed
   readonly #deps: LaneRunDeps
-  readonly #turn = deferred()
+  readonly #started = deferred()
   #mayHaveMore: boolean
   #stage: BusyLane['stage']
 
@@ -61,7 +61,7 @@ export class LaneRun implements BusyLane {
     this.#stage = item.kind === 'event' ? 'waiting' : 'delivering'
   }
 
-  /** Something in the lane may be due when this run has ended. */
+  /** True when more work of the lane may be due after this run. */
   get mayHaveMore(): boolean {
     return this.#mayHaveMore
   }
@@ -70,18 +70,18 @@ export class LaneRun implements BusyLane {
     return this.#stage
   }
 
-  /** A thread is free for it. */
+  /** Starts the event: a thread is free for the lane. */
   start(): void {
     if (this.#stage === 'waiting') this.#stage = 'handling'
-    this.#turn.resolve()
+    this.#started.resolve()
   }
 
-  /** An event came into the lane. */
+  /** Notes that an event came into the lane. */
   expectMore(): void {
     this.#mayHaveMore = true
   }
 
-  /** What needs a thread waits for `start`. */
+  /** Runs the lane to its end. An event waits for `start` first, because it needs a thread. */
   async run(): Promise<void> {
     const { isStopping, delivery } = this.#deps
     const item = this.#item
@@ -98,7 +98,7 @@ export class LaneRun implements BusyLane {
   async #runEvent(claimed: ClaimedEvent): Promise<void> {
     const { handling, delivery, streams, finish, acks, isStopping, onThreadFree } = this.#deps
     const claimedAt = handling.clock.now()
-    await this.#turn.promise
+    await this.#started.promise
     const startedAt = handling.clock.now()
     const event = older(claimed, Math.max(0, startedAt - claimedAt))
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
@@ -118,12 +118,12 @@ export class LaneRun implements BusyLane {
     const first = { eventId, fence, attempt: 1, unknownAttempts: 0, ageMs: 0, ...arrival }
     const replies = result.replies.map((reply, part): StoredReply => ({ ...reply, ...first, part }))
     if (written === 'held') await deliverReplies(event.botId, replies, delivery)
-    // Our own write, committed without an answer, left the lane ours and its replies unsent; but the lane
-    // may as well be somebody else's by now. Sending could then disturb their order, giving back cannot.
+    // If an earlier try was committed, the lane is still ours and its replies are unsent. But another claim may have
+    // the lane by now. Sending could then disturb the order of its replies; giving back cannot.
     if (written === 'unsure') await giveBack(replies, delivery)
   }
 
-  /** What nobody will bring to its end: begun by a run before, or by the last one that was allowed. */
+  /** Closes streams that no later run will finish: those of earlier attempts, and all when the event is dead. */
   async #closeStreams(event: ClaimedEvent, result: EventResult): Promise<void> {
     if (result.kind === 'dead') await this.#deps.closeStreams(event, [])
     if (result.kind !== 'completed') return
@@ -133,7 +133,10 @@ export class LaneRun implements BusyLane {
     )
   }
 
-  /** Bytes are stored before the reply that shows them. False when the stop came first, or the lane is another's. */
+  /**
+   * Stores the bytes of uploads before the replies that show them. False when the stop came first, or when another
+   * claim has the lane.
+   */
   async #keepUploads({ id: eventId, fence }: ClaimedEvent, result: EventResult): Promise<boolean> {
     if (result.kind !== 'completed') return true
     for (const { bytes, delivery } of result.replies) {
@@ -147,7 +150,7 @@ export class LaneRun implements BusyLane {
 
   #report({ id: eventId, botId, attempt, ageMs, sinceArrivalMs }: ClaimedEvent, result: EventResult, ms: number): void {
     const { emit } = this.#deps
-    // The wait of a later attempt was ordered, and that of a resubmitted event says nothing.
+    // Only a first attempt has a meaningful wait: retries wait on purpose, resubmitted events have no arrival time.
     const waited = attempt === 1 && sinceArrivalMs !== undefined ? { waitMs: ageMs } : {}
     const replyCount = result.kind === 'completed' ? result.replies.length : 0
     switch (result.kind) {
@@ -167,7 +170,7 @@ export class LaneRun implements BusyLane {
   }
 }
 
-/** What was claimed ahead is older when its turn comes. */
+/** Adds the time that the event waited for a thread after its claim to its ages. */
 function older(event: ClaimedEvent, ms: number): ClaimedEvent {
   const { ageMs, staleMs, sinceArrivalMs } = event
   const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + ms }

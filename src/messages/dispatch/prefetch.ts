@@ -1,18 +1,18 @@
-/** Runs that have to be quick before anything is claimed ahead: a message that ends the process does so before. */
+/** Runs that must have ended before the first prefetch. A message that ends the process does so before that. */
 const MIN_RUNS = 50
 
-/** Of the newest run in the average. */
+/** Weight of the newest run in the moving average of run times. */
 const WEIGHT = 0.1
 
-/** What is claimed ahead gets its thread within about this time, milliseconds. */
+/** Time within which a prefetched event should get a thread, in milliseconds. */
 const MAX_WAIT_MS = 10
 
 const MOST_PER_THREAD = 4
 
 /**
- * How many events are claimed before a thread is free for them. With handlers that end within a millisecond
- * threads would else spend most of their time waiting for the next claim; with slow ones a claim costs nothing
- * by comparison, and what waits in the store can still be taken by whoever is free first.
+ * Decides how many events are claimed before a thread is free for them. With handlers that end within a
+ * millisecond, threads would otherwise spend most of their time waiting for the next claim. With slow handlers a
+ * claim costs little by comparison, and events that wait in the store can be taken by any instance that is free.
  */
 export class Prefetch {
   #averageMs = 0
@@ -25,7 +25,7 @@ export class Prefetch {
 
   limit(threads: number): number {
     if (this.#runCount < MIN_RUNS) return 0
-    // A clock of whole milliseconds sees many runs as 0.
+    // With a clock of whole milliseconds many runs take 0 ms.
     return threads * Math.min(MOST_PER_THREAD, Math.floor(MAX_WAIT_MS / Math.max(1, this.#averageMs)))
   }
 }

@@ -1,8 +1,8 @@
 import type { ClaimedEvent } from '../../store/store.ts'
 
 /**
- * Events that go ahead of all others, in order. Each is claimed by its id as soon as a thread is free;
- * a claim that fails or comes too late leaves an ordinary event to the claim loop.
+ * Claims urgent events in order, ahead of all others. Each is claimed by its id as soon as a thread is free. If the
+ * claim fails or comes too late, the claim loop takes the event as an ordinary one.
  */
 export class UrgentClaims {
   readonly #claim: (eventId: number) => Promise<ClaimedEvent | null>
@@ -10,13 +10,13 @@ export class UrgentClaims {
   readonly #waiting: number[] = []
   readonly #claims = new Set<Promise<void>>()
 
-  /** `claimed` gets null when the event is not ours to run. */
+  /** `claimed` gets null when the event could not be claimed. */
   constructor(claim: (eventId: number) => Promise<ClaimedEvent | null>, claimed: (event: ClaimedEvent | null) => void) {
     this.#claim = claim
     this.#claimed = claimed
   }
 
-  /** Claims on their way: each may fill a thread. */
+  /** Number of running claims. Each may fill a thread. */
   get count(): number {
     return this.#claims.size
   }
@@ -25,7 +25,7 @@ export class UrgentClaims {
     this.#waiting.push(eventId)
   }
 
-  /** Begins as many claims as there are threads without work and without a claim that may fill them. */
+  /** Starts one claim per free thread, less the claims already running. */
   fill(freeThreads: number): void {
     for (const eventId of this.#waiting.splice(0, Math.max(0, freeThreads - this.count))) {
       const claim = this.#claim(eventId)
@@ -38,7 +38,7 @@ export class UrgentClaims {
     }
   }
 
-  /** Resolves when no claim is on its way. */
+  /** Resolves when the running claims have ended. */
   async idle(): Promise<void> {
     await Promise.all(this.#claims)
   }

@@ -2,13 +2,19 @@ import type { AnswerPolicy } from '../../protocol/model/bot-settings.ts'
 import type { InboundEvent } from '../../protocol/model/inbound-event.ts'
 import type { InboundMessage } from '../../protocol/model/inbound-message.ts'
 
-/** Why an event is completed without a run. */
+/** Reason why an event is completed without a run. */
 export type SkipReason = 'chat_not_allowed' | 'user_not_allowed' | 'not_mentioned' | 'from_bot' | 'bot_loop'
 
-/** Messages of bots in a row that are answered. Two bots that answer each other are quiet after it, until a person speaks. */
+/**
+ * Most messages of bots in a row that are answered. After that, two bots that answer each other are quiet until a
+ * person writes.
+ */
 export const MAX_BOT_TURNS = 5
 
-/** Why this bot leaves an event alone; undefined if it does not. Pure; of a chat's past it knows nothing, see `isBotLoop`. */
+/**
+ * Returns why the policy skips an event. Undefined: the event is handled. Pure. It does not use past messages;
+ * `isBotLoop` does.
+ */
 export function skipReason(event: InboundEvent, policy: AnswerPolicy): SkipReason | undefined {
   const { chats, users, groups, bots } = policy
   const { chatId, userId } = senderAndChat(event)
@@ -20,13 +26,16 @@ export function skipReason(event: InboundEvent, policy: AnswerPolicy): SkipReaso
   return groups === 'mentioned' && event.isBotMentioned ? undefined : 'not_mentioned'
 }
 
-/** Whether bots talk to each other: `before` are the last messages to this bot in the chat. */
+/** True when bots talk to each other. `before` are the last messages to this bot in the chat. */
 export function isBotLoop(before: readonly InboundMessage[]): boolean {
   const last = before.slice(-MAX_BOT_TURNS)
   return last.length === MAX_BOT_TURNS && last.every(({ senderType }) => senderType === 'app')
 }
 
-/** The message as this bot should see it: until its own open id is known, any bot that is mentioned may be it. */
+/**
+ * Sets `isBotMentioned` for this bot by its open id. While the open id is unknown (null), any mentioned bot may be this
+ * bot, so the message stays as it is.
+ */
 export function addressed(message: InboundMessage, openId: string | null): InboundMessage {
   if (openId === null) return message
   return { ...message, isBotMentioned: message.mentions.some((mention) => mention.openId === openId) }

@@ -2,7 +2,10 @@ import type { BotSettings } from '../../protocol/model/bot-settings.ts'
 import type { HandlerRef } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 
-/** Where handlers run: in the threads of the chat pool, or on the host's thread, a number of runs at a time. */
+/**
+ * Where handlers run. `pool`: in the threads of the chat pool. `host`: on the host's thread, with a limit of runs at a
+ * time.
+ */
 export type Executor = 'pool' | 'host'
 
 /** A handler that is loaded. */
@@ -12,19 +15,19 @@ export interface BotHandler {
   readonly kinds: ReadonlySet<InboundEventKind>
 }
 
-/** Which bot has which handler now. */
+/** Finds the current handler of each bot. */
 export interface BotHandlers {
-  /** Undefined for a bot that is not known here, or whose handler is not. */
+  /** Returns the handler of a bot. Undefined when the bot or its handler is not known here. */
   of(botId: string): BotHandler | undefined
-  /** Known bots whose handler runs there. */
+  /** Returns the known bots whose handler runs in `executor`. */
   botIdsOf(executor: Executor): readonly string[]
-  /** Whether a handler that runs there has a function for cards. */
+  /** True when a handler that runs in `executor` has a function for card actions. */
   handlesCards(executor: Executor): boolean
 }
 
-/** How each bot is set now; a change is live. */
+/** Reads the current settings of bots. A change takes effect at once. */
 export interface BotDirectory {
-  /** Undefined for a bot that is not known here. */
+  /** Returns the settings of a bot. Undefined when the bot is not known here. */
   settingsOf(botId: string): BotSettings | undefined
   botIds(): readonly string[]
 }
@@ -46,7 +49,7 @@ export class LoadedHandlers implements BotHandlers {
   }
 
   botIdsOf(executor: Executor): readonly string[] {
-    // Asked for every message: mostly no handler at all runs on the host's thread.
+    // A quick exit, because this runs for every message and mostly no handler runs on the host's thread.
     if (executor === 'host' && ![...this.#handlers.values()].some((handler) => executorOf(handler) === executor))
       return []
     return this.#bots.botIds().filter((botId) => executorOf(this.of(botId)) === executor)

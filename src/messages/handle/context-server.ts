@@ -9,15 +9,15 @@ import type { ReplyTarget } from '../reply/reply-target.ts'
 import { toInboundEvent } from '../inbound/to-inbound-event.ts'
 import { MESSAGE_EVENT_TYPE } from '../inbound/to-inbound-message.ts'
 
-/** What handlers can ask of the supervisor thread while they run. */
+/** Parts of the supervisor thread that handlers can use while they run. */
 export interface ContextServerDeps {
-  /** Of one chat of a bot, before an event: newest first. */
+  /** Reads events and replies of one chat of a bot before an event, newest first. */
   readonly history: (query: HistoryQuery) => Promise<readonly (PastEvent | PastReply)[]>
-  /** Where handlers log. */
+  /** Logger for the log lines of handlers. */
   readonly log: Logger
 }
 
-/** Whose run it is. */
+/** The bot, the event and the reply target of a run. */
 export interface RunOf {
   readonly botId: string
   readonly eventId: number
@@ -26,7 +26,7 @@ export interface RunOf {
   readonly onFrame: (frame: StreamFrame) => void | Promise<void>
 }
 
-/** Does what runs call for. */
+/** Serves the calls that runs make through their context. */
 export class ContextServer {
   readonly #deps: ContextServerDeps
 
@@ -34,9 +34,9 @@ export class ContextServer {
     this.#deps = deps
   }
 
-  /** The last messages to the bot in a chat before an event, at most `count` of them, oldest first. */
+  /** Reads the last messages to the bot in a chat before an event, at most `count`, oldest first. */
   async messagesBefore(botId: string, chatId: string, beforeId: number, count: number): Promise<InboundMessage[]> {
-    // Each may have been answered.
+    // Each message may have a reply, and `history` counts replies too.
     const rows = await this.#deps.history({ botId, chatId, beforeId, limit: 2 * count + 1 })
     const messages = rows.filter(({ kind }) => kind === 'event').toReversed()
     return messages.flatMap((row) => toPastMessage(botId, chatId, row).map(({ message }) => message)).slice(-count)
@@ -68,7 +68,7 @@ export class ContextServer {
   }
 
   async #history(limit: number, { botId, eventId, target }: RunOf): Promise<PastMessage[]> {
-    // What answers a user without a chat of its own has no chat to look at.
+    // A run that answers a user by open id has no known chat, so it has no history.
     if (target?.receiver.type !== 'chat_id') return []
     const chatId = target.receiver.id
     const rows = await this.#deps.history({ botId, chatId, beforeId: eventId, limit })
@@ -79,7 +79,7 @@ export class ContextServer {
 function toPastMessage(botId: string, chatId: string, row: PastEvent | PastReply): PastMessage[] {
   if (row.kind === 'reply') {
     const { messageId, msgType, content, sentAt } = row
-    // In the shape in which Feishu gives messages, so that it is rendered like them.
+    // The reply gets the shape of a Feishu message, so that it is rendered like one.
     const raw = {
       schema: '2.0',
       header: { event_id: '', create_time: String(sentAt) },

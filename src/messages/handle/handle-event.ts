@@ -21,20 +21,20 @@ export interface HandleEventDeps {
   readonly executors: Readonly<Record<Executor, HandlerPool>>
   readonly handlers: BotHandlers
   readonly streams: Pick<LiveStreams, 'show'>
-  /** Does what runs call for. */
+  /** Serves the calls that runs make. */
   readonly contextServer: Pick<ContextServer, 'take' | 'messagesBefore'>
   readonly bots: Pick<BotDirectory, 'settingsOf'>
-  /** What bots have that set nothing else. */
+  /** Default policy of bots. A bot may override single fields. */
   readonly answerPolicy: AnswerPolicy
-  /** Told of every decision before it is written, with what a card handler returned. */
+  /** Called with every decision before it is stored, and with the response of a card handler. */
   readonly onDecided?: ((eventId: number, decision: Decision) => void) | undefined
   readonly handlerTimeoutMs: number
   readonly policy: RetryPolicy
-  /** An event older than this is not run any more; 0: no limit. */
+  /** Age in milliseconds from which an event is no longer run. 0: no limit. */
   readonly maxAgeMs: number
   readonly clock: Clock
   readonly random: () => number
-  /** Runs are being stopped by us; a failure now says nothing about the message. */
+  /** True while we stop runs ourselves. A failure then is not the fault of the message. */
   readonly isAborting: () => boolean
 }
 
@@ -43,16 +43,16 @@ export interface Decision {
   readonly response?: CardResponse | undefined
 }
 
-/** How long an event waits whose bot is not known here, or has a handler that is not. */
+/** How long an event waits when its bot or the bot's handler is not known here. */
 const HANDLER_MISSING_MS = 15_000
 
-/** How long it waits if its executor is full after all, because its bot has just got another handler. */
+/** How long an event waits when its executor is full after all, because its bot has just got another handler. */
 const EXECUTOR_FULL_MS = 100
 
-/** The handler's signal fires a little before its thread is stopped. */
+/** Share of the time limit after which the handler's signal fires, a little before its thread is stopped. */
 const SIGNAL_SHARE = 0.9
 
-/** Decides what becomes of a claimed event, running the handler if it handles such events. Never rejects. */
+/** Decides the result of a claimed event. Runs the handler if it has a function for such events. Never rejects. */
 export async function handleEvent(event: ClaimedEvent, deps: HandleEventDeps): Promise<EventResult> {
   const decision = await decide(event, deps)
   deps.onDecided?.(event.id, decision)
@@ -64,9 +64,9 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
   const handler = deps.handlers.of(event.botId)
   const { limits = {}, policy: own = {}, openId = null } = deps.bots.settingsOf(event.botId) ?? {}
   const { handlerTimeoutMs = deps.handlerTimeoutMs, maxAgeMs = deps.maxAgeMs } = limits
-  // Only the right handler may answer, so the event waits for it, however long; the bot's status says why.
+  // Only the right handler may answer, so the event waits for it without limit. The bot's status shows why.
   if (handler === undefined) return { result: { kind: 'released', afterMs: HANDLER_MISSING_MS } }
-  // Events that it has no function for complete without a run.
+  // Events for which the handler has no function complete without a run.
   if (!handler.kinds.has(kindOf(event.type))) return { result: { kind: 'completed', replies: [] } }
   const exhausted = beforeRun(event.attempt, policy)
   if (exhausted !== undefined) return { result: exhausted }
@@ -79,7 +79,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     const target = replyTarget(inbound)
     const reason = await skipped(inbound, event.id, { ...deps.answerPolicy, ...own } as AnswerPolicy, deps)
     if (reason !== undefined) return { result: { kind: 'completed', replies: [], reason } }
-    // What nobody would have answered is not given up either.
+    // The age is checked after the policy: an event that the policy skips must not become a dead letter.
     const expired = whenExpired(event, maxAgeMs)
     if (expired !== undefined) return { result: expired }
     const executor = deps.executors[executorOf(handler)]
@@ -121,7 +121,10 @@ function uuidOf({ botId, dedupeKey }: ClaimedEvent, { delivery }: ReplyPart, par
   return stream === undefined ? replyUuid(botId, dedupeKey, part) : streamUuid(botId, dedupeKey, stream)
 }
 
-/** Why the event is left alone, if it is. Rejects when the past of the chat cannot be read; then it is tried again. */
+/**
+ * Returns why the event is skipped. Undefined: it is handled. Rejects when the history of the chat cannot be read; the
+ * event is then retried.
+ */
 async function skipped(
   event: InboundEvent,
   eventId: number,

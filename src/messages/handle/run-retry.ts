@@ -5,7 +5,9 @@ import { ATTEMPTS_EXHAUSTED, inMinutes, MAX_ASKED_DELAY_MS } from '../reply/send
 
 type Unfinished = Extract<EventResult, { kind: 'retry' | 'dead' }>
 
-/** What becomes of an event whose run number `attempt` failed. A handler may give up at once, or ask for time. */
+/**
+ * Decides the result of an event whose run number `attempt` failed. A handler may give up at once, or ask for a delay.
+ */
 export function afterFailedRun(
   attempt: number,
   { error, retryAfterMs = 0 }: { readonly error: ErrorRecord; readonly retryAfterMs?: number | undefined },
@@ -19,8 +21,9 @@ export function afterFailedRun(
 }
 
 /**
- * What becomes of an event before its run: attempts are counted at the claim, so a number beyond the
- * last one says that the process did not survive the runs before. It is not given another chance to do it.
+ * Decides before a run whether the event has used up its attempts. Undefined: run it. Attempts are counted at the
+ * claim, so a number beyond the last one means that the process did not survive the runs before. Such an event gets
+ * no further run that could end the process again.
  */
 export function beforeRun(attempt: number, policy: RetryPolicy): Unfinished | undefined {
   if (attempt <= policy.maxAttempts) return undefined
@@ -33,9 +36,9 @@ export function beforeRun(attempt: number, policy: RetryPolicy): Unfinished | un
 }
 
 /**
- * What becomes of an event that is too old to be answered, after a long outage say: who asked hours ago expects
- * no answer any more, and a burst of them would startle every chat. Only its first run is refused: a
- * message that was begun in time is seen through.
+ * Decides before a run whether the event is too old to be answered, for example after a long outage. Undefined: run
+ * it. A user who asked hours ago no longer expects an answer, and a burst of late answers would startle every chat.
+ * Only the first run is refused: an event whose first run began in time gets all its attempts.
  */
 export function whenExpired(
   { attempt, staleMs }: Pick<ClaimedEvent, 'attempt' | 'staleMs'>,

@@ -3,7 +3,9 @@ import type { CardActionDetails, InboundCardAction } from '../../protocol/model/
 import type { EventBase } from '../../protocol/model/event-base.ts'
 import { type BadEvent, bad, type Fields, optionalText, text } from './envelope.ts'
 
-/** Reads the event of a `card.action.trigger` envelope; older shapes have the ids at the top instead of in `context`. */
+/**
+ * Reads the event of a `card.action.trigger` envelope. Older shapes have the ids at the top instead of in `context`.
+ */
 export function toCardAction(base: EventBase): InboundCardAction | BadEvent {
   const { raw } = base
   const context = asObject(raw['context'])

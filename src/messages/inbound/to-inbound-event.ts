@@ -1,7 +1,7 @@
 import { asObject } from '../../core/as-object.ts'
 import { CARD_ACTION_TYPE, type InboundEvent, type InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { EventBase } from '../../protocol/model/event-base.ts'
-import { type BadEvent, bad, instant, optionalText, readEnvelope, text } from './envelope.ts'
+import { type BadEvent, bad, instantFrom, optionalText, readEnvelope, text } from './envelope.ts'
 import { toCardAction } from './to-card-action.ts'
 import { MESSAGE_EVENT_TYPE, readMessage } from './to-inbound-message.ts'
 
@@ -14,7 +14,7 @@ interface KnownType {
   readonly read: Reader
 }
 
-/** Feishu's event types and what we make of them; every other type is `other`. */
+/** Feishu's event types with the kind and the reader of each. Every other type is `other`. */
 const KNOWN_TYPES: ReadonlyMap<string, KnownType> = new Map<string, KnownType>([
   [MESSAGE_EVENT_TYPE, { kind: 'message', read: readMessage }],
   ['im.message.reaction.created_v1', { kind: 'reaction', read: reaction('added') }],
@@ -28,12 +28,12 @@ const KNOWN_TYPES: ReadonlyMap<string, KnownType> = new Map<string, KnownType>([
   [CARD_ACTION_TYPE, { kind: 'card_action', read: toCardAction }],
 ])
 
-/** The kind that events of a type have for handlers. */
+/** Returns the kind that handlers see for an event type. */
 export function kindOf(type: string): InboundEventKind {
   return KNOWN_TYPES.get(type)?.kind ?? 'other'
 }
 
-/** Reads a stored envelope of any type. Pure; `arrivedAt` stands in for a missing time. */
+/** Reads a stored envelope of any type. Pure. `arrivedAt` is used when the time is missing. */
 export function toInboundEvent(botId: string, type: string, payload: string, arrivedAt: number): ParsedEvent {
   const envelope = readEnvelope(botId, payload, arrivedAt)
   if (envelope.kind === 'bad') return envelope
@@ -51,7 +51,7 @@ function reaction(change: 'added' | 'removed'): Reader {
     if (messageId === '') return bad('event.message_id is missing')
     if (emojiType === '') return bad('event.reaction_type.emoji_type is missing')
     if (operatorOpenId === '' && operatorType === 'user') return bad('event.user_id.open_id is missing')
-    const createdAt = instant(raw['action_time']) ?? base.createdAt
+    const createdAt = instantFrom(raw['action_time']) ?? base.createdAt
     return { ...base, kind: 'reaction', change, messageId, emojiType, operatorType, operatorOpenId, createdAt }
   }
 }
@@ -72,7 +72,7 @@ function toP2pEntered(base: EventBase): InboundEvent | BadEvent {
   const { raw } = base
   const chatId = text(raw['chat_id'])
   const operatorOpenId = text(asObject(raw['operator_id'])['open_id']) || text(asObject(raw['operator'])['open_id'])
-  const lastMessageAt = instant(raw['last_message_create_time'])
+  const lastMessageAt = instantFrom(raw['last_message_create_time'])
   if (chatId === '') return bad('event.chat_id is missing')
   if (operatorOpenId === '') return bad('event.operator_id.open_id is missing')
   return {

@@ -1,14 +1,14 @@
 import { asObject } from '../../core/as-object.ts'
 import type { EventBase } from '../../protocol/model/event-base.ts'
 import type { InboundMessage, Mention } from '../../protocol/model/inbound-message.ts'
-import { type BadEvent, bad, type Fields, instant, optionalText, parseJson, text } from './envelope.ts'
+import { type BadEvent, bad, type Fields, instantFrom, optionalText, parseJson, text } from './envelope.ts'
 
 export const MESSAGE_EVENT_TYPE = 'im.message.receive_v1'
 
 /**
- * Reads the event of an `im.message.receive_v1` envelope. Only the ids are required: what Feishu leaves
- * out for some senders and types becomes empty. `text` is what a text message says, placeholders
- * included; the pool thread renders it, and every other type, with the SDK.
+ * Reads the event of an `im.message.receive_v1` envelope. Only the ids and the message type are required: fields that
+ * Feishu leaves out for some senders and types become empty. `text` is the text of a text message, placeholders
+ * included. The pool thread renders it, and every other type, with the SDK.
  */
 export function readMessage(base: EventBase): InboundMessage | BadEvent {
   const { raw } = base
@@ -34,7 +34,7 @@ export function readMessage(base: EventBase): InboundMessage | BadEvent {
     content,
     senderType: asObject(raw['sender'])['sender_type'] === 'app' ? 'app' : 'user',
     senderOpenId: text(asObject(asObject(raw['sender'])['sender_id'])['open_id']),
-    createdAt: instant(message['create_time']) ?? base.createdAt,
+    createdAt: instantFrom(message['create_time']) ?? base.createdAt,
     mentions,
     isBotMentioned: mentions.some(({ isBot }) => isBot),
     // Feishu often leaves `@_all` out of the mentions.

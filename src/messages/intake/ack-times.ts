@@ -1,9 +1,9 @@
-/** Above this the oldest is forgotten: its timeline lacks the acknowledgement. */
+/** Most events that are remembered. Above this the oldest is dropped, and its timeline lacks the acknowledgement. */
 const MAX_EVENTS = 10_000
 
 /**
- * When the acknowledgement of each event was let go, until the event is finished: it is written down in the
- * statement that does that, so that it costs none of its own.
+ * Remembers when each event was acknowledged until the statement that finishes the event stores it, which saves a
+ * write.
  */
 export class AckTimes {
   readonly #times = new Map<number, number>()

@@ -8,26 +8,26 @@ import type { AckTimes } from './ack-times.ts'
 import type { Decision } from '../handle/handle-event.ts'
 
 export interface CardActionsDeps {
-  /** Resolves once the event is committed. */
+  /** Stores the event. Resolves once it is committed. */
   readonly accept: (botId: string, event: FeishuEvent) => Promise<Accepted>
-  /** Runs the event ahead of all others; false if nothing runs now. */
+  /** Runs the event ahead of all others. False if nothing runs now. */
   readonly runNow: (botId: string, eventId: number) => boolean
-  /** False where it is known that nothing will come of a press. */
+  /** False when it is known that the bot has no handler for card actions. */
   readonly handlesCards: (botId: string) => boolean
   readonly clock: Clock
   readonly acks: AckTimes
-  /** Time from arrival to the answer. */
+  /** Longest time from arrival to the answer, in milliseconds. */
   readonly answerMs: number
-  /** Shown when the handler takes longer. */
+  /** Text of the toast that is shown when the handler takes longer. */
   readonly pendingText: string
 }
 
 /**
- * Answers card callbacks: whoever pressed a button waits for at most 3 s, and Feishu does not ask again.
+ * Answers card callbacks. The user who pressed a button waits for at most 3 s, and Feishu does not ask again.
  *
- * The event is committed first, like any other, and then runs at once. A handler that takes too long
- * goes on; its answer is dropped, its replies are not. Nothing here runs an event twice: after the
- * commit it is a row like others, whoever claims it, and after a crash it is run as one.
+ * The event is committed first, like any other, and then runs at once. A handler that takes too long goes on: its
+ * answer is dropped, its replies are sent. No event runs twice because of this class: after the commit it is a row
+ * like others for any claim, and after a crash it runs as such a row.
  */
 export class CardActions {
   readonly #deps: CardActionsDeps
@@ -37,13 +37,20 @@ export class CardActions {
     this.#deps = deps
   }
 
-  /** Rejects if the event could not be committed, or can never be handled. */
+  /**
+   * Stores the event and resolves with its answer. Rejects if the event could not be committed, or can never be
+   * handled.
+   */
   async accept(botId: string, event: FeishuEvent): Promise<CardResponse> {
     const { accept, runNow, handlesCards, clock, answerMs } = this.#deps
     const answerAt = clock.now() + answerMs
     const { id, duplicate } = await accept(botId, event)
     if (event.oversizeBytes !== undefined) {
-      throw new FeishuSupervisorError('PAYLOAD_TOO_LARGE', `the press has ${event.oversizeBytes} bytes`)
+      throw new FeishuSupervisorError(
+        'PAYLOAD_TOO_LARGE',
+        `the card action has ${event.oversizeBytes} bytes, more than connection.maxPayloadBytes allows: ` +
+          'put less into the card, or raise the limit',
+      )
     }
     if (duplicate) return {}
     const answer = deferred<CardResponse>()
@@ -64,7 +71,7 @@ export class CardActions {
     else this.#answer(eventId, result.kind === 'completed' ? response : this.#pending())
   }
 
-  /** The first answer counts; after it nobody waits. */
+  /** Answers the callback. Only the first answer counts. */
   #answer(eventId: number, response: CardResponse): void {
     const waiting = this.#waiting.get(eventId)
     if (waiting === undefined) return

@@ -13,26 +13,29 @@ export interface IntakeDeps {
   readonly inbox: Pick<InboxStore, 'accept'>
   readonly maxBatch: number
   readonly maxWaiting: number
-  /** Without it nothing is delayed. */
+  /** Limit on events per bot. Default: no event is delayed. */
   readonly limit?: InboundLimit
-  /** Named where an event is too large. */
+  /** Largest payload in bytes, named in the error of a larger event. */
   readonly maxPayloadBytes?: number
   readonly clock?: Pick<Clock, 'now'>
   readonly emit: (event: MessageEvent) => void
-  /** What may be claimed as it is stored, if anything. Default: nothing. */
+  /** Returns the claim order for the insert. Undefined: claim nothing. Default: claim nothing. */
   readonly offer?: () => ArrivalOrder | undefined
-  /** These wait in the database; undefined: some may, because a failed call may have been carried out. */
+  /**
+   * Called after an insert. `events` were committed and wait in the database, `claimed` were claimed as they were
+   * stored. Without `events` the insert failed, but it may have been carried out.
+   */
   readonly onCommitted: (events?: readonly NewEvent[], claimed?: readonly ClaimedEvent[]) => void
 }
 
-/** Events stored together of which some are claimed at once; finding them takes the square of their number. */
+/** Largest batch of which events are claimed as they are stored. The cost grows with the square of the batch size. */
 const MAX_CLAIMED_BATCH = 32
 
 const RECALL_TYPE = 'im.message.recalled_v1'
 
 /**
- * The way in: whoever awaits `accept` may acknowledge the event to Feishu, and nobody else may. What is too
- * much or too large is stored too, to be handled later or not at all.
+ * Takes events in. Only after `accept` has resolved may the event be acknowledged to Feishu. An event over the rate
+ * limit is stored to be handled later. An event that is too large is stored as a dead letter.
  */
 export class Intake {
   readonly #deps: IntakeDeps
@@ -44,12 +47,15 @@ export class Intake {
   }
 
   /**
-   * Resolves once the event is committed, now or by an earlier delivery. A rejection means "not known
-   * to be stored": refuse it, Feishu delivers it again and the dedupe key absorbs a double.
+   * Stores one event. Resolves once it is committed, now or by an earlier delivery. A rejection means "not known to be
+   * stored": refuse the event, Feishu delivers it again, and the dedupe key absorbs a duplicate.
    */
   async accept(botId: string, event: FeishuEvent): Promise<Accepted> {
     if (this.#commits.waitingCount >= this.#deps.maxWaiting) {
-      throw new FeishuSupervisorError('INTAKE_FULL', `${this.#deps.maxWaiting} events wait for storage already`)
+      throw new FeishuSupervisorError(
+        'INTAKE_FULL',
+        `the limit of ${this.#deps.maxWaiting} events that wait for the database is reached: check whether the database answers`,
+      )
     }
     const accepted = await this.#commits.add(this.#admit(botId, event))
     const { clock = systemClock, emit } = this.#deps
@@ -59,12 +65,12 @@ export class Intake {
     return accepted
   }
 
-  /** What becomes of the event besides being stored. */
+  /** Adds to the event whether it is dead, is delayed or recalls another. */
   #admit(botId: string, event: FeishuEvent): NewEvent {
     const { limit, maxPayloadBytes, clock = systemClock } = this.#deps
     const { oversizeBytes, type } = event
     if (oversizeBytes !== undefined) return { botId, event, dead: tooLarge(oversizeBytes, maxPayloadBytes) }
-    // Somebody waits for the answer to a press on a card, and nobody presses that fast.
+    // A card action has no delay: a user waits for the answer, and no user presses that fast.
     const delayMs = type === CARD_ACTION_TYPE ? 0 : (limit?.take(botId, clock.now()) ?? 0)
     const recalled = type === RECALL_TYPE ? recalledMessageOf(botId, event) : ''
     return {
@@ -75,7 +81,10 @@ export class Intake {
     }
   }
 
-  /** A card has its own way to a thread; a large batch shows that there is no time to win. */
+  /**
+   * Returns the claim order for a batch. None for card actions, which have their own way to a thread, and none for
+   * large batches, which gain no time.
+   */
   #claimFor(batch: readonly NewEvent[]): ArrivalOrder | undefined {
     const isOrdinary = batch.length <= MAX_CLAIMED_BATCH && batch.every(({ event }) => event.type !== CARD_ACTION_TYPE)
     return isOrdinary ? this.#deps.offer?.() : undefined
@@ -95,7 +104,7 @@ export class Intake {
       if (waiting.length > 0 || claim !== undefined) this.#deps.onCommitted(waiting, claimed)
       return accepted
     } catch (thrown) {
-      // Only the answer may be lost; then the redelivery is a duplicate, which wakes nobody.
+      // Perhaps only the answer was lost. Then the redelivery is a duplicate, and a duplicate wakes no claim.
       this.#deps.onCommitted()
       throw thrown
     }
@@ -108,7 +117,7 @@ function tooLarge(bytes: number, maxBytes: number | undefined): NonNullable<NewE
   return { reason: 'payload_too_large', error: { code: 'PAYLOAD_TOO_LARGE', message, retryable: false } }
 }
 
-/** Empty if the event does not say. */
+/** Returns the id of the recalled message, or '' if the event has none. */
 function recalledMessageOf(botId: string, { payload, createdAt }: FeishuEvent): string {
   const envelope = readEnvelope(botId, payload, createdAt)
   return envelope.kind === 'bad' ? '' : text(envelope.base.raw['message_id'])

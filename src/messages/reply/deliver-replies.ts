@@ -11,12 +11,12 @@ import { afterFailedSend, askedDelayMs, beforeSend, wasUntried } from './send-re
 import type { SendTries } from './send-tries.ts'
 import type { Sleeper } from '../writes/sleeper.ts'
 
-/** Rejecting means that the end is unknown: the uuid makes a repetition safe. */
+/** Sends one reply. A rejection means that the outcome is unknown; the uuid of the reply makes a second try safe. */
 export type SendReply = (botId: string, reply: ReplyToSend) => Promise<SendOutcome>
 
 export interface DeliverRepliesDeps {
   readonly sendStored: (botId: string, reply: StoredReply) => Promise<SendOutcome>
-  /** Bytes of an event whose replies have been sent. Must not reject. */
+  /** Deletes the uploads of an event that no unsent reply needs. Must not reject. */
   readonly dropUploads: (eventId: number) => Promise<void>
   readonly settle: FencedWriter<SettledReply>
   readonly policy: RetryPolicy
@@ -24,7 +24,7 @@ export interface DeliverRepliesDeps {
   readonly tries: SendTries
   readonly clock: Clock
   readonly sendTimeoutMs: number
-  /** Closed when sends are no longer waited for. */
+  /** Waits of sends. Closed when sends are no longer waited for. */
   readonly sends: Sleeper
   readonly random: () => number
   readonly isAborting: () => boolean
@@ -32,8 +32,8 @@ export interface DeliverRepliesDeps {
 }
 
 /**
- * Sends the replies of one lane in order and writes down what became of each. Ends after the last
- * one, or at the first that has to wait: its successors wait behind it, in the store.
+ * Sends the replies of one lane in order and stores the result of each. Ends after the last reply, or at the first
+ * that has to wait: the replies behind it wait in the store.
  */
 export async function deliverReplies(
   botId: string,
@@ -48,15 +48,15 @@ export async function deliverReplies(
     crashPoint('settle.after')
     if (written === 'held' || written === 'unsure') report(botId, reply, result, claimedAt, deps)
     if (result.kind === 'sent' && reply.delivery?.upload !== undefined) await deps.dropUploads(reply.eventId)
-    // Most likely the earlier try was committed and the lane is still ours, with the next reply at its head.
+    // Most likely the earlier try was committed, and the lane is still ours with the next reply at its head.
     if (written === 'unsure' && result.kind !== 'retry') await giveBack(replies.slice(index + 1), deps)
     if (written !== 'held' || result.kind === 'retry') return
   }
 }
 
 /**
- * Frees the lane of replies that are not being sent, so that they are claimed again. The fence makes
- * it safe to try when it is not known whose the lane is.
+ * Frees the lane of replies that are not sent now, so that they are claimed again. The fence makes this safe even
+ * when it is not known which claim has the lane.
  */
 export async function giveBack(
   replies: readonly StoredReply[],
@@ -74,7 +74,7 @@ async function send(
 ): Promise<ReplyResult> {
   const { tries, clock, policy } = deps
   const { uuid, attempt, unknownAttempts } = reply
-  if (!(await isMyTurn(botId, reply, deps))) return givenBack()
+  if (!(await waitForLimits(botId, reply, deps))) return givenBack()
   const tooLate = beforeSend({ unknownAttempts, ageMs: reply.ageMs + Math.max(0, clock.now() - claimedAt) })
   const outcome = tooLate ?? (await sendWithin(botId, reply, deps))
   if (outcome.kind !== 'failed') {
@@ -90,8 +90,8 @@ async function send(
   return result
 }
 
-/** Waits for the limits of the chat and the bot; false when the stop came first. */
-async function isMyTurn(
+/** Waits for the limits of the chat and the bot. False when the stop came first. */
+async function waitForLimits(
   botId: string,
   { receiver }: StoredReply,
   { limits, sends, isAborting }: DeliverRepliesDeps,
@@ -129,7 +129,10 @@ function noAnswer(timeoutMs: number): SendOutcome {
   return { kind: 'failed', failure: { error, isRefused: false } }
 }
 
-/** `isRefused` is false where a send was cut short: Feishu may have carried it out. */
+/**
+ * Result of a reply that goes back to the store. `isRefused` is false for a send that was cut short: Feishu may have
+ * carried it out.
+ */
 function givenBack(isRefused = true): ReplyResult {
   const error = { code: 'SUPERVISOR_DOWN', message: 'given back because of the stop', retryable: true } as const
   return { kind: 'retry', afterMs: 0, error, isRefused }

@@ -17,14 +17,14 @@ export interface LiveStreamDeps {
   readonly replies: Pick<ReplyStore, 'stream'>
   readonly sendReply: SendReply
   readonly callCard: CallCard
-  /** Of messages. */
+  /** Limits for messages. */
   readonly limits: OutboundLimits
-  /** Of changes, by card. */
+  /** Limits for changes, per card. */
   readonly changeLimits: OutboundLimits
   readonly sleeper: Sleeper
 }
 
-/** Whose answer it is. */
+/** The event and the claim that a streamed answer belongs to, and the uuid of its message. */
 export interface StreamOwner extends ReplyTarget {
   readonly eventId: number
   readonly fence: Fence
@@ -32,19 +32,19 @@ export interface StreamOwner extends ReplyTarget {
   readonly uuid: string
 }
 
-/** Sequences are written down before they are used, so many at a time. */
+/** Sequences that are reserved in the store at a time, before they are used. */
 const CHANGES = 50
 
-/** Readers see text typed, not jumping; and an app has about 1000 calls a minute. [D] */
+/** Pause between two changes. Readers see text typed, not jumping, and an app has about 1000 calls a minute. [D] */
 const BETWEEN_CHANGES_MS = 300
 
-/** Feishu, the bot or the store is in trouble: the next text is tried after this. */
+/** Pause before the next try when Feishu, the bot or the store fails. */
 const TROUBLE_MS = 1_000
 
 /**
- * Shows one answer while it is made, as far as Feishu lets us; how it ends is the outbox's business (see ReplySender),
- * so nothing here has to succeed. What has to hold in any case: at most one message becomes visible. Its uuid sees to
- * that, and what is learned on the way is stored before the next step relies on it.
+ * Shows one answer while it is made, as far as Feishu allows. The outbox brings the answer to its end (see
+ * `ReplySender`), so no step here has to succeed. Invariant: at most one message becomes visible. The uuid of the
+ * message ensures that, and each new fact is stored before the next step relies on it.
  */
 export class LiveStream {
   readonly #owner: StreamOwner
@@ -56,7 +56,7 @@ export class LiveStream {
   #news = deferred()
   #shown = ''
   #progress: StreamProgress | undefined
-  /** The last sequence that was used, and how many more are ours. */
+  /** The last sequence that was used. `#changesLeft` says how many more are reserved. */
   #sequence = 0
   #changesLeft = 0
   #isEnded = false
@@ -77,7 +77,7 @@ export class LiveStream {
     return this.#used.promise
   }
 
-  /** Resolves when nothing more is under way. */
+  /** Ends the stream. Resolves when the running step has ended. */
   async end(): Promise<void> {
     this.#stop()
     await this.#done
@@ -99,7 +99,7 @@ export class LiveStream {
     }
   }
 
-  /** One step towards the newest text. Rejects when the store cannot be reached, and at the end of the claim. */
+  /** Makes one step towards the newest text. Rejects when the store cannot be reached, and when the claim has ended. */
   async #step(): Promise<'wait' | 'gave_up' | void> {
     if (this.#progress === undefined) {
       await this.#learn({})
@@ -138,7 +138,7 @@ export class LiveStream {
   async #showMessage(step: 'show_card' | 'show_message'): Promise<'gave_up' | void> {
     const { botId, receiver, messageId, uuid } = this.#owner
     const { text, title, inThread } = this.#frame
-    if (!(await this.#isMyTurn(this.#deps.limits, receiver.id))) return
+    if (!(await this.#waitForLimits(this.#deps.limits, receiver.id))) return
     const mayBeShown = this.#progress?.sendingMs !== undefined
     await this.#learn({ isSending: true })
     const shown = { messageId, receiver, uuid, msgType: 'interactive', ...(inThread && { delivery: { inThread } }) }
@@ -153,7 +153,7 @@ export class LiveStream {
     }
     const { failure } = outcome
     if (failure.error.retryable || !failure.isRefused) return await this.#pause(failure.retryAfterMs)
-    // Nothing of ours is visible, and this way it never will be.
+    // No message of this answer is visible, and none can become visible in this way.
     if (step === 'show_message' || mayBeShown) return 'gave_up'
     return await this.#onFailure(failure)
   }
@@ -161,7 +161,7 @@ export class LiveStream {
   async #change(step: 'write_card' | 'edit_message', text: string): Promise<'gave_up' | void> {
     const { botId, eventId } = this.#owner
     const { cardId = '', messageId = '', stream = 0 } = this.#progress ?? {}
-    if (!(await this.#isMyTurn(this.#deps.changeLimits, `${eventId} ${stream}`))) return
+    if (!(await this.#waitForLimits(this.#deps.changeLimits, `${eventId} ${stream}`))) return
     const { title } = this.#frame
     const call: CardCall =
       step === 'write_card'
@@ -176,7 +176,7 @@ export class LiveStream {
     else return 'gave_up'
   }
 
-  /** Nothing is visible yet: trouble passes, and what Feishu refuses for good is done in another way. */
+  /** Handles a failure before a message is visible: retries, or uses a simpler way if Feishu refuses for good. */
   async #onFailure({ error, retryAfterMs }: SendFailure): Promise<void> {
     if (error.retryable) return await this.#pause(retryAfterMs)
     const { botId, messageId } = this.#owner
@@ -198,7 +198,7 @@ export class LiveStream {
     return this.#sequence
   }
 
-  /** Rejects, and nothing more is shown, where another claim goes on with the answer. */
+  /** Stores a new fact. Rejects and stops the stream when another claim has the answer. */
   async #learn(learned: StreamLearned): Promise<void> {
     const { eventId, fence } = this.#owner
     const progress = await this.#deps.replies.stream(eventId, fence, this.#frame.stream, learned)
@@ -209,7 +209,7 @@ export class LiveStream {
     this.#progress = progress
   }
 
-  async #isMyTurn(limits: OutboundLimits, key: string): Promise<boolean> {
+  async #waitForLimits(limits: OutboundLimits, key: string): Promise<boolean> {
     while (!this.#isEnded) {
       const waitMs = limits.take(this.#owner.botId, key)
       if (waitMs === 0) return true
@@ -225,19 +225,19 @@ export class LiveStream {
   }
 }
 
-/** What brings a streamed answer closer to what its reader should see. */
+/** The next step that brings a streamed answer closer to its newest text. */
 export type StreamStep =
-  /** Of the card that streams: made, then sent, then changed. */
+  /** Steps of a streamed card: make it, send it, change it. */
   | 'make_card'
   | 'show_card'
   | 'write_card'
-  /** Without such cards: an ordinary message, and edits of it. */
+  /** Steps without streamed cards: send an ordinary message, edit it. */
   | 'show_message'
   | 'edit_message'
-  /** Nothing, until there is news or the answer is complete. */
+  /** No step until there is new text or the answer is complete. */
   | 'wait'
 
-/** Pure: decides by what is stored, so that whoever goes on after a crash does what was due. */
+/** Chooses the next step. Pure: it decides by stored facts, so the next claim goes on correctly after a crash. */
 export function stepStream({ fallback, cardId, messageId }: StreamProgress, hasNews: boolean): StreamStep {
   if (fallback === 0) {
     if (cardId === undefined) return 'make_card'

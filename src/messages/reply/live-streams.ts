@@ -4,10 +4,10 @@ import { LiveStream, type LiveStreamDeps } from './live-stream.ts'
 import type { ReplyTarget } from './reply-target.ts'
 import { streamUuid } from './reply-uuid.ts'
 
-/** A call that Feishu does not answer is not waited for any longer than this; it does no harm when it ends later. */
+/** Longest wait for a call that Feishu does not answer. The call does no harm when it ends later. */
 const MAX_END_MS = 10_000
 
-/** The streamed answers of all events that are being handled. */
+/** Holds the streamed answers of all events in work. */
 export class LiveStreams {
   readonly #deps: LiveStreamDeps
   readonly #streams = new Map<number, Map<number, LiveStream>>()
@@ -28,7 +28,7 @@ export class LiveStreams {
     return stream.show(frame)
   }
 
-  /** The run of the event is over. True if anything of it was shown. */
+  /** Ends the streams of an event whose run is over. True if the event had a stream. */
   async end(eventId: number): Promise<boolean> {
     const streams = this.#streams.get(eventId)
     if (streams === undefined) return false

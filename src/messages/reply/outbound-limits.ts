@@ -3,21 +3,21 @@ import type { Clock } from '../../core/time/clock.ts'
 export interface OutboundLimitsOptions {
   readonly perChatPerSecond: number
   readonly perBotPerSecond: number
-  /** Where a bot has another limit now. */
+  /** Returns the bot's own limit of messages per second. Undefined: `perBotPerSecond` counts. */
   readonly ofBot?: (botId: string) => number | undefined
   readonly clock: Pick<Clock, 'now'>
 }
 
 /**
- * How long a used token is away: a second, and what two calls may differ on their way. So no second
- * of Feishu's holds more than the limit, wherever that second begins.
+ * Time until a used token returns: one second, and the difference that two calls may have in transit. So no second
+ * on Feishu's side holds more calls than the limit, wherever that second begins.
  */
 const TOKEN_AWAY_MS = 1_050
 
 /**
- * Feishu's limits on messages, kept before they are hit: so many per second into one chat, from all
- * bots together, and so many per second of one bot. Each limit is a bucket of that many tokens; the
- * full bucket is the burst.
+ * Keeps Feishu's limits on messages, so that Feishu does not have to refuse any. One limit is per chat and second,
+ * for all bots together; the other is per bot and second. Each limit is a bucket of that many tokens. The full bucket
+ * is the burst.
  */
 export class OutboundLimits {
   readonly #chats: Buckets
@@ -29,8 +29,8 @@ export class OutboundLimits {
   }
 
   /**
-   * Takes a token of both buckets and answers 0, or takes none and answers in how many milliseconds to ask
-   * again. Nothing is reserved, so whoever waits may leave, and a full chat keeps no token of its bots.
+   * Takes a token of both buckets and returns 0. Otherwise takes none and returns the milliseconds until the next
+   * try. No token is reserved: a waiting caller may give up, and a chat at its limit holds no token of its bots.
    */
   take(botId: string, chatId: string): number {
     const waitMs = Math.max(this.#chats.waitMs(chatId), this.#bots.waitMs(botId))
@@ -40,7 +40,7 @@ export class OutboundLimits {
     return 0
   }
 
-  /** Feishu asked for a pause. */
+  /** Pauses a bot because Feishu asked for it. */
   pauseBot(botId: string, ms: number): void {
     this.#bots.pause(botId, ms)
   }
@@ -49,7 +49,7 @@ export class OutboundLimits {
     this.#chats.pause(chatId, ms)
   }
 
-  /** Buckets in memory: those of the last second, and the paused. */
+  /** Number of buckets in memory: those used in the last second, and the paused ones. */
   get size(): number {
     return this.#chats.size + this.#bots.size
   }
@@ -58,7 +58,7 @@ export class OutboundLimits {
 class Buckets {
   readonly #rateOf: (key: string) => number
   readonly #clock: Pick<Clock, 'now'>
-  /** When each token that is away was taken, oldest first; the buckets in order of their last use. */
+  /** Times at which the used tokens were taken, oldest first. Buckets are in order of their last use. */
   readonly #taken = new Map<string, number[]>()
   readonly #pausedUntil = new Map<string, number>()
 
@@ -95,7 +95,7 @@ class Buckets {
     this.#pausedUntil.set(key, Math.max(now + ms, this.#pausedUntil.get(key) ?? 0))
   }
 
-  /** A bucket with all its tokens is as good as a new one. In order of use, so each is looked at about once. */
+  /** Drops full buckets: a full bucket equals a new one. Buckets are in order of use, so each is checked about once. */
   #dropIdle(now: number): void {
     for (const [key, taken] of this.#taken) {
       if (isAway(taken.at(-1), now)) return
@@ -111,7 +111,10 @@ class Buckets {
   }
 }
 
-/** A token taken in the future was taken before the clock was set back: it counts as returned. */
+/**
+ * True while a token is in use. A token taken in the future was taken before the clock was set back: it counts as
+ * returned.
+ */
 function isAway(takenAt: number | undefined, now: number): boolean {
   return takenAt !== undefined && takenAt <= now && takenAt + TOKEN_AWAY_MS > now
 }

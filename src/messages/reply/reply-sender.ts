@@ -14,7 +14,7 @@ export interface ReplySenderDeps {
   readonly replies: Pick<ReplyStore, 'upload' | 'stream' | 'closeStreams'>
 }
 
-/** Hands stored replies to the bot's worker with all it needs to show them, and brings streamed ones to their end. */
+/** Hands stored replies to the bot's worker with their uploads, and brings streamed answers to their end. */
 export class ReplySender {
   readonly #deps: ReplySenderDeps
   readonly #perBot = new KeyedQueue()
@@ -23,7 +23,7 @@ export class ReplySender {
     this.#deps = deps
   }
 
-  /** Rejecting means that the end is unknown. */
+  /** Sends one reply. A rejection means that the outcome is unknown. */
   async send(botId: string, reply: StoredReply): Promise<SendOutcome> {
     const { upload, stream } = reply.delivery ?? {}
     if (upload !== undefined) return await this.#sendUpload(botId, reply, upload)
@@ -31,7 +31,10 @@ export class ReplySender {
     return await this.#deps.sendReply(botId, toSend(reply))
   }
 
-  /** Ends the typing on cards of an event that stay as they are. Rejects when the store cannot be reached. */
+  /**
+   * Ends the streaming state of the cards of an event, except for the streams in `except`. Rejects when the store
+   * cannot be reached.
+   */
   async closeStreams(
     { id, fence, botId }: Pick<ClaimedEvent, 'id' | 'fence' | 'botId'>,
     except: readonly number[],
@@ -46,7 +49,7 @@ export class ReplySender {
     upload: NonNullable<NonNullable<StoredReply['delivery']>['upload']>,
   ): Promise<SendOutcome> {
     const { sendReply, replies } = this.#deps
-    // One at a time: a worker's memory is small, and bytes of many chats could fill it.
+    // Uploads go one at a time: a worker's memory is small, and the bytes of many chats could fill it.
     return await this.#perBot.run(botId, async () => {
       let bytes: Uint8Array | null
       try {
@@ -58,7 +61,10 @@ export class ReplySender {
     })
   }
 
-  /** The message that streams becomes what the reply says; where none does, the reply is sent as a message. */
+  /**
+   * Changes the streamed message to the content of the reply. Without a streamed message the reply is sent as a new
+   * message.
+   */
   async #finishStream(botId: string, reply: StoredReply, stream: number): Promise<SendOutcome> {
     const { replies, sendReply, callCard } = this.#deps
     const { eventId, fence } = reply
@@ -78,7 +84,7 @@ export class ReplySender {
       if (sendingMs > UUID_TRUSTED_MS) return maybeSent()
       const content = cardId === undefined ? reply.content : cardContent(cardId)
       const sent = await sendReply(botId, { ...toSend(reply), content, mayBeShown: true })
-      // Feishu takes no such card: nothing is shown, and the uuid sees to it that it stays so if it was.
+      // Feishu refuses the card. The uuid prevents a second message if the first one was shown after all.
       if (sent.kind === 'failed' && cardId !== undefined && !sent.failure.error.retryable) return await asMessage()
       if (sent.kind === 'failed') return sent
       messageId = sent.messageId
@@ -103,7 +109,7 @@ function gone(name: string): ErrorRecord {
   return { code: 'INTERNAL', message: `the bytes of ${name} are not in the database any more`, retryable: false }
 }
 
-/** Nobody reads it: what is written with the fence of that claim changes nothing either. */
+/** Error of a lost claim. It is never stored: a write with the fence of this claim changes nothing. */
 function claimLost(): ErrorRecord {
   return { code: 'REPLY_FAILED', message: 'another claim goes on with the chat', retryable: true }
 }

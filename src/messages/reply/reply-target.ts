@@ -3,14 +3,14 @@ import type { InboundEvent } from '../../protocol/model/inbound-event.ts'
 import type { Receiver } from '../../protocol/model/message.ts'
 
 export interface ReplyTarget {
-  /** The message to be answered; null: the reply stands on its own. */
+  /** Id of the message to answer. Null: the reply stands on its own. */
   readonly messageId: string | null
   readonly receiver: Receiver
 }
 
 /**
- * Where the replies to an event go: to the message it is, else to its chat, else to whoever did it.
- * Undefined when nobody is known: a bot's own reaction.
+ * Chooses where the replies to an event go: to its message, else to its chat, else to its operator. Undefined when
+ * none of them is known: a bot's own reaction.
  */
 export function replyTarget(event: InboundEvent): ReplyTarget | undefined {
   switch (event.kind) {
@@ -21,7 +21,7 @@ export function replyTarget(event: InboundEvent): ReplyTarget | undefined {
       return { messageId: null, receiver: chat(event.chatId) }
     case 'card_action':
       return { messageId: null, receiver: event.chatId === undefined ? user(event.operatorOpenId) : chat(event.chatId) }
-    // The chat that removed the bot takes no message of it.
+    // A chat that removed the bot takes no message from the bot.
     case 'bot_removed':
     case 'menu':
       return { messageId: null, receiver: user(event.operatorOpenId) }

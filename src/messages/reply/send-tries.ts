@@ -1,17 +1,20 @@
-/** More than can be between two tries at a time; a forgotten reply is counted anew. */
+/**
+ * Most replies that are counted: more than can be between two tries at a time. The count of a dropped reply begins
+ * anew.
+ */
 const MAX_REPLIES = 10_000
 
 /**
- * How often each reply was sent since this thread began, by uuid.
+ * Counts how often each reply was sent since this thread began, by uuid.
  *
- * The store counts claims, which is more: while a bot is away, a reply is claimed every minute, finds no
- * worker and goes back. Counted as attempts, an hour of that would bury it at the first frequency limit
- * it meets once the bot is back.
+ * The store counts claims, and there are more of them: while a bot is away, a reply is claimed every minute, finds no
+ * worker and goes back. If these claims counted as attempts, one hour of them would make the reply a dead letter at
+ * the first frequency limit after the bot is back.
  */
 export class SendTries {
   readonly #counts = new Map<string, number>()
 
-  /** Counts one more and answers how many there are. */
+  /** Counts one more send and returns the number of sends. */
   count(uuid: string): number {
     const tries = (this.#counts.get(uuid) ?? 0) + 1
     this.#counts.set(uuid, tries)

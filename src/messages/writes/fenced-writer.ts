@@ -3,8 +3,9 @@ import { GroupCommit } from './group-commit.ts'
 import type { Sleeper } from './sleeper.ts'
 
 /**
- * `held`: written. `lost`: somebody else has the lane, nothing was changed. `unsure`: the fence no
- * longer holds, but an earlier try ended without an answer. `unwritten`: the store did not answer before the stop.
+ * Result of a fenced write. `held`: written. `lost`: another claim has the lane, nothing was changed. `unsure`: the
+ * fence no longer holds, but an earlier try ended without an answer. `unwritten`: the store did not answer before
+ * the stop.
  */
 export type Written = 'held' | 'lost' | 'unsure' | 'unwritten'
 
@@ -14,16 +15,16 @@ export interface FencedWriterDeps<T> {
   readonly backoff: BackoffPolicy
   readonly sleeper: Sleeper
   readonly random: () => number
-  /** No further tries. */
+  /** True when no further try may start. */
   readonly isStopped: () => boolean
 }
 
 /**
  * Writes results until the store answers, always with the fence of the claim they belong to.
  *
- * That makes a lost answer harmless: had the first try been committed, the repetition finds a fence
- * that no longer holds and changes nothing; had it not, the repetition is the write. And if the lane
- * went to another instance meanwhile, neither can touch what that one does.
+ * The fence makes a lost answer harmless. If the first try was committed, the second finds a fence that no longer
+ * holds and changes nothing. If it was not committed, the second try is the write. If the lane went to another
+ * instance meanwhile, neither try can change the work of that instance.
  */
 export class FencedWriter<T> {
   readonly #deps: FencedWriterDeps<T>

@@ -6,12 +6,11 @@ interface Entry<In, Out> extends Deferred<Out> {
 }
 
 /**
- * Turns many small writes into few transactions: one batch is on its way at a time, and whatever
- * arrives meanwhile forms the next one, so batches grow exactly as far as the database is slow.
+ * Turns many small writes into few transactions. One batch is written at a time, and items that arrive meanwhile
+ * form the next batch. So batches grow exactly as far as the database is slow.
  *
- * Order is kept. A failed batch fails its own members only. An error that a repetition would not
- * mend may come from a single member, so the members are then written one by one: one bad
- * event must not refuse its neighbours for ever.
+ * Order is kept. A failed batch fails its own members only. An error that is not retryable may come from a single
+ * member, so the members are then written one by one: one bad event must not block the others for ever.
  */
 export class GroupCommit<In, Out> {
   readonly #commit: (items: readonly In[]) => Promise<readonly Out[]>
@@ -19,18 +18,18 @@ export class GroupCommit<In, Out> {
   readonly #waiting: Entry<In, Out>[] = []
   #isCommitting = false
 
-  /** `commit` answers in the order of its items. */
+  /** `commit` returns one answer per item, in the order of the items. */
   constructor(commit: (items: readonly In[]) => Promise<readonly Out[]>, maxBatch: number) {
     this.#commit = commit
     this.#maxBatch = maxBatch
   }
 
-  /** Items that are in no batch yet. */
+  /** Number of items that are in no batch yet. */
   get waitingCount(): number {
     return this.#waiting.length
   }
 
-  /** Settles with the item's own answer, after its batch is committed. */
+  /** Adds an item. Settles with the answer for this item, after its batch is committed. */
   add(item: In): Promise<Out> {
     const entry = { item, ...deferred<Out>() }
     this.#waiting.push(entry)
@@ -40,7 +39,7 @@ export class GroupCommit<In, Out> {
 
   async #commitAll(): Promise<void> {
     this.#isCommitting = true
-    // Lets what arrives in the same tick join the first batch.
+    // Items that arrive in the same tick join the first batch.
     await Promise.resolve()
     while (this.#waiting.length > 0) await this.#commitBatch(this.#waiting.splice(0, this.#maxBatch))
     this.#isCommitting = false

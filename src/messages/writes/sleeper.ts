@@ -1,13 +1,13 @@
 import type { Clock } from '../../core/time/clock.ts'
 import { deferred } from '../../core/time/deferred.ts'
 
-/** One wait: over after its time or when somebody ends it. */
+/** One wait. `over` resolves after its time, or when `end` is called. */
 export interface Wait {
   readonly over: Promise<void>
   end(): void
 }
 
-/** Waits that can all be ended at once, so that nothing keeps a timer after it stopped. */
+/** Starts waits that can all be ended at once, so that no timer is left after a stop. */
 export class Sleeper {
   readonly #clock: Clock
   readonly #waits = new Set<Wait>()
@@ -31,7 +31,10 @@ export class Sleeper {
     return wait
   }
 
-  /** True when `work` settled within `ms`; its error is the caller's business, where it awaits `work` itself. */
+  /**
+   * Resolves to true when `work` settles within `ms`. An error of `work` is ignored here: the caller awaits `work` for
+   * it.
+   */
   async within(ms: number, work: Promise<unknown>): Promise<boolean> {
     const wait = this.wait(ms)
     const settled = work.then(
@@ -43,7 +46,7 @@ export class Sleeper {
     return isSettled
   }
 
-  /** Ends every wait; later ones are over at once. */
+  /** Ends every wait. Later waits end at once. */
   close(): void {
     this.#isClosed = true
     for (const wait of this.#waits) wait.end()

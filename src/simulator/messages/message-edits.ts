@@ -2,7 +2,7 @@ import { type ApiResult, accepted, type CallBody, type Refusal, refused } from '
 import { checkCard } from '../cards/check-card.ts'
 import type { History } from '../history/history.ts'
 import type { ChatStore } from './chat-store.ts'
-import { readContent } from './post-body.ts'
+import { readContent } from './posted-message.ts'
 import type { CallLimit } from '../shared/rate-limits.ts'
 import type { StoredMessage } from '../shared/stored-message.ts'
 

@@ -109,7 +109,7 @@ export function createAccessStore(database: Queries): AccessStore {
   }
 }
 
-/** A secret of 256 random bits needs no slow hash. */
+/** Hashes a secret with SHA-256. A secret of 256 random bits needs no slow hash. */
 function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }

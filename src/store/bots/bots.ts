@@ -7,12 +7,12 @@ import type { Database, Statement } from '../database/database.ts'
 import { bots } from '../schema.ts'
 import type { SealContext, SecretBox } from './secrets.ts'
 import { storable } from '../database/storable.ts'
-import type { Bot, BotChange, BotStore } from '../store.ts'
+import type { Bot, StoredBotChange, BotStore } from '../store.ts'
 
 type Row = typeof bots.$inferSelect
 type Values = Partial<typeof bots.$inferInsert>
 
-/** Which columns hold secrets, by the field they are. */
+/** Columns that hold secrets, by field name. */
 const SEALED = { appSecret: 'app_secret', encryptKey: 'encrypt_key', verificationToken: 'verification_token' } as const
 
 type SealedField = keyof typeof SEALED
@@ -58,7 +58,7 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
             const [row] = await tx.select().from(bots).where(eq(bots.id, id)).for('update')
             if (row === undefined) return null
             const owner = change.owner ?? row.owner
-            // A secret is sealed for its owner, so with another owner all of them are sealed anew.
+            // A secret is sealed for its owner. With a new owner all secrets are sealed anew.
             const kept = owner === row.owner ? {} : openedBot(row, secrets)
             const settings = { limits: merged(row.limits, change.limits), policy: merged(row.policy, change.policy) }
             const values = sealedValues({ id, owner }, { ...onlySecrets(kept), ...change, ...settings }, secrets)
@@ -95,7 +95,7 @@ export function createBotStore(database: Database, secrets: SecretBox): BotStore
   }
 }
 
-/** Rejects with `MASTER_KEY_WRONG` when a secret cannot be opened. */
+/** Makes a `Bot` from its row. Throws `MASTER_KEY_WRONG` when a secret cannot be opened. */
 export function openedBot({ wsConnectionState: _state, createdAt, ...row }: Row, secrets: SecretBox): Bot {
   const opened = (field: SealedField, record: string): Secret => secrets.open(record, sealContextOf(row, field))
   const optional = (field: 'encryptKey' | 'verificationToken'): Secret | null => {
@@ -111,8 +111,8 @@ export function openedBot({ wsConnectionState: _state, createdAt, ...row }: Row,
   }
 }
 
-/** What is to be written for a change, secrets sealed for their row and owner. */
-export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: BotChange, secrets: SecretBox): Values {
+/** Makes the column values of a change. Secrets are sealed for their row and owner. */
+export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: StoredBotChange, secrets: SecretBox): Values {
   const values: Record<string, string | boolean | object | null> = {}
   for (const [field, value] of Object.entries(change)) {
     if (value === undefined) continue
@@ -122,7 +122,7 @@ export function sealedValues(row: Pick<Row, 'id' | 'owner'>, change: BotChange, 
   return values
 }
 
-function onlySecrets(bot: Partial<Bot>): BotChange {
+function onlySecrets(bot: Partial<Bot>): StoredBotChange {
   return Object.fromEntries(SEALED_COLUMNS.flatMap((field) => (bot[field] ? [[field, bot[field]]] : [])))
 }
 

@@ -8,20 +8,20 @@ import type { SealContext, SecretBox } from './secrets.ts'
 import type { KeyStore } from '../store.ts'
 
 const CHECK_ID = 1
-const CHECK_PLACE: SealContext = { table: 'feishu_key_check', column: 'sealed', rowId: '1', owner: '' }
+const CHECK_CONTEXT: SealContext = { table: 'feishu_key_check', column: 'sealed', rowId: '1', owner: '' }
 const CHECK_TEXT = new Secret('feishu-supervisor')
 
 export function createKeyStore(database: Database, secrets: SecretBox): KeyStore {
-  const checkValues = () => ({ id: CHECK_ID, sealed: secrets.seal(CHECK_TEXT, CHECK_PLACE) })
+  const checkValues = () => ({ id: CHECK_ID, sealed: secrets.seal(CHECK_TEXT, CHECK_CONTEXT) })
   return {
     async check() {
       const doing = 'checking the master key'
       const [row] = await database.build((db) => db.select().from(keyCheck), doing)
       if (row !== undefined) {
-        secrets.open(row.sealed, CHECK_PLACE)
+        secrets.open(row.sealed, CHECK_CONTEXT)
         return
       }
-      // A database from before there was a check: its bots decide.
+      // A database from before the check has no check row. Then the secrets of its bots are opened as the check.
       for (const bot of await database.build((db) => db.select().from(bots), doing)) openedBot(bot, secrets)
       await database.build((db) => db.insert(keyCheck).values(checkValues()).onConflictDoNothing(), doing)
     },

@@ -8,15 +8,16 @@ import { Secret } from '../../core/log/secret.ts'
 const KEY_BYTES = 32
 
 export interface MasterKeySource {
-  /** 32 bytes in base64, or two such, separated by a comma, for a rotation. Takes precedence over the file. */
+  /** 32 bytes in base64. For a rotation, two keys separated by a comma. Takes precedence over the file. */
   readonly value?: string
-  /** Made with a new key, readable by its owner only, if it does not exist. */
+  /** Path of the key file. A missing file is created with a new key, readable by its owner only. */
   readonly keyFile: string
 }
 
 /**
- * The keys of the database, in base64: the first seals every secret, the others still open what they sealed before.
- * There are others only while a rotation is not finished.
+ * Loads the keys of the database, in base64. The first key seals every secret. The others still open the secrets that
+ * they sealed before; there are others only while a rotation is not finished. Rejects with `CONFIG_INVALID` for a bad
+ * key or a file that others can read, and with `DATA_DIR_UNUSABLE` when the file cannot be read or written.
  */
 export async function loadMasterKeys({ value, keyFile }: MasterKeySource): Promise<readonly Secret[]> {
   if (value !== undefined) return value.split(',').map((one) => toSecret(one.trim(), 'FS_MASTER_KEY'))
@@ -35,7 +36,7 @@ export async function loadMasterKeys({ value, keyFile }: MasterKeySource): Promi
   }
 }
 
-/** Replaces the key file as a whole; a crash leaves the old one or the new one. */
+/** Replaces the key file as a whole. A crash leaves the old file or the new one. */
 export async function writeKeyFile(keyFile: string, keys: readonly Secret[]): Promise<void> {
   const draft = await writeDraft(keyFile, keys.map((key) => `${key.reveal()}\n`).join(''))
   await rename(draft, keyFile)
@@ -46,7 +47,7 @@ export function newMasterKey(): Secret {
   return new Secret(randomBytes(KEY_BYTES).toString('base64'))
 }
 
-/** The bytes of a key in base64 or base64url. The message never repeats the value. */
+/** Decodes a key in base64 or base64url. Throws `CONFIG_INVALID` for a bad key. The message never repeats the value. */
 export function masterKeyBytes(value: string, source: string): Buffer {
   const bytes = Buffer.from(value, 'base64')
   if (!/^[\w+/-]{43}=?$/.test(value) || bytes.length !== KEY_BYTES) {
@@ -63,8 +64,8 @@ function toSecret(value: string, source: string): Secret {
 }
 
 /**
- * The file appears complete or not at all, and the first of two starters wins: link() fails if the
- * name is taken. It is on disk before any secret is sealed with it.
+ * Creates the key file. The file appears complete or not at all. The first of two starting processes wins: `link`
+ * fails if the name is taken. The file is on disk before any secret is sealed with its key.
  */
 async function createKeyFile(keyFile: string): Promise<void> {
   await mkdir(dirname(keyFile), { recursive: true, mode: 0o700 })
@@ -79,7 +80,7 @@ async function createKeyFile(keyFile: string): Promise<void> {
   }
 }
 
-/** On disk when this resolves. */
+/** Writes a file beside the key file. Its content is on disk when this resolves. */
 async function writeDraft(keyFile: string, text: string): Promise<string> {
   const draft = `${keyFile}.${process.pid}.${randomBytes(6).toString('hex')}`
   const file = await open(draft, 'wx', 0o600)
@@ -92,7 +93,7 @@ async function writeDraft(keyFile: string, text: string): Promise<string> {
   return draft
 }
 
-/** Makes the new name survive a power loss; Windows has no such call on a folder. */
+/** Syncs the folder, so that the new name survives a power loss. Windows has no such call on a folder. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const folder = await open(path, 'r')

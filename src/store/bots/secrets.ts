@@ -8,7 +8,9 @@ const IV_BYTES = 12
 const TAG_BYTES = 16
 const KEY_BYTES = 32
 
-/** Where a secret is stored and whose it is. It is part of what is authenticated: a record copied to another row does not open. */
+/**
+ * Where a secret is stored, and its owner. The context is authenticated: a record copied to another row does not open.
+ */
 export interface SealContext {
   readonly table: string
   readonly column: string
@@ -17,19 +19,20 @@ export interface SealContext {
 }
 
 /**
- * Seals secrets with AES-256-GCM as `v2.<key id>.<data key>.<ciphertext>`: every record has a key of its own, which
- * the master key wraps. The key id tells a wrong master key from a damaged record, and which of several opens it.
+ * Seals secrets with AES-256-GCM as `v2.<key id>.<data key>.<ciphertext>`. Every record has its own data key, which the
+ * master key wraps. The key id selects the master key that opens a record. It also separates a wrong master key from a
+ * damaged record.
  */
 export class SecretBox {
   readonly #keys = new Map<string, KeyObject>()
   #currentId = ''
 
-  /** The first seals; all open. */
+  /** The first key seals. All keys open. */
   constructor(...masterKeys: readonly Secret[]) {
     for (const key of masterKeys.toReversed()) this.use(key)
   }
 
-  /** From now on this key seals; those before still open. */
+  /** Makes `masterKey` the key that seals from now on. Earlier keys still open. */
   use(masterKey: Secret): void {
     const bytes = masterKeyBytes(masterKey.reveal(), 'FS_MASTER_KEY')
     this.#currentId = createHash('sha256').update(bytes).digest().subarray(0, 6).toString('base64url')
@@ -43,7 +46,7 @@ export class SecretBox {
     return [VERSION, this.#currentId, wrapped, encrypt(key, Buffer.from(secret.reveal(), 'utf8'), data)].join('.')
   }
 
-  /** Whether the current key sealed it. */
+  /** True when the current key sealed the record. */
   isCurrent(record: string): boolean {
     return record.split('.')[1] === this.#currentId
   }
@@ -74,7 +77,7 @@ export class SecretBox {
   }
 }
 
-/** IV, tag and ciphertext in base64url. */
+/** Encrypts and returns IV, tag and ciphertext in base64url. */
 function encrypt(key: KeyObject, plain: Buffer, data: Buffer): string {
   const iv = randomBytes(IV_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(data)

@@ -10,34 +10,34 @@ import {
 } from 'pg'
 import { meaningOf, toStoreError, unavailable } from './retryable.ts'
 
-/** A statement sent often: prepared by name once per connection, planned there, and sent in one round trip. */
+/** A statement that is sent often. Each connection prepares and plans it once, by name. Each run is one round trip. */
 export interface Statement {
   readonly name: string
   readonly text: string
 }
 
-/** What the inbox needs of a database. */
+/** The part of a database that statements need. */
 export interface Queries {
-  /** Runs one statement; `doing` completes the sentence "the database is unavailable while ...". */
+  /** Runs one statement. `doing` completes the sentence "the database is unavailable while ...". */
   query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[], doing: string): Promise<Row[]>
 }
 
-/** A new connection plans anew, for tables that have grown meanwhile. */
+/** Lifetime of a connection. A new connection plans statements again, because tables may have grown meanwhile. */
 const MAX_LIFETIME_SECONDS = 600
 
 const CONFLICT_TRIES = 5
 
-/** int8 as a number: ids stay far below 2^53. */
+/** Reads int8 as a number: ids stay far below 2^53. */
 const types: CustomTypesConfig = {
   getTypeParser: (...[oid, format]: Parameters<CustomTypesConfig['getTypeParser']>) =>
     oid === pgTypes.builtins.INT8 ? Number : pgTypes.getTypeParser(oid, format),
 }
 
 /**
- * The pool, with its failures turned into ours.
+ * Connection pool that turns failures of the database into errors of this package.
  *
- * Nothing the database does becomes an uncaughtException: the pool and every connection, also one
- * that is checked out, have an error listener; what went wrong reaches the caller of the statement.
+ * No failure of the database becomes an uncaughtException: the pool and every connection have an error listener, even
+ * a connection that is checked out. The error reaches the caller of the statement.
  */
 export class Database implements Queries {
   readonly #pool: Pool
@@ -53,7 +53,7 @@ export class Database implements Queries {
     return this.#use(doing, async (client) => (await client.query<Row>({ ...statement, values: [...values] })).rows)
   }
 
-  /** For statements that are not sent often. */
+  /** Runs a statement that is built with drizzle. For statements that are sent rarely. */
   build<T>(work: (db: NodePgDatabase) => PromiseLike<T>, doing: string): Promise<T> {
     return this.#use(doing, (client) => work(drizzle(client)))
   }
@@ -63,7 +63,7 @@ export class Database implements Queries {
     return this.#closing
   }
 
-  /** Each run is one statement, hence atomic, so after a conflict with another one it may run again. */
+  /** Runs `work` on a connection. Each run is atomic, so it may run again after a conflict with another statement. */
   async #use<T>(doing: string, work: (client: PoolClient) => PromiseLike<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const client = await this.#pool.connect().catch((thrown: unknown) => {
@@ -75,7 +75,7 @@ export class Database implements Queries {
         return result
       } catch (thrown) {
         const meaning = meaningOf(thrown)
-        // After a timeout the answer may still arrive: only a new connection is in a known state.
+        // After a timeout the answer may still arrive. Only a new connection is in a known state.
         client.release(meaning === 'unavailable')
         if (meaning !== 'conflict' || attempt === CONFLICT_TRIES) throw toStoreError(thrown, doing)
         await delay(Math.random() * 10 * 2 ** attempt)

@@ -1,13 +1,13 @@
 import { FeishuSupervisorError, errorText } from '../../core/errors.ts'
 
 /**
- * What a failure of the database means, as data. `conflict`: two statements met, the same one may
- * succeed at once. Everything else listed is `unavailable`: the database, the way to it or its
- * set-up is in trouble, and the same call may succeed later. What is not listed is our own mistake.
+ * Meaning of a database failure. `conflict`: two statements met, and the same statement may succeed at once.
+ * `unavailable`: the database, its network or its set-up has a problem, and the same call may succeed later. A failure
+ * that is not listed is a bug of this package.
  */
 type Meaning = 'conflict' | 'unavailable'
 
-/** By SQLSTATE, or by its class (first two characters). */
+/** Meanings by SQLSTATE, or by its class (first two characters). */
 const SQLSTATES: Readonly<Record<string, Meaning>> = {
   '40001': 'conflict', // serialization_failure
   '40P01': 'conflict', // deadlock_detected
@@ -23,15 +23,15 @@ const SQLSTATES: Readonly<Record<string, Meaning>> = {
   XX000: 'unavailable', // internal error of the server, or of a pooler in front of it
 }
 
-/** By Node's code of the socket, DNS or TLS error. */
+/** Node's codes of socket, DNS and TLS errors. All mean `unavailable`. */
 const NODE_CODES =
   /^(E(CONNREFUSED|CONNRESET|CONNABORTED|PIPE|TIMEDOUT|HOSTUNREACH|HOSTDOWN|NETUNREACH|NETDOWN|NOTFOUND|AI_AGAIN)|ERR_(SSL|TLS|SOCKET|STREAM)_\w+)$/
 
-/** Errors of the `pg` client carry no code; these are its words for a lost or hopeless connection. */
+/** Messages of the `pg` client for a connection that is lost or cannot be made. Its errors have no code. */
 const CLIENT_MESSAGES =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|Query read timeout|timeout exceeded when trying to connect|timeout expired|Cannot use a pool after)/
 
-/** What an operator can do, where the server's own words do not say it. */
+/** What an operator can do, by SQLSTATE, when the server's own message does not say it. */
 const MENDS: Readonly<Record<string, string>> = {
   '28P01': 'check user and password in the database URL',
   '28000': 'check the user in the database URL and the server’s pg_hba.conf',
@@ -41,7 +41,7 @@ const MENDS: Readonly<Record<string, string>> = {
   '42501': 'grant the user of the database URL the right it lacks',
 }
 
-/** SQLSTATE or Node code of anything thrown, looking through wrappers. */
+/** Finds the SQLSTATE or Node code of a thrown value, also inside its causes. */
 export function codeOf(thrown: unknown): string | undefined {
   for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth++) {
     if ('code' in error && typeof error.code === 'string') return error.code
@@ -56,7 +56,7 @@ export function meaningOf(thrown: unknown): Meaning | undefined {
   return SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)]
 }
 
-/** Turns a failure of the database into an error of this package; our own errors pass unchanged. */
+/** Turns a failure of the database into an error of this package. Errors of this package pass unchanged. */
 export function toStoreError(thrown: unknown, doing: string): FeishuSupervisorError {
   if (thrown instanceof FeishuSupervisorError) return thrown
   if (meaningOf(thrown) !== undefined) return unavailable(thrown, doing)
@@ -77,7 +77,7 @@ export function unavailable(thrown: unknown, doing: string): FeishuSupervisorErr
   })
 }
 
-/** The innermost error: wrappers repeat the statement and its values. */
+/** Returns the innermost error, because wrappers repeat the statement and its values. */
 function rootOf(thrown: unknown): unknown {
   let error = thrown
   for (let depth = 0; depth < 5 && error instanceof Error && error.cause instanceof Error; depth++) error = error.cause

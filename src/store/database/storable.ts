@@ -4,36 +4,47 @@ import type { ErrorRecord } from '../../core/errors.ts'
 
 const REPLACEMENT = '\uFFFD'
 
-/** A lone surrogate or a NUL: legal in a JavaScript string, refused or changed by PostgreSQL's text. */
+/**
+ * Matches a lone surrogate or a NUL. Both are legal in a JavaScript string, but PostgreSQL's `text` refuses or changes
+ * them.
+ */
 // oxlint-disable-next-line no-control-regex
 const UNSTORABLE = /[\p{Surrogate}\u0000]/gu
 
-/** An index entry holds at most about 2 700 bytes; Feishu's ids have about 40. */
+/** Longest key, in bytes. An index entry holds at most about 2 700 bytes; Feishu's ids have about 40. */
 const MAX_KEY_BYTES = 512
 
-/** The text as PostgreSQL takes it. An event must never be lost over a character. */
+/** Replaces characters that PostgreSQL refuses. An event must never be lost because of a character. */
 export function storable(text: string): string {
   return text.replace(UNSTORABLE, REPLACEMENT)
 }
 
-/** A text that goes into an index. One that is too long keeps its beginning and stays distinct. */
+/**
+ * Makes a text fit for an index. A text that is too long keeps its beginning and gets its hash, so it stays distinct.
+ */
 export function storableKey(text: string): string {
   const key = storable(text)
   if (Buffer.byteLength(key) <= MAX_KEY_BYTES) return key
   return storable(`${key.slice(0, 64)}~${createHash('sha256').update(key).digest('hex')}`)
 }
 
-/** An instant PostgreSQL takes, milliseconds since the epoch; now if it makes no sense. */
+/**
+ * Returns an instant that PostgreSQL takes, in milliseconds since the epoch. An impossible instant becomes the current
+ * time.
+ */
 export function storableInstant(at: number): number {
   return Number.isFinite(at) && Math.abs(at) <= 8.64e15 ? at : Date.now()
 }
 
-/** The JSON text of an error for a jsonb column, which refuses escaped NULs and lone surrogates too. */
+/** Returns the JSON text of an error for a jsonb column, which refuses escaped NULs and lone surrogates too. */
 export function storableError({ code, message, retryable, stack }: ErrorRecord): string {
   return JSON.stringify({ code, message: storable(message), retryable, ...(stack && { stack: storable(stack) }) })
 }
 
-/** An instant of ours as the database takes it: by its own clock. */
+/**
+ * Turns an instant of this process into its age in milliseconds. The database subtracts the age from its own clock.
+ * Null if not known.
+ */
 export function ago(at: number | undefined): number | null {
   return at === undefined ? null : Math.max(0, systemClock.now() - at)
 }

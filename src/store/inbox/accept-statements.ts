@@ -4,14 +4,16 @@ import { NEXT_EPOCH } from './claim-statements.ts'
 // The rules of claim-statements.ts hold here too.
 
 /**
- * $1..$7: one array per column, $8 delay in ms, $9 and $10 reason and error of what is dead from the start,
- * $11 milliseconds since it arrived, null if that is not known, $12 whether it may be claimed: at most the first event
- * of a lane, one that neither is delayed nor dead. $13 owner, null: claim nothing; $14 claim token.
+ * $1..$7: one array per column. $8 delay in ms. $9 and $10 reason and error of an event that is a dead letter at once.
+ * $11 milliseconds since the event arrived, null if not known. $12 whether the event may be claimed: at most the first
+ * event of a lane, and only if it is not delayed and not dead. $13 owner, null: claim no event. $14 claim token.
  *
- * Answers what was stored, of the same event twice the first; the rest was there before. Ids follow the order of the input.
+ * Returns the stored events. If the same event is given twice, the first is stored. Events that are not returned were
+ * stored before. Ids follow the order of the input.
  *
- * A lane that waited for nothing waits for its new head, which may be delayed. Or it is claimed with it, which
- * saves the claim's own commit: only where the lane is known, locked and without anything before the new event.
+ * A lane in which no event waited now waits for its new head, which may be delayed. Or the lane is claimed together
+ * with its new head, which saves the commit of a claim. It is claimed only if the lane row exists, is locked, and has
+ * no work before the new event.
  */
 export const ACCEPT: Statement = {
   name: 'feishu_accept',
@@ -58,7 +60,7 @@ select id, bot_id, dedupe_key, epoch as claimed_epoch,
 from inserted`,
 }
 
-/** $1 bots, $2 dedupe keys: one entry per event. Answers those that are stored. */
+/** $1 bots, $2 dedupe keys: one entry per event. Returns the events that are stored. */
 export const FIND: Statement = {
   name: 'feishu_find',
   text: `
@@ -68,11 +70,12 @@ join feishu_inbox e on e.bot_id = i.bot_id and e.dedupe_key = i.dedupe_key`,
 }
 
 /**
- * $1..$7: one array per column. Takes events back: $3 is the key of each, the rest describes what asks for it.
+ * Recalls events. $1..$7: one array per column. $3 is the dedupe key of the recalled event; the other columns describe
+ * the event that recalls it.
  *
- * One that waits is completed and leaves its lane, head or not. One that was never stored is stored now, as
- * completed: the unique key makes a duplicate of it when it arrives, even if both arrive at once. One that
- * is run or over is left alone.
+ * A recalled event that waits is completed and leaves its lane, whether it is the head or not. A recalled event that
+ * was never stored is stored now, as completed: the unique key makes it a duplicate when it arrives, even if both arrive
+ * at once. A recalled event that is running or has ended is not changed.
  */
 export const RECALL: Statement = {
   name: 'feishu_recall',

@@ -1,21 +1,21 @@
 import { storable, storableKey } from '../database/storable.ts'
 import type { ArrivalOrder, ClaimedEvent, NewEvent } from '../store.ts'
 
-/** A stored event, by what makes it the same. */
+/** A stored event with its id and its unique key. */
 export interface StoredRow {
   id: number
   bot_id: string
   dedupe_key: string
 }
 
-/** One event as the accept statement answers it. */
+/** One row of the result of the `ACCEPT` statement. */
 export interface AcceptedRow extends StoredRow {
-  /** Null, as the next one: it was not claimed. */
+  /** Epoch of the claim. This and `claimed_stale_ms` are null if the event was not claimed. */
   claimed_epoch: number | null
   claimed_stale_ms: number | null
 }
 
-/** Equal for events that are the same to the database. */
+/** Makes a key that is equal for events that are the same to the database. */
 export function keyOf({ botId, event }: NewEvent): string {
   return rowKey({ bot_id: storableKey(botId), dedupe_key: storableKey(event.dedupeKey) })
 }
@@ -24,30 +24,36 @@ export function rowKey({ bot_id, dedupe_key }: Omit<StoredRow, 'id'>): string {
   return `${bot_id}\0${dedupe_key}`
 }
 
-/** Whether each event may be claimed as it is stored: the first of every lane if it can run now, the bots in turn. */
+/**
+ * Decides for each event whether it may be claimed as it is stored: the first of each lane if it can run now, one of
+ * each bot after the other.
+ */
 export function mayClaim(
   events: readonly NewEvent[],
   { limit, perBot = Infinity, perBotLimits = {}, isBusy = () => false }: ArrivalOrder,
 ): boolean[] {
   const room = new Map(Object.entries(perBotLimits))
   const lanes = new Set<string>()
-  const turns = new Map<string, number>()
-  const heads: { readonly index: number; readonly turn: number }[] = []
+  const headCounts = new Map<string, number>()
+  const heads: { readonly index: number; readonly nth: number }[] = []
   for (const [index, { botId, event, delayMs = 0, dead }] of events.entries()) {
     const lane = `${botId}\0${storableKey(event.lane)}`
     const isBehind = lanes.has(lane)
     lanes.add(lane)
     if (isBehind || delayMs > 0 || dead !== undefined || isBusy(botId, event.lane)) continue
-    const turn = (turns.get(botId) ?? 0) + 1
-    turns.set(botId, turn)
-    if (turn <= (room.get(botId) ?? perBot)) heads.push({ index, turn })
+    const nth = (headCounts.get(botId) ?? 0) + 1
+    headCounts.set(botId, nth)
+    if (nth <= (room.get(botId) ?? perBot)) heads.push({ index, nth })
   }
-  const inTurn = heads.toSorted((a, b) => a.turn - b.turn || a.index - b.index)
-  const taken = new Set(inTurn.slice(0, limit).map(({ index }) => index))
+  const sorted = heads.toSorted((a, b) => a.nth - b.nth || a.index - b.index)
+  const taken = new Set(sorted.slice(0, limit).map(({ index }) => index))
   return events.map((_event, index) => taken.has(index))
 }
 
-/** A claimed event as it would be read from its row; `events` were stored together. */
+/**
+ * Makes a claimed event as it would be read from its row. Undefined if the event was not claimed. `events` were stored
+ * together.
+ */
 export function claimedArrival(
   { id, claimed_epoch: epoch, claimed_stale_ms: staleMs }: AcceptedRow,
   owner: string,

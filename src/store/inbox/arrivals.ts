@@ -6,7 +6,7 @@ import type { Queries } from '../database/database.ts'
 import { ago, storable, storableError, storableInstant, storableKey } from '../database/storable.ts'
 import type { Accepted, ArrivalOrder, NewEvent } from '../store.ts'
 
-/** Stores events together, in their order, and claims under `token` what `claim` allows. */
+/** Stores events together, in their order. Claims the events that `claim` allows, under the claim token `token`. */
 export async function storeArrivals(
   database: Queries,
   events: readonly NewEvent[],
@@ -14,7 +14,7 @@ export async function storeArrivals(
   token: string,
 ): Promise<Accepted[]> {
   if (events.length === 0) return []
-  // First, so that a recall that is stored has been carried out; carrying it out twice does no harm.
+  // Recalls run first, so that a stored recall has been carried out. A second run does no harm.
   await recall(database, events)
   const values = [
     ...columns(events.map(({ botId, event }) => ({ ...event, botId }))),
@@ -39,14 +39,17 @@ export async function storeArrivals(
     const row = stored.get(key)
     if (row === undefined) return known.get(key) as Accepted
     const { id } = row
-    // The same event twice: the first was stored.
+    // If the same event was given twice, only the first was stored.
     if (!fresh.delete(key)) return { id, duplicate: true }
     const claimed = claim === undefined ? undefined : claimedArrival(row, claim.owner, event, events)
     return { id, duplicate: false, ...(claimed === undefined ? {} : { claimed }) }
   })
 }
 
-/** What is not stored because it was there before. What is gone by now is stored after all. */
+/**
+ * Finds events that were not inserted because they were stored before. Events that are deleted by now are stored after
+ * all.
+ */
 async function knownOf(database: Queries, events: readonly NewEvent[]): Promise<ReadonlyMap<string, Accepted>> {
   if (events.length === 0) return new Map()
   const keys = [events.map(({ botId }) => storableKey(botId)), events.map(({ event }) => storableKey(event.dedupeKey))]
@@ -65,7 +68,7 @@ async function recall(database: Queries, events: readonly NewEvent[]): Promise<v
   if (recalled.length > 0) await database.query(RECALL, columns(recalled), 'recalling events')
 }
 
-/** One array per column of what identifies an event. */
+/** Makes one array per column of the parameters $1..$7 of `ACCEPT` and `RECALL`. */
 function columns(events: readonly (FeishuEvent & { readonly botId: string })[]): unknown[] {
   return [
     events.map(({ botId }) => storableKey(botId)),

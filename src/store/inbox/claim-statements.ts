@@ -1,37 +1,39 @@
 import type { Statement } from '../database/database.ts'
 
 /**
- * The statements of the inbox. Each verb is one statement, so it is atomic and costs one round trip.
+ * The statements of the inbox. Each operation is one statement, so it is atomic and costs one round trip.
  *
- * Two rules keep them safe at READ COMMITTED, where a statement works on the snapshot of its start
- * but changes the newest version of a row, re-checking its WHERE on that version:
- * - every condition that matters stands in the WHERE of the UPDATE or FOR UPDATE itself, and counters
- *   are changed by arithmetic on the row, so a stale snapshot can make a statement do less, never twice;
- * - a lane is locked before its inbox and outbox rows, several lanes in order of their key, so no two
- *   statements wait for each other.
+ * At READ COMMITTED a statement works on the snapshot of its start, but it changes the newest version of a row and
+ * checks its WHERE again on that version. Two rules keep the statements safe:
+ * - Every condition that matters is in the WHERE of the UPDATE or FOR UPDATE itself, and counters are changed by
+ *   arithmetic on the row. So a stale snapshot can make a statement do less work, never the same work twice.
+ * - A lane is locked before its inbox and outbox rows, and several lanes in order of their key. So no two statements
+ *   wait for each other.
  *
- * Plans are made once, perhaps on empty tables. So that each walks from the few rows at hand to the
- * big tables, never the other way, a state is often compared with a column of a materialized part
- * instead of a literal: a literal would offer the planner a partial index it believes to be empty.
+ * Plans are made once, perhaps on empty tables. Each plan must go from the few rows at hand to the big tables, never
+ * the other way. So a state is often compared with a column of a materialized part instead of a literal: a literal
+ * would offer the planner a partial index that it believes to be empty.
  */
 
-/** Milliseconds since an event arrived; null once an operator put it back. */
+/** Milliseconds since an event arrived. Null after an operator put the event back. */
 export const ARRIVED_MS =
   'case when i.resubmitted_at is null then extract(epoch from now() - coalesce(i.arrived_at, i.received_at))::float8 * 1000 end'
 
-/** The epoch of a claim. Drawn when the lane is locked, so that the claims of a lane have them in their order. */
+/**
+ * Epoch of a claim. It is drawn while the lane is locked, so that the epochs of a lane have the order of its claims.
+ */
 export const NEXT_EPOCH = "nextval('feishu_lane_epoch')"
 
 /**
- * $1 owner, $2 limit, $3 bots and $4 the most lanes of each, $5 the most lanes of any other, $6 claim token.
+ * $1 owner, $2 limit, $3 bots and $4 the most lanes of each, $5 the most lanes of any other bot, $6 claim token.
  *
- * Fair over bots: the oldest lane of each bot, then the second oldest, and so on; a bot with
+ * The claim is fair to bots: it takes the oldest lane of each bot, then the second oldest, and so on. A bot with
  * thousands of waiting lanes costs `limit` index entries, not thousands.
  *
- * The snapshot may be stale: another claimer may have taken a lane since, or also finished its event
- * and freed it. FOR UPDATE then re-checks owner and ready_at on the newest version and leaves the lane
- * out, and the UPDATE of an event takes it only if its newest version is available and due. A lane
- * that was locked in vain is looked at again a moment later.
+ * The snapshot may be stale: another instance may have claimed a lane since, and may also have finished its event and
+ * freed the lane. FOR UPDATE then checks owner and ready_at again on the newest version and leaves the lane out. The
+ * UPDATE of an event takes it only if its newest version is available and due. A lane that was locked without taking
+ * work becomes due again a moment later.
  */
 export const CLAIM: Statement = {
   name: 'feishu_claim',
@@ -134,7 +136,7 @@ from due
 order by turn, ready_at, id, part`,
 }
 
-/** Work not yet done, not all answered, or given up. The partial indexes hold just these rows. */
+/** Counts open events, events with unsent replies, and dead letters. The partial indexes hold exactly these rows. */
 export const SUMMARY: Statement = {
   name: 'feishu_summary',
   text: `
@@ -150,11 +152,11 @@ select (select count(*)::int from open) as depth,
 }
 
 /**
- * $1 owner, $2 event id, $3 claim token. Takes the lane of one event if the event is what the lane would
- * give out next; answers nothing if it is not, or if somebody else is at the lane right now.
+ * $1 owner, $2 event id, $3 claim token. Claims the lane of one event if the event is the due head of the lane. Returns
+ * no row if it is not, or if another statement has locked the lane.
  *
- * The rules at the head of this file hold: the lane is locked first, and what matters is re-checked on the
- * newest version of the lane and of the event.
+ * The rules at the top of this file hold: the lane is locked first, and the conditions are checked again on the newest
+ * version of the lane and of the event.
  */
 export const CLAIM_EVENT: Statement = {
   name: 'feishu_claim_event',

@@ -1,7 +1,7 @@
 import type { Delivery } from '../../protocol/model/message.ts'
 import type { Claimed, ClaimedEvent, ClaimResult, StoredReply } from '../store.ts'
 
-/** A claimed event as the statements answer it. */
+/** Row of a claimed event in the result of a claim statement. */
 export interface EventRow {
   bot_id: string
   lane: string
@@ -13,7 +13,7 @@ export interface EventRow {
   payload: string
   ms: number
   stale_ms: number
-  /** Since it arrived. */
+  /** Milliseconds since the event arrived. */
   arrived_ms: number | null
   has_more?: boolean
 }
@@ -33,9 +33,9 @@ interface ReplyRow {
   msg_type: string
   content: string
   delivery: Delivery | null
-  /** Since the reply was stored. */
+  /** Milliseconds since the reply was stored. */
   ms: number
-  /** Since its event arrived. */
+  /** Milliseconds since its event arrived. */
   arrived_ms: number | null
   unknown_attempts: number
 }
@@ -45,7 +45,9 @@ interface DueRow {
   ms: number | null
 }
 
-/** One row of the claim statement: a claimed event, one reply of a claimed lane, or when more is due. */
+/**
+ * One row of the `CLAIM` statement: a claimed event, one reply of a claimed lane, or the time until more work is due.
+ */
 export type ClaimedRow = (EventRow & { kind: 'event' }) | ReplyRow | DueRow
 
 export function toClaimResult(rows: readonly ClaimedRow[], owner: string): ClaimResult {

@@ -3,11 +3,12 @@ import type { Statement } from '../database/database.ts'
 // The rules of claim-statements.ts hold here too.
 
 /**
- * $1 id, $2 owner, $3 epoch, $4 kind, $5 after ms, $6 reason, $7 error, $8 number of replies: one array each, one entry
- * per event. $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content,
- * $15 receiver type, $16 receiver id: one entry per reply. $17 milliseconds since it was acknowledged, null if that is not
- * known: one entry per event. $18 delivery: one entry per reply.
- * Answers the indexes of the events whose fence held; of the same event twice the first.
+ * All parameters are arrays.
+ * One entry per event: $1 id, $2 owner, $3 epoch, $4 kind, $5 after ms, $6 reason, $7 error, $8 number of replies,
+ * $17 milliseconds since it was acknowledged, null if not known.
+ * One entry per reply: $9 index of the event (from 1), $10 part, $11 message id, $12 uuid, $13 msg type, $14 content,
+ * $15 receiver type, $16 receiver id, $18 delivery.
+ * Returns the indexes of the events whose fence held. If the same event is given twice, only the first counts.
  */
 export const FINISH: Statement = {
   name: 'feishu_finish',
@@ -61,9 +62,9 @@ select ord::int from done`,
 }
 
 /**
- * $1 id, $2 owner, $3 epoch, $4 kind, $5 number of replies: one entry per event. Answers the indexes of those that this
- * claim ended, if nobody else goes on with their replies. What was put back or taken back since has no owner, or a later
- * claim's.
+ * $1 id, $2 owner, $3 epoch, $4 kind, $5 number of replies: one entry per event. Returns the indexes of the events that
+ * this claim ended and whose replies no other claim has taken. An event that was put back or recalled since has no
+ * owner, or the owner and epoch of a later claim.
  */
 export const FINISHED: Statement = {
   name: 'feishu_finished',
@@ -83,9 +84,9 @@ where e.state = i.kind and e.owner = i.owner and e.epoch = i.epoch
 }
 
 /**
- * $1 event id, $2 part, $3 epoch, $4 kind, $5 owner, $6 sent message id, $7 after ms, $8 reason, $9 error,
- * $10 log id, $11 refused: one array each. Answers the indexes of the replies whose fence held; of the same reply twice
- * the first.
+ * $1 event id, $2 part, $3 epoch, $4 kind, $5 owner, $6 sent message id, $7 after ms, $8 reason, $9 error, $10 log id,
+ * $11 refused: arrays with one entry per reply. Returns the indexes of the replies whose fence held. If the same reply
+ * is given twice, only the first counts.
  */
 export const SETTLE: Statement = {
   name: 'feishu_settle',
@@ -148,7 +149,10 @@ with located as materialized (
 select ord::int from done`,
 }
 
-/** $1 event id, $2 part, $3 epoch, $4 kind: one entry per reply. Answers the indexes of those that this claim ended. */
+/**
+ * $1 event id, $2 part, $3 epoch, $4 kind: one entry per reply. Returns the indexes of the replies that this claim
+ * ended.
+ */
 export const SETTLED: Statement = {
   name: 'feishu_settled',
   text: `

@@ -30,10 +30,10 @@ import type {
   SettledReply,
 } from '../store.ts'
 
-/** Of an int4. */
+/** Default of `perBot`: the largest int4. */
 const MOST_LANES = 2 ** 31 - 1
 
-/** The durable inbox and outbox; claim-statements.ts holds the semantics. */
+/** The durable inbox and outbox. The rules of their statements are in claim-statements.ts. */
 export class Inbox implements InboxStore {
   readonly #database: Queries
   readonly #lostClaims = new LostClaims(systemClock)
@@ -138,8 +138,8 @@ export class Inbox implements InboxStore {
   }
 
   /**
-   * Whether each fence held. An earlier call may have been carried out although its answer got lost: where it
-   * may be so, a result that `done` finds is a success.
+   * Writes results and returns whether each fence held. An earlier call may have been carried out although its answer
+   * got lost. For such a result, `done` checks whether it is stored; if so, it counts as a success.
    */
   #write(
     statement: Statement,
@@ -189,7 +189,7 @@ export class Inbox implements InboxStore {
   }
 }
 
-/** What a statement answers, which counts from 1. */
+/** Row with the index of an item. The database counts from 1. */
 interface OrdRow {
   ord: number
 }
@@ -198,7 +198,7 @@ function indexes(rows: readonly OrdRow[]): Set<number> {
   return new Set(rows.map(({ ord }) => ord - 1))
 }
 
-/** For drills only: the statement without its fences, to show that chaos notices. */
+/** For drills only: removes the fences from a statement, to show that the chaos run detects it. */
 function drilled(statement: Statement): Statement {
   if (!isPlanted('no-fence')) return statement
   const text = statement.text

@@ -9,9 +9,10 @@ on conflict (id) do update set expires_at = excluded.expires_at`,
 }
 
 /**
- * Frees the lanes a condition on `l` selects, and what is executing in them. `uncounted` gives the
- * attempt back. Of replies only the first can have been tried, and none where the attempt does not count:
- * the attempts of the others count as refused. The condition is on the lane's row itself, so a lane that got another owner meanwhile stays his.
+ * Makes the statement parts that free the lanes that a condition on `l` selects, and their executing events. With
+ * `uncounted` 1 the attempt is not counted. Only the first reply of a lane can have been tried, and none with
+ * `uncounted` 1: the attempts of the other replies count as refused. The condition is on the lane's row itself, so a
+ * lane that got another owner meanwhile keeps that owner.
  */
 function freeing(lanesOf: string, uncounted: 0 | 1): string {
   return `
@@ -44,7 +45,10 @@ with gone as (
 ), ${freeing('feishu_lanes l where l.owner = $1', 0)}`,
 }
 
-/** An owner without a lease counts as expired: a claim that arrived after its instance was released. */
+/**
+ * Frees the work of expired instances. An owner without a lease counts as expired: its claim arrived after the instance
+ * was released.
+ */
 const RESCUE: Statement = {
   name: 'feishu_rescue',
   text: `
@@ -58,7 +62,7 @@ with gone as (
 ), ${freeing('owners join feishu_lanes l on l.owner = owners.owner', 0)}`,
 }
 
-/** Undoes claims whose answer never arrived. Nothing was handed out, so the attempt does not count. */
+/** Undoes claims whose answer never arrived. Their work was not handed out, so the attempt does not count. */
 export const UNCLAIM: Statement = {
   name: 'feishu_unclaim',
   text: `with ${freeing('feishu_lanes l where l.owner is not null and l.claim_token = any($1::uuid[])', 1)}`,

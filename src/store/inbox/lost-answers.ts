@@ -1,11 +1,11 @@
 import type { Clock } from '../../core/time/clock.ts'
 
-/** Longer than a statement may still be running after its caller gave up. */
+/** How long a token is remembered: longer than a statement may still run after its caller gave up. */
 const REMEMBER_MS = 60_000
 
 /**
- * Tokens of claims whose answer got lost. Such a claim may have taken lanes, now or a little later,
- * that nobody works on while this instance keeps its lease; they have to be given back.
+ * Remembers the tokens of claims whose answer got lost. Such a claim may have taken lanes, or may take them a little
+ * later. No run works on these lanes while this instance keeps its lease, so they have to be given back.
  */
 export class LostClaims {
   readonly #lostAt = new Map<string, number>()
@@ -25,12 +25,15 @@ export class LostClaims {
   }
 }
 
-/** More than can be in flight; forgetting one means a repeated write answers false, as for a lost fence. */
+/**
+ * Most remembered writes: more than can run at a time. If one is dropped, its repetition returns false, as for a lost
+ * fence.
+ */
 const MAX_KEYS = 10_000
 
 /**
- * Remembers writes whose answer got lost, e.g. because the connection was cut after the commit. The
- * same write made again must then count as a success when its result is found.
+ * Remembers writes whose answer got lost, for example because the connection was cut after the commit. A repetition of
+ * such a write must count as a success when its result is found.
  */
 export class UnknownOutcomes {
   readonly #keys = new Set<string>()
@@ -39,7 +42,7 @@ export class UnknownOutcomes {
     return this.#keys.has(key)
   }
 
-  /** Runs a write; its keys are unknown from a failure until a run of the same write is answered. */
+  /** Runs a write. After a failure its keys are unknown until the same write gets an answer. */
   async watch<T>(keys: readonly string[], write: () => Promise<T>): Promise<T> {
     try {
       const answer = await write()

@@ -1,10 +1,10 @@
 import type { Statement } from '../database/database.ts'
 
 /**
- * $1 age in ms, $2 limit. Answers how many events are gone, oldest end first.
+ * $1 age in ms, $2 limit. Deletes events in order of their end, oldest first, and returns the number of deleted events.
  *
- * Nothing here waits: rows that somebody has locked are left to the next time, so the order of locks does
- * not matter. Lanes go with their events while they are idle; the next event makes them anew.
+ * This statement never waits for a lock: rows that another statement has locked are left to the next call. So the order
+ * of locks does not matter. Idle lanes are deleted with their events; the next event creates them again.
  */
 export const PRUNE: Statement = {
   name: 'feishu_prune',

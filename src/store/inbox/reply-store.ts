@@ -2,10 +2,13 @@ import type { UploadRef } from '../../protocol/model/message.ts'
 import type { Queries, Statement } from '../database/database.ts'
 import type { ClosingCard, ReplyStore, StreamProgress } from '../store.ts'
 
-/** Bytes of one row: few enough that no statement holds up others for long, in PGlite's memory least of all. */
+/** Most bytes of one row: few enough that a statement does not block others for long, above all in PGlite. */
 const CHUNK_BYTES = 1024 * 1024
 
-/** $1 event id, $2 owner, $3 epoch. One row while the claim has the lane of the event; the lock keeps it so. */
+/**
+ * $1 event id, $2 owner, $3 epoch. Selects one row while the claim has the lane of the event. The lock keeps the lane
+ * with the claim.
+ */
 const HELD = `
 held as materialized (
   select e.id from feishu_inbox e join feishu_lanes l on l.bot_id = e.bot_id and l.lane = e.lane
@@ -13,7 +16,7 @@ held as materialized (
   for update of l
 )`
 
-/** $4 id, $5 chunk, $6 bytes. Answers whether the fence held. */
+/** $4 id, $5 chunk, $6 bytes. Returns one row if the fence held. */
 const PUT: Statement = {
   name: 'feishu_put_upload',
   text: `
@@ -37,8 +40,8 @@ delete from feishu_uploads u where u.inbox_id = $1::bigint and not exists (
 }
 
 /**
- * $4 stream, $5 fallback, $6 card id, $7 message id, $8 sending, $9 changes. What is known stays and numbers only grow, so
- * a repetition does no harm. Answers nothing where the fence does not hold.
+ * $4 stream, $5 fallback, $6 card id, $7 message id, $8 sending, $9 changes. Known values stay and numbers only grow,
+ * so a repetition does no harm. Returns no row if the fence does not hold.
  */
 const STREAM: Statement = {
   name: 'feishu_stream',
@@ -56,8 +59,8 @@ returning stream, fallback, card_id, message_id, sequence, extract(epoch from no
 }
 
 /**
- * $4 streams that go on. The lane may be another's by now, so the fence is that of the event: whoever ended it is named
- * there until an operator puts it back.
+ * $4 streams to leave out. Another claim may have the lane by now, so the fence is checked on the event: the event
+ * names the claim that ended it until an operator puts it back.
  */
 const CLOSE_STREAMS: Statement = {
   name: 'feishu_close_streams',

@@ -4,7 +4,7 @@ import type { DeadLetter } from '../../protocol/model/message.ts'
 
 // The rules of claim-statements.ts hold here too.
 
-/** All of them: events that were given up, and replies. */
+/** Selects all dead letters: dead events and dead replies. */
 export const DEAD = `
 dead as (
   select 'event' as kind, id, null::int as part, bot_id, lane, type, dedupe_key, payload, attempt, reason,
@@ -16,7 +16,10 @@ dead as (
   from feishu_outbox o join feishu_inbox i on i.id = o.inbox_id where o.state = 'dead'
 )`
 
-/** $1 limit, $2 offset, $3 only what ended before, ms since the epoch, or null. What ended at the same instant stays together. */
+/**
+ * $1 limit, $2 offset, $3 upper bound of `ended_at` in ms since the epoch, or null. Dead letters of the same instant
+ * stay together.
+ */
 export const DEAD_LETTERS: Statement = {
   name: 'feishu_dead_letters',
   text: `
@@ -27,7 +30,10 @@ with ${DEAD}, page as (
 select * from page order by ended_at desc, id desc, part`,
 }
 
-/** $1 event id. The oldest of its lane again, so it is the next to run there. Answers how many were put back. */
+/**
+ * $1 event id. The event keeps its id, so it is the oldest of its lane and runs next there. Returns the number put
+ * back.
+ */
 export const RESUBMIT_EVENT: Statement = {
   name: 'feishu_resubmit_event',
   text: `
@@ -52,10 +58,11 @@ select count(*)::int as put_back from back`,
 }
 
 /**
- * $1 event id, $2 part, $3 new uuid. Answers how many were put back. With a new uuid a streamed answer is a message of its own.
+ * $1 event id, $2 part, $3 new uuid. Returns the number put back. With a new uuid a streamed answer becomes a new
+ * message.
  *
- * A lane with an owner gets it when the owner frees it. It joins replies that wait, if there are any, and
- * waits with them: order is by event and part.
+ * A lane with an owner counts the reply in `resubmitted` until the owner frees the lane. If other replies of the lane
+ * wait, the reply waits with them: order is by event and part.
  */
 export const RESUBMIT_REPLY: Statement = {
   name: 'feishu_resubmit_reply',

@@ -16,7 +16,7 @@ const ms = (column: string, as: string): string => `extract(epoch from ${column}
 const SUMMARY_COLUMNS = `id, bot_id, lane, type, event_id, state, attempt, reason, last_error, ${ms('created_at', 'created')},
   ${ms('arrived_at', 'arrived')}, ${ms('received_at', 'persisted')}, ${ms('acked_at', 'acked')}, ${ms('claimed_at', 'claimed')}, ${ms('finished_at', 'finished')}`
 
-/** As they are stored; null: of all bots. */
+/** Bot ids in their stored form. Null: all bots. */
 const keys = (botIds: readonly string[] | null): string[] | null => botIds?.map(storableKey) ?? null
 
 /** $1 bot ids or null, $2 state or null. */
@@ -41,7 +41,10 @@ select part, msg_type, content, state, attempt, ${ms('sent_at', 'sent')}, sent_m
 from feishu_outbox where inbox_id = $1::bigint order by part`,
 }
 
-/** $1 bot id, $2 chat id, $3 event id, $4 limit. The messages of a chat are the events of its lane, and what answered them. */
+/**
+ * $1 bot id, $2 chat id, $3 event id, $4 limit. The messages of a chat are the message events of its lane and their
+ * sent replies.
+ */
 const HISTORY: Statement = {
   name: 'feishu_history',
   text: `

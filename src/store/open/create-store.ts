@@ -17,7 +17,9 @@ const SETTINGS: Statement = {
     current_setting('synchronous_commit') <> 'off' as "synchronousCommit"`,
 }
 
-/** The store over a database that is open and migrated; `close` ends whatever else was opened for it. */
+/**
+ * Makes the store over a database that is open and migrated. `close` closes the rest that was opened with the database.
+ */
 export function createStore(
   kind: Store['kind'],
   database: Database,

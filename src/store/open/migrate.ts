@@ -5,21 +5,25 @@ import { Client, type ClientConfig } from 'pg'
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import { codeOf, toStoreError, unavailable } from '../database/retryable.ts'
 
-/** Any number nobody else uses: one lock for all installations in one database. */
+/** Key of the advisory lock: a number that no other program uses. All installations in one database share the lock. */
 const LOCK_KEY = 7_034_261_058
 
-/** How long another instance's migration may hold us up. */
+/** Longest time of a migration statement, and longest wait for another instance's migration. */
 const MIGRATION_TIMEOUT_MS = 60_000
 
-/** Not drizzle's default table: the host may keep its own drizzle migrations in the same database. */
+/**
+ * Table of the migrations. It is not drizzle's default, because the host may keep its own migrations in the same
+ * database.
+ */
 const MIGRATIONS_TABLE = 'feishu_migrations'
 
 /** SQLSTATE duplicate_table. */
 const TABLE_EXISTS = '42P07'
 
 /**
- * Brings the schema up to date, one instance at a time: drizzle's migrator alone fails when two run
- * at once. The lock belongs to a session of its own, so it ends with this call, however it ends.
+ * Brings the schema up to date, one instance at a time: drizzle's migrator alone fails when two run at once. The lock
+ * belongs to a separate session, so it always ends with this call. Rejects with `CONFIG_INVALID` when tables of the
+ * same names exist already.
  */
 export async function migrate(config: ClientConfig, migrationsDir: string): Promise<void> {
   const client = new Client({
@@ -34,7 +38,7 @@ export async function migrate(config: ClientConfig, migrationsDir: string): Prom
     })
     await client.query('select pg_advisory_lock($1)', [LOCK_KEY])
     const { rows } = await client.query<{ schema: string | null }>('select current_schema() as schema')
-    // Where a URL chooses a schema of its own, its tables are counted there.
+    // If the URL selects a schema, the migrations table is in that schema too.
     const migrationsSchema = rows[0]?.schema ?? 'public'
     const migrationsTable = MIGRATIONS_TABLE
     await runMigrations(drizzle(client), { migrationsFolder: migrationsDir, migrationsSchema, migrationsTable })
@@ -42,12 +46,12 @@ export async function migrate(config: ClientConfig, migrationsDir: string): Prom
     if (codeOf(thrown) === TABLE_EXISTS) throw foreignTables(thrown)
     throw toStoreError(thrown, 'migrating the schema')
   } finally {
-    // A dead network would not answer the goodbye either.
+    // A dead network does not answer the end of the session either.
     await Promise.race([client.end().catch(() => {}), delay(1_000, undefined, { ref: false })])
   }
 }
 
-/** For example the host's own `feishu_bots`. */
+/** Error for tables that exist already and are not of this package, for example the host's own `feishu_bots`. */
 function foreignTables(cause: unknown): FeishuSupervisorError {
   return new FeishuSupervisorError(
     'CONFIG_INVALID',

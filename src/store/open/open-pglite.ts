@@ -13,29 +13,34 @@ import type { Store } from '../store.ts'
 const VACUUM_EVERY_MS = 60_000
 
 export interface OpenPgliteOptions {
-  /** Made if missing, readable by its owner only. One process at a time. */
+  /** Folder of the database. Created if missing, readable by its owner only. Only one process may use it at a time. */
   readonly dataDir: string
-  /** The built entry of the PGlite thread. */
+  /** Path of the built entry of the PGlite thread. */
   readonly workerPath: string
-  /** The folder with the numbered SQL files and drizzle-kit's meta. */
+  /** Folder with the numbered SQL files and drizzle-kit's meta. */
   readonly migrationsDir: string
   readonly masterKey: Secret
-  /** Keys that sealed what a rotation has not come to yet. */
+  /** Earlier keys, for secrets that a rotation has not sealed anew yet. Default: none. */
   readonly olderKeys?: readonly Secret[]
-  /** Called when the thread of the database ends by an error; the next statement starts another one. Default: nobody. */
+  /**
+   * Called when the thread of the database ends by an error. The next statement starts a new thread. Default: no call.
+   */
   readonly onCrash?: (error: ErrorRecord) => void
-  /** Longest wait for the connection; there is one, so a statement also waits for those before it. Default 15 000. */
+  /**
+   * Longest wait for the connection, in milliseconds. There is one connection, so a statement also waits for those
+   * before it. Default 15 000.
+   */
   readonly connectTimeoutMs?: number
-  /** Longest wait for the answer to a statement. Default 30 000. */
+  /** Longest wait for the answer to a statement, in milliseconds. Default 30 000. */
   readonly statementTimeoutMs?: number
 }
 
 /**
- * Opens and migrates the embedded database. It survives the death of the process at any moment, but
- * not a power loss: PGlite never flushes its files.
+ * Opens and migrates the embedded database. The data survives the death of the process at any moment, but not a power
+ * loss: PGlite never flushes its files.
  *
- * Rejects with `DATA_DIR_IN_USE` while another process or thread has the folder, and with
- * `DATA_DIR_UNUSABLE` when it can be no database folder.
+ * Rejects with `DATA_DIR_IN_USE` while another process or thread has the folder, and with `DATA_DIR_UNUSABLE` when the
+ * folder cannot be used for a database.
  */
 export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
   const secrets = new SecretBox(options.masterKey, ...(options.olderKeys ?? []))
@@ -47,7 +52,7 @@ export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
   })
 }
 
-/** The database without the store on top. */
+/** Opens and migrates the embedded database without a store on top. */
 export async function openPgliteDatabase(
   options: Omit<OpenPgliteOptions, 'masterKey'>,
 ): Promise<{ database: Database; thread: PgliteThread }> {
@@ -59,7 +64,7 @@ export async function openPgliteDatabase(
         () => thread.connect(),
         () => thread.kill(),
       ),
-    // Not from the environment, which may speak of another server.
+    // These values are set here, because the environment may name another server.
     host: 'pglite',
     user: 'postgres',
     database: 'postgres',
@@ -80,13 +85,13 @@ export async function openPgliteDatabase(
 const VACUUM: Statement = { name: 'feishu_vacuum', text: 'vacuum feishu_lanes, feishu_inbox, feishu_outbox' }
 
 /**
- * Does what autovacuum does on a server: PGlite has no background processes, and without it every
- * finished event makes the next claim of its lane a little slower. Pages without changes are skipped,
- * so it takes milliseconds. Returns the function that ends it.
+ * Vacuums the tables of the inbox at intervals, as autovacuum does on a server: PGlite has no background processes.
+ * Without vacuuming every finished event makes the next claim of its lane a little slower. Pages without changes are
+ * skipped, so a run takes milliseconds. Returns a function that stops the vacuuming.
  */
 export function keepVacuumed(database: Queries, everyMs: number): () => void {
   const timer = setInterval(() => {
-    // Whatever is wrong shows in the statements that matter; this one has a next time.
+    // A failure of the database shows in other statements too. The next interval vacuums again.
     database.query(VACUUM, [], 'vacuuming').catch(() => {})
   }, everyMs)
   timer.unref()

@@ -9,24 +9,27 @@ import { SESSION_SETTINGS } from '../../protocol/pglite.ts'
 import type { Store } from '../store.ts'
 
 export interface OpenPostgresOptions {
-  /** `postgres://user:password@host:5432/database`, with the parameters libpq knows. */
+  /** URL of the database, `postgres://user:password@host:5432/database`, with the parameters that libpq knows. */
   readonly url: string
-  /** The folder with the numbered SQL files and drizzle-kit's meta. */
+  /** Folder with the numbered SQL files and drizzle-kit's meta. */
   readonly migrationsDir: string
   readonly masterKey: Secret
-  /** Keys that sealed what a rotation has not come to yet. */
+  /** Earlier keys, for secrets that a rotation has not sealed anew yet. Default: none. */
   readonly olderKeys?: readonly Secret[]
-  /** Connections at most. Default 5. */
+  /** Most connections. Default 5. */
   readonly poolSize?: number
-  /** Longest wait for a connection, new or from the pool. Default 5 000. */
+  /** Longest wait for a connection, new or from the pool, in milliseconds. Default 5 000. */
   readonly connectTimeoutMs?: number
-  /** The server ends a statement after this time; one second later we stop waiting for its answer. Default 5 000. */
+  /**
+   * Time after which the server ends a statement, in milliseconds. One second later the client stops waiting for the
+   * answer. Default 5 000.
+   */
   readonly statementTimeoutMs?: number
 }
 
 /**
- * Opens and migrates a PostgreSQL database. Rejects with `STORE_UNAVAILABLE` (retryable) while the
- * server cannot be used and with `CONFIG_INVALID` for a URL that can never work.
+ * Opens and migrates a PostgreSQL database. Rejects with `STORE_UNAVAILABLE` (retryable) while the server cannot be
+ * used, and with `CONFIG_INVALID` for a URL that can never work.
  */
 export async function openPostgres(options: OpenPostgresOptions): Promise<Store> {
   const { url, migrationsDir, masterKey, poolSize = 5, connectTimeoutMs = 5_000, statementTimeoutMs = 5_000 } = options
@@ -49,11 +52,14 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<Store>
   return createStore('postgres', database, secrets, () => Promise.resolve())
 }
 
-/** The URL holds a password, and the errors of its parser carry it: only their message goes on. */
+/**
+ * Throws `CONFIG_INVALID` for a bad URL. Errors of the URL parser contain the password, so only their message is passed
+ * on.
+ */
 function refuseBadUrl(url: string): void {
   try {
     if (!/^postgres(ql)?:$/.test(new URL(url).protocol)) throw new TypeError('the scheme is not postgres')
-    // The client reads the parameters and the files they name, without connecting.
+    // The constructor reads the parameters, and the files that they name, without connecting.
     if (new Client({ connectionString: url }).host === '') throw new TypeError('it names no host')
   } catch (thrown) {
     throw new FeishuSupervisorError(

@@ -5,19 +5,19 @@ import { type ErrorRecord, FeishuSupervisorError, errorRecord, errorText, fromEr
 import { stackFrames } from '../../core/log/stack-frames.ts'
 import type { PgliteBoot, PgliteNotice, PgliteOrder } from '../../protocol/pglite.ts'
 
-/** The first start runs initdb, which takes seconds on a small machine. */
+/** Longest time of a start. The first start runs initdb, which takes seconds on a small machine. */
 const START_TIMEOUT_MS = 60_000
 const CLOSE_TIMEOUT_MS = 10_000
 
-/** A running thread; `ready` rejects if it ends first. */
+/** A running thread. `ready` rejects if the thread ends before the database is open. */
 interface Running {
   readonly worker: Worker
   readonly ready: Promise<void>
 }
 
 /**
- * The thread PGlite runs in: it starves an event loop, so it must not run in ours. If the thread
- * dies, the next connection starts another one; what was committed is on disk.
+ * Runs PGlite in a thread. PGlite starves an event loop, so it must not run in this thread. If its thread dies, the
+ * next connection starts a new one; committed data is on disk.
  */
 export class PgliteThread {
   readonly #workerPath: string
@@ -32,7 +32,7 @@ export class PgliteThread {
     this.#onCrash = onCrash
   }
 
-  /** Resolves when the database is open; starts the thread if it is not running. */
+  /** Starts the thread if it is not running. Resolves when the database is open. */
   async start(): Promise<Worker> {
     if (this.#isClosed) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the embedded database is closed')
     this.#running ??= this.#spawn()
@@ -41,7 +41,7 @@ export class PgliteThread {
     return worker
   }
 
-  /** A new connection, as a port that speaks the PostgreSQL protocol. */
+  /** Opens a new connection: a port that speaks the PostgreSQL protocol. */
   async connect(): Promise<MessagePort> {
     const worker = await this.start()
     const { port1, port2 } = new MessageChannel()
@@ -49,12 +49,12 @@ export class PgliteThread {
     return port1
   }
 
-  /** Ends a thread that does not answer any more. */
+  /** Ends a thread that no longer answers. */
   kill(): void {
     void this.#running?.worker.terminate()
   }
 
-  /** Resolves when the files are closed and the folder is free. */
+  /** Closes the database. Resolves when the files are closed and the folder is free. */
   async close(): Promise<void> {
     this.#isClosed = true
     const worker = this.#running?.worker
@@ -67,7 +67,7 @@ export class PgliteThread {
   }
 
   #spawn(): Running {
-    // An empty environment: the thread has no business with the secrets in ours.
+    // The environment is empty, because the thread must not see the secrets in the environment of this process.
     const worker = new Worker(this.#workerPath, { name: 'pglite', workerData: this.#boot, env: {}, execArgv: [] })
     const ready = deferred()
     ready.promise.catch(() => {})

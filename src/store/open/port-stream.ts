@@ -1,14 +1,14 @@
 import { Duplex } from 'node:stream'
 import type { MessagePort } from 'node:worker_threads'
 
-/** Looks like a socket to `pg` and carries the bytes over a port to the PGlite thread. */
+/** Stream that `pg` uses like a socket. It carries the bytes over a port to the PGlite thread. */
 export class PortStream extends Duplex {
   readonly #open: () => Promise<MessagePort>
   readonly #onSilence: () => void
   #port: MessagePort | undefined
   #isAnswered = false
 
-  /** `onSilence` is told when a connection is given up that was open but never answered. */
+  /** `onSilence` is called when a connection ends that was open but never answered. */
   constructor(open: () => Promise<MessagePort>, onSilence: () => void) {
     super()
     this.#open = open
@@ -59,7 +59,7 @@ export class PortStream extends Duplex {
     this.#post([chunk], done)
   }
 
-  /** `pg` corks the frames of one query: they arrive here together and travel as one message. */
+  /** Posts the frames of one query as one message. `pg` corks them, so they arrive here together. */
   override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
     this.#post(
       chunks.map(({ chunk }) => chunk),
@@ -68,7 +68,7 @@ export class PortStream extends Duplex {
   }
 
   #post(chunks: Buffer[], done: () => void): void {
-    // A copy of its own: posting a view would clone the whole buffer behind it.
+    // The bytes are copied, because posting a view would clone the whole buffer behind it.
     const bytes = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0))
     let offset = 0
     for (const chunk of chunks) {

@@ -4,24 +4,24 @@ import type { Pulse } from '../../core/lifecycle/heartbeat.ts'
 import type { BotIdentity } from '../../protocol/boot.ts'
 import type { BotSignal } from '../../protocol/signal.ts'
 
-/** What carries a live bot worker: a thread of this process, or a process of its own. Its wires are ports either way. */
+/** A live bot worker in a thread of this process or in its own process. Both have the same ports. */
 export interface IsolatedWorker {
   /** Speaks protocol/control. */
   readonly controlPort: MessagePort
   /** Carries protocol/data. */
   readonly dataPort: MessagePort
-  /** A look at whether it still runs; does not need its help. */
+  /** Reads signs of life and load of the worker. Never waits for the worker. */
   pulse(): Pulse
-  /** Its end is reported through `exited`, as every end. */
+  /** Ends the worker. The end is reported through `exited`, like every end. */
   terminate(): void
 }
 
 export interface IsolatedWorkerEvents {
   signal(signal: BotSignal): void
-  /** Called exactly once; after it nothing of this worker arrives any more, and both ports are closed. */
+  /** Called exactly once, as the last event of this worker. Both ports are closed then. */
   exited(exit: ObservedExit): void
   printed(text: string): void
 }
 
-/** Throws when the system has no thread or process left. */
+/** Starts a bot worker. Throws when the system cannot start another thread or process. */
 export type StartWorker = (bot: BotIdentity, incarnation: number, events: IsolatedWorkerEvents) => IsolatedWorker

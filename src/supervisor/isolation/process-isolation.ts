@@ -9,14 +9,13 @@ import type { FromBotProcess, ToBotProcess } from '../../protocol/bot-process.ts
 import type { StartWorker } from './isolated-worker.ts'
 
 /**
- * Carries a bot worker in a process of its own: V8 running out of memory, native code that does not return
- * and everything else that a thread shares with its process stays in there. `processEntry` is the built file
- * of workers/bot-process, `entry` that of workers/bot.
+ * Starts each bot worker in its own process. Faults that a thread shares with its process stay there: V8 out of memory,
+ * native code that does not return. `processEntry` is the built file of workers/bot-process, `entry` that of workers/bot.
  */
 export function processIsolation(processEntry: string, entry: string, limits: WorkerLimits): StartWorker {
   return (bot, incarnation, events) => {
     const child = fork(processEntry, [], {
-      // The host's flags and environment (its secrets) are not the bot's.
+      // A bot does not get the flags and the environment of the host, which holds secrets.
       execArgv: [],
       env: {},
       serialization: 'advanced',
@@ -25,23 +24,23 @@ export function processIsolation(processEntry: string, entry: string, limits: Wo
     const ports = { control: new MessageChannel(), data: new MessageChannel() }
     let last: Pulse = { beats: 0, memoryMb: 0, utilization: 0 }
     let isNews = false
-    /** By the process itself. */
-    let told: ObservedExit | undefined
-    let seen: ObservedExit | undefined
+    /** Exit that the process itself reported; preferred over `observedExit`. */
+    let reportedExit: ObservedExit | undefined
+    let observedExit: ObservedExit | undefined
     let isRead = false
 
     const post = (frame: ToBotProcess): void => {
-      // A frame to a process that is gone is dropped like one to a thread that is gone.
+      // A frame to a dead process is dropped, like a frame to a dead thread.
       if (child.connected) child.send(frame, () => {})
     }
-    /** Over when the process is gone and every frame it sent has been read. */
+    /** Reports the exit once the process is gone and all its frames are read. */
     const finish = (): void => {
-      if (seen === undefined || !isRead) return
+      if (observedExit === undefined || !isRead) return
       for (const { port1, port2 } of Object.values(ports)) {
         port1.close()
         port2.close()
       }
-      events.exited(told ?? seen)
+      events.exited(reportedExit ?? observedExit)
     }
 
     for (const wire of ['control', 'data'] as const) {
@@ -65,7 +64,7 @@ export function processIsolation(processEntry: string, entry: string, limits: Wo
           break
         case 'exited': {
           const { exitCode, thrown } = frame
-          told = {
+          reportedExit = {
             exitCode,
             ...(thrown === undefined ? {} : { thrown: { value: toError(thrown), stack: thrown.stack } }),
           }
@@ -80,14 +79,14 @@ export function processIsolation(processEntry: string, entry: string, limits: Wo
       finish()
     })
     child.once('exit', (code, signal) => {
-      seen = signal === null ? { exitCode: code ?? 1 } : killedBy(signal)
+      observedExit = signal === null ? { exitCode: code ?? 1 } : killedBy(signal)
       finish()
     })
-    // Without a process id there is no process, hence neither of the two events above.
+    // Without a process id there is no process, so neither of the two events above is emitted.
     child.once('error', (value) => {
       if (child.pid !== undefined) return
       isRead = true
-      seen = { exitCode: 1, thrown: { value } }
+      observedExit = { exitCode: 1, thrown: { value } }
       finish()
     })
     for (const stream of [child.stdout, child.stderr]) {
@@ -112,9 +111,9 @@ function toError({ message, code }: { readonly message: string; readonly code?: 
   return Object.assign(new Error(message), code === undefined ? {} : { code })
 }
 
-/** V8 ends a process that has no memory left with SIGABRT. */
+/** Exit of a process that a signal ended. V8 ends a process without free memory with SIGABRT. */
 function killedBy(signal: NodeJS.Signals): ObservedExit {
-  const thrown = { message: `its process was ended by ${signal}` }
+  const thrown = { message: `the process of the worker was ended by ${signal}` }
   const value = toError(signal === 'SIGABRT' ? { ...thrown, code: 'ERR_WORKER_OUT_OF_MEMORY' } : thrown)
   return { exitCode: 128 + constants.signals[signal], thrown: { value } }
 }

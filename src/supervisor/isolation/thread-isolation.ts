@@ -7,7 +7,7 @@ import type { BotBoot, WorkerLimits } from '../../protocol/boot.ts'
 import type { BotSignal } from '../../protocol/signal.ts'
 import type { StartWorker } from './isolated-worker.ts'
 
-/** The only `new Worker` for bots. `entry` is the built file of workers/bot. */
+/** Starts bot workers as threads; the only `new Worker` for bots. `entry` is the built file of workers/bot. */
 export function threadIsolation(entry: string, { heartbeatMs, memoryMb }: WorkerLimits): StartWorker {
   return (bot, incarnation, events) => {
     const control = new MessageChannel()
@@ -25,7 +25,7 @@ export function threadIsolation(entry: string, { heartbeatMs, memoryMb }: Worker
       name: `bot ${bot.botId}`,
       workerData: boot,
       transferList: [control.port2, data.port2],
-      // The host's flags and environment (its secrets) are not the bot's.
+      // A bot does not get the flags and the environment of the host, which holds secrets.
       execArgv: [],
       env: {},
       stdout: true,
@@ -39,7 +39,7 @@ export function threadIsolation(entry: string, { heartbeatMs, memoryMb }: Worker
     worker.on('error', (value: unknown) => {
       thrown = { value, stack: stackFrames(value, entry) }
     })
-    // A frame that cannot be read means that the two sides no longer speak the same protocol.
+    // An unreadable frame means that the two sides no longer speak the same protocol.
     worker.on('messageerror', () => void worker.terminate())
     worker.once('exit', (exitCode) => {
       control.port1.close()
@@ -49,7 +49,7 @@ export function threadIsolation(entry: string, { heartbeatMs, memoryMb }: Worker
     // Unread output would keep a worker from exiting.
     for (const stream of [worker.stdout, worker.stderr]) {
       stream.on('data', (chunk: Buffer) => {
-        // One that is ended because it prints without end has much left to say.
+        // A worker that is ended because it prints too much still has a lot of output waiting: drop it.
         if (!isEnding) events.printed(chunk.toString('utf8').trimEnd())
       })
     }
@@ -58,7 +58,7 @@ export function threadIsolation(entry: string, { heartbeatMs, memoryMb }: Worker
       dataPort: data.port1,
       pulse: pulseOf(worker, heartbeat),
       terminate: () => {
-        // Each call would add a listener.
+        // Each call of `terminate` would add a listener.
         if (!isEnding) void worker.terminate()
         isEnding = true
       },

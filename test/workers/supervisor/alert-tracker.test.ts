@@ -72,7 +72,7 @@ describe('alerts of bots', () => {
       name: 'Helper',
       cause: 'network trouble',
       attempt: 3,
-      nextStep: 'it tries again by itself',
+      nextStep: 'the bot retries by itself',
       nextAt: NOW + 5,
     })
     expect(see({}, { ...failing, state: 'connecting' })).toEqual([])
@@ -108,7 +108,7 @@ describe('alerts of bots', () => {
     const { see, events } = watching()
     see({}, { state: 'failed', attempt: 1, trouble: trouble('credentials') })
     expect(events[0]?.event).toMatchObject({
-      nextStep: 'give the bot the right app secret, or mend the app; it does not try again by itself',
+      nextStep: 'give the bot the right app secret, or mend the app; the bot does not retry by itself',
     })
     expect(events[0]?.event).not.toHaveProperty('nextAt')
   })
@@ -140,7 +140,11 @@ describe('alerts of bots', () => {
     const { see, events } = watching()
     const flood = { at: NOW, cause: 'it prints too much', isFatal: false }
     expect(see({}, {}, { flood })).toEqual(['raised worker_flooding'])
-    expect(events[0]?.event).toMatchObject({ botId: 'b1', cause: flood.cause, nextStep: 'what is too much is dropped' })
+    expect(events[0]?.event).toMatchObject({
+      botId: 'b1',
+      cause: flood.cause,
+      nextStep: 'output over the limit is dropped',
+    })
     expect(see({}, {}, { flood: { ...flood, at: NOW + 30_000, isFatal: true }, now: NOW + 30_000 })).toEqual([])
     const last = { flood: { ...flood, at: NOW + 30_000 } }
     expect(see({}, {}, { ...last, now: NOW + 70_000 })).toEqual([])

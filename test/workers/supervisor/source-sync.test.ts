@@ -53,13 +53,13 @@ describe('a source of bots', () => {
   it('is read as a whole at first, then bot by bot', async () => {
     const rows = new Map([bot('a'), bot('b')].map((one) => [one.id, one]))
     const { sync, reads, ids, errors } = syncOf(rows)
-    await sync.look()
+    await sync.refresh()
     expect(ids()).toEqual(['a', 'b'])
     rows.set('c', bot('c'))
     rows.delete('a')
-    void sync.look('c')
-    void sync.look('a')
-    await sync.look('a')
+    void sync.refresh('c')
+    void sync.refresh('a')
+    await sync.refresh('a')
     expect(ids()).toEqual(['b', 'c'])
     expect(reads).toEqual(['all', 'done', 'c', 'a'])
     expect(errors).toEqual([])
@@ -69,9 +69,9 @@ describe('a source of bots', () => {
   it('that fails is told once and tried again, later and later, while the bots go on', async () => {
     const rows = new Map([['a', bot('a')]])
     const { sync, reads, ids, errors, trouble, clock } = syncOf(rows)
-    await sync.look()
+    await sync.refresh()
     trouble.fails = true
-    await sync.look('a')
+    await sync.refresh('a')
     expect(sync.status).toMatchObject({ ready: false, error: { message: 'bot a: no table' } })
     await clock.advance(1_000)
     await clock.advance(1_999)
@@ -91,12 +91,12 @@ describe('a source of bots', () => {
   it('keeps what runs where a row cannot be used, and says which', async () => {
     const rows = new Map([bot('a'), bot('b'), bot('c')].map((one) => [one.id, one]))
     const { sync, ids, unusable, trouble, clock } = syncOf(rows)
-    await sync.look()
+    await sync.refresh()
     rows.delete('a')
     unusable.push({ botId: 'a', why: 'appId: wrong' })
     rows.set('d', bot('d'))
     trouble.refuses = 'd'
-    await sync.look()
+    await sync.refresh()
     expect(ids()).toEqual(['a', 'b', 'c'])
     expect(sync.status.error).toMatchObject({
       code: 'BOT_SOURCE_FAILED',
@@ -110,7 +110,7 @@ describe('a source of bots', () => {
     const rows = new Map([['a', bot('a')]])
     const { sync, ids, trouble, clock } = syncOf(rows)
     trouble.isStale = true
-    await sync.look()
+    await sync.refresh()
     expect(ids()).toEqual(['a'])
     expect(sync.status.ready).toBe(false)
     rows.clear()
@@ -125,9 +125,9 @@ describe('a source of bots', () => {
   it('is not read by a newer and an older reading at once', async () => {
     const rows = new Map([['a', bot('a')]])
     const { sync, running } = syncOf(rows)
-    const first = sync.look()
+    const first = sync.refresh()
     rows.set('a', { ...bot('a'), name: 'newer' })
-    void sync.look('a')
+    void sync.refresh('a')
     await first
     await settle()
     expect(running.get('a')?.name).toBe('newer')

@@ -50,11 +50,11 @@ describe('a store that may be used before it is open', () => {
     opened.store = store
     trouble.message = 'no route to the database'
     for (let n = 0; n < 3; n += 1) await expect(late.inbox.claim(query)).rejects.toThrow('no route')
-    expect(lines).toEqual(['error: the inbox does not work (claim): no route to the database'])
+    expect(lines).toEqual(['error: database call "claim" fails: no route to the database'])
     delete trouble.message
     await late.inbox.finish([])
     await late.inbox.claim(query)
     await late.inbox.claim(query)
-    expect(lines.slice(1)).toEqual(['info: the inbox works again (claim)'])
+    expect(lines.slice(1)).toEqual(['info: database call "claim" works again'])
   })
 })

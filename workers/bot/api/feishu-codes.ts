@@ -1,6 +1,3 @@
-/** Changes with every change of a row below, so that a dead letter can be read with the table that made it. */
-export const FEISHU_CODES_VERSION = 2
-
 /**
  * Meaning of an answer for a reply:
  * `retry`: a temporary problem of Feishu; the message may have been shown.

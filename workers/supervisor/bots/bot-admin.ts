@@ -13,18 +13,18 @@ export interface BotAdminDeps {
   readonly registry: BotRegistry
   readonly reconciler: BotReconciler
   readonly supervisor: Supervisor
-  /** Throws `STORE_UNAVAILABLE` while there is none. */
+  /** Throws `STORE_UNAVAILABLE` while no store is open. */
   store(): BotStore
-  /** This wrote a bot to the store. */
+  /** Reports that this class wrote a bot to the store. */
   written(botId: string): void
   readonly connection: ResolvedConnectionOptions
   /** Names of the handlers that bots may have. */
   readonly handlers: readonly string[]
-  /** False for administration: bots are stored, nothing is started. */
+  /** False for administration: bots are stored and not started. */
   readonly startsBots: boolean
 }
 
-/** What operators change: written to the store first, then brought to the workers. */
+/** Orders of operators about bots. A change is written to the store first, then applied to the workers. */
 export class BotAdmin {
   readonly #deps: BotAdminDeps
 
@@ -36,7 +36,7 @@ export class BotAdmin {
     return (await this.#deps.store().list()).map(toRecord)
   }
 
-  /** Rejects with `CONFIG_INVALID` for a handler that is not known, `update` too. */
+  /** Adds a bot. Rejects with `CONFIG_INVALID` for an unknown handler, and so does `update`. */
   async add(input: BotInput): Promise<BotRecord> {
     const { registry, reconciler, store, startsBots, written } = this.#deps
     this.#checkHandler(input.handler)
@@ -48,7 +48,7 @@ export class BotAdmin {
     })
   }
 
-  /** Null when there is no such bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
+  /** Changes a bot; null for an unknown bot. Rejects with `CONNECTION_LIMIT` before anything is changed. */
   async update(id: string, input: BotChange): Promise<BotRecord | null> {
     const { registry, reconciler, store, written } = this.#deps
     this.#checkHandler(input.handler)
@@ -70,7 +70,7 @@ export class BotAdmin {
     })
   }
 
-  /** False when there is no such bot. */
+  /** Removes a bot; false for an unknown bot. */
   async remove(id: string): Promise<boolean> {
     const { registry, reconciler, store } = this.#deps
     return await registry.inTurn(id, id, async () => {
@@ -80,27 +80,27 @@ export class BotAdmin {
     })
   }
 
-  /** A new worker for a bot now; false when it has none. */
+  /** Replaces the worker of a bot now; false when the bot has no worker. */
   async restart(id: string): Promise<boolean> {
     const { registry, supervisor } = this.#deps
     return await registry.inTurn(id, id, () => supervisor.restart(id))
   }
 
-  /** Those that are started; for administration those that are stored. */
+  /** All started bots; for administration all stored bots. */
   async all(): Promise<readonly Bot[]> {
     const { registry, store, startsBots } = this.#deps
     return startsBots ? registry.all() : await store().list()
   }
 
-  /** What its worker finds out about the app of a bot; for administration it is started for that, without a connection. */
+  /** Lets the bot's worker check its app. For administration the worker is started for this check, without a connection. */
   async check(bot: Bot): Promise<readonly Finding[]> {
     const { supervisor, reconciler, connection, startsBots } = this.#deps
     if (!startsBots) supervisor.start(toSpec(bot, connection), false)
     const findings = await supervisor.check(bot.id, bot.useWebSocket).catch(errorText)
     if (typeof findings === 'object') return findings
     const { state, nextStep } = reconciler.statusOf(bot).child
-    const mend = nextStep ?? `restart the bot (POST /api/feishu/bots/${bot.id}/restart) and see its log`
-    return [{ check: 'worker', level: 'error', message: findings ?? `its worker is ${state}`, mend }]
+    const mend = nextStep ?? `restart the bot (POST /api/feishu/bots/${bot.id}/restart) and read its log`
+    return [{ check: 'worker', level: 'error', message: findings ?? `the worker is ${state}`, mend }]
   }
 
   #checkHandler(name: string | undefined): void {

@@ -21,27 +21,30 @@ export interface BotLinkDeps {
   readonly port: MessagePort
   readonly sendDeadlineMs: number
   readonly clock: Clock
-  /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
+  /** Resolves when the event is committed, with the response that its acknowledgement carries, if any. */
   accept(event: FeishuEvent): Promise<unknown>
-  /** Events that the worker lets wait for storage at a time. */
+  /** Most events of the worker that wait for storage at the same time. */
   readonly creditWindow: number
-  /** A frame with a longer payload is none of our worker's. */
+  /** Longest payload of a frame, bytes: a sound worker drops longer payloads. */
   readonly maxPayloadBytes: number
-  /** The worker does what none of ours does: it has to be ended. */
+  /** Reports that the worker breaks the protocol and has to be ended. */
   misbehaved(cause: string): void
-  /** An acknowledgement left so long after its event was accepted. */
+  /** Reports the time from accepting an event to its acknowledgement, milliseconds. */
   acked(ms: number): void
 }
 
-/** Events that may wait for storage here, in credit windows: a worker gives up what waits too long, and has credit again. */
+/**
+ * Most events of one worker that wait for storage here, in credit windows. It is above 1 because a worker gets its
+ * credit back when it gives up an event that waits too long.
+ */
 const MOST_WINDOWS = 4
 
-/** Frames above that, or that answer nothing, within a second; ours waits for its credit. */
+/** Most frames a second above that limit, of another incarnation or without a matching send. A sound worker waits for its credit. */
 const MOST_EXCESS = 1_000
 
 const TOO_MUCH: ErrorRecord = {
   code: 'INTAKE_FULL',
-  message: 'too many events of this bot wait for storage already',
+  message: 'too many events of this bot wait for the database; Feishu redelivers this one: check the database',
   retryable: true,
 }
 
@@ -53,7 +56,7 @@ export class BotLink {
   readonly #excess: RateGuard
   #isOver = false
   #acceptingCount = 0
-  /** When each event was accepted whose acknowledgement is not known yet. */
+  /** Instant at which each event without a reported acknowledgement was accepted. */
   readonly #acceptedAt = new Map<number, number>()
 
   constructor(deps: BotLinkDeps) {
@@ -68,10 +71,10 @@ export class BotLink {
     return this.#deps.incarnation
   }
 
-  /** Never rejects. Without an answer the outcome is unknown, so the failure is retryable: the uuid prevents a second message. */
+  /** Sends a reply. Never rejects. Without an answer the outcome is unknown, so the failure is retryable: the uuid prevents a second message. */
   async send(reply: ReplyToSend): Promise<SendOutcome> {
     const { incarnation, port, botId, sendDeadlineMs } = this.#deps
-    // Twice, because a stale token repeats it.
+    // An upload may run twice, because a stale token repeats it.
     const uploadMs = reply.bytes === undefined ? 0 : 2 * UPLOAD_TIMEOUT_MS
     const { id, answer } = this.#sends.open(sendDeadlineMs + uploadMs, `reply of bot ${botId}`)
     port.postMessage({ kind: 'send', incarnation, id, reply } satisfies DataDown)
@@ -82,7 +85,7 @@ export class BotLink {
     }
   }
 
-  /** Never rejects. Without an answer the change may have been made; making it once more does no harm. */
+  /** Changes a card. Never rejects. Without an answer the change may have been made; repeating it does no harm. */
   async call(call: CardCall): Promise<CardOutcome> {
     const { incarnation, port, botId, sendDeadlineMs } = this.#deps
     const { id, answer } = this.#calls.open(sendDeadlineMs, `card of bot ${botId}`)
@@ -94,23 +97,24 @@ export class BotLink {
     }
   }
 
-  /** The worker is gone: nothing sent to it will be answered. */
+  /** Rejects all open calls, because the worker is gone. */
   lost(): void {
     const error = new FeishuSupervisorError('WORKER_UNREACHABLE', `the worker of bot ${this.#deps.botId} ended`)
     this.#sends.rejectAll(error)
     this.#calls.rejectAll(error)
   }
 
-  /** An answer may come after it was given up, but not a thousand of them. */
+  /** Settles a send. An answer after its deadline is allowed; more than `MOST_EXCESS` of them a second are not. */
   #settle(id: number, outcome: SendOutcome): void {
     if (!this.#sends.resolve(id, outcome)) this.#exceed()
   }
 
   #exceed(): void {
-    if (this.#excess.take(1) === 'exceeded') this.#end('its worker sends without end')
+    if (this.#excess.take(1) === 'exceeded')
+      this.#end(`the worker sends more than ${MOST_EXCESS} unexpected frames a second`)
   }
 
-  /** Whatever still comes of this worker is not looked at. */
+  /** Reports the worker and ignores its later frames. */
   #end(cause: string): void {
     this.#isOver = true
     this.#deps.misbehaved(cause)
@@ -121,7 +125,7 @@ export class BotLink {
     try {
       this.#read(frame)
     } catch (thrown) {
-      this.#end(`its worker sent what no worker sends: ${errorText(thrown)}`)
+      this.#end(`the worker sent an invalid frame: ${errorText(thrown)}`)
     }
   }
 
@@ -134,7 +138,7 @@ export class BotLink {
     switch (frame.kind) {
       case 'deliver':
         if (frame.event.payload.length > this.#deps.maxPayloadBytes)
-          this.#end('its worker sent an event that it should have cut')
+          this.#end('the worker sent an event over connection.maxPayloadBytes')
         else void this.#accept(frame.id, frame.event)
         break
       case 'sent':
@@ -151,7 +155,7 @@ export class BotLink {
     }
   }
 
-  /** Posting to a worker that died meanwhile is silent and harmless: Feishu pushes the event again, and it is a duplicate then. */
+  /** Stores an event and answers the worker. If the worker died meanwhile the answer is lost: Feishu pushes the event again, as a duplicate. */
   async #accept(id: number, event: FeishuEvent): Promise<void> {
     const { incarnation, port, accept, clock, creditWindow } = this.#deps
     if (this.#acceptingCount >= MOST_WINDOWS * creditWindow) {

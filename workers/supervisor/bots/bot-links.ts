@@ -8,15 +8,15 @@ import { BotLink } from './bot-link.ts'
 export interface BotLinksDeps {
   readonly connection: ResolvedConnectionOptions
   readonly clock: Clock
-  /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
+  /** Resolves when the event is committed, with the response that its acknowledgement carries, if any. */
   accept(botId: string, event: FeishuEvent): Promise<unknown>
-  /** The worker of this incarnation has to be ended. */
+  /** Reports that the worker of this incarnation breaks the protocol and has to be ended. */
   misbehaved(botId: string, incarnation: number, cause: string): void
-  /** An acknowledgement left so long after its event was accepted. */
+  /** Reports the time from accepting an event to its acknowledgement, milliseconds. */
   acked(ms: number): void
 }
 
-/** The data wires of all bot workers, one for each worker that lives. */
+/** Data channels of all live bot workers, one `BotLink` each. */
 export class BotLinks {
   readonly #deps: BotLinksDeps
   readonly #links = new Map<string, BotLink>()
@@ -31,7 +31,7 @@ export class BotLinks {
       botId,
       incarnation,
       port: thread.dataPort,
-      // As many calls as one send makes at most; see Sender.
+      // One send makes at most 5 calls; `Sender` has them.
       sendDeadlineMs: 5 * connection.sendTimeoutMs + 1_000,
       clock,
       accept: (event) => accept(botId, event),
@@ -43,7 +43,7 @@ export class BotLinks {
     this.#links.set(botId, link)
   }
 
-  /** The worker of this incarnation is gone. */
+  /** Removes the link of a worker that is gone. */
   gone(botId: string, incarnation: number): void {
     const link = this.#links.get(botId)
     if (link?.incarnation !== incarnation) return
@@ -62,7 +62,7 @@ export class BotLinks {
   }
 }
 
-/** Nothing was shown: nobody was there to be asked. */
+/** Outcome for a bot without a worker. `isRefused`, because Feishu was never asked. */
 function unreachable(botId: string): Extract<SendOutcome, { kind: 'failed' }> {
   const message = `bot ${botId} has no worker now`
   return {

@@ -4,7 +4,7 @@ import { FeishuSupervisorError } from '../../../src/core/errors.ts'
 import { revealed } from '../../../src/core/log/secret.ts'
 import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { BotReport, BotStatus } from '../../../src/protocol/model/status.ts'
-import type { Bot, BotChange, BotStore } from '../../../src/store/store.ts'
+import type { Bot, StoredBotChange, BotStore } from '../../../src/store/store.ts'
 import type { Supervisor } from '../../../src/supervisor/supervisor.ts'
 import { obstacleOf, toRecord, toSpec, wantsConnection } from './bot-record.ts'
 import type { BotRegistry } from './bot-registry.ts'
@@ -13,7 +13,7 @@ import { ConnectionSlots, restingStatus } from './connection-slots.ts'
 export interface BotReconcilerDeps {
   readonly registry: BotRegistry
   readonly supervisor: Supervisor
-  /** Throws `STORE_UNAVAILABLE` while there is none. */
+  /** Throws `STORE_UNAVAILABLE` while no store is open. */
   store(): Pick<BotStore, 'list' | 'recordOpenId'>
   readonly connection: ResolvedConnectionOptions
   readonly maxConnections: number
@@ -21,19 +21,19 @@ export interface BotReconcilerDeps {
   readonly handlers: readonly string[]
   readonly clock: Clock
   readonly random: () => number
-  /** What is wanted of a bot, or what became of it, has changed. */
+  /** Reports that the record or the status of a bot has changed. */
   changed(report: BotReport): void
   removed(botId: string): void
 }
 
 /**
- * Brings the workers to what is wanted of the bots: every enabled bot has a worker (replies need it in webhook mode
- * too), and a connection if it has a connection slot.
+ * Makes the workers match the bot records. Every enabled bot has a worker; replies need the worker in webhook mode
+ * too. A bot in long connection mode has a connection if it has a connection slot.
  */
 export class BotReconciler {
   readonly #deps: BotReconcilerDeps
   readonly #slots: ConnectionSlots
-  /** Of the bots without a worker. */
+  /** Status of each bot without a worker, by bot id. */
   readonly #resting = new Map<string, BotStatus>()
 
   constructor(deps: BotReconcilerDeps) {
@@ -63,7 +63,7 @@ export class BotReconciler {
     return supervisor.status(bot.id) ?? this.#resting.get(bot.id) ?? restingStatus(bot, clock.now())
   }
 
-  /** Starts what is stored. */
+  /** Starts all stored bots. */
   async open(): Promise<void> {
     const { registry, store } = this.#deps
     const bots = await store().list()
@@ -72,7 +72,7 @@ export class BotReconciler {
     for (const bot of bots) this.start(bot)
   }
 
-  /** Applies the current record of a bot. Rejects with `BOT_EXISTS` while another one has its app. */
+  /** Applies the current record of a bot. Rejects with `BOT_EXISTS` while another bot has the same app. */
   async put(given: Bot): Promise<void> {
     const { registry } = this.#deps
     await registry.inTurn(given.id, given.appId, async () => {
@@ -87,12 +87,12 @@ export class BotReconciler {
     })
   }
 
-  /** A bot is gone, whoever removed it. */
+  /** Drops a bot that was removed from the bot source. */
   async drop(id: string): Promise<void> {
     await this.#deps.registry.inTurn(id, id, () => this.forget(id))
   }
 
-  /** Idempotent: brings the bot's worker and connection to what is wanted of them. */
+  /** Makes the bot's worker and connection match its record. Idempotent. */
   start(bot: Bot): void {
     const { registry, supervisor, connection, clock } = this.#deps
     registry.set(bot)
@@ -105,11 +105,11 @@ export class BotReconciler {
     this.#emitReport(bot)
   }
 
-  /** Goes from the old record of a bot to the new one. To be called in the bot's turn. */
+  /** Changes a bot from the old record to the new one. Call it inside `BotRegistry.inTurn`. */
   async apply(old: Bot, bot: Bot): Promise<void> {
     const { registry, supervisor, connection } = this.#deps
     registry.set(bot)
-    // Which app it speaks for, where it runs and what it connects to stay with a worker.
+    // A worker keeps its app, domain and isolation for life.
     const needsAnother = old.appId !== bot.appId || old.domain !== bot.domain || old.isolation !== bot.isolation
     if (!bot.enabled || needsAnother) await supervisor.remove(bot.id, connection.acceptTimeoutMs)
     else if (!wantsConnection(bot)) await supervisor.disconnect(bot.id, connection.acceptTimeoutMs)
@@ -121,7 +121,7 @@ export class BotReconciler {
     this.start(bot)
   }
 
-  /** Ends a bot's worker and forgets the bot. To be called in the bot's turn. */
+  /** Ends a bot's worker and forgets the bot. Call it inside `BotRegistry.inTurn`. */
   async forget(id: string): Promise<void> {
     const { registry, supervisor, connection, removed } = this.#deps
     await supervisor.remove(id, connection.acceptTimeoutMs)
@@ -131,10 +131,10 @@ export class BotReconciler {
   }
 
   /**
-   * Takes the place that a change needs, at once, so that parallel changes cannot take it too. False if it needs
-   * none; otherwise `release` gives it back. Throws `CONNECTION_LIMIT`.
+   * Takes the connection slot that a change needs at once, so that parallel changes cannot take the same slot. False
+   * if the change needs no new slot; otherwise `release` gives the slot back. Throws `CONNECTION_LIMIT`.
    */
-  reserve(old: Bot, change: BotChange): boolean {
+  reserve(old: Bot, change: StoredBotChange): boolean {
     const isAsked = change.useWebSocket !== undefined || change.enabled !== undefined
     const { enabled = old.enabled, useWebSocket = old.useWebSocket } = change
     return isAsked && wantsConnection({ enabled, useWebSocket }) && this.#slots.take(old.id)
@@ -144,16 +144,16 @@ export class BotReconciler {
     this.#slots.leave(id)
   }
 
-  /** A worker or its connection changed. */
+  /** Takes the new status of a worker and its connection. */
   statusChanged(status: BotStatus): void {
     const bot = this.#deps.registry.get(status.botId)
     if (bot === undefined) return
-    // A worker that only sends needs no place.
+    // A worker that only sends needs no slot.
     if (wantsConnection(bot)) this.#slots.changed(status)
     this.#deps.changed(this.#report(bot, status))
   }
 
-  /** A bot has learnt its own open id. What cannot be stored now is learnt again after the next start. */
+  /** Stores the open id that a bot's worker reported. If the write fails, the worker reports the open id again after the next start. */
   async identified(id: string, openId: string): Promise<void> {
     const { registry, store } = this.#deps
     const bot = registry.get(id)
@@ -162,7 +162,7 @@ export class BotReconciler {
     await registry.inTurn(id, id, () => store().recordOpenId(id, openId)).catch(() => {})
   }
 
-  /** Nobody is started or rotated any more. */
+  /** Stops all waiting starts and rotations. */
   close(): void {
     this.#slots.close()
   }
@@ -178,7 +178,7 @@ export class BotReconciler {
   }
 }
 
-/** Open a fresh connection, see it alive, wait for the acknowledgements of the old one. */
+/** Time limit of one rotation: open a new connection, get its first pong, wait for the acknowledgements of the old connection. */
 function rotationDeadlineMs({ attemptTimeoutMs, pongTimeoutMs, acceptTimeoutMs }: ResolvedConnectionOptions): number {
   return attemptTimeoutMs + pongTimeoutMs + acceptTimeoutMs + 1_000
 }

@@ -2,10 +2,10 @@ import { Secret, secretOrNull } from '../../../src/core/log/secret.ts'
 import type { ResolvedConnectionOptions } from '../../../src/protocol/options/connection-options.ts'
 import type { BotChange as BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { BotRecord } from '../../../src/protocol/model/status.ts'
-import type { Bot, BotChange, NewBot } from '../../../src/store/store.ts'
+import type { Bot, StoredBotChange, NewBot } from '../../../src/store/store.ts'
 import type { BotSpec } from '../../../src/supervisor/bot-child.ts'
 
-/** An Encrypt Key signs, a Verification Token names the app: with one of them alone anybody could write to the bot. */
+/** True with both keys. The Encrypt Key signs, the Verification Token names the app: with only one of them, a stranger could write to the bot. */
 export function hasWebhookKeys(bot: Bot): boolean {
   return bot.encryptKey !== null && bot.verificationToken !== null
 }
@@ -14,7 +14,7 @@ export function wantsConnection({ enabled, useWebSocket }: Pick<Bot, 'enabled' |
   return enabled && useWebSocket
 }
 
-/** A bot as it may be shown. */
+/** Record of a bot without its secrets. */
 export function toRecord(bot: Bot): BotRecord {
   const { id, name, appId, domain, owner, enabled, useWebSocket, isolation, handler, createdAt } = bot
   const { limits, policy, openId } = bot
@@ -36,7 +36,7 @@ export function toRecord(bot: Bot): BotRecord {
   return { ...shown, hasWebhookKeys: hasWebhookKeys(bot) }
 }
 
-/** Secrets as secrets, and nothing that was not given. */
+/** Wraps the secrets in `Secret` and leaves out undefined fields. */
 export function toNewBot({ appSecret, encryptKey, verificationToken, ...input }: BotInput): NewBot {
   const bot = {
     ...input,
@@ -47,8 +47,8 @@ export function toNewBot({ appSecret, encryptKey, verificationToken, ...input }:
   return onlyGiven(bot) as NewBot
 }
 
-/** The same for a change. */
-export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): BotChange {
+/** Wraps the secrets of a change like `toNewBot`. */
+export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: BotChangeInput): StoredBotChange {
   const change = {
     ...rest,
     appSecret: appSecret === undefined ? undefined : new Secret(appSecret),
@@ -58,7 +58,7 @@ export function toChange({ appSecret, encryptKey, verificationToken, ...rest }: 
   return onlyGiven(change)
 }
 
-/** What a bot's worker is given. */
+/** Specification that a bot's worker starts with. */
 export function toSpec(
   { id: botId, name, appId, appSecret, domain, isolation, openId }: Bot,
   connection: ResolvedConnectionOptions,
@@ -67,13 +67,13 @@ export function toSpec(
   return { botId, name, appId, appSecret: appSecret.reveal(), domain, isolation, isIdentified, connection }
 }
 
-/** What keeps a bot from taking events, if it is not its worker or connection; `nextStep` is that of a bot without a worker. */
+/** Reason why a bot takes no events, apart from faults of its worker and connection. `nextStep`: that of a bot without a worker. */
 export function obstacleOf(bot: Bot, handlers: readonly string[], nextStep: string | undefined): string | undefined {
   if (!bot.enabled) return 'the bot is disabled'
   if (!handlers.includes(bot.handler)) {
     return (
       `its handler "${bot.handler}" is not among the options (${handlers.join(', ')}); its messages are stored and ` +
-      'wait: start again with that handler, or give the bot another'
+      'wait: start the process with that handler, or give the bot another handler'
     )
   }
   if (bot.useWebSocket) return nextStep

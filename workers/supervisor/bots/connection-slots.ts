@@ -4,24 +4,24 @@ import { type BotStatus, idleConnection } from '../../../src/protocol/model/stat
 import type { Bot } from '../../../src/store/store.ts'
 
 export interface ConnectionSlotsDeps {
-  /** Connections that the bots of this instance may have at a time. */
+  /** Most connections that the bots of this instance may have at the same time. */
   readonly maxConnections: number
-  /** Age at which a connection is replaced; 0: never. */
+  /** Age in milliseconds at which a connection is replaced; 0: never. */
   readonly rotateEveryMs: number
   readonly clock: Clock
   readonly random: () => number
-  /** A bot that has a place. */
+  /** Starts a bot that has a slot. */
   start(bot: Bot): void
-  /** Replaces a bot's connection; resolves when it has one connection again. */
+  /** Replaces a bot's connection. Resolves when the bot has exactly one connection again. */
   rotate(botId: string, mayOverlap: boolean): Promise<void>
-  /** A bot that has no worker, and why. */
+  /** Reports a bot without a worker; `nextStep` of the status gives the reason. */
   rests(status: BotStatus): void
 }
 
-/** Connections that were opened together must not be replaced together. */
+/** Largest share by which `rotateEveryMs` is shortened at random. Connections that were opened together must not be replaced together. */
 const ROTATION_JITTER = 0.1
 
-/** Of a bot that has no worker. */
+/** Status of a bot without a worker. */
 export function restingStatus({ id, name }: Bot, since: number, nextStep?: string): BotStatus {
   const child = { state: 'stopped', since, incarnation: 0, restartsInWindow: 0, restartCount: 0 } as const
   return {
@@ -38,15 +38,15 @@ interface Rotation {
 }
 
 /**
- * Which bots have a place for their connection. A bot keeps its place while it has a worker, or will have
- * one again by itself; the others wait for a place in the order in which they came.
+ * Decides which bots have a slot for their connection. A bot keeps its slot while it has a worker or will get one
+ * again without an order. The other bots wait for a slot, first come first served.
  */
 export class ConnectionSlots {
   readonly #deps: ConnectionSlotsDeps
   readonly #slots = new Set<string>()
   readonly #waiting = new Map<string, Bot>()
   readonly #rotations = new Map<string, Rotation>()
-  /** Second connections of bots whose first is being replaced. */
+  /** Second connections of bots whose first connection is being replaced. */
   #overlapCount = 0
   #isClosed = false
 
@@ -54,12 +54,11 @@ export class ConnectionSlots {
     this.#deps = deps
   }
 
-  /** Whether a bot has a place. */
   has(botId: string): boolean {
     return this.#slots.has(botId)
   }
 
-  /** Takes a place for a bot at once, so that nobody else can; false if it has one. Throws `CONNECTION_LIMIT`. */
+  /** Takes a slot for a bot at once, before another bot can. False if the bot has a slot already. Throws `CONNECTION_LIMIT`. */
   take(botId: string): boolean {
     if (this.#slots.has(botId)) return false
     if (this.#freeCount <= 0) throw new FeishuSupervisorError('CONNECTION_LIMIT', this.#full)
@@ -67,7 +66,7 @@ export class ConnectionSlots {
     return true
   }
 
-  /** A bot that wants no connection any more leaves its place to the next. */
+  /** Frees the slot of a bot that wants no connection any more, and starts the next waiting bot. */
   leave(botId: string): void {
     this.#waiting.delete(botId)
     this.#rotations.get(botId)?.cancel()
@@ -75,7 +74,7 @@ export class ConnectionSlots {
     if (this.#slots.delete(botId)) this.#startNext()
   }
 
-  /** A bot that has a place keeps it. */
+  /** Starts a bot that has a slot or gets a free one; otherwise reports the reason with `rests`. */
   start(bot: Bot): void {
     const whyNot = this.#whyNot(bot)
     if (whyNot !== undefined) return this.#deps.rests(restingStatus(bot, this.#deps.clock.now(), whyNot))
@@ -84,14 +83,14 @@ export class ConnectionSlots {
     this.#deps.start(bot)
   }
 
-  /** A bot that ended for good leaves its place to the next; a connected one is replaced when it is old. */
+  /** Frees the slot of a bot that ended for good. Schedules the rotation of a new connection. */
   changed({ botId, child, connection }: BotStatus): void {
     if (child.state !== 'stopped' && child.state !== 'failed') this.#slots.add(botId)
     else if (this.#slots.delete(botId)) this.#startNext()
     this.#scheduleRotation(botId, connection.connectedAt)
   }
 
-  /** Nobody is started or rotated any more. */
+  /** Stops all starts and rotations. */
   close(): void {
     this.#isClosed = true
     for (const { cancel } of this.#rotations.values()) cancel()
@@ -111,7 +110,7 @@ export class ConnectionSlots {
   }
 
   get #full(): string {
-    return `all ${this.#deps.maxConnections} connections of this instance are taken: it starts when one becomes free, or raise maxConnections (FS_MAX_CONNECTIONS)`
+    return `all ${this.#deps.maxConnections} connections of this instance are taken: the bot starts when one becomes free, or raise maxConnections (FS_MAX_CONNECTIONS)`
   }
 
   #startNext(): void {
@@ -139,7 +138,7 @@ export class ConnectionSlots {
     await this.#deps.rotate(botId, mayOverlap)
     if (mayOverlap) this.#overlapCount -= 1
     this.#startNext()
-    // It did not work: the connection is still the old one, and gets older.
+    // The rotation failed: the connection is still the old one, so schedule it again.
     if (this.#rotations.get(botId)?.connectedAt !== connectedAt) return
     this.#rotations.delete(botId)
     this.#scheduleRotation(botId, connectedAt)

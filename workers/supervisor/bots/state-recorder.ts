@@ -2,18 +2,18 @@ import { type BotReport, type ConnectionWord, connectionWord } from '../../../sr
 import type { BotStore } from '../../../src/store/store.ts'
 
 export interface StateRecorderDeps {
-  /** Throws while there is none. */
+  /** Throws `STORE_UNAVAILABLE` while no store is open. */
   store(): Pick<BotStore, 'recordStates'>
   readonly fastAttempts: number
 }
 
 /**
- * The only writer of `ws_connection_state`: every change of a bot's word, in order, one statement at a time.
- * While a statement runs or the database is away only the newest word of a bot is kept.
+ * Writes every change of a bot's `ConnectionWord` to `ws_connection_state`, in order, one statement at a time. It is
+ * the only writer. While a statement runs or the database is away, only the newest word of each bot is kept.
  */
 export class StateRecorder {
   readonly #deps: StateRecorderDeps
-  /** Stored, or on the way. */
+  /** Newest word of each bot: stored, in a statement or waiting. */
   readonly #known = new Map<string, ConnectionWord>()
   readonly #waiting = new Map<string, ConnectionWord>()
   #writing: Promise<void> | undefined
@@ -30,14 +30,14 @@ export class StateRecorder {
     this.retry()
   }
 
-  /** The database may be back. */
+  /** Writes the waiting words now; for the moment when the database may be back. */
   retry(): void {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined
     })
   }
 
-  /** Resolves when all is written, or could not be. */
+  /** Resolves when all waiting words are written or the write failed. */
   async flush(): Promise<void> {
     this.retry()
     await this.#writing
@@ -50,7 +50,7 @@ export class StateRecorder {
       try {
         await this.#deps.store().recordStates(states)
       } catch {
-        // Reported by the store session, which asks again when the database is back.
+        // The store session reports the error and calls `retry` when the database is back.
         for (const { id, state } of states) if (!this.#waiting.has(id)) this.#waiting.set(id, state)
         return
       }

@@ -12,7 +12,7 @@ import { readWebhook } from '../../../src/webhook/read-webhook.ts'
 
 export interface WebhookReceiverDeps {
   botOfApp(appId: string): Bot | undefined
-  /** Resolves when the event is committed, with what its acknowledgement should carry if anything. */
+  /** Resolves when the event is committed, with the response that its acknowledgement carries, if any. */
   accept(botId: string, event: FeishuEvent): Promise<CardResponse | undefined>
   readonly acceptTimeoutMs: number
   readonly maxPayloadBytes: number
@@ -23,14 +23,14 @@ export interface WebhookReceiverDeps {
 const WARN_EVERY_MS = 60_000
 
 /**
- * Events that come by HTTP. They take the same way as those of a long connection, with the same keys, so that a
- * bot can be switched from one to the other while events are on their way: for that reason also a bot with a long
- * connection takes them. Without both keys of the app none is taken. 200 says that the event is committed.
+ * Receives events by HTTP. They are stored like events of a long connection, with the same keys for duplicates, so
+ * that a bot can change its mode while events are in flight. For the same reason a bot with a long connection takes
+ * webhooks too. Requests are refused when the bot lacks one of the two keys. Status 200 means that the event is committed.
  */
 export class WebhookReceiver {
   readonly #deps: WebhookReceiverDeps
   readonly #pending: Pending<CardResponse | undefined>
-  /** When something was last said about a bot's refused requests: anybody can send them. */
+  /** Instant of the last warning about refused requests, by bot id. Warnings are limited because strangers can send such requests. */
   readonly #warnedAt = new Map<string, number>()
 
   constructor(deps: WebhookReceiverDeps) {
@@ -70,7 +70,7 @@ export class WebhookReceiver {
     this.#deps.log.warn(text)
   }
 
-  /** Feishu waits for 3 s; what is stored later is a duplicate when it comes again. */
+  /** Feishu waits 3 s. An event that is stored later is a duplicate when Feishu pushes it again. */
   async #accept(botId: string, event: FeishuEvent): Promise<CardResponse | undefined> {
     const { accept, acceptTimeoutMs } = this.#deps
     const { id, answer } = this.#pending.open(acceptTimeoutMs, `storage of event ${event.dedupeKey}`)

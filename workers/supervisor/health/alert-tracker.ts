@@ -3,37 +3,37 @@ import type { ErrorRecord } from '../../../src/core/errors.ts'
 import type { Alert, AlertKind, NamedEvent, RestartEvent } from '../../../src/protocol/model/events.ts'
 import type { BotStatus, ConnectionStatus, Flood } from '../../../src/protocol/model/status.ts'
 
-/** What is wrong now, less when it was noticed. */
+/** A current problem: an `Alert` without time and state. */
 export type Condition = Omit<Alert, 'at' | 'state'>
 
-/** At most one condition of each part of a bot is shown at a time. */
+/** Part of a bot. Each part has at most one condition at a time. */
 type Part = 'worker' | 'connection' | 'app' | 'flood' | 'frames'
 
-/** One flood is enough; it is over when there was none for a minute. */
+/** Raised by one flood, cleared after a minute without a flood. */
 const FLOODS: RateAlarmLimit = { count: 1, periodMs: 60_000 }
 
-/** Frames of one bot that could not be read. */
+/** Raised by 100 unreadable frames of one bot within a minute. */
 const FRAMES: RateAlarmLimit = { count: 100, periodMs: 60_000 }
 
-/** What of one bot is counted over time. */
+/** Figures of one bot over time. */
 interface Counts {
   readonly floods: RateAlarm
   readonly frames: RateAlarm
   floodAt: number
-  /** Of the worker that is there. */
+  /** Unreadable frames of the current worker so far. */
   frameCount: number
 }
 
-/** Turns the states of bots into events that are told once: restarts, and alerts when they begin, change and end. */
+/** Emits a restart event once per restart, and an alert once when its condition begins and once when it ends. */
 export class AlertTracker {
   readonly #fastAttempts: number
   readonly #emit: (event: NamedEvent) => void
-  /** By bot and part, and one of the database. */
+  /** Raised conditions, by bot id and part, or by part of the instance. */
   readonly #raised = new Map<string, Condition>()
   readonly #restartCounts = new Map<string, number>()
   readonly #counts = new Map<string, Counts>()
 
-  /** `fastAttempts`: so many failed attempts to connect are an alert. */
+  /** `fastAttempts`: number of failed attempts to connect that raises an alert. */
   constructor(fastAttempts: number, emit: (event: NamedEvent) => void) {
     this.#fastAttempts = fastAttempts
     this.#emit = emit
@@ -50,7 +50,7 @@ export class AlertTracker {
     const isConnected = status.connection.state === 'connected'
     const key = (part: Part): string => `${status.botId} ${part}`
     this.#compare(key('worker'), worker, isOff || status.child.state === 'running', now)
-    // A worker that starts again has no connection, which does not mean that its trouble is over.
+    // A restarting worker has no connection. Its old connection problem may last, so it is not cleared yet.
     this.#compare(key('connection'), connection, isOff || isConnected, now)
     this.#compare(key('app'), app, isOff || isConnected, now)
     const { flood, frames } = this.#rateAlarms(status, now)
@@ -59,17 +59,17 @@ export class AlertTracker {
     if (isOff) this.#counts.delete(status.botId)
   }
 
-  /** What is wrong with a part of the instance, or that nothing is. */
+  /** Takes the condition of a part of the instance; undefined: no problem. */
   observeInstance(part: string, condition: Condition | undefined, now: number): void {
     this.#compare(part, condition, true, now)
   }
 
-  /** The database became usable (no error) or unusable. */
+  /** Takes the state of the database; undefined: usable. */
   observeStore(error: ErrorRecord | undefined, now: number): void {
     const condition: Condition | undefined = error && {
       kind: 'store_unavailable',
       cause: `the database is not usable: ${error.message}`,
-      nextStep: 'it is tried again by itself; events are refused meanwhile and come again',
+      nextStep: 'retried automatically; events are refused meanwhile and Feishu pushes them again',
     }
     this.observeInstance('store', condition, now)
   }
@@ -86,7 +86,7 @@ export class AlertTracker {
     if (flood !== undefined && flood.at !== counts.floodAt) counts.floods.add(1, now)
     counts.floodAt = flood?.at ?? 0
     const frameCount = Object.values(connection.droppedFrames ?? {}).reduce((sum, count) => sum + count, 0)
-    // A new worker begins at 0.
+    // The count of a new worker begins at 0.
     const droppedCount = frameCount - (frameCount < counts.frameCount ? 0 : counts.frameCount)
     if (droppedCount > 0) counts.frames.add(droppedCount, now)
     counts.frameCount = frameCount
@@ -96,12 +96,12 @@ export class AlertTracker {
     }
   }
 
-  /** The host's own bots can be read (no error), or not all of them. */
+  /** Takes the state of the bot source; undefined: all bots are readable. */
   observeSource(error: ErrorRecord | undefined, now: number): void {
     const condition: Condition | undefined = error && {
       kind: 'bot_source_failing',
       cause: `the bots of the host cannot be read: ${error.message}`,
-      nextStep: 'it is tried again by itself; the bots that run go on as they are',
+      nextStep: 'retried automatically; running bots continue unchanged',
     }
     this.#compare('source', condition, true, now)
   }
@@ -111,7 +111,7 @@ export class AlertTracker {
     if (raised !== undefined && raised.kind !== condition?.kind && (condition !== undefined || isOver)) {
       this.#raised.delete(key)
       const { nextAt: _nextAt, ...known } = raised
-      const nextStep = condition === undefined ? 'nothing: it is over' : 'it became another trouble'
+      const nextStep = condition === undefined ? 'nothing: the problem has ended' : 'another alert took its place'
       this.#emit({ kind: 'alert', event: { ...known, at: now, state: 'cleared', nextStep } })
     }
     if (condition === undefined) return
@@ -137,7 +137,7 @@ function restartOf({ botId, name, child }: BotStatus): RestartEvent | undefined 
   }
 }
 
-/** What of a bot a person should know. Pure. */
+/** Alert conditions of one bot. Pure. */
 export function conditionsOf(status: BotStatus, fastAttempts: number): { readonly [P in Part]?: Condition } {
   const { botId, name, child, connection } = status
   const kind = connectionAlert(connection, fastAttempts)
@@ -148,9 +148,9 @@ export function conditionsOf(status: BotStatus, fastAttempts: number): { readonl
         kind: 'worker_failed',
         botId,
         name,
-        cause: child.lastExit?.error?.message ?? child.lastExit?.reason ?? 'its worker ended',
+        cause: child.lastExit?.error?.message ?? child.lastExit?.reason ?? 'the worker ended',
         attempt: child.restartCount,
-        nextStep: child.nextStep ?? 'start it again',
+        nextStep: child.nextStep ?? 'restart the bot',
       },
     }),
     ...(kind !== undefined && {
@@ -158,7 +158,7 @@ export function conditionsOf(status: BotStatus, fastAttempts: number): { readonl
         kind,
         botId,
         name,
-        cause: connection.trouble?.message ?? 'there is no connection',
+        cause: connection.trouble?.message ?? 'not connected',
         attempt: connection.attempt,
         nextStep: nextStepOf(kind, connection),
         ...(connection.nextAt === undefined ? {} : { nextAt: connection.nextAt }),
@@ -178,7 +178,7 @@ export function conditionsOf(status: BotStatus, fastAttempts: number): { readonl
 }
 
 function flooding(botId: string, name: string, { cause, isFatal }: Flood): Condition {
-  const nextStep = isFatal ? 'it was ended and is started again' : 'what is too much is dropped'
+  const nextStep = isFatal ? 'the worker was ended and is restarted' : 'output over the limit is dropped'
   return { kind: 'worker_flooding', botId, name, cause, nextStep }
 }
 
@@ -188,7 +188,7 @@ function dropping(botId: string, name: string, count: number): Condition {
     botId,
     name,
     cause: `${count} frames within a minute could not be read`,
-    nextStep: 'look at what lies between this machine and Feishu; Feishu pushes their events again',
+    nextStep: 'check the network between this machine and Feishu; Feishu pushes the events of these frames again',
   }
 }
 
@@ -201,6 +201,6 @@ function connectionAlert({ state, trouble, attempt }: ConnectionStatus, fastAtte
 
 function nextStepOf(kind: AlertKind, { nextAt }: ConnectionStatus): string {
   const person = kind === 'credentials_rejected' ? 'give the bot the right app secret, or mend the app' : undefined
-  if (nextAt === undefined) return `${person ?? 'mend the cause'}; it does not try again by itself`
-  return `${person === undefined ? '' : `${person}; `}it tries again by itself`
+  if (nextAt === undefined) return `${person ?? 'mend the cause'}; the bot does not retry by itself`
+  return `${person === undefined ? '' : `${person}; `}the bot retries by itself`
 }

@@ -5,24 +5,24 @@ import { hasWebhookKeys } from '../bots/bot-record.ts'
 
 export interface DiagnoseDeps {
   readonly store: Store | undefined
-  /** Why the database cannot be used. */
+  /** Error that makes the database unusable, if any. */
   readonly error: ErrorRecord | undefined
   bots(): Promise<readonly Bot[]>
-  /** Asks the bot's worker. */
+  /** Lets the bot's worker check its app. */
   check(bot: Bot): Promise<readonly Finding[]>
 }
 
-/** Bots that are asked at a time. */
+/** Most bots that are checked at the same time. */
 const MOST_AT_ONCE = 5
 
-/** Of the instance and all bots, or of these bots alone. Never rejects. */
+/** Findings about these bots; with null about the instance and all bots. Never rejects. */
 export async function diagnose(deps: DiagnoseDeps, botIds: readonly string[] | null): Promise<Finding[]> {
   const findings: Finding[] = botIds === null ? await checkStore(deps) : []
   let bots: readonly Bot[]
   try {
     bots = (await deps.bots()).filter(({ id }) => botIds?.includes(id) ?? true)
     if (botIds === null && deps.error === undefined) {
-      findings.push({ check: 'master_key', level: 'ok', message: `it opens the secrets of ${bots.length} bots` })
+      findings.push({ check: 'master_key', level: 'ok', message: `opens the secrets of ${bots.length} bots` })
     }
   } catch (thrown) {
     const { code, message } = toErrorRecord(thrown)
@@ -43,11 +43,11 @@ export async function diagnose(deps: DiagnoseDeps, botIds: readonly string[] | n
 
 async function checkBot({ check }: DiagnoseDeps, bot: Bot): Promise<readonly Finding[]> {
   if (!bot.enabled) {
-    return [{ check: 'worker', level: 'warning', message: 'the bot is disabled', mend: 'enable it, or remove it' }]
+    return [{ check: 'worker', level: 'warning', message: 'the bot is disabled', mend: 'enable the bot, or remove it' }]
   }
   const findings = await check(bot)
   if (bot.useWebSocket || hasWebhookKeys(bot)) return findings
-  const mend = 'set encryptKey and verificationToken (PATCH /api/feishu/bots/:id), or connect it'
+  const mend = 'set encryptKey and verificationToken (PATCH /api/feishu/bots/:id), or switch it to a long connection'
   const message = 'webhook mode without its two keys takes no events'
   return [...findings, { check: 'subscription', level: 'error', message, mend }]
 }
@@ -55,7 +55,7 @@ async function checkBot({ check }: DiagnoseDeps, bot: Bot): Promise<readonly Fin
 async function checkStore({ store, error }: DiagnoseDeps): Promise<Finding[]> {
   if (store === undefined || error !== undefined) {
     const message = error?.message ?? 'the database cannot be reached now'
-    return [{ check: 'database', level: 'error', message, mend: 'start it, or check FS_DATABASE_URL' }]
+    return [{ check: 'database', level: 'error', message, mend: 'start the database, or check FS_DATABASE_URL' }]
   }
   if (store.kind === 'pglite') {
     return [

@@ -4,8 +4,8 @@ import type { NamedEvent } from '../../../src/protocol/model/events.ts'
 import type { BotReport, ConnectionStateName } from '../../../src/protocol/model/status.ts'
 
 /**
- * Turns the events of the catalogue into lines of the log, each with its bot and cause: what changes the state of
- * a connection, restarts, alerts, and what is given up. No line holds the text of a message.
+ * Logs the events of `EventMap`, each line with bot and cause: new states of connections, restarts, alerts and dead
+ * letters. A line never holds the text of a message.
  */
 export class EventLog {
   readonly #log: Logger
@@ -23,7 +23,7 @@ export class EventLog {
         break
       case 'restart': {
         const { name, reason, error, ...fields } = named.event
-        log.warn(`the worker of ${name} ended (${error?.message ?? reason}); it is started again`, {
+        log.warn(`the worker of ${name} ended (${error?.message ?? reason}); restarting`, {
           event: 'restart',
           cause: error?.message ?? reason,
           reason,
@@ -37,14 +37,14 @@ export class EventLog {
         const text = name === undefined ? cause : `${name}: ${cause}`
         const line = { event: 'alert', alert: kind, cause, ...fields }
         if (state === 'raised') log.error(`${text}; ${nextStep}`, line)
-        else log.info(`over: ${text}`, line)
+        else log.info(`cleared: ${text}`, line)
         break
       }
       case 'message': {
         const { event } = named
         if (event.stage !== 'dead') break
         const { botId, eventId, reason, error } = event
-        // The error's text may be the handler's own, about the message.
+        // The error text may come from the handler and quote the message, so it is left out.
         log.warn(`event ${eventId} or a reply to it was given up: ${reason}`, {
           event: 'dead',
           botId,
@@ -72,7 +72,7 @@ export class EventLog {
     if (state === 'connected') this.#log.info(`${name}: connected`, fields)
     if (state !== 'reconnecting' && state !== 'failed') return
     const code = trouble === undefined ? {} : { cause: trouble.code }
-    this.#log.warn(`${name}: ${trouble?.message ?? 'there is no connection'}`, {
+    this.#log.warn(`${name}: ${trouble?.message ?? 'not connected'}`, {
       ...fields,
       ...code,
       attempt,

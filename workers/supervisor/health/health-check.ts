@@ -17,7 +17,7 @@ export interface HealthCheckDeps {
 
 const MB = 1_048_576
 
-/** Looks at the whole instance again and again, and tells what is wrong with it. */
+/** Checks the whole instance every `everyMs` milliseconds and passes its conditions to `AlertTracker`. */
 export class HealthCheck {
   readonly #deps: HealthCheckDeps
   #cancel: () => void = () => {}
@@ -38,7 +38,7 @@ export class HealthCheck {
     this.#cancel()
   }
 
-  /** What is counted over time. */
+  /** Counts dead letters. */
   observe(named: NamedEvent): void {
     if (named.kind === 'message' && named.event.stage === 'dead') this.#deps.limits.died(this.#deps.clock.now())
   }
@@ -48,7 +48,7 @@ export class HealthCheck {
     const { oldestAgeMs } = await inbox.read()
     const now = clock.now()
     const workers = bots()
-    // What was too much a while ago may be over, without a change of the bot.
+    // Rate alarms clear with time, without a new status of the bot.
     for (const worker of workers) alerts.observe(worker, now)
     const residentMb = Math.round(process.memoryUsage.rss() / MB)
     const conditions = limits.check({ residentMb, workers, pool: pool(), oldestAgeMs }, now)

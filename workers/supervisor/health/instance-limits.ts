@@ -3,27 +3,27 @@ import type { ResolvedHealthOptions } from '../../../src/protocol/options/health
 import type { PoolStats } from '../../../src/protocol/model/status.ts'
 import type { Condition } from './alert-tracker.ts'
 
-/** What a look at the whole instance shows. */
+/** Figures of the whole instance at one instant. */
 export interface InstanceFigures {
-  /** Memory of the whole process, megabytes. */
+  /** Resident memory of the whole process, megabytes. */
   readonly residentMb: number
   readonly workers: readonly { readonly name: string; readonly memoryMb?: number }[]
   readonly pool: Pick<PoolStats, 'stuck'>
   readonly oldestAgeMs: number
 }
 
-/** Each is told on its own. */
+/** Part of the instance. Each part has its own alert. */
 export type InstancePart = 'memory' | 'pool' | 'inbox' | 'dead letters'
 
-/** Raised at the limit, over below this share of it. */
+/** Share of the limit below which the memory alert is cleared; it is raised above the whole limit. */
 const OVER_BELOW = 0.9
 
-/** So many of the largest workers are named. */
+/** Number of the largest workers that the alert names. */
 const NAMED = 3
 
 /**
- * What of the whole instance a person should know. It ends nobody: a worker above its own budget has left
- * already, and who is the largest of those within theirs says nothing about why the process grows.
+ * Finds alert conditions of the whole instance. Ends no worker: a worker above its own memory limit has ended itself
+ * already, and the size of the others does not explain why the process grows.
  */
 export class InstanceLimits {
   readonly #options: ResolvedHealthOptions
@@ -31,19 +31,19 @@ export class InstanceLimits {
   readonly #dead: RateAlarm
   #isMemoryHigh = false
 
-  /** `threads`: of the chat pool. */
+  /** `threads`: number of threads in the chat pool. */
   constructor(options: ResolvedHealthOptions, threads: number) {
     this.#options = options
     this.#threads = threads
     this.#dead = new RateAlarm(deadLetterLimit(options))
   }
 
-  /** An event or a reply was given up. */
+  /** Counts a dead event or reply. */
   died(now: number): void {
     this.#dead.add(1, now)
   }
 
-  /** What is wrong now, of every part. */
+  /** Current condition of every part; undefined: no problem. */
   check(figures: InstanceFigures, now: number): Readonly<Record<InstancePart, Condition | undefined>> {
     return {
       memory: this.#memory(figures),
@@ -65,22 +65,22 @@ export class InstanceLimits {
     const workersText = largest.length === 0 ? '' : `; the largest workers: ${largest.join(', ')}`
     return {
       kind: 'memory_high',
-      cause: `the process uses ${residentMb} MB, more than ${memoryMb} (watch.memoryMb)${workersText}`,
-      nextStep: 'nothing is ended: restart a bot that has grown, or the process when it suits you',
+      cause: `the process uses ${residentMb} MB, more than ${memoryMb} (health.memoryMb)${workersText}`,
+      nextStep: 'no worker is ended: restart a bot that has grown, or the process at a suitable time',
     }
   }
 
   #pool({ pool: { stuck } }: InstanceFigures): Condition | undefined {
     if (stuck === 0) return undefined
     const left = Math.max(0, 2 * this.#threads - stuck)
-    const cause = `${stuck} chat ${stuck === 1 ? 'thread does' : 'threads do'} not end, because a handler sits in native code`
+    const cause = `${stuck} chat ${stuck === 1 ? 'thread does' : 'threads do'} not end, because a handler is stuck in native code`
     if (left >= this.#threads) {
-      return { kind: 'handler_stuck', cause, nextStep: 'they are replaced; mend the handler' }
+      return { kind: 'handler_stuck', cause, nextStep: 'the threads are replaced: mend the handler' }
     }
     return {
       kind: 'pool_shrunk',
       cause: `${cause}; the pool has ${left} of ${this.#threads} threads left`,
-      nextStep: 'it grows again when they come back; mend the handler, or restart the process',
+      nextStep: 'the pool grows again when the threads end: mend the handler, or restart the process',
     }
   }
 
@@ -89,8 +89,8 @@ export class InstanceLimits {
     if (limitMs === 0 || oldestAgeMs <= limitMs) return undefined
     return {
       kind: 'inbox_ageing',
-      cause: `an event has waited for its answer for more than ${Math.round(limitMs / 1_000)} s (watch.oldestAgeMs)`,
-      nextStep: 'look at the bots, the handler and the database; it is worked on as they allow',
+      cause: `an event has waited for its answer for more than ${Math.round(limitMs / 1_000)} s (health.oldestAgeMs)`,
+      nextStep: 'check the bots, the handler and the database: the events are handled as soon as they work',
     }
   }
 
@@ -99,13 +99,13 @@ export class InstanceLimits {
     const { periodMs } = this.#options.deadLetters
     return {
       kind: 'dead_letters',
-      cause: `${this.#dead.count(now)} events or replies were given up within ${Math.round(periodMs / 1_000)} s (watch.deadLetters)`,
-      nextStep: 'look at the dead letters and their reasons; put them back when the cause is mended',
+      cause: `${this.#dead.count(now)} events or replies were given up within ${Math.round(periodMs / 1_000)} s (health.deadLetters)`,
+      nextStep: 'read the dead letters and their reasons, mend the cause, then put the dead letters back',
     }
   }
 }
 
-/** Without a limit nothing is counted; an alarm with a limit of 0 would never clear. */
+/** Limit of the alarm, at least 1: an alarm with limit 0 would never clear. With `count` 0 no alert is raised. */
 function deadLetterLimit({ deadLetters }: ResolvedHealthOptions): RateAlarmLimit {
   return { count: Math.max(1, deadLetters.count), periodMs: deadLetters.periodMs }
 }

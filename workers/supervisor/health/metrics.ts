@@ -2,10 +2,10 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { LoopDelay } from '../../../src/core/time/loop-delay.ts'
 import type { MessageEvent, NamedEvent } from '../../../src/protocol/model/events.ts'
 
-/** From a fast commit to a handler's limit, in seconds. */
+/** Bucket limits in seconds, from a fast commit to the time limit of a handler. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600]
 
-/** Reasons are our own words; whatever else comes must not make a series of its own. */
+/** Known reasons of dead letters. Other texts are counted as `other`, so that they cannot create new series. */
 const DEAD_REASONS: ReadonlySet<string> = new Set([
   'attempts_exhausted',
   'expired',
@@ -15,7 +15,7 @@ const DEAD_REASONS: ReadonlySet<string> = new Set([
   'outcome_unknown',
 ])
 
-/** The figures of the supervisor thread since it started; hang on the events that it tells. */
+/** Figures of the supervisor thread since its start, counted from its events. */
 export class Metrics {
   readonly #registry = new Registry()
   readonly #delay = new LoopDelay()
@@ -50,12 +50,12 @@ export class Metrics {
     if (named.kind === 'alert' && named.event.state === 'raised') this.#alerts.inc({ kind: named.event.kind })
   }
 
-  /** An acknowledgement left `ms` after the event was known to be stored, or a press on a card to be answered. */
+  /** Counts an acknowledgement, `ms` milliseconds after the event was stored or the card action was answered. */
   acked(ms: number): void {
     this.#observeStage('persisted_acked', ms)
   }
 
-  /** In the text format of Prometheus. */
+  /** All figures in the Prometheus text format. */
   async text(): Promise<string> {
     return await this.#registry.metrics()
   }

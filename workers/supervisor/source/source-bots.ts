@@ -5,15 +5,15 @@ import type { BotLimits, BotPolicy } from '../../../src/protocol/model/bot-setti
 import type { SourceControl, SourceReading, SourceRow } from '../../../src/protocol/model/bot-source.ts'
 import type { ControlClient } from '../../../src/protocol/control-channel.ts'
 import { type Result, valueOf } from '../../../src/protocol/model/result.ts'
-import type { Bot, BotChange, BotStore } from '../../../src/store/store.ts'
+import type { Bot, StoredBotChange, BotStore } from '../../../src/store/store.ts'
 
 const CALL_DEADLINE_MS = 2_000
 const LIST_DEADLINE_MS = 10_000
 
-/** Below what `stop` may take; a state that is late is written with the next one. */
+/** Below the time limit of `stop`. A late state is written with the next one. */
 const RECORD_DEADLINE_MS = 1_000
 
-/** The bots of a host that keeps them itself; nothing of them is stored here. */
+/** `BotStore` over the bot source of the host. Stores nothing itself. */
 export class SourceBots implements BotStore {
   readonly #source: ControlClient<SourceControl>
 
@@ -40,11 +40,11 @@ export class SourceBots implements BotStore {
   async add(bot: Parameters<BotStore['add']>[0]): Promise<Bot> {
     const id = await this.#call('writer.add', (remote) => remote.add(revealed(bot)))
     const added = await this.get(id)
-    if (added === null) throw new TypeError(`botSource.get knows nothing of ${id}, which writer.add just answered`)
+    if (added === null) throw new TypeError(`botSource.get found no bot ${id}, but writer.add just returned that id`)
     return added
   }
 
-  async update(id: string, change: BotChange): Promise<Bot | null> {
+  async update(id: string, change: StoredBotChange): Promise<Bot | null> {
     const { useWebSocket, ...others } = change
     // A source without a writer may still record the mode.
     if (useWebSocket !== undefined && Object.keys(others).length === 0) {
@@ -61,7 +61,7 @@ export class SourceBots implements BotStore {
     return true
   }
 
-  /** Not the host's business: it is learnt again after the next start. */
+  /** Does nothing: a bot source has no open ids. The worker reports the open id again after the next start. */
   async recordOpenId(): Promise<void> {}
 
   async recordStates(states: Parameters<BotStore['recordStates']>[0]): Promise<void> {

@@ -13,12 +13,12 @@ import type { SourceBots } from './source-bots.ts'
 
 export interface SourceSyncDeps {
   readonly source: Pick<SourceBots, 'read' | 'get'>
-  /** What it puts as the source says; rejects, leaving a bot as it was, where that cannot be done. */
+  /** Applies each bot of the source. Rejects and leaves the bot as it was when that fails. */
   readonly reconciler: Pick<BotReconciler, 'put' | 'drop'>
   readonly registry: Pick<BotRegistry, 'known' | 'botIds'>
-  /** There may be something to handle for a bot that came. */
+  /** Wakes the dispatcher, because a new bot may have stored events. */
   wake(): void
-  /** What keeps the source, or a row of it, from being used; undefined: nothing. */
+  /** Reports an error of the source or of one of its rows; undefined: all bots are readable. */
   changed(error: ErrorRecord | undefined): void
   readonly clock: Clock
   readonly random: () => number
@@ -27,12 +27,12 @@ export interface SourceSyncDeps {
 const RETRY: BackoffPolicy = { firstMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0.2 }
 
 /**
- * Follows a source of bots: reads one after the other what has changed, so that an older reading never overtakes a
- * newer one. Whatever fails leads to reading everything, later and later, until it works; the bots that run go on.
+ * Keeps the bots equal to a bot source. Changes are read one after the other, so that an older reading never overtakes
+ * a newer one. After an error all bots are read again, with growing delays, until that succeeds. Running bots continue.
  */
 export class SourceSync {
   readonly #deps: SourceSyncDeps
-  /** To be read. */
+  /** Ids of the bots to read next. */
   #wanted: Set<string> | 'all' = new Set()
   #reading: Promise<void> | undefined
   #failures = 0
@@ -49,8 +49,8 @@ export class SourceSync {
     return this.#error === undefined ? { ready: true } : { ready: false, error: this.#error }
   }
 
-  /** That bot, or everything, may have changed. Resolves when it is read, or could not be. */
-  async look(botId?: string): Promise<void> {
+  /** Reads one bot again, by default all bots. Resolves when the reading is done or failed. */
+  async refresh(botId?: string): Promise<void> {
     if (botId === undefined) this.#wanted = 'all'
     else if (this.#wanted !== 'all') this.#wanted.add(botId)
     this.#reading ??= this.#readAll().finally(() => {
@@ -59,7 +59,7 @@ export class SourceSync {
     await this.#reading
   }
 
-  /** Nothing is read any more. */
+  /** Stops all reading. */
   close(): void {
     this.#isClosed = true
     this.#cancelRetry()
@@ -83,11 +83,11 @@ export class SourceSync {
   async #readEverything(): Promise<void> {
     const { source, reconciler, registry, wake } = this.#deps
     const { bots, unusable, failure } = await source.read()
-    // What was there before is enough to begin with.
+    // With `failure`, `bots` is the last good reading. The first reading after a start uses it.
     if (failure !== undefined && this.#hasRead) throw fromErrorRecord(failure)
     const known = new Set([...bots.map(({ id }) => id), ...unusable.map(({ botId }) => botId)])
     const wrong = unusable.map(({ botId, why }) => `bot ${botId}: ${why}`)
-    // First what goes: an app may have moved from one row to another.
+    // Removed bots go first: an app may have moved from one row to another.
     for (const botId of registry.botIds()) if (!known.has(botId)) await reconciler.drop(botId)
     for (const bot of bots) {
       if (this.#isClosed) return
@@ -119,7 +119,7 @@ export class SourceSync {
     this.#failures = error === undefined ? 0 : this.#failures + 1
     if (error !== undefined && !this.#isClosed) {
       const delayMs = backoffDelayMs(this.#failures, RETRY, random())
-      this.#cancelRetry = clock.after(delayMs, () => void this.look())
+      this.#cancelRetry = clock.after(delayMs, () => void this.refresh())
     }
     if (hasChanged) changed(error)
   }

@@ -4,16 +4,16 @@ import type { InboxStore } from '../../../src/store/store.ts'
 
 type Figures = SupervisorReport['inbox']
 
-/** Longest wait for the figures; a slow database must not make the status slow. */
+/** Longest wait for the figures, milliseconds. A slow database must not make the status slow. */
 const DEADLINE_MS = 300
 
-/** How full the inbox is; the last known figures where the database does not answer in time. */
+/** Reads how full the inbox is. Falls back to the last known figures when the database does not answer in time. */
 export class InboxFigures {
   readonly #inbox: () => Pick<InboxStore, 'summary'> | undefined
   readonly #clock: Clock
   #last: Figures = { depth: 0, oldestAgeMs: 0, dead: 0 }
 
-  /** `inbox`: undefined while there is none. */
+  /** `inbox` returns undefined while no store is open. */
   constructor(inbox: () => Pick<InboxStore, 'summary'> | undefined, clock: Clock) {
     this.#inbox = inbox
     this.#clock = clock

@@ -7,7 +7,7 @@ import { openPglite } from '../../../src/store/open/open-pglite.ts'
 import { openPostgres } from '../../../src/store/open/open-postgres.ts'
 import type { Store } from '../../../src/store/store.ts'
 
-/** Opens PostgreSQL when a URL is given, the embedded database otherwise; migrated, and with the right master key. */
+/** Opens PostgreSQL when `databaseUrl` is set, else the embedded database. Runs the migrations and checks the master key. */
 export async function openStore(
   options: ResolvedOptions,
   { pgliteWorker, migrations: migrationsDir }: PackagePaths,
@@ -15,9 +15,13 @@ export async function openStore(
 ): Promise<Store> {
   const { databaseUrl, dataDir } = options
   const [masterKey, ...olderKeys] = await loadMasterKeys(keySource(options))
-  if (masterKey === undefined) throw new FeishuSupervisorError('CONFIG_INVALID', 'there is no master key')
+  if (masterKey === undefined)
+    throw new FeishuSupervisorError(
+      'CONFIG_INVALID',
+      'masterKey: there is no key in the option (FS_MASTER_KEY) or the key file',
+    )
   const onCrash = ({ message, stack }: ErrorRecord): void =>
-    log.error(`the thread of the embedded database ended (${message}); the next statement starts it again`, { stack })
+    log.error(`the thread of the embedded database ended (${message}); the next statement restarts it`, { stack })
   const keys = { masterKey, olderKeys, migrationsDir }
   const store =
     databaseUrl === undefined
@@ -32,7 +36,7 @@ export async function openStore(
   return store
 }
 
-/** Where the master key comes from. */
+/** Source of the master key: the option, else the key file. */
 export function keySource({ dataDir, masterKey: value }: ResolvedOptions): MasterKeySource {
   return { ...(value === undefined ? {} : { value }), keyFile: join(dataDir, 'master.key') }
 }

@@ -3,11 +3,11 @@ import type { Logger } from '../../../src/core/log/logger.ts'
 import type { Store } from '../../../src/store/store.ts'
 
 /**
- * The inbox and what belongs to it, which may be used before the store is open: until then every call says
- * STORE_UNAVAILABLE, as it does when the database goes away later.
+ * Inbox and reply store that can be used before the store is open. Until then every call rejects with
+ * `STORE_UNAVAILABLE`, as it does when the database goes away later.
  *
- * Its callers wait and try again without a word, so this is where it is told: once when a kind of call begins
- * to fail, and once when it works again.
+ * The callers retry without logging, so this proxy logs: once when a kind of call begins to fail, and once when it
+ * works again.
  */
 export function storeProxy(current: () => Store | undefined, log: Logger): Pick<Store, 'inbox' | 'replies'> {
   const failing = new Set<string>()
@@ -17,16 +17,16 @@ export function storeProxy(current: () => Store | undefined, log: Logger): Pick<
     if (store === undefined) throw new FeishuSupervisorError('STORE_UNAVAILABLE', 'the database is not open yet')
     try {
       const answer = await run(store)
-      if (failing.delete(kind)) log.info(`the inbox works again (${kind})`)
+      if (failing.delete(kind)) log.info(`database call "${kind}" works again`)
       return answer
     } catch (thrown) {
-      if (!failing.has(kind)) log.error(`the inbox does not work (${kind}): ${errorText(thrown)}`)
+      if (!failing.has(kind)) log.error(`database call "${kind}" fails: ${errorText(thrown)}`)
       failing.add(kind)
       throw thrown
     }
   }
 
-  // Every argument is forwarded, so that a new optional one cannot be dropped here.
+  // Forwards all arguments, so that a new optional argument cannot be dropped here.
   return {
     inbox: {
       accept: (...args) => call('accept', ({ inbox }) => inbox.accept(...args)),

@@ -5,11 +5,11 @@ import type { Store } from '../../../src/store/store.ts'
 
 export interface StoreSessionDeps {
   open(): Promise<Store>
-  /** Called once, with the first store that opens; what it throws counts as a failed opening. */
+  /** Called with the opened store. If it rejects, the opening counts as failed. */
   opened(store: Store): Promise<void>
-  /** The database became reachable or unreachable. */
+  /** Reports that the database became usable or unusable, or that its error code changed. */
   changed(ready: boolean, error: ErrorRecord | undefined): void
-  /** Work of instances that are gone became free. */
+  /** Reports that work of dead instances was freed. */
   rescued(): void
   readonly instanceId: string
   readonly supersedes: string | undefined
@@ -20,12 +20,12 @@ export interface StoreSessionDeps {
 
 const REOPEN: BackoffPolicy = { firstMs: 200, maxMs: 5_000, factor: 2, jitter: 0.2 }
 
-/** How often the lease is renewed and with it seen whether the database answers. */
+/** Longest time between two renewals of the lease, milliseconds. Each renewal also checks whether the database answers. */
 const MOST_TICK_MS = 2_000
 
 /**
- * Keeps the store open: retries for ever while the database is away, renews this instance's lease,
- * and frees the work of instances whose lease ran out.
+ * Keeps the store open. Retries for ever while the database is away, renews the lease of this instance, and frees the
+ * work of instances whose lease ran out.
  */
 export class StoreSession {
   readonly #deps: StoreSessionDeps
@@ -48,7 +48,7 @@ export class StoreSession {
     return { ready: this.#isReady, ...(this.#error === undefined ? {} : { error: this.#error }) }
   }
 
-  /** Resolves once the store is open, or with retries under way when only the database is missing; rejects for what a person has to mend. */
+  /** Opens the store. Resolves also while the database is away, and then retries. Rejects for errors that an operator has to mend. */
   async start(): Promise<void> {
     try {
       await this.#open()
@@ -58,7 +58,7 @@ export class StoreSession {
     }
   }
 
-  /** Ends this instance's lease, so that its work is free at once, and closes. */
+  /** Ends the lease of this instance, so that its work is free at once, and closes the store. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelTimer()
@@ -66,7 +66,7 @@ export class StoreSession {
     const store = this.#store
     if (store === undefined) return
     await store.instances.release(this.#deps.instanceId).catch(() => {
-      // The lease runs out by itself.
+      // The lease then expires on its own.
     })
     await store.close()
   }
@@ -78,7 +78,7 @@ export class StoreSession {
       try {
         await store.instances.renew(instanceId, leaseMs)
         if (supersedes !== undefined) await store.instances.release(supersedes)
-        // The folder lock of the embedded database proves that every other owner is gone.
+        // The folder lock of the embedded database proves that all other owners are dead.
         await store.instances.rescue(instanceId, store.kind === 'pglite')
         this.#store = store
         await opened(store)

@@ -1,11 +1,11 @@
-// The server renders what is seen, escaped; this fetches it anew whenever the stream of events says something.
-// The token is kept for this tab and sent as a header, so no other page can make the browser send it.
+// The server renders and escapes the content. This script fetches it again after every event of the stream.
+// The token is kept for this tab and sent as a header, so that no other page can make the browser send it.
 
 const KEY = 'feishu-supervisor-token'
 const REDRAW_MS = 500
 const RETRY_MS = 3000
 
-/** The API lies above this file: a host may have mounted it elsewhere than at /api/feishu. */
+/** Path of the API, one folder above this file: a host may mount it at another path than /api/feishu. */
 const API = new URL('..', import.meta.url).pathname
 
 const find = (id) => document.getElementById(id)
@@ -13,7 +13,7 @@ const [view, live, notice, signIn, signOut] = ['view', 'live', 'notice', 'sign-i
 
 let lettersPage = 1
 let shown
-/** Of whoever is signed in. */
+/** Aborted at sign-out. */
 let session = new AbortController()
 let isRedrawAsked = false
 
@@ -45,7 +45,7 @@ function drawSoon() {
   isRedrawAsked = true
   setTimeout(() => {
     isRedrawAsked = false
-    // What is wrong ends the stream too, and is said there.
+    // The same error ends the stream, and `follow` shows it.
     draw().catch(() => {})
   }, REDRAW_MS)
 }
@@ -61,13 +61,13 @@ async function follow() {
       const { body } = await call('/api/feishu/events', { signal })
       live.textContent = 'live'
       const reader = body.getReader()
-      // Whatever it says, events and pulses alike: look again.
+      // Events and pulses both cause a redraw.
       while (!(await reader.read()).done) drawSoon()
       live.textContent = 'connecting…'
     } catch (thrown) {
       if (signal.aborted) return
       if (thrown.status === 401) {
-        if (sessionStorage.getItem(KEY) !== null) tell('This token is not valid, or not any more.')
+        if (sessionStorage.getItem(KEY) !== null) notify('This token is not valid, or not any more.')
         return askForToken()
       }
       live.textContent = `not live: ${thrown.message}`
@@ -109,7 +109,7 @@ function distance(ms) {
 }
 
 let forget
-function tell(line) {
+function notify(line) {
   notice.textContent = line
   clearTimeout(forget)
   forget = setTimeout(() => notice.replaceChildren(), 8000)
@@ -131,11 +131,11 @@ async function press(button) {
     if (letters !== undefined) lettersPage = Number(letters)
     else {
       await call(order, { method: 'POST', ...(body && { body, headers: { 'content-type': 'application/json' } }) })
-      tell(button.title)
+      notify(button.title)
     }
     await draw()
   } catch (thrown) {
-    tell(thrown.message)
+    notify(thrown.message)
   } finally {
     button.disabled = false
   }

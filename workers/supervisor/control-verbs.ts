@@ -8,7 +8,7 @@ type BotVerbs = 'addBot' | 'listBots' | 'updateBot' | 'removeBot' | 'restartBot'
 type MessageVerbs = 'listMessages' | 'getMessage' | 'listDeadLetters' | 'resubmit'
 type AccessVerbs = 'createToken' | 'listTokens' | 'revokeToken' | 'authenticate' | 'auditLog'
 
-/** The verbs of the host wire about bots. */
+/** Verbs of `HostControl` about bots. */
 export function botVerbs(bots: BotAdmin, audited: Audited): Pick<HostControl, BotVerbs> {
   return {
     addBot: (bot, by) =>
@@ -33,7 +33,7 @@ export function botVerbs(bots: BotAdmin, audited: Audited): Pick<HostControl, Bo
   }
 }
 
-/** The verbs about API tokens and the audit log. */
+/** Verbs of `HostControl` about API tokens and the audit log. */
 export function accessVerbs(access: () => AccessStore, audited: Audited): Pick<HostControl, AccessVerbs> {
   return {
     createToken: (token, by) =>
@@ -52,7 +52,7 @@ export function accessVerbs(access: () => AccessStore, audited: Audited): Pick<H
   }
 }
 
-/** The verbs about stored events and dead letters; `wake` is told that there is work again. */
+/** Verbs of `HostControl` about stored events and dead letters. `wake` is called after an event was put back. */
 export function messageVerbs(
   store: () => Pick<Store, 'inbox' | 'log'>,
   audited: Audited,

@@ -3,12 +3,13 @@ import { loadMasterKeys, type MasterKeySource, newMasterKey, writeKeyFile } from
 import type { KeyStore } from '../../../src/store/store.ts'
 
 /**
- * Seals all secrets with a new master key. The key file holds the new key and the old one until everything is sealed
- * anew, so a process that dies at any moment leaves what its successor can open; the next call goes on from there.
+ * Seals all secrets with a new master key and returns the number of resealed bots. The key file holds both keys until
+ * all secrets are resealed. So after a crash at any moment the secrets can still be opened, and the next call continues.
  *
- * A key that comes from the configuration is the operator's to change: he puts the new one before the old one.
+ * A key from the configuration is changed by the operator, who puts the new key before the old one. Rejects with
+ * `CONFIG_INVALID` when the configuration has only one key.
  */
-export async function rotateKeys(store: KeyStore, source: MasterKeySource): Promise<number> {
+export async function rotateMasterKeys(store: KeyStore, source: MasterKeySource): Promise<number> {
   const keys = await loadMasterKeys(source)
   if (source.value !== undefined && keys.length < 2) {
     throw new FeishuSupervisorError(
@@ -16,7 +17,7 @@ export async function rotateKeys(store: KeyStore, source: MasterKeySource): Prom
       'FS_MASTER_KEY: put a new key before the old one, separated by a comma (openssl rand -base64 32 makes one), and run this again',
     )
   }
-  // More than one in the file: an earlier rotation was not finished.
+  // More than one key: an earlier rotation was not finished, or the operator gave a new key.
   const rotated = keys.length > 1 ? keys : [newMasterKey(), ...keys]
   const [current] = rotated
   if (current === undefined) return 0

@@ -10,7 +10,7 @@ const MSG_TYPES = new Set(
 )
 
 /** A message that an app posts. */
-export interface PostBody {
+export interface PostedMessage {
   readonly msgType: string
   /** Content as JSON text. */
   readonly content: string
@@ -20,7 +20,7 @@ export interface PostBody {
 }
 
 /** Reads a post. 230001 for an invalid type or content, 230025 for too long content, 99992402 for a uuid above 50 characters. [D] */
-export function readPost(body: CallBody): ApiResult<PostBody> {
+export function readPost(body: CallBody): ApiResult<PostedMessage> {
   const { msg_type: msgType, uuid } = body
   if (typeof msgType !== 'string' || !MSG_TYPES.has(msgType)) return refused(230001, 'invalid msg_type')
   const content = readContent(msgType, body['content'])

@@ -22,20 +22,20 @@ import { valueOf } from '../protocol/model/result.ts'
 import type { BotRecord } from '../protocol/model/status.ts'
 import { resolveBotChange, resolveNewBot, resolveNewToken } from './new-records.ts'
 
-/** Calls the supervisor thread; always settles. */
+/** Calls the supervisor thread. Always settles. */
 type CallThread = <T>(what: string, deadlineMs: number, run: (remote: HostControl) => Promise<T>) => Promise<T>
 
-/** Longest wait for an order to the thread. */
+/** Longest wait for an order to the supervisor thread, milliseconds. */
 const ORDER_DEADLINE_MS = 5_000
 
-/** Each bot is asked for a minute at most, several at a time. */
+/** Longest wait for `diagnose`, milliseconds. Each bot takes at most a minute, and several bots are checked at once. */
 const DIAGNOSE_DEADLINE_MS = 150_000
 
 /**
- * What can be ordered of a supervisor that runs, and asked of its database: bots, messages, dead letters, tokens. The
- * handle has the same methods, and says what each does.
+ * Orders to a running supervisor and queries of its database: bots, messages, dead letters, tokens. `FeishuSupervisor`
+ * has the same methods and documents them.
  */
-export class Orders {
+export class Admin {
   readonly #call: CallThread
 
   constructor(call: CallThread) {
@@ -163,7 +163,7 @@ function noBot(botId: string): FeishuSupervisorError {
   return new FeishuSupervisorError('BOT_NOT_FOUND', `there is no bot ${botId}: listBots() names those there are`)
 }
 
-/** The name in the audit log. Version 0.1 took it as a text, which must not be lost silently. */
+/** Actor for the audit log. Version 0.1 took a string here, which must not be ignored silently. */
 function actorOf(options: AuditOptions = {}): string {
   if (typeof options !== 'object') {
     throw new FeishuSupervisorError('CONFIG_INVALID', `by: give { by: '${String(options)}' } instead of a text`)

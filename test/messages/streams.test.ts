@@ -251,9 +251,9 @@ describe('a streamed answer of a claim that is over', () => {
     await store.claim({ owner: FENCE.owner, limit: 1 })
     const before = { calls: kinds().length, sends: sends.length }
     // The first change has to be written down before it is made.
-    stream.show(frame('ab'))
+    void stream.show(frame('ab'))
     await clock.advance(5_000)
-    stream.show(frame('abc'))
+    void stream.show(frame('abc'))
     await clock.advance(5_000)
     expect({ calls: kinds().length, sends: sends.length }).toEqual(before)
     await stream.end()

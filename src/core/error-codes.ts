@@ -72,7 +72,7 @@ export const ERROR_CODES = {
     actor: 'operator',
     retryable: false,
     meaning: 'The command line cannot listen on its address and port.',
-    mend: 'Choose another `FS_PORT` or `FS_HOST`, or stop whoever uses the port.',
+    mend: 'Choose another `FS_PORT` or `FS_HOST`, or stop the process that uses the port.',
   },
   HANDLER_UNLOADABLE: {
     actor: 'developer',

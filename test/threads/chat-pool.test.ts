@@ -12,32 +12,12 @@ import { deferred } from '../../src/core/time/deferred.ts'
 import { ChatPool, type ChatPoolOptions } from '../../src/messages/pool/chat-pool.ts'
 import type { ChatOutcome, HandlerRef } from '../../src/protocol/chat.ts'
 import type { InboundEvent } from '../../src/protocol/model/inbound-event.ts'
-import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import { createLogger, type LogRecord } from '../../src/core/log/logger.ts'
 import { hideValues } from '../../src/core/log/redact.ts'
 import { ContextServer } from '../../src/messages/handle/context-server.ts'
 import { Recorder } from '../support/recorder.ts'
+import { inboundMessage as message } from '../support/inbound-message.ts'
 import { messageEvent } from '../messages/dispatcher-bench.ts'
-
-const message: InboundMessage = {
-  kind: 'message',
-  botId: 'a',
-  eventId: 'e1',
-  messageId: 'm1',
-  chatId: 'c',
-  chatType: 'p2p',
-  messageType: 'text',
-  text: 'you',
-  content: { text: 'you' },
-  senderType: 'user',
-  senderOpenId: 'ou_1',
-  createdAt: 1,
-  mentions: [],
-  isBotMentioned: false,
-  isAllMentioned: false,
-  resources: [],
-  raw: { message: { content: '{"text":"you"}' } },
-}
 
 hideValues(['canary-secret'])
 const logged = new Recorder<LogRecord>()

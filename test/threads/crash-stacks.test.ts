@@ -18,13 +18,13 @@ import { ChatPool } from '../../src/messages/pool/chat-pool.ts'
 import { resolveOptions } from '../../src/options/options.ts'
 import type { Isolation } from '../../src/protocol/model/bot-settings.ts'
 import type { ChatTask } from '../../src/protocol/chat.ts'
-import type { InboundEvent } from '../../src/protocol/model/inbound-event.ts'
 import { PgliteThread } from '../../src/store/open/pglite-thread.ts'
 import { storableError } from '../../src/store/database/storable.ts'
 import { processIsolation } from '../../src/supervisor/isolation/process-isolation.ts'
 import { botSpawner } from '../../src/supervisor/spawn.ts'
 import { threadIsolation } from '../../src/supervisor/isolation/thread-isolation.ts'
 import { EventLog } from '../../workers/supervisor/health/event-log.ts'
+import { inboundMessage as event } from '../support/inbound-message.ts'
 import { Recorder } from '../support/recorder.ts'
 import { closeLater, newApp } from '../support/simulator.ts'
 import { copyEmptyDatabase } from '../support/empty-database.ts'
@@ -84,25 +84,6 @@ function openPool(): ChatPool {
   return pool
 }
 
-const event: InboundEvent = {
-  kind: 'message',
-  botId: 'a',
-  eventId: 'e1',
-  messageId: 'm1',
-  chatId: 'c',
-  chatType: 'p2p',
-  messageType: 'text',
-  text: 'you',
-  content: { text: 'you' },
-  senderType: 'user',
-  senderOpenId: 'ou_1',
-  createdAt: 1,
-  mentions: [],
-  isBotMentioned: false,
-  isAllMentioned: false,
-  resources: [],
-  raw: { message: { content: '{"text":"you"}' } },
-}
 const task = { kind: 'event', canReply: false, attempt: 1, timeoutMs: 9_000 } as const
 
 describe('the stack of a thread that crashed names file and line of the source', () => {

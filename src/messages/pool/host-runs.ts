@@ -57,7 +57,7 @@ export class HostRuns implements HandlerPool {
     this.#pending.resolve(id, outcome)
   }
 
-  /** Waits for nobody: whoever closes has waited already. */
+  /** Does not wait: the caller has waited already. */
   close(): Promise<void> {
     this.#isClosed = true
     this.#pending.rejectAll(new FeishuSupervisorError('SUPERVISOR_DOWN', 'the supervisor stopped during the run'))

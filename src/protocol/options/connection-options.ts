@@ -10,7 +10,7 @@ export interface ConnectionOptions {
   /** After this many failed attempts the bot shows `error` and goes on at the slowest pace, for ever. Default: 5. */
   readonly fastAttempts?: number | undefined
   /**
-   * Stop after `fastAttempts` failed attempts and at refused credentials, until somebody asks for a connection or
+   * Stop after `fastAttempts` failed attempts and at refused credentials, until an operator asks for a connection or
    * changes the credentials. Default: false, so a bot tries for ever.
    */
   readonly giveUp?: boolean | undefined

@@ -30,7 +30,7 @@ export interface SupervisionOptions {
 
 /** How many restarts are allowed before a bot is parked. */
 export interface RestartLimitOptions {
-  /** More restarts than this within `periodMs` park the bot as failed, until somebody restarts it. Default: 5. */
+  /** More restarts than this within `periodMs` park the bot as failed, until an operator restarts it. Default: 5. */
   readonly intensity?: number | undefined
   /** The period in which restarts are counted. Default: 60 000 ms. */
   readonly periodMs?: number | undefined

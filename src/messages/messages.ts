@@ -78,6 +78,7 @@ export function createMessages(deps: MessagesDeps): Messages {
   const pool = new ChatPool({
     filename: deps.chatWorker,
     threads: options.threads,
+    concurrency: options.threads,
     threadMemoryMb: options.threadMemoryMb,
     secrets: deps.secrets,
     clock,

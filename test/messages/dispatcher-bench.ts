@@ -110,6 +110,10 @@ export class FakePool implements HandlerPool {
     this.threads = threads
   }
 
+  get capacity(): number {
+    return this.threads
+  }
+
   get busy(): number {
     return this.running.size
   }

@@ -34,7 +34,7 @@ async function run(
   const result = await handleEvent(event, {
     executors: { pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
-    streams: { show() {} },
+    streams: { show: () => Promise.resolve() },
     contextServer: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
     bots: { settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null, ...settings }) },
     answerPolicy: { groups: 'mentioned', bots: 'ignore' },

@@ -50,6 +50,7 @@ export interface Environment {
 /** One whole instance of the real code, with everything it lives on made to fail. */
 export class Instance implements Port, HandlerPool {
   readonly threads = OPTIONS.threads
+  readonly capacity = OPTIONS.threads
   readonly process: Process
   readonly #world: Environment
   readonly #link: Link

@@ -19,15 +19,19 @@ export interface HostRunsDeps {
  * finds nobody who waits.
  */
 export class HostRuns implements HandlerPool {
-  readonly threads: number
+  readonly capacity: number
   readonly #deps: HostRunsDeps
   readonly #pending: Pending<ChatOutcome>
   #isClosed = false
 
   constructor(deps: HostRunsDeps) {
-    this.threads = deps.threads
+    this.capacity = deps.threads
     this.#deps = deps
     this.#pending = new Pending(deps.clock)
+  }
+
+  get threads(): number {
+    return this.capacity
   }
 
   get busy(): number {
@@ -38,8 +42,8 @@ export class HostRuns implements HandlerPool {
     const { send, clock } = this.#deps
     if (this.#isClosed) return failed('INTERNAL', 'the host runs nothing now')
     const channel = new RunChannelServer()
-    channel.begin(take)
     const { id, answer } = this.#pending.open(timeoutMs, "the handler on the host's thread")
+    channel.begin(id, take)
     send({ id, task: { ...task, port: channel.other }, deadlineAt: clock.now() + timeoutMs })
     try {
       return await answer
@@ -47,7 +51,7 @@ export class HostRuns implements HandlerPool {
       const { code, message } = toErrorRecord(thrown)
       return code === 'DEADLINE_EXCEEDED' ? failed('HANDLER_TIMEOUT', message) : failed('SUPERVISOR_DOWN', message)
     } finally {
-      channel.end()
+      channel.end(id)
       channel.close()
     }
   }

@@ -62,12 +62,16 @@ export interface BotStatus {
 
 /** The threads that run handlers. */
 export interface PoolStats {
+  /** Those that runs share and that take new ones. Threads beside them, for what has one to itself, are not counted. */
   readonly threads: number
+  /** Runs under way. */
   readonly busy: number
-  /** Always 0: events wait in the inbox. */
+  /** Runs among them that wait for a thread of their own; all other events wait in the inbox. */
   readonly queued: number
   /** Threads that were given up but do not end, because they run native code. */
   readonly stuck: number
+  /** Threads that end with their last run, because they have served their time; absent: none. */
+  readonly renewing?: number
 }
 
 /** A bot without its secrets. */

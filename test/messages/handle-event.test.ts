@@ -32,7 +32,7 @@ async function run(
     ...more,
   }
   const result = await handleEvent(event, {
-    executors: { pool, host: pool },
+    executors: { pool, exclusive: pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
     streams: { show: () => Promise.resolve() },
     contextServer: { ...noCalls, messagesBefore: () => Promise.resolve(before) },

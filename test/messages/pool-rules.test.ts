@@ -5,6 +5,7 @@ import { type Burning, cooled, found, isBurning } from '../../src/messages/pool/
 import { HandlerLimits } from '../../src/messages/pool/handler-limits.ts'
 import { place, type PlacementLimits, type ThreadRole, type ThreadView } from '../../src/messages/pool/placement.ts'
 import { Quarantine } from '../../src/messages/pool/quarantine.ts'
+import { isExclusive } from '../../src/protocol/chat.ts'
 import { wearOf } from '../../src/messages/pool/wear.ts'
 
 const SEED = Number(process.env['FC_SEED'] ?? Date.now() % 1_000_000_000)
@@ -236,7 +237,7 @@ describe('runs of which one must have ended a thread', () => {
     expect(subject.crowded('/h.mjs', 3, 1_000)).toBe(3_601_000)
     expect([subject.of(handler, 3_600_999), subject.of(handler, 3_601_000)]).toEqual([3, 512])
     expect(subject.of({ ...handler, runsPerThread: 2 }, 2_000)).toBe(2)
-    expect(subject.isExclusive({ ...handler, runsPerThread: 1 })).toBe(true)
-    expect(subject.isExclusive(handler)).toBe(false)
+    expect(isExclusive({ ...handler, runsPerThread: 1 })).toBe(true)
+    expect(isExclusive(handler)).toBe(false)
   })
 })

@@ -83,7 +83,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     const expired = whenExpired(event, maxAgeMs)
     if (expired !== undefined) return { result: expired }
     const executor = deps.executors[executorOf(handler)]
-    if (executor.busy >= executor.capacity) return { result: { kind: 'released', afterMs: EXECUTOR_FULL_MS } }
+    if (executor.isFull) return { result: { kind: 'released', afterMs: EXECUTOR_FULL_MS } }
     const run: RunOf = {
       botId: event.botId,
       eventId: event.id,

@@ -1,6 +1,6 @@
 import { errorText, FeishuSupervisorError, fromErrorRecord } from '../../core/errors.ts'
 import { stackFrames } from '../../core/log/stack-frames.ts'
-import type { ChatOutcome, ChatTask, HandlerRef } from '../../protocol/chat.ts'
+import { type ChatOutcome, type ChatTask, type HandlerRef, isExclusive } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { PoolStats } from '../../protocol/model/status.ts'
 import type { RunFault } from '../../protocol/run-channel.ts'
@@ -64,8 +64,8 @@ export class ChatPool implements HandlerPool {
     return this.#settings.concurrency
   }
 
-  get threads(): number {
-    return this.capacity
+  get isFull(): boolean {
+    return this.busy >= this.capacity + this.#settings.threads
   }
 
   get busy(): number {
@@ -79,7 +79,7 @@ export class ChatPool implements HandlerPool {
   run(task: ChatTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome> {
     if (this.#closing !== undefined) return Promise.resolve(failed('POOL_THREAD_DIED', 'the chat pool is closed'))
     // What waits has to be ordered and given back; the dispatcher does all that.
-    if (this.busy >= this.capacity) return Promise.resolve(failed('INTERNAL', 'the chat pool has no room'))
+    if (this.isFull) return Promise.resolve(failed('INTERNAL', 'the chat pool has no room'))
     const run = new PoolRun(task, timeoutMs, take)
     if (run.botId !== undefined && this.#threads.isUsedUpBy(run.botId)) {
       const text = 'runs of this bot sit in native code and do not let go of their threads: it gets no further thread'
@@ -108,7 +108,7 @@ export class ChatPool implements HandlerPool {
 
   #roleOf({ task, botId, eventKey }: PoolRun): ThreadRole {
     if (this.#culprits.has(eventKey)) return 'trial'
-    if (this.#limits.isExclusive(task.handler)) return 'exclusive'
+    if (isExclusive(task.handler)) return 'exclusive'
     return botId !== undefined && this.#watch.isBurning(botId) ? 'burner' : 'shared'
   }
 

@@ -12,11 +12,6 @@ export class HandlerLimits {
     this.#runsPerThread = runsPerThread
   }
 
-  /** A run of it has a thread to itself. */
-  isExclusive(handler: HandlerRef): boolean {
-    return handler.kind === 'module' && handler.runsPerThread === 1
-  }
-
   of(handler: HandlerRef, now: number): number {
     const own = handler.kind === 'module' ? (handler.runsPerThread ?? this.#runsPerThread) : this.#runsPerThread
     const crowded = this.#crowded.get(keyOf(handler))

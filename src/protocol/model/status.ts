@@ -66,12 +66,14 @@ export interface PoolStats {
   readonly threads: number
   /** Runs under way. */
   readonly busy: number
-  /** Runs among them that wait for a thread of their own; all other events wait in the inbox. */
+  /** Claimed events that wait for room: in the pool, for a thread, or on the host. All other events wait in the inbox. */
   readonly queued: number
   /** Threads that were given up but do not end, because they run native code. */
   readonly stuck: number
   /** Threads that end with their last run, because they have served their time; absent: none. */
   readonly renewing?: number
+  /** Handlers on the host's thread that did not end in time and still run; absent: none. */
+  readonly overdueOnHost?: number
 }
 
 /** A bot without its secrets. */

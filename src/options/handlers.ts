@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { isWebhookSecret } from './webhook-secret.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { builtInOption } from './built-in.ts'
-import { runsPerThread } from './messages.ts'
+import { runsPerThread as runs } from './messages.ts'
 import type { Difference, Nothing } from './same.ts'
 import type { ChatHandler, ChatHandlers } from '../handlers/define-handler.ts'
 import { type HandlerTable, toHandlerTable } from '../handlers/handler-table.ts'
@@ -32,7 +32,7 @@ export const handlersOption = z.record(
   handlerOption,
 )
 
-const moduleOption = z.strictObject({ module: z.string().min(1), runsPerThread: runsPerThread.optional() })
+const moduleOption = z.strictObject({ module: z.string().min(1), runsPerThread: runs.optional() })
 
 export type ModuleHandlersAreDocumented = Nothing<Difference<z.input<typeof moduleOption>, ModuleHandler>>
 

@@ -32,7 +32,7 @@ describe('a run on the host, seen from the supervisor thread', () => {
   function runs() {
     const clock = new FakeClock()
     const sent: HostRun[] = []
-    const onFreed = vi.fn()
+    const onFreed = vi.fn<() => void>()
     return { clock, sent, onFreed, runs: new HostRuns({ capacity: 2, send: (run) => sent.push(run), onFreed, clock }) }
   }
 

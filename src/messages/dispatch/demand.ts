@@ -64,7 +64,7 @@ function shareOut<Lane>(
   { lanesPerBot }: DemandLimits,
   limits: Record<string, number>,
 ): void {
-  const { load, room } = executor
+  const { load } = executor
   let budget = spareOf(executor) + aheadOf(executor)
   let sharers = load.activeBots
   const active: [botId: string, mostReplies: number][] = []

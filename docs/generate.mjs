@@ -30,6 +30,11 @@ const SECTIONS = [
     text: 'All are optional. `feishu-supervisor start` takes the same options from the variables in the last column.',
   },
   {
+    title: 'Handler of a module',
+    type: 'ModuleHandler',
+    text: 'A module of your own: `handler: { module: "./answer.mjs", … }`. In `FS_HANDLER` and `FS_HANDLERS` the options follow the path: `./answer.mjs?runsPerThread=1`.',
+  },
+  {
     title: 'Handler `http`',
     type: 'HttpHandler',
     prefix: 'http.',

@@ -93,6 +93,7 @@ export type {
   BackendHandler,
   BuiltInHandler,
   HttpHandler,
+  ModuleHandler,
   OpenAiHandler,
 } from './protocol/options/built-in-handlers.ts'
 export type { ConnectionOptions } from './protocol/options/connection-options.ts'

@@ -24,9 +24,11 @@ export function addWires(bench: Bench, built: string): () => Promise<void> {
     filename: join(built, '../../workers/chat.cjs'),
     memoryMb: 256,
     secrets: {},
-    onIdleDeath: (thrown) => {
+    mostRuns: 1,
+    onDeath: (thrown) => {
       throw thrown
     },
+    onFault: () => {},
   })
   const { event, inbound } = messageFrom(1)
   const frame: DataUp = { kind: 'deliver', incarnation: 1, id: 1, event }
@@ -38,6 +40,7 @@ export function addWires(bench: Bench, built: string): () => Promise<void> {
     attempt: 1,
     timeoutMs: 60_000,
   } as const satisfies EventTask
+  let run = 0
   bench
     .add('data wire of a thread: event there, accepted back', async () => {
       worker.postMessage(frame)
@@ -48,7 +51,11 @@ export function addWires(bench: Bench, built: string): () => Promise<void> {
       await once(child, 'message')
     })
     .add('control wire: one call', () => client.call('connect', 5_000, (remote) => remote.connect()))
-    .add('chat pool: one task of the echo handler', () => thread.run(task, () => {}))
+    .add('chat pool: one task of the echo handler', async () => {
+      run += 1
+      await thread.run(run, task, () => {})
+      thread.endRun(run)
+    })
   return async () => {
     child.kill('SIGKILL')
     control.port1.close()

@@ -19,6 +19,7 @@ interface HandlerRunner {
     setting: {
       readonly secrets: Readonly<Record<string, string>>
       readonly channel: object
+      readonly run: number
       readonly gone: AbortSignal
     },
   ): Promise<ChatOutcome>
@@ -51,7 +52,7 @@ export class HostHandlers {
   }
 
   /** Runs one handler. Never rejects. `gone` aborts when the supervisor thread that asked has ended: its successor asks again. */
-  async run({ task, deadlineAt }: HostRun, gone: AbortSignal): Promise<ChatOutcome> {
+  async run({ id, task, deadlineAt }: HostRun, gone: AbortSignal): Promise<ChatOutcome> {
     const table = task.handler.kind === 'host' ? this.#tables.get(task.handler.name) : undefined
     if (table === undefined) return failed('INTERNAL', 'bug: the host was asked for a handler that it does not have')
     const timeoutMs = deadlineAt - this.#clock.now()
@@ -60,7 +61,8 @@ export class HostHandlers {
     this.#runner ??= this.#load()
     const channel = new this.#runner.RunChannelClient(task.port)
     try {
-      return await this.#runner.runHandler(table, { ...task, timeoutMs }, { secrets: this.#secrets, channel, gone })
+      const setting = { secrets: this.#secrets, channel, run: id, gone }
+      return await this.#runner.runHandler(table, { ...task, timeoutMs }, setting)
     } catch (thrown) {
       return failed('INTERNAL', redactText(errorText(thrown)), stackFrames(thrown, this.#runnerPath))
     }

@@ -32,7 +32,7 @@ export function handlersOf(
   for (const builtIn of ['http', 'openai'] as const) refuseUnused(builtIn, variables, used.includes(builtIn))
   const toHandler = (text: string): Handler => {
     if (text === 'http') return httpOf(variables, secrets)
-    return text === 'openai' ? openAiOf(variables, secrets) : text
+    return text === 'openai' ? openAiOf(variables, secrets) : moduleOf(text)
   }
   return {
     ...(FS_HANDLER === undefined ? {} : { handler: toHandler(FS_HANDLER) }),
@@ -40,6 +40,20 @@ export function handlersOf(
       ? {}
       : { handlers: Object.fromEntries(Object.entries(named).map(([name, text]) => [name, toHandler(text)])) }),
   }
+}
+
+/** Options of a module, as `./sales.mjs?runsPerThread=1`. A number stays a number. */
+const MODULE_OPTIONS = /^(.+?)\?(\w+=[\w.-]+(?:&\w+=[\w.-]+)*)$/
+
+function moduleOf(text: string): Handler {
+  const [, module, query] = MODULE_OPTIONS.exec(text) ?? []
+  if (module === undefined || query === undefined) return text
+  const options = [...new URLSearchParams(query)].map(([key, value]) => [
+    key,
+    /^\d+$/.test(value) ? Number(value) : value,
+  ])
+  // The options check the keys and the values.
+  return { module, ...Object.fromEntries(options) } as Handler
 }
 
 function httpOf(variables: HandlerVariables, secrets: Readonly<Record<string, string>>): Handler {

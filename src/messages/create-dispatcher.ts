@@ -39,7 +39,7 @@ const CHANGES = { perChatPerSecond: 4, perBotPerSecond: 15 } as const
 /** Makes the dispatcher and the parts that its lanes share. */
 export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
   const { inbox, executors, handlers, owner, clock, random, options } = deps
-  const { lanesPerBot, pollMs, storeBackoff } = options
+  const { lanesPerBot, maxBatch, threads, pollMs, storeBackoff } = options
   return new Dispatcher({
     inbox,
     executors,
@@ -47,6 +47,8 @@ export function createDispatcher(deps: CreateDispatcherDeps): Dispatcher {
     owner,
     laneDeps: (environment) => laneDeps(deps, environment),
     lanesPerBot,
+    maxBatch,
+    threads,
     pollMs,
     storeBackoff,
     clock,

@@ -9,8 +9,10 @@ import { AckTimes } from './intake/ack-times.ts'
 import { type BotDirectory, LoadedHandlers } from './handle/bot-handlers.ts'
 import { CardActions } from './intake/card-actions.ts'
 import { ChatPool } from './pool/chat-pool.ts'
+import type { CrowdedHandler } from './pool/chat-pool-options.ts'
 import { createDispatcher } from './create-dispatcher.ts'
 import type { SendReply } from './reply/deliver-replies.ts'
+import { ExclusiveRuns } from './pool/exclusive-runs.ts'
 import { HostRuns } from './pool/host-runs.ts'
 import { InboundLimit } from './intake/inbound-limit.ts'
 import { Intake } from './intake/intake.ts'
@@ -18,6 +20,8 @@ import type { CallCard } from './reply/live-stream.ts'
 import { FIXED_OPTIONS, type FixedOptions, type GivenOptions } from './options.ts'
 import { Retention } from './retention.ts'
 import type { ContextServer } from './handle/context-server.ts'
+
+export type { CrowdedHandler } from './pool/chat-pool-options.ts'
 
 export interface MessagesDeps {
   readonly inbox: Store['inbox']
@@ -45,6 +49,8 @@ export interface MessagesDeps {
   readonly onIdleDeath: (thrown: unknown) => void
   /** Called with the number of pool threads that were given up but do not end. */
   readonly onStuck: (stuck: number) => void
+  /** Called when runs of a handler were together too big for a thread. */
+  readonly onCrowded: (crowded: CrowdedHandler) => void
   readonly options: GivenOptions & Partial<FixedOptions>
 }
 
@@ -78,21 +84,30 @@ export function createMessages(deps: MessagesDeps): Messages {
   const pool = new ChatPool({
     filename: deps.chatWorker,
     threads: options.threads,
+    concurrency: options.concurrency,
+    runsPerThread: options.runsPerThread,
+    handlerHangMs: options.handlerHangMs,
     threadMemoryMb: options.threadMemoryMb,
     secrets: deps.secrets,
     clock,
     threadMaxTasks: options.threadMaxTasks,
     onIdleDeath: deps.onIdleDeath,
     onStuck: deps.onStuck,
+    onCrowded: deps.onCrowded,
     onFreed: () => dispatcher.wake(),
   })
-  const host = new HostRuns({ threads: options.hostRuns, send: deps.runOnHost, clock })
+  const host = new HostRuns({
+    capacity: options.hostRuns,
+    send: deps.runOnHost,
+    onFreed: () => dispatcher.wake(),
+    clock,
+  })
   const handlers = new LoadedHandlers(deps.bots)
   const acks = new AckTimes()
   const dispatcher = createDispatcher({
     inbox,
     replies,
-    executors: { pool, host },
+    executors: { pool, exclusive: new ExclusiveRuns(pool, options.threads), host },
     handlers,
     contextServer: deps.contextServer,
     bots: deps.bots,
@@ -152,6 +167,14 @@ export function createMessages(deps: MessagesDeps): Messages {
     },
     hostRunEnded: (id, outcome) => host.ended(id, outcome),
     wake: () => dispatcher.resume(),
-    stats: () => pool.stats,
+    stats() {
+      const { stats } = pool
+      const { overdueCount } = host
+      return {
+        ...stats,
+        queued: stats.queued + dispatcher.waitingCount,
+        ...(overdueCount > 0 && { overdueOnHost: overdueCount }),
+      }
+    },
   }
 }

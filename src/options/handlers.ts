@@ -4,22 +4,24 @@ import { z } from 'zod'
 import { isWebhookSecret } from './webhook-secret.ts'
 import { errorText, FeishuSupervisorError } from '../core/errors.ts'
 import { builtInOption } from './built-in.ts'
+import { runsPerThread as runs } from './messages.ts'
+import type { Difference, Nothing } from './same.ts'
 import type { ChatHandler, ChatHandlers } from '../handlers/define-handler.ts'
 import { type HandlerTable, toHandlerTable } from '../handlers/handler-table.ts'
 import type { NetworkOptions } from '../protocol/model/built-in.ts'
-import type { BuiltInHandler } from '../protocol/options/built-in-handlers.ts'
+import type { BuiltInHandler, ModuleHandler } from '../protocol/options/built-in-handlers.ts'
 import { type BuiltInRef, DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from '../protocol/chat.ts'
 
 /**
- * Handler that answers events: the built-in `echo`; the built-in `http` or `openai` with its options; the path of a
- * module whose default export is a handler, which runs in the chat pool; or a function, or an object with one function
- * per kind of event, which runs on your own thread.
+ * Handler that answers events: the built-in `echo`; the built-in `http` or `openai` with its options; a module whose
+ * default export is a handler, which runs in the chat pool, as its path or as `{ module }` with options; or a function,
+ * or an object with one function per kind of event, which runs on your own thread.
  */
-export type HandlerOption = string | BuiltInHandler | ChatHandler | ChatHandlers
+export type HandlerOption = string | BuiltInHandler | ModuleHandler | ChatHandler | ChatHandlers
 
 export const handlerOption = z.custom<HandlerOption>(
   (value) => value !== '' && value !== null && ['string', 'function', 'object'].includes(typeof value),
-  'expected "echo", the path of a module, { builtIn: "http" | "openai", … }, or a function',
+  'expected "echo", the path of a module, { module: "…", … }, { builtIn: "http" | "openai", … }, or a function',
 )
 
 export const handlersOption = z.record(
@@ -29,6 +31,10 @@ export const handlersOption = z.record(
     .refine((name) => name !== DEFAULT_HANDLER, `"${DEFAULT_HANDLER}" is the option handler`),
   handlerOption,
 )
+
+const moduleOption = z.strictObject({ module: z.string().min(1), runsPerThread: runs.optional() })
+
+export type ModuleHandlersAreDocumented = Nothing<Difference<z.input<typeof moduleOption>, ModuleHandler>>
 
 export interface ResolvedHandlers {
   /** References for the supervisor thread, by handler name. */
@@ -61,6 +67,10 @@ export function resolveHandlers(
       refs[name] = builtInOf(field, option, environment)
       continue
     }
+    if (isModule(option)) {
+      refs[name] = moduleOf(field, option)
+      continue
+    }
     const table = tableOf(field, option)
     tables.set(name, table)
     refs[name] = { kind: 'host', name, kinds: [...table.keys()] }
@@ -69,13 +79,33 @@ export function resolveHandlers(
 }
 
 function moduleOrBuiltIn(field: string, handler: string): HandlerRef {
-  if (handler === 'echo') return { kind: 'builtin', name: 'echo' }
-  const path = resolve(handler)
-  if (existsSync(path)) return { kind: 'module', path }
+  return handler === 'echo' ? { kind: 'builtin', name: 'echo' } : { kind: 'module', path: existing(field, handler) }
+}
+
+function existing(field: string, module: string): string {
+  const path = resolve(module)
+  if (existsSync(path)) return path
   throw invalid(
     field,
     `there is no file ${path}; give the path of a module whose default export is a chat handler, "echo", or { builtIn: "http" | "openai", … }`,
   )
+}
+
+function isModule(option: object): option is ModuleHandler {
+  return Object.hasOwn(option, 'module')
+}
+
+function moduleOf(field: string, option: ModuleHandler): HandlerRef {
+  const { module, runsPerThread } = parsed(field, moduleOption, option)
+  const path = existing(`${field}.module`, module)
+  return { kind: 'module', path, ...(runsPerThread === undefined ? {} : { runsPerThread }) }
+}
+
+function parsed<T>(field: string, schema: z.ZodType<T>, option: object): T {
+  const { success, data, error } = schema.safeParse(option)
+  if (success) return data
+  const lines = error.issues.map(({ path, message }) => `${[field, ...path].join('.')}: ${message}`)
+  throw new FeishuSupervisorError('CONFIG_INVALID', lines.join('\n'))
 }
 
 function isBuiltIn(option: object): option is BuiltInHandler {
@@ -83,13 +113,9 @@ function isBuiltIn(option: object): option is BuiltInHandler {
 }
 
 function builtInOf(field: string, option: BuiltInHandler, { secrets, network }: HandlerEnvironment): BuiltInRef {
-  const parsed = builtInOption.safeParse(option)
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map(({ path, message }) => `${[field, ...path].join('.')}: ${message}`)
-    throw new FeishuSupervisorError('CONFIG_INVALID', lines.join('\n'))
-  }
-  const { apiKey } = parsed.data
-  const signingSecret = parsed.data.builtIn === 'http' ? parsed.data.signingSecret : undefined
+  const data = parsed(field, builtInOption, option)
+  const { apiKey } = data
+  const signingSecret = data.builtIn === 'http' ? data.signingSecret : undefined
   for (const [key, name] of Object.entries({ apiKey, signingSecret })) {
     if (name === undefined || Object.hasOwn(secrets, name)) continue
     const known = Object.keys(secrets).join(', ') || 'none'
@@ -98,7 +124,6 @@ function builtInOf(field: string, option: BuiltInHandler, { secrets, network }: 
   if (signingSecret !== undefined && !isWebhookSecret(secrets[signingSecret] ?? '')) {
     throw invalid(`${field}.signingSecret`, `the secret "${signingSecret}" is not whsec_ and 24 to 64 bytes in base64`)
   }
-  const { data } = parsed
   if (data.builtIn === 'http') {
     const { builtIn: name, ...options } = data
     return { kind: 'builtin', name, options, network }

@@ -22,13 +22,19 @@ const policy = z
   })
   .prefault({}) satisfies z.ZodType<AnswerPolicy>
 
+/** Runs of one thread of the pool. */
+export const runsPerThread = count.max(4_096)
+
 const fields = z.strictObject(
   {
-    threads: count.max(64).default(() => Math.min(8, Math.max(4, availableParallelism()))),
+    concurrency: count.max(16_384).default(1_024),
+    threads: count.max(64).default(() => Math.min(8, Math.max(2, availableParallelism()))),
+    runsPerThread: runsPerThread.default(512),
     threadMemoryMb: count.min(32).max(16_384).default(256),
     threadMaxTasks: count.default(10_000),
     handlerTimeoutMs: ms.min(1).default(60_000),
-    hostRuns: count.max(1_000).default(32),
+    handlerHangMs: ms.min(100).default(10_000),
+    hostRuns: count.max(4_096).default(256),
     maxAttempts: count.default(5),
     backoff: backoff({ firstMs: 1_000, maxMs: 300_000, factor: 2, jitter: 0.2 }),
     maxReplyAttempts: count.default(70),

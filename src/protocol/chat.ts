@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
+import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
 import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
 import type { NetworkOptions } from './model/built-in.ts'
 import type { HttpHandlerOptions, OpenAiHandlerOptions } from './options/built-in-handlers.ts'
@@ -9,9 +10,24 @@ import type { ReplyPart } from './model/message.ts'
 /** workerData of a pool thread. */
 export interface ChatBoot extends MemoryBudget {
   readonly secrets: Readonly<Record<string, string>>
+  /** Beats only while the thread has runs. */
+  readonly heartbeat: Heartbeat
+  /** Two numbers, see ThreadMarks. Shared, so that they can be read after the thread's death. */
+  readonly marks: SharedArrayBuffer
+  /** It gives way to other threads of the machine where the system lets it. */
+  readonly isBurner: boolean
 }
 
-/** Only loads the handler, so that a broken handler is found at start. */
+/** What a pool thread shows of itself, as places in `ChatBoot.marks`. */
+export const ThreadMarks = {
+  /** The number of the run whose code is on the stack; 0: of none. */
+  onStack: 0,
+  /** 1 once it has started. */
+  isReady: 1,
+  size: 2,
+} as const
+
+/** Only loads the handler, so that a broken one is found at start. */
 export interface ProbeTask {
   readonly kind: 'probe'
   readonly handler: HandlerRef
@@ -29,8 +45,16 @@ export interface EventTask {
   readonly timeoutMs: number
 }
 
-/** One task of a pool thread. The first event of a thread transfers the port of its run channel (see run-channel.ts). */
-export type ChatTask = ProbeTask | (EventTask & { readonly port?: MessagePort })
+/** What the pool is asked for. */
+export type ChatTask = ProbeTask | EventTask
+
+/** One run in a pool thread. The first one of a thread comes with its run channel (see run-channel.ts), transferred. */
+export interface PoolTask {
+  /** Names this run and no other, of any thread; at least 1, 31 bits. A run that is begun again has another one. */
+  readonly run: number
+  readonly task: ChatTask
+  readonly port?: MessagePort
+}
 
 export type BuiltInRef =
   | { readonly kind: 'builtin'; readonly name: 'echo' }
@@ -50,8 +74,18 @@ export type BuiltInRef =
 /** Reference to a handler: a built-in one, a module by absolute path, or a function of the host by its name in the options. */
 export type HandlerRef =
   | BuiltInRef
-  | { readonly kind: 'module'; readonly path: string }
+  | {
+      readonly kind: 'module'
+      readonly path: string
+      /** Most runs of it at a time in one thread; 1: each has a thread to itself. Default: as many as of other handlers. */
+      readonly runsPerThread?: number
+    }
   | { readonly kind: 'host'; readonly name: string; readonly kinds: readonly InboundEventKind[] }
+
+/** True when each run of the handler has a thread to itself. */
+export function isExclusive(handler: HandlerRef): boolean {
+  return handler.kind === 'module' && handler.runsPerThread === 1
+}
 
 /** Valid names of handlers. A path never matches. */
 export const HANDLER_NAME = /^[a-zA-Z0-9][\w-]{0,63}$/

@@ -4,8 +4,10 @@ import type { StreamFrame } from './chat.ts'
 import type { Result } from './model/result.ts'
 
 /**
- * The run channel: a MessagePort to the supervisor thread. A pool thread uses one channel for all its runs, one after
- * the other. Each run on the host's thread has its own. The supervisor closes it when a run is not awaited any more.
+ * The run channel: a MessagePort between a pool thread and the supervisor thread, shared by all runs of the thread,
+ * or for one run of the host's thread. The supervisor's end closes it when nobody waits for a run any more.
+ *
+ * Both ends post lists of frames, each with the number of its run. Frames of a run that has ended change nothing.
  */
 export type RunCall =
   | {
@@ -14,10 +16,30 @@ export type RunCall =
       readonly message: string
       readonly fields: Readonly<Record<string, unknown>>
     }
-  /** The present content of a streamed answer. */
+  /** What a streamed answer is now. The next one of the same stream waits until this one has been used. */
   | { readonly kind: 'stream'; readonly frame: StreamFrame }
   | { readonly kind: 'history'; readonly id: number; readonly limit: number }
 
+/** Up: from the thread where the runs are. */
+export type RunFrame =
+  | { readonly run: number; readonly call: RunCall }
+  /** Something was thrown outside the handler's promise, or the process was to exit. */
+  | { readonly run: number; readonly fault: RunFault }
+
+/** `run` is 0 where nobody is named. */
+export interface RunFault {
+  readonly message: string
+  /** The run had ended before; otherwise it fails by this. */
+  readonly isLate: boolean
+}
+
+/** Down: to the thread where the runs are. */
+export type RunReturn =
+  | { readonly run: number; readonly answer: RunAnswer }
+  /** The last frame of this stream has been used. */
+  | { readonly run: number; readonly usedStream: number }
+
+/** Answers `history`. */
 export interface RunAnswer {
   readonly id: number
   readonly result: Result<readonly PastMessage[]>

@@ -41,22 +41,22 @@ function press(eventId: string, event: object = {}): FeishuEvent {
 }
 
 interface BenchOptions {
-  readonly threads?: number
+  readonly capacity?: number
   readonly kinds?: readonly InboundEventKind[]
   readonly isStarted?: boolean
 }
 
 /** Card actions, intake and dispatcher as they are joined in production, on a store in memory and a pool the test answers for. */
-function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = true }: BenchOptions = {}) {
+function bench({ capacity = 2, kinds = ['message', 'card_action'], isStarted = true }: BenchOptions = {}) {
   const clock = new FakeClock()
   const store = new MemoryStore(clock)
-  const pool = new FakePool(threads)
+  const pool = new FakePool(capacity)
   const sent: string[] = []
   const dispatcher = createDispatcher({
     inbox: store,
     replies: store,
     callCard: noCards,
-    executors: { pool, host: new FakePool(0) },
+    executors: { pool, exclusive: new FakePool(0), host: new FakePool(0) },
     handlers: oneHandler(...kinds),
     contextServer: noCalls,
     bots: plainBots,
@@ -65,7 +65,7 @@ function bench({ threads = 2, kinds = ['message', 'card_action'], isStarted = tr
       sent.push(content)
       return SENT
     },
-    options: { ...DEFAULT_OPTIONS, threads },
+    options: { ...DEFAULT_OPTIONS, threads: capacity },
     clock,
     random: () => 0.5,
     emit: () => {},
@@ -235,21 +235,21 @@ describe('a busy pool', () => {
   const chats = (count: number) =>
     Array.from({ length: count }, (_none, index) => messageEvent(`c${index}`, `m${index}`))
 
-  it.each([2, 4])('of %i threads keeps one for cards', async (threads) => {
-    const { press: click, write, pool } = bench({ threads })
+  it.each([2, 4])('with room for %i keeps some for cards', async (capacity) => {
+    const { press: click, write, pool } = bench({ capacity })
     await write(...chats(10))
-    expect(pool.running.size).toBeLessThan(threads)
+    expect(pool.running.size).toBeLessThan(capacity)
     const { answer } = await click(press('e1'))
     const run = pool.runs.at(-1)!
     expect(run.chatId).toBe('c')
     run.resolve({ ...handled(), response: DONE } as never)
     expect(await answer).toEqual(DONE)
     await settle()
-    expect(pool.running.size).toBeLessThan(threads)
+    expect(pool.running.size).toBeLessThan(capacity)
   })
 
   it('gives a card the next free thread when none is', async () => {
-    const { press: click, write, pool } = bench({ threads: 1 })
+    const { press: click, write, pool } = bench({ capacity: 1 })
     await write(...chats(3))
     const { answer } = await click(press('e1'))
     expect(pool.runs.map(({ chatId }) => chatId)).toEqual(['c0'])
@@ -262,8 +262,8 @@ describe('a busy pool', () => {
     expect(pool.runs.map(({ chatId }) => chatId)).toEqual(['c0', 'c', 'c1'])
   })
 
-  it('never runs more than it has threads for, whatever comes together', async () => {
-    const { press: click, write, pool } = bench({ threads: 3 })
+  it('never runs more than there is room for, whatever comes together', async () => {
+    const { press: click, write, pool } = bench({ capacity: 3 })
     pool.answer = async () => {
       expect(pool.running.size).toBeLessThanOrEqual(3)
       await settle()
@@ -275,10 +275,10 @@ describe('a busy pool', () => {
   })
 
   it('keeps no thread for cards that nobody handles', async () => {
-    const { write, pool } = bench({ threads: 3, kinds: ['message'] })
+    const { write, pool } = bench({ capacity: 3, kinds: ['message'] })
     await write(...chats(10))
     expect(pool.running.size).toBe(3)
-    const reserving = bench({ threads: 3 })
+    const reserving = bench({ capacity: 3 })
     await reserving.write(...chats(10))
     expect(reserving.pool.running.size).toBe(2)
   })

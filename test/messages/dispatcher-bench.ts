@@ -73,7 +73,8 @@ export function oneHandler(...kinds: InboundEventKind[]): BotHandlers {
   const handler = { ref: { kind: 'builtin', name: 'echo' }, kinds: new Set(kinds) } as const
   return {
     of: () => handler,
-    botIdsOf: () => [],
+    botIdsOf: (executor) => (executor === 'pool' ? ['a', 'b'] : []),
+    isUsed: (executor) => executor === 'pool',
     handlesCards: (executor) => executor === 'pool' && handler.kinds.has('card_action'),
   }
 }
@@ -99,19 +100,19 @@ export interface Run extends Deferred<ChatOutcome> {
 
 /** A pool whose handlers end when the test says so. */
 export class FakePool implements HandlerPool {
-  readonly threads: number
+  readonly capacity: number
   /** Every run so far; `running` are those that have not ended. */
   readonly runs: Run[] = []
   readonly running = new Set<Run>()
   /** Set to let handlers end by themselves. */
   answer: ((run: Run) => Promise<ChatOutcome>) | undefined
 
-  constructor(threads: number) {
-    this.threads = threads
+  constructor(capacity: number) {
+    this.capacity = capacity
   }
 
-  get busy(): number {
-    return this.running.size
+  get isFull(): boolean {
+    return this.running.size >= this.capacity
   }
 
   async run(task: ChatTask): Promise<ChatOutcome> {
@@ -145,29 +146,30 @@ export interface Bench {
 }
 
 export interface BenchOptions {
-  readonly threads?: number
+  /** Runs at a time in the pool, and on the host. Default: 4. */
+  readonly capacity?: number
   readonly handlers?: BotHandlers
   readonly options?: Partial<MessagesOptions>
   readonly send?: (reply: OutgoingReply, botId: string) => Promise<SendOutcome>
 }
 
 export function bench({
-  threads = 4,
+  capacity = 4,
   handlers = oneHandler('message'),
   options = {},
   send = () => Promise.resolve(SENT),
 }: BenchOptions = {}): Bench {
   const clock = new FakeClock()
   const store = new MemoryStore(clock)
-  const pool = new FakePool(threads)
-  const host = new FakePool(threads)
+  const pool = new FakePool(capacity)
+  const host = new FakePool(capacity)
   const events: MessageEvent[] = []
   const sends: { botId: string; reply: OutgoingReply }[] = []
   const dispatcher = createDispatcher({
     inbox: store,
     replies: store,
     callCard: noCards,
-    executors: { pool, host },
+    executors: { pool, exclusive: new FakePool(0), host },
     handlers,
     contextServer: noCalls,
     bots: plainBots,
@@ -176,7 +178,7 @@ export function bench({
       sends.push({ botId, reply })
       return send(reply, botId)
     },
-    options: { ...DEFAULT_OPTIONS, ...options, threads },
+    options: { ...DEFAULT_OPTIONS, ...options, threads: capacity },
     clock,
     random: () => 0.5,
     emit: (event) => events.push(event),

@@ -63,12 +63,13 @@ describe('handlers of bots', () => {
   const handlersOf = (of: (botId: string) => BotHandler | undefined): BotHandlers => ({
     of,
     botIdsOf: (executor) => ['a', 'h'].filter((botId) => executorOf(of(botId)) === executor),
+    isUsed: () => true,
     handlesCards: () => false,
   })
 
   it("functions of the host run beside the pool: when the host is full, the pool's bots go on, and the other way round", async () => {
     const { dispatcher, pool, host, put } = bench({
-      threads: 2,
+      capacity: 1,
       handlers: handlersOf((id) => (id === 'h' ? hosted : echo)),
     })
     dispatcher.start()
@@ -100,8 +101,8 @@ describe('handlers of bots', () => {
 })
 
 describe('capacity', () => {
-  it('claims no more than there are threads, and leaves one to other bots', async () => {
-    const { dispatcher, pool, put, store } = bench({ threads: 4 })
+  it('claims no more than there is room for, and leaves a run to each other bot', async () => {
+    const { dispatcher, pool, put, store } = bench({ capacity: 4 })
     dispatcher.start()
     await put('a', ...['1', '2', '3', '4', '5'].map((n) => messageEvent(`c${n}`, `m${n}`)))
     expect(pool.runs).toHaveLength(3)
@@ -126,8 +127,8 @@ describe('capacity', () => {
     expect(claims()).toBe(before + 1)
   })
 
-  it('claims ahead of its threads once handlers are known to be quick, and gives what waits back when it stops', async () => {
-    const { dispatcher, pool, put, store } = bench({ threads: 2 })
+  it('claims ahead of its room once handlers are known to be quick, and gives what waits back when it stops', async () => {
+    const { dispatcher, pool, put, store } = bench({ capacity: 2 })
     pool.answer = async () => handled()
     dispatcher.start()
     for (let n = 0; n < 60; n++) await put(`bot${n % 3}`, messageEvent(`quick${n}`, `m${n}`))
@@ -145,8 +146,8 @@ describe('capacity', () => {
     await stopped
   })
 
-  it('gives the freed threads of a flooding bot to the others until it is back at its share', async () => {
-    const { dispatcher, pool, put } = bench({ threads: 4 })
+  it('gives the freed room of a flooding bot to the bot with fewer runs', async () => {
+    const { dispatcher, pool, put } = bench({ capacity: 4 })
     dispatcher.start()
     const flood = Array.from({ length: 20 }, (_, n) => messageEvent(`c${n}`, `a${n}`))
     await put('a', ...flood)
@@ -163,7 +164,7 @@ describe('capacity', () => {
     })
     pool.answer = () => Promise.resolve(handled('hi'))
     dispatcher.start()
-    await put('deaf', ...[1, 2, 3, 4].map((n) => messageEvent(`c${n}`, `d${n}`)))
+    for (const n of [1, 2, 3, 4]) await put('deaf', messageEvent(`c${n}`, `d${n}`))
     await put('good', ...[1, 2, 3, 4].map((n) => messageEvent(`c${n}`, `g${n}`)))
     expect(store.rows.filter((row) => row.botId === 'deaf' && row.attempt > 0)).toHaveLength(2)
     expect(store.rows.filter((row) => row.botId === 'good' && row.state === 'completed')).toHaveLength(4)

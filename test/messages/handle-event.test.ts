@@ -32,9 +32,9 @@ async function run(
     ...more,
   }
   const result = await handleEvent(event, {
-    executors: { pool, host: pool },
+    executors: { pool, exclusive: pool, host: pool },
     handlers: oneHandler('message', 'reaction'),
-    streams: { show() {} },
+    streams: { show: () => Promise.resolve() },
     contextServer: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
     bots: { settingsOf: () => ({ handler: 'default', limits: {}, policy: {}, openId: null, ...settings }) },
     answerPolicy: { groups: 'mentioned', bots: 'ignore' },

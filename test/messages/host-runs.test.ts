@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { MessageChannel, MessagePort } from 'node:worker_threads'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { HostHandlers } from '../../src/app/host-handlers.ts'
 import { packagePaths } from '../../src/app/package-paths.ts'
 import { toHandlerTable } from '../../src/handlers/handler-table.ts'
@@ -32,29 +32,32 @@ describe('a run on the host, seen from the supervisor thread', () => {
   function runs() {
     const clock = new FakeClock()
     const sent: HostRun[] = []
-    return { clock, sent, runs: new HostRuns({ threads: 2, send: (run) => sent.push(run), clock }) }
+    const onFreed = vi.fn<() => void>()
+    return { clock, sent, onFreed, runs: new HostRuns({ capacity: 2, send: (run) => sent.push(run), onFreed, clock }) }
   }
 
   it('ends with the answer of the host', async () => {
     const { runs: subject, sent, clock } = runs()
     const outcome = subject.run(event, 1_000, ignore)
-    expect(subject.busy).toBe(1)
     const sentTask = { ...event, port: expect.any(MessagePort) }
     expect(sent).toEqual([{ id: sent[0]!.id, task: sentTask, deadlineAt: clock.now() + 1_000 }])
     subject.ended(sent[0]!.id, { kind: 'handled', replies: [] })
     expect(await outcome).toEqual({ kind: 'handled', replies: [] })
-    expect(subject.busy).toBe(0)
   })
 
   it('has failed at its deadline, and what comes later changes nothing', async () => {
-    const { runs: subject, sent, clock } = runs()
+    const { runs: subject, sent, clock, onFreed } = runs()
     const outcome = subject.run(event, 1_000, ignore)
     await clock.advance(1_000)
     expect(await outcome).toMatchObject({ kind: 'failed', error: { code: 'HANDLER_TIMEOUT', retryable: true } })
+    // It still runs, so there is room for one less.
+    expect([subject.capacity, subject.overdueCount, onFreed.mock.calls.length]).toEqual([1, 1, 0])
     const second = subject.run(event, 1_000, ignore)
+    expect(subject.isFull).toBe(true)
     subject.ended(sent[0]!.id, { kind: 'handled', replies: [{ msgType: 'text', content: 'late' }] })
     subject.ended(sent[1]!.id, { kind: 'handled', replies: [] })
     expect(await second).toEqual({ kind: 'handled', replies: [] })
+    expect([subject.capacity, subject.isFull, onFreed.mock.calls.length]).toEqual([2, false, 1])
   })
 
   it('is cut short when the supervisor stops', async () => {

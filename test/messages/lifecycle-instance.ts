@@ -49,7 +49,7 @@ export interface Environment {
 
 /** One whole instance of the real code, with everything it lives on made to fail. */
 export class Instance implements Port, HandlerPool {
-  readonly threads = OPTIONS.threads
+  readonly capacity = OPTIONS.threads
   readonly process: Process
   readonly #world: Environment
   readonly #link: Link
@@ -77,7 +77,7 @@ export class Instance implements Port, HandlerPool {
       ...common,
       replies: watch.store,
       callCard: noCards,
-      executors: { pool: this, host: this },
+      executors: { pool: this, exclusive: this, host: this },
       handlers: oneHandler('message'),
       contextServer: noCalls,
       bots: plainBots,
@@ -97,8 +97,8 @@ export class Instance implements Port, HandlerPool {
     })
   }
 
-  get busy(): number {
-    return this.process.now() < this.#fullUntil ? this.threads : this.#running.size
+  get isFull(): boolean {
+    return this.process.now() < this.#fullUntil || this.#running.size >= this.capacity
   }
 
   /** No run finds a free executor, as when bots have just got another handler: each is given back uncounted, again and again. */

@@ -39,6 +39,7 @@ function create(handler: HandlerRef) {
     },
     onIdleDeath: () => {},
     onStuck: () => {},
+    onCrowded: () => {},
     // The events of these tests are years old.
     options: { ...DEFAULT_OPTIONS, threads: 1, maxAgeMs: 0 },
   })

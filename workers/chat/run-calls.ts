@@ -1,10 +1,13 @@
 import { fromErrorRecord } from '../../src/core/errors.ts'
 import type { LogLevel } from '../../src/core/log/logger.ts'
+import { systemClock } from '../../src/core/time/clock.ts'
+import { Pending } from '../../src/core/time/pending.ts'
 import type { HistoryMessage } from '../../src/handlers/define-handler.ts'
 import type { StreamFrame } from '../../src/protocol/chat.ts'
-import type { PastMessage, RunCall } from '../../src/protocol/run-channel.ts'
+import type { PastMessage, RunAnswer, RunCall, RunReturn } from '../../src/protocol/run-channel.ts'
 import { normalizeMessage } from './normalize.ts'
-import { runEnded, type RunChannelClient } from './run-channel-client.ts'
+import { runEnded, type RunChannelClient, type RunReceiver } from './run-channel-client.ts'
+import { StreamCredit } from './stream-credit.ts'
 
 /** Most messages of one `ctx.history` call. The history is no archive. */
 const MAX_HISTORY = 100
@@ -15,16 +18,21 @@ const MAX_LOG_CHARS = 2_000
 const MAX_FIELDS_CHARS = 8_000
 const LEVELS: readonly unknown[] = ['debug', 'info', 'warn', 'error'] satisfies LogLevel[]
 
-/** Calls of one run over the run channel. After the run has ended, log lines and frames are dropped and `history` rejects. */
-export class RunCalls {
+/** The calls of one run over the channel of its thread. Does nothing after the run has ended. */
+export class RunCalls implements RunReceiver {
   readonly #channel: RunChannelClient
+  readonly #run: number
   readonly #timeoutMs: number
+  readonly #asked = new Pending<RunAnswer['result']>(systemClock)
+  readonly #streams = new StreamCredit((frame) => this.#call({ kind: 'stream', frame }))
   #logLines = 0
   #isOver = false
 
-  constructor(channel: RunChannelClient, timeoutMs: number) {
+  constructor(channel: RunChannelClient, run: number, timeoutMs: number) {
     this.#channel = channel
+    this.#run = run
     this.#timeoutMs = timeoutMs
+    channel.begin(run, this)
   }
 
   readonly log = (level: LogLevel, message: unknown, fields: Readonly<Record<string, unknown>> = {}): void => {
@@ -40,20 +48,36 @@ export class RunCalls {
       throw new RangeError(`ctx.history expects a number from 1 to ${MAX_HISTORY}`)
     }
     if (this.#isOver) throw runEnded()
-    const result = await this.#channel.history(count, this.#timeoutMs)
+    const { id, answer } = this.#asked.open(this.#timeoutMs, 'the history of the chat')
+    this.#call({ kind: 'history', id, limit: count })
+    const result = await answer
     if (!result.ok) throw fromErrorRecord(result.error)
     return await Promise.all(result.value.map(rendered))
   }
 
-  readonly stream = (frame: StreamFrame): void => this.#call({ kind: 'stream', frame })
+  readonly stream = (frame: StreamFrame): void => {
+    if (!this.#isOver) this.#streams.show(frame)
+  }
+
+  returned(frame: RunReturn): void {
+    if ('answer' in frame) this.#asked.resolve(frame.answer.id, frame.answer.result)
+    else this.#streams.used(frame.usedStream)
+  }
+
+  /** What is not answered yet will not be. */
+  lost(): void {
+    this.#isOver = true
+    if (this.#asked.size > 0) this.#asked.rejectAll(runEnded())
+  }
 
   close(): void {
-    this.#isOver = true
-    this.#channel.endRun()
+    if (!this.#isOver) this.#streams.end()
+    this.lost()
+    this.#channel.end(this.#run)
   }
 
   #call(call: RunCall): void {
-    if (!this.#isOver) this.#channel.post(call)
+    if (!this.#isOver) this.#channel.post(this.#run, call)
   }
 }
 

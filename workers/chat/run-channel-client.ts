@@ -1,39 +1,56 @@
 import type { MessagePort } from 'node:worker_threads'
-import { systemClock } from '../../src/core/time/clock.ts'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
-import { Pending } from '../../src/core/time/pending.ts'
-import type { RunAnswer, RunCall } from '../../src/protocol/run-channel.ts'
+import type { RunCall, RunFault, RunFrame, RunReturn } from '../../src/protocol/run-channel.ts'
+
+/** What comes back to a run, which must not throw. */
+export interface RunReceiver {
+  returned(frame: RunReturn): void
+  /** Nobody will answer any more. */
+  lost(): void
+}
 
 /** End of the run channel in the thread of the handler, see run-channel.ts in src/protocol. */
 export class RunChannelClient {
   readonly #port: MessagePort
-  readonly #pending = new Pending<RunAnswer['result']>(systemClock)
+  readonly #runs = new Map<number, RunReceiver>()
+  /** Frames of streams, which go out in one message at the end of the turn. */
+  #waiting: RunFrame[] = []
   #isLost = false
 
   constructor(port: MessagePort) {
     this.#port = port
-    port.on('message', ({ id, result }: RunAnswer) => this.#pending.resolve(id, result))
+    port.on('message', (frames: readonly RunReturn[]) => {
+      for (const frame of frames) this.#runs.get(frame.run)?.returned(frame)
+    })
     port.once('close', () => {
       this.#isLost = true
-      this.endRun()
+      for (const run of this.#runs.values()) run.lost()
     })
   }
 
-  post(call: RunCall): void {
-    this.#port.postMessage(call)
+  begin(run: number, receiver: RunReceiver): void {
+    this.#runs.set(run, receiver)
+    if (this.#isLost) receiver.lost()
   }
 
-  /** Rejects if no answer comes in time, or if the run is not awaited any more. */
-  async history(limit: number, timeoutMs: number): Promise<RunAnswer['result']> {
-    if (this.#isLost) throw runEnded()
-    const { id, answer } = this.#pending.open(timeoutMs, 'the history of the chat')
-    this.post({ kind: 'history', id, limit })
-    return await answer
+  end(run: number): void {
+    this.#runs.delete(run)
   }
 
-  /** Rejects all pending calls. */
-  endRun(): void {
-    if (this.#pending.size > 0) this.#pending.rejectAll(runEnded())
+  /** What may be the last thing a handler says before its thread dies does not wait. */
+  post(run: number, call: RunCall): void {
+    if (call.kind !== 'stream') return this.#flush({ run, call })
+    if (this.#waiting.push({ run, call }) === 1) queueMicrotask(() => this.#flush())
+  }
+
+  fault(run: number, fault: RunFault): void {
+    this.#flush({ run, fault })
+  }
+
+  #flush(...more: readonly RunFrame[]): void {
+    const frames = [...this.#waiting, ...more]
+    this.#waiting = []
+    if (frames.length > 0) this.#port.postMessage(frames)
   }
 }
 

@@ -19,11 +19,17 @@ const MAX_ERROR_CHARS = 2_000
 /** Environment of a run. */
 export interface RunSetting {
   readonly secrets: Readonly<Record<string, string>>
-  /** Run channel, used by this run alone while it lasts. */
   readonly channel: RunChannelClient
-  /** Aborts when the run is not awaited any more. */
+  /** Its number on the channel. */
+  readonly run: number
+  /** Aborts when nobody waits for the run any more. */
   readonly gone?: AbortSignal
+  /** Time that the thread stood still for another run does not count against this one. */
+  readonly forgivesDelay?: boolean
 }
+
+/** A timer that is later than this was kept by code that did not let go of the thread. */
+const DELAY_MS = 50
 
 /**
  * Runs a handler: in a pool thread, or on the host's thread for a function of the host. The host loads this file as
@@ -32,12 +38,12 @@ export interface RunSetting {
 export async function runHandler(
   handlers: HandlerTable,
   task: EventTask,
-  { secrets, channel, gone }: RunSetting,
+  { secrets, channel, run, gone, forgivesDelay }: RunSetting,
 ): Promise<ChatOutcome> {
   const handler = handlers.get(task.event.kind)
   if (handler === undefined) return { kind: 'handled', replies: [] }
   const event = task.event.kind === 'message' ? await normalizeMessage(task.event) : task.event
-  const calls = new RunCalls(channel, task.timeoutMs)
+  const calls = new RunCalls(channel, run, task.timeoutMs)
   const abort = new AbortController()
   const signal = gone === undefined ? abort.signal : AbortSignal.any([abort.signal, gone])
   const replies = new ReplyBuffer({
@@ -46,7 +52,7 @@ export async function runHandler(
     signal,
     onFrame: calls.stream,
   })
-  const timer = setTimeout(() => abort.abort(), task.timeoutMs)
+  const cancelAbort = abortAfter(task.timeoutMs, abort, forgivesDelay === true)
   try {
     const returned = await handler(event, {
       reply: (reply) => replies.reply(reply),
@@ -62,10 +68,21 @@ export async function runHandler(
   } catch (thrown) {
     return abort.signal.aborted ? failed('HANDLER_TIMEOUT', thrown) : failedBy(thrown)
   } finally {
-    clearTimeout(timer)
+    cancelAbort()
     replies.close()
     calls.close()
   }
+}
+
+/** Returns the function that cancels it. */
+function abortAfter(ms: number, abort: AbortController, forgivesDelay: boolean): () => void {
+  const dueAt = Date.now() + ms
+  let timer = setTimeout(() => {
+    const delayMs = Date.now() - dueAt
+    if (forgivesDelay && delayMs > DELAY_MS) timer = setTimeout(() => abort.abort(), delayMs)
+    else abort.abort()
+  }, ms)
+  return () => clearTimeout(timer)
 }
 
 function secretOf(secrets: Readonly<Record<string, string>>, name: string): string {

@@ -93,8 +93,9 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
 
   const alerts = new AlertTracker(options.connection.fastAttempts, emit)
 
+  const instanceLimits = new InstanceLimits(options.health, options.messages)
   const healthCheck = new HealthCheck({
-    limits: new InstanceLimits(options.health, options.messages.threads),
+    limits: instanceLimits,
     alerts,
     everyMs: options.health.everyMs,
     bots: () => reconciler.reports,
@@ -165,6 +166,10 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
       log.error(`a chat thread ended between tasks: ${errorText(thrown)}`, { stack })
     },
     onStuck: () => void healthCheck.check(),
+    onCrowded(crowded) {
+      instanceLimits.crowded(crowded)
+      void healthCheck.check()
+    },
     options: { ...options.messages, maxPayloadBytes: options.connection.maxPayloadBytes },
   })
 

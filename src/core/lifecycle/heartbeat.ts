@@ -24,13 +24,14 @@ export function newHeartbeat(everyMs: number): Heartbeat {
   return { everyMs, beats: new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT) }
 }
 
-/** Counts beats in the watched thread until the thread ends. */
-export function startBeating({ everyMs, beats }: Heartbeat): void {
+/** Runs in the watched thread, for as long as it lives or until the returned function is called. */
+export function startBeating({ everyMs, beats }: Heartbeat): () => void {
   const cells = new Int32Array(beats)
-  setInterval(() => {
+  const timer = setInterval(() => {
     Atomics.store(cells, 1, usedMemoryMb())
     Atomics.add(cells, 0, 1)
   }, everyMs)
+  return () => clearInterval(timer)
 }
 
 /** Returns a function that observes the worker at every call. It works without the worker's help. */

@@ -1,6 +1,6 @@
 import { html } from 'hono/html'
 import type { HtmlEscapedString } from 'hono/utils/html'
-import type { BotReport, ConnectionWord, SupervisorStatus } from '../../protocol/model/status.ts'
+import type { BotReport, ConnectionWord, PoolStats, SupervisorStatus } from '../../protocol/model/status.ts'
 import type { DeadLetter } from '../../protocol/model/message.ts'
 import { iso } from '../schema/instant.ts'
 import { connectionView, troubleOf } from '../schema/status-view.ts'
@@ -54,8 +54,19 @@ function figures(
     ${botSource === undefined ? '' : figure('Bots of the host', part`<span class="state ${botSource.ready ? 'good' : 'bad'}">${botSource.ready ? 'read' : 'not all read'}</span> <span class="quiet">${botSource.error?.message ?? ''}</span>`)}
     ${figure('Inbox', part`${inbox.depth} <span class="quiet">waiting${waits}</span>`)}
     ${figure('Dead letters', part`${dead}`)}
-    ${figure('Chat threads', part`${pool.busy} of ${pool.threads} <span class="quiet">busy${pool.stuck === 0 ? '' : `, ${pool.stuck} stuck`}</span>`)}
+    ${figure('Handlers', part`${pool.busy} <span class="quiet">${runsText(pool)}</span>`)}
   </dl>`
+}
+
+/** What stands behind the number of runs. */
+function runsText({ threads, queued, stuck, renewing = 0, overdueOnHost = 0 }: PoolStats): string {
+  return [
+    `running in ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    ...(queued === 0 ? [] : [`${queued} waiting for room`]),
+    ...(renewing === 0 ? [] : [`${renewing} threads renewed`]),
+    ...(stuck === 0 ? [] : [`${stuck} threads stuck`]),
+    ...(overdueOnHost === 0 ? [] : [`${overdueOnHost} overdue on the host's thread`]),
+  ].join(', ')
 }
 
 function figure(name: string, value: HtmlEscapedString): HtmlEscapedString {

@@ -71,8 +71,9 @@ export async function hostMetrics({ status, fastAttempts, loopDelay, residentByt
   gauge('feishu_inbox_depth', 'Events that are not answered yet.', inbox.depth)
   gauge('feishu_inbox_oldest_age_seconds', 'Age of the oldest of them.', inbox.oldestAgeMs / 1_000)
   gauge('feishu_dead_letters', 'Events and replies that were given up, as stored.', inbox.dead)
-  gauge('feishu_pool_threads', 'Threads of the chat pool.', pool.threads)
-  gauge('feishu_pool_busy', 'Threads that run a handler.', pool.busy)
+  gauge('feishu_pool_threads', 'Threads of the chat pool that handlers share.', pool.threads)
+  gauge('feishu_pool_busy', 'Handlers that run in the chat pool.', pool.busy)
+  gauge('feishu_pool_queued', 'Claimed events that wait for room to run.', pool.queued)
   gauge('feishu_pool_stuck', 'Threads that do not end, because their handler sits in native code.', pool.stuck)
   gauge('feishu_process_resident_bytes', 'Memory of the whole process.', residentBytes)
 

@@ -17,15 +17,15 @@ export interface ClaimLoopDeps {
   /** Returns what there is room for now. */
   readonly demand: () => Demand
   readonly begin: (item: Claimed) => void
-  /** Gives free threads to waiting lanes. */
-  readonly fillThreads: () => void
+  /** Gives free room to waiting lanes. */
+  readonly fillRoom: () => void
 }
 
 /** State of the loop. */
 type LoopState =
   /** Not started, or stopped. */
   | { readonly name: 'off' }
-  /** A claim is running and may fill `slots` threads. */
+  /** A claim is running and may begin `slots` runs. */
   | { readonly name: 'claiming'; readonly slots: number; readonly wokenDuringClaim: boolean }
   /** No work is due now. `wake` ends this state. */
   | { readonly name: 'pausing'; readonly wait: Wait }
@@ -60,7 +60,7 @@ export class ClaimLoop {
     return this.#hasMoreDue
   }
 
-  /** Threads that the running claim may fill. */
+  /** Runs that the running claim may begin. */
   get slotsBeingClaimed(): number {
     return this.#state.name === 'claiming' ? this.#state.slots : 0
   }
@@ -82,9 +82,9 @@ export class ClaimLoop {
     return this.#ended
   }
 
-  /** Fills free threads and ends a pause: there may be work to claim. */
+  /** Fills free room and ends a pause: there may be work to claim. */
   wake(): void {
-    this.#deps.fillThreads()
+    this.#deps.fillRoom()
     const state = this.#state
     if (state.name === 'claiming') this.#state = { ...state, wokenDuringClaim: true }
     else if (state.name === 'pausing') state.wait.end()
@@ -115,7 +115,7 @@ export class ClaimLoop {
 
   /** Returns the pause before the next claim in milliseconds. A wake ends the pause. */
   async #claim(): Promise<number> {
-    const { inbox, owner, pollMs, storeBackoff, random, demand, begin, fillThreads } = this.#deps
+    const { inbox, owner, pollMs, storeBackoff, random, demand, begin, fillRoom } = this.#deps
     const { limit, perBot, perBotLimits } = demand()
     this.#hasMoreDue = true
     if (limit === 0) return pollMs
@@ -134,7 +134,7 @@ export class ClaimLoop {
       return 0
     } finally {
       this.#setSlots(0)
-      fillThreads()
+      fillRoom()
     }
   }
 

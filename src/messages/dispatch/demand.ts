@@ -1,38 +1,29 @@
-import type { Executor } from '../handle/bot-handlers.ts'
+import type { ExecutorLoad } from './lane-load.ts'
 
-/** A claimed lane that is in work. */
-export interface BusyLane {
-  readonly botId: string
-  readonly executor: Executor
-  /**
-   * `waiting`: waits for a thread. `handling`: uses a thread of its executor. `delivering`: waits for the store and
-   * for Feishu.
-   */
-  readonly stage: 'waiting' | 'handling' | 'delivering'
-}
-
-/** Threads of an executor that ordinary events may use. */
-export interface ExecutorThreads {
-  readonly executor: Executor
+/** Room of one executor. */
+export interface ExecutorRoom {
   /** Most runs at a time. */
-  readonly threads: number
-  /** Threads kept free for urgent events. Default 0. */
-  readonly reserved?: number
-  /** Threads promised to urgent events that are being claimed. Default 0. */
-  readonly promised?: number
-}
-
-export interface ExecutorLimits extends ExecutorThreads {
-  /** Most claimed events that wait for a thread. Default 0. */
-  readonly ahead?: number
-  /** Returns the bots whose handler runs here. Called only when they have to wait. */
+  readonly capacity: number
+  /** Runs kept free for urgent events. */
+  readonly reserved: number
+  /** Runs promised to events that are being claimed. */
+  readonly promised: number
+  /** Most claimed events that wait for room. */
+  readonly ahead: number
+  /** Returns the known bots whose handler runs here. Called only when it matters. */
   readonly botIds: () => readonly string[]
 }
 
+export interface ExecutorDemand<Lane> {
+  readonly load: ExecutorLoad<Lane>
+  readonly room: ExecutorRoom
+}
+
 export interface DemandLimits {
-  readonly executors: readonly ExecutorLimits[]
-  /** Most busy lanes of one bot at a time. */
+  /** Most lanes of one bot that wait for the store or for Feishu. */
   readonly lanesPerBot: number
+  /** Most lanes of one claim. */
+  readonly maxBatch: number
 }
 
 export interface Demand {
@@ -43,97 +34,99 @@ export interface Demand {
   readonly perBotLimits: Readonly<Record<string, number>>
 }
 
-/**
- * Computes what to claim next: events for the free threads, whichever executor they run in, and `ahead` more. A
- * limit of 0 means: wait until a run ends. An executor without a free thread holds up only its own bots.
- */
-export function demand(lanes: Iterable<BusyLane>, { executors, lanesPerBot }: DemandLimits): Demand {
-  const busy = [...lanes]
-  const demands = executors.map((limits) => ({
-    limits,
-    ...demandOf(
-      busy.filter(({ executor }) => executor === limits.executor),
-      limits,
-      lanesPerBot,
-    ),
-  }))
-  const open = demands.filter(({ limit }) => limit > 0)
-  if (open.length === 0) return { limit: 0, perBot: 0, perBotLimits: {} }
-  const perBotLimits = demands.map(({ limit, perBotLimits: own, limits }) =>
-    limit > 0 ? own : Object.fromEntries(limits.botIds().map((botId) => [botId, 0])),
-  )
-  return {
-    limit: Math.min(...open.map(({ limit }) => limit)),
-    perBot: Math.min(...open.map(({ perBot }) => perBot)),
-    perBotLimits: Object.assign({}, ...perBotLimits) as Record<string, number>,
-  }
-}
+const NOTHING: Demand = { limit: 0, perBot: 0, perBotLimits: {} }
 
 /**
- * Computes the demand of one executor. Rules:
- * 1. A single active bot gets all threads but one. That thread stays free for a bot that wakes up.
- * 2. With several active bots, each gets at most half.
+ * Computes what to claim next, for all executors together. A limit of 0 means: wait until a run ends. An executor
+ * without room holds up only its own bots.
+ *
+ * Rules:
+ * 1. A bot without a run may claim one lane. There is room for it while fewer bots have runs than the capacity.
+ * 2. Bots with runs share what is left when each known bot without a run has got one. See `spareOf`.
  * 3. A bot whose replies are stuck gets no new work. Other bots still do.
- * 4. Reserved threads are for card actions only.
- * 5. Events that wait because their bot has its share take no free thread from other bots.
+ * 4. Reserved room is for urgent events only.
  */
-function demandOf(lanes: readonly BusyLane[], limits: ExecutorLimits, lanesPerBot: number): Demand {
-  const bots = new Map<string, Record<BusyLane['stage'], number>>()
-  const total = { waiting: 0, handling: 0, delivering: 0 }
-  for (const { botId, stage } of lanes) {
-    const bot = bots.get(botId) ?? { waiting: 0, handling: 0, delivering: 0 }
-    bots.set(botId, bot)
-    bot[stage] += 1
-    total[stage] += 1
-  }
-  const activeBots = [...bots.values()].filter((bot) => bot.handling > 0).length
-  const { threads, reserved = 0, promised = 0, ahead = 0 } = limits
-  const share = threadShare(threads - reserved + ahead, activeBots)
+export function demand<Lane>(executors: readonly ExecutorDemand<Lane>[], limits: DemandLimits): Demand {
+  const rooms = executors.map((executor) => ({ ...executor, open: openOf(executor) }))
+  const limit = rooms.reduce((sum, { open }) => sum + open, 0)
+  if (limit === 0) return NOTHING
   const perBotLimits: Record<string, number> = {}
-  for (const [botId, { waiting, handling, delivering }] of bots) {
-    const claimed = waiting + handling
-    perBotLimits[botId] = Math.max(0, Math.min(share - claimed, lanesPerBot - claimed - delivering))
+  for (const { load, room, open } of rooms) {
+    if (open > 0) shareOut({ load, room }, limits, perBotLimits)
+    else for (const botId of room.botIds()) perBotLimits[botId] = 0
   }
-  const free = threads - reserved - total.handling - promised
-  const limit = Math.max(0, free) + Math.max(0, ahead - total.waiting)
-  return { limit, perBot: Math.min(share, lanesPerBot), perBotLimits }
+  return { limit: Math.min(limit, limits.maxBatch), perBot: 1, perBotLimits }
 }
 
-/** Returns the most threads that one bot may use. */
-export function threadShare(threads: number, activeBots: number): number {
-  const share = activeBots <= 1 ? threads - 1 : Math.min(threads - 1, Math.ceil(threads / 2))
-  return Math.max(1, share)
+/** Writes the limits of the bots that hold lanes. */
+function shareOut<Lane>(
+  executor: ExecutorDemand<Lane>,
+  { lanesPerBot }: DemandLimits,
+  limits: Record<string, number>,
+): void {
+  const { load } = executor
+  let budget = spareOf(executor) + aheadOf(executor)
+  let sharers = load.activeBots
+  const active: [botId: string, mostReplies: number][] = []
+  for (const [botId, { running, waiting, delivering }] of load.bots) {
+    const most = Math.max(0, lanesPerBot - delivering)
+    if (running > 0) active.push([botId, most])
+    else limits[botId] = waiting.size > 0 ? 0 : Math.min(1, most)
+  }
+  // When it is not enough for all, the bots with the fewest runs come first.
+  if (budget < sharers) active.sort(([a], [b]) => runsOf(load, a) - runsOf(load, b))
+  for (const [botId, most] of active) {
+    const share = Math.min(most, Math.ceil(budget / sharers))
+    limits[botId] = share
+    budget -= share
+    sharers -= 1
+  }
 }
 
 /**
- * Picks the waiting lanes that get a thread of the executor now. Lanes of the bot with the fewest threads come first;
- * otherwise their order is kept.
+ * Returns the room that bots with runs may take: what is free, less one run for each known bot without a run. So a
+ * bot without a run always begins its next message at once, unless as many bots have runs as there may be runs.
  */
-export function nextLanes<Lane extends BusyLane>(
-  lanes: Iterable<Lane>,
-  { executor, threads, reserved = 0, promised = 0 }: ExecutorThreads,
-): Lane[] {
-  const handling = new Map<string, number>()
-  const waiting: Lane[] = []
-  let free = threads - reserved - promised
-  for (const lane of lanes) {
-    if (lane.executor !== executor) continue
-    if (lane.stage === 'waiting') waiting.push(lane)
-    if (lane.stage !== 'handling') continue
-    free -= 1
-    handling.set(lane.botId, threadsOf(lane) + 1)
-  }
-  const started: Lane[] = []
-  for (; free > 0 && waiting.length > 0; free -= 1) {
-    const next = waiting.reduce((best, lane) => (threadsOf(lane) < threadsOf(best) ? lane : best))
-    if (threadsOf(next) >= threadShare(threads - reserved, 1)) break
-    started.push(next)
-    waiting.splice(waiting.indexOf(next), 1)
-    handling.set(next.botId, threadsOf(next) + 1)
-  }
-  return started
+export function spareOf<Lane>({ load, room }: ExecutorDemand<Lane>): number {
+  const free = freeOf({ load, room })
+  return free === 0 ? 0 : Math.max(0, free - idleBotsOf({ load, room }))
+}
 
-  function threadsOf({ botId }: Lane): number {
-    return handling.get(botId) ?? 0
+/** Returns the room for ordinary events. */
+function freeOf<Lane>({ load, room }: ExecutorDemand<Lane>): number {
+  return Math.max(0, room.capacity - room.reserved - room.promised - load.running)
+}
+
+function aheadOf<Lane>({ load, room }: ExecutorDemand<Lane>): number {
+  return Math.max(0, room.ahead - load.waiting)
+}
+
+/** Returns how many lanes may be claimed. Lanes that wait for their first run have their room already. */
+function openOf<Lane>(executor: ExecutorDemand<Lane>): number {
+  return freeOf(executor) + aheadOf(executor)
+}
+
+function idleBotsOf<Lane>({ load, room }: ExecutorDemand<Lane>): number {
+  return room.botIds().reduce((count, botId) => (runsOf(load, botId) === 0 ? count + 1 : count), 0)
+}
+
+function runsOf<Lane>(load: ExecutorLoad<Lane>, botId: string): number {
+  return load.bots.get(botId)?.running ?? 0
+}
+
+/**
+ * Returns the waiting lane that runs next. Undefined when none may. A lane of the bot with the fewest runs comes
+ * first; lanes of one bot keep their order.
+ */
+export function nextLane<Lane>(executor: ExecutorDemand<Lane>): Lane | undefined {
+  const { load } = executor
+  if (load.waiting === 0 || freeOf(executor) === 0) return undefined
+  let next: string | undefined
+  for (const botId of load.waitingBots) {
+    if (next === undefined || runsOf(load, botId) < runsOf(load, next)) next = botId
+    if (runsOf(load, next) === 0) break
   }
+  if (next === undefined || (runsOf(load, next) > 0 && spareOf(executor) === 0)) return undefined
+  const [lane] = load.bots.get(next)?.waiting ?? []
+  return lane
 }

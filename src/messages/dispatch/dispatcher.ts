@@ -2,18 +2,16 @@ import type { BackoffPolicy } from '../../core/time/backoff.ts'
 import type { Clock } from '../../core/time/clock.ts'
 import { crashPoint } from '../../core/crash-point.ts'
 import type { ArrivalOrder, Claimed, ClaimedEvent, InboxStore, NewEvent } from '../../store/store.ts'
-import { type BotHandlers, type Executor, executorOf } from '../handle/bot-handlers.ts'
-import { Prefetch } from './prefetch.ts'
+import { type Executor, EXECUTORS, executorOf } from '../handle/bot-handlers.ts'
 import { ClaimLoop } from './claim-loop.ts'
 import { ClaimedLanes } from './claimed-lanes.ts'
-import { type Demand, demand, nextLanes, type ExecutorLimits } from './demand.ts'
-import type { HandlerPool } from '../pool/handler-pool.ts'
+import { byExecutor, RunRoom, type RunRoomDeps } from './run-room.ts'
 import { LaneRun, type LaneRunDeps } from './lane-run.ts'
 import { Sleeper } from '../writes/sleeper.ts'
 import { UrgentClaims } from './urgent-claims.ts'
 
 /** State of the dispatcher that its lanes need. */
-export interface LaneEnvironment extends Pick<LaneRunDeps, 'isStopping' | 'onThreadFree'> {
+export interface LaneEnvironment extends Pick<LaneRunDeps, 'isStopping' | 'onStage' | 'onRunEnded'> {
   /** Waits of writes to a store that does not answer. */
   readonly waits: Sleeper
   readonly sends: Sleeper
@@ -21,16 +19,12 @@ export interface LaneEnvironment extends Pick<LaneRunDeps, 'isStopping' | 'onThr
   readonly isStopped: () => boolean
 }
 
-export interface DispatcherDeps {
+export interface DispatcherDeps extends Omit<RunRoomDeps, 'urgent'> {
   readonly inbox: Pick<InboxStore, 'claim' | 'claimEvent'>
-  /** Where handlers run. */
-  readonly executors: Readonly<Record<Executor, HandlerPool>>
-  readonly handlers: BotHandlers
   /** Id of this supervisor thread, written into every claim. */
   readonly owner: string
   /** Makes the dependencies that all lanes share. */
   readonly laneDeps: (environment: LaneEnvironment) => LaneRunDeps
-  readonly lanesPerBot: number
   readonly pollMs: number
   readonly storeBackoff: BackoffPolicy
   readonly clock: Clock
@@ -44,10 +38,8 @@ type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
 /** How long the stop waits for the store to take the claims back, after the grace time. */
 const GIVE_BACK_MS = 1_000
 
-const EXECUTORS: readonly Executor[] = ['pool', 'host']
-
 /**
- * Decides which lanes may be claimed, gives free threads to claimed lanes, and runs each lane to its end.
+ * Decides which lanes may be claimed, gives room to claimed lanes, and runs each lane to its end.
  *
  * A lane belongs to one `LaneRun` at a time: the store gives it to one owner at a time, and gets it back with the
  * last write of the run. Order per lane follows from that alone.
@@ -59,10 +51,10 @@ export class Dispatcher {
   readonly #waits: Sleeper
   readonly #sends: Sleeper
   readonly #lanes = new ClaimedLanes()
+  readonly #room: RunRoom<LaneRun>
   readonly #urgent: Readonly<Record<Executor, UrgentClaims>>
-  readonly #prefetch = new Prefetch()
   readonly #claims: ClaimLoop
-  /** Threads that an offer may fill. */
+  /** Runs that an offer may begin. */
   #slotsOffered = 0
   #phase: Phase = 'idle'
   #stopping: Promise<void> | undefined
@@ -77,9 +69,11 @@ export class Dispatcher {
       isStopping: () => this.#phase !== 'running',
       isAborting: () => this.#phase === 'aborting' || this.#phase === 'stopped',
       isStopped: () => this.#phase === 'stopped',
-      onThreadFree: (executor, ms) => this.#onThreadFree(executor, ms),
+      onStage: (lane, before) => this.#room.load(lane.executor).moved(lane, before),
+      onRunEnded: (executor, ms) => this.#onRunEnded(executor, ms),
     })
-    this.#urgent = { pool: this.#makeUrgent(), host: this.#makeUrgent() }
+    this.#urgent = byExecutor(() => this.#makeUrgent())
+    this.#room = new RunRoom({ ...deps, urgent: (executor) => this.#urgent[executor].count })
     const { inbox, owner, pollMs, storeBackoff, random } = deps
     this.#claims = new ClaimLoop({
       inbox,
@@ -88,10 +82,15 @@ export class Dispatcher {
       storeBackoff,
       sleeper: this.#waits,
       random,
-      demand: () => this.#demand(),
+      demand: () => this.#room.demand(this.#slotsOffered),
       begin: (item) => this.#begin(item),
-      fillThreads: () => this.#fillThreads(),
+      fillRoom: () => this.#fillRoom(),
     })
+  }
+
+  /** Claimed events that wait for room. */
+  get waitingCount(): number {
+    return this.#room.waitingCount
   }
 
   /** Number of lanes that are claimed and not given back yet. */
@@ -106,13 +105,13 @@ export class Dispatcher {
   }
 
   /**
-   * Runs a stored event before all others, in a thread that other events do not get. False if nothing runs now.
+   * Runs a stored event before all others, in room that other events do not get. False if nothing runs now.
    * Then, and when its claim fails, the event is an ordinary one.
    */
   runNow(botId: string, eventId: number): boolean {
     if (this.#phase !== 'running') return false
     this.#urgent[executorOf(this.#deps.handlers.of(botId))].add(eventId)
-    this.#fillThreads()
+    this.#fillRoom()
     return true
   }
 
@@ -122,7 +121,7 @@ export class Dispatcher {
    */
   offer(): ArrivalOrder | undefined {
     if (this.#phase !== 'running' || this.#claims.hasMoreDue) return undefined
-    const order = this.#demand()
+    const order = this.#room.demand(this.#slotsOffered)
     this.#slotsOffered = order.limit
     return order.limit === 0 ? undefined : { owner: this.#deps.owner, ...order, isBusy: this.#lanes.isBusy }
   }
@@ -136,7 +135,7 @@ export class Dispatcher {
     this.#slotsOffered = 0
     if (claimed.length > 0) crashPoint('claim.after')
     for (const event of claimed) this.#begin(event)
-    this.#fillThreads()
+    this.#fillRoom()
     const lanes = events?.map(({ botId, event }) => this.#lanes.of(botId, event.lane))
     for (const lane of lanes ?? []) lane?.expectMore()
     if (lanes === undefined || lanes.includes(undefined)) this.wake()
@@ -165,7 +164,7 @@ export class Dispatcher {
   async #stop(graceMs: number): Promise<void> {
     this.#phase = 'draining'
     this.#claims.stop()
-    this.#fillThreads()
+    this.#fillRoom()
     await this.#waits.within(graceMs, this.#allDone())
     this.#phase = 'aborting'
     this.#sends.close()
@@ -181,45 +180,13 @@ export class Dispatcher {
     await this.#lanes.allDone()
   }
 
-  #demand(): Demand {
-    return demand(this.#lanes, {
-      lanesPerBot: this.#deps.lanesPerBot,
-      executors: EXECUTORS.map((executor) => this.#limitsOf(executor)).filter(
-        ({ executor, botIds }) => executor === 'pool' || botIds().length > 0,
-      ),
-    })
-  }
-
-  #limitsOf(executor: Executor): ExecutorLimits {
-    const limits = this.#threadsOf(executor)
-    return {
-      ...limits,
-      promised: limits.promised + this.#slotsOffered,
-      // The host's thread gets no prefetched events: its runs are not under our control.
-      ahead: executor === 'pool' ? this.#prefetch.limit(limits.threads) : 0,
-      botIds: () => this.#deps.handlers.botIdsOf(executor),
-    }
-  }
-
-  #threadsOf(executor: Executor) {
-    const { handlers, executors } = this.#deps
-    const { threads } = executors[executor]
-    // Only a card action has a user who waits at the screen. With a single thread there is no thread to reserve.
-    const reserved = threads > 1 && handlers.handlesCards(executor) ? 1 : 0
-    return { executor, threads, reserved, promised: this.#urgent[executor].count }
-  }
-
-  /** Gives free threads away, to urgent events first. */
-  #fillThreads(): void {
+  /** Gives free room away, to urgent events first. */
+  #fillRoom(): void {
     // While stopping, waiting lanes run on to release their claims.
     if (this.#phase !== 'running') return [...this.#lanes].forEach((lane) => lane.start())
-    const handling = [...this.#lanes].filter(({ stage }) => stage === 'handling')
     for (const executor of EXECUTORS) {
-      const { threads, reserved } = this.#threadsOf(executor)
-      const idle = threads - handling.filter((lane) => lane.executor === executor).length
-      this.#urgent[executor].fill(idle - Math.min(this.#claims.slotsBeingClaimed, Math.max(0, idle - reserved)))
-      // The thread counts are read again: threads just promised to urgent events must not be given away.
-      for (const lane of nextLanes(this.#lanes, this.#threadsOf(executor))) lane.start()
+      this.#urgent[executor].fill(this.#room.urgent(executor, this.#claims.slotsBeingClaimed))
+      for (let lane = this.#room.next(executor); lane !== undefined; lane = this.#room.next(executor)) lane.start()
     }
   }
 
@@ -233,8 +200,10 @@ export class Dispatcher {
 
   #begin(item: Claimed): LaneRun {
     const lane = new LaneRun(item, this.#laneDeps)
+    this.#room.load(lane.executor).add(lane)
     const done = lane.run().finally(() => {
       this.#lanes.delete(lane)
+      this.#room.load(lane.executor).delete(lane)
       if (lane.mayHaveMore || this.#claims.hasMoreDue) this.wake()
       else void this.#claims.wakeSoon()
     })
@@ -242,9 +211,9 @@ export class Dispatcher {
     return lane
   }
 
-  #onThreadFree(executor: Executor, ms: number): void {
-    if (executor === 'pool') this.#prefetch.ran(ms)
+  #onRunEnded(executor: Executor, ms: number): void {
+    this.#room.ran(executor, ms)
     if (this.#claims.hasMoreDue) this.wake()
-    else this.#fillThreads()
+    else this.#fillRoom()
   }
 }

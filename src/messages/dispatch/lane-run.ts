@@ -6,7 +6,7 @@ import type { UploadRef } from '../../protocol/model/message.ts'
 import type { Claimed, ClaimedEvent, EventResult, Fence, FinishedEvent, StoredReply } from '../../store/store.ts'
 import type { AckTimes } from '../intake/ack-times.ts'
 import { type Executor, executorOf } from '../handle/bot-handlers.ts'
-import type { BusyLane } from './demand.ts'
+import type { BusyLane } from './lane-load.ts'
 import { type DeliverRepliesDeps, deliverReplies, giveBack } from '../reply/deliver-replies.ts'
 import type { FencedWriter } from '../writes/fenced-writer.ts'
 import { type HandleEventDeps, handleEvent } from '../handle/handle-event.ts'
@@ -24,8 +24,10 @@ export interface LaneRunDeps {
   /** True when no new work may begin. Work that was claimed at the last moment is given back. */
   readonly isStopping: () => boolean
   readonly emit: (event: MessageEvent) => void
-  /** Called when the thread of the lane is free again. `ms` is the time of the run. */
-  readonly onThreadFree: (executor: Executor, ms: number) => void
+  /** Called when the lane has left the stage `before`. */
+  readonly onStage: (lane: LaneRun, before: BusyLane['stage']) => void
+  /** Called when a run has ended. `ms` is its time. */
+  readonly onRunEnded: (executor: Executor, ms: number) => void
 }
 
 /** Bytes of an upload that are to be stored. */
@@ -70,9 +72,9 @@ export class LaneRun implements BusyLane {
     return this.#stage
   }
 
-  /** Starts the event: a thread is free for the lane. */
+  /** Starts the event: there is room for its run. */
   start(): void {
-    if (this.#stage === 'waiting') this.#stage = 'handling'
+    if (this.#stage === 'waiting') this.#enter('running')
     this.#started.resolve()
   }
 
@@ -81,7 +83,7 @@ export class LaneRun implements BusyLane {
     this.#mayHaveMore = true
   }
 
-  /** Runs the lane to its end. An event waits for `start` first, because it needs a thread. */
+  /** Runs the lane to its end. An event waits for `start` first, because it needs room. */
   async run(): Promise<void> {
     const { isStopping, delivery } = this.#deps
     const item = this.#item
@@ -96,14 +98,14 @@ export class LaneRun implements BusyLane {
   }
 
   async #runEvent(claimed: ClaimedEvent): Promise<void> {
-    const { handling, delivery, streams, finish, acks, isStopping, onThreadFree } = this.#deps
+    const { handling, delivery, streams, finish, acks, isStopping, onRunEnded } = this.#deps
     const claimedAt = handling.clock.now()
     await this.#started.promise
     const startedAt = handling.clock.now()
     const event = older(claimed, Math.max(0, startedAt - claimedAt))
     const result: EventResult = isStopping() ? { kind: 'released' } : await handleEvent(event, handling)
-    this.#stage = 'delivering'
-    onThreadFree(this.executor, handling.clock.now() - startedAt)
+    this.#enter('delivering')
+    onRunEnded(this.executor, handling.clock.now() - startedAt)
 
     const isStreamed = await streams.end(event.id)
     if (!(await this.#keepUploads(event, result))) return
@@ -121,6 +123,12 @@ export class LaneRun implements BusyLane {
     // If an earlier try was committed, the lane is still ours and its replies are unsent. But another claim may have
     // the lane by now. Sending could then disturb the order of its replies; giving back cannot.
     if (written === 'unsure') await giveBack(replies, delivery)
+  }
+
+  #enter(stage: BusyLane['stage']): void {
+    const before = this.#stage
+    this.#stage = stage
+    this.#deps.onStage(this, before)
   }
 
   /** Closes streams that no later run will finish: those of earlier attempts, and all when the event is dead. */
@@ -170,7 +178,7 @@ export class LaneRun implements BusyLane {
   }
 }
 
-/** Adds the time that the event waited for a thread after its claim to its ages. */
+/** Adds the time that the event waited for room after its claim to its ages. */
 function older(event: ClaimedEvent, ms: number): ClaimedEvent {
   const { ageMs, staleMs, sinceArrivalMs } = event
   const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + ms }

@@ -1,7 +1,7 @@
 import type { ClaimedEvent } from '../../store/store.ts'
 
 /**
- * Claims urgent events in order, ahead of all others. Each is claimed by its id as soon as a thread is free. If the
+ * Claims urgent events in order, ahead of all others. Each is claimed by its id as soon as there is room. If the
  * claim fails or comes too late, the claim loop takes the event as an ordinary one.
  */
 export class UrgentClaims {
@@ -16,7 +16,7 @@ export class UrgentClaims {
     this.#claimed = claimed
   }
 
-  /** Number of running claims. Each may fill a thread. */
+  /** Number of running claims. Each may begin a run. */
   get count(): number {
     return this.#claims.size
   }
@@ -25,9 +25,9 @@ export class UrgentClaims {
     this.#waiting.push(eventId)
   }
 
-  /** Starts one claim per free thread, less the claims already running. */
-  fill(freeThreads: number): void {
-    for (const eventId of this.#waiting.splice(0, Math.max(0, freeThreads - this.count))) {
+  /** Starts one claim per run that there is room for, less the claims already running. */
+  fill(free: number): void {
+    for (const eventId of this.#waiting.splice(0, Math.max(0, free - this.count))) {
       const claim = this.#claim(eventId)
         .catch(() => null)
         .then((event) => {

@@ -1,12 +1,14 @@
 import type { BotSettings } from '../../protocol/model/bot-settings.ts'
-import type { HandlerRef } from '../../protocol/chat.ts'
+import { type HandlerRef, isExclusive } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 
 /**
- * Where handlers run. `pool`: in the threads of the chat pool. `host`: on the host's thread, with a limit of runs at a
- * time.
+ * Where handlers run. `pool`: in threads that many runs share. `exclusive`: each run alone in a thread. `host`: on the
+ * host's thread.
  */
-export type Executor = 'pool' | 'host'
+export type Executor = 'pool' | 'exclusive' | 'host'
+
+export const EXECUTORS: readonly Executor[] = ['pool', 'exclusive', 'host']
 
 /** A handler that is loaded. */
 export interface BotHandler {
@@ -21,6 +23,8 @@ export interface BotHandlers {
   of(botId: string): BotHandler | undefined
   /** Returns the known bots whose handler runs in `executor`. */
   botIdsOf(executor: Executor): readonly string[]
+  /** True when handlers may run in `executor`. */
+  isUsed(executor: Executor): boolean
   /** True when a handler that runs in `executor` has a function for card actions. */
   handlesCards(executor: Executor): boolean
 }
@@ -49,10 +53,12 @@ export class LoadedHandlers implements BotHandlers {
   }
 
   botIdsOf(executor: Executor): readonly string[] {
-    // A quick exit, because this runs for every message and mostly no handler runs on the host's thread.
-    if (executor === 'host' && ![...this.#handlers.values()].some((handler) => executorOf(handler) === executor))
-      return []
     return this.#bots.botIds().filter((botId) => executorOf(this.of(botId)) === executor)
+  }
+
+  isUsed(executor: Executor): boolean {
+    // Also bots whose handler is missing run in the pool.
+    return executor === 'pool' || [...this.#handlers.values()].some((handler) => executorOf(handler) === executor)
   }
 
   handlesCards(executor: Executor): boolean {
@@ -64,5 +70,6 @@ export class LoadedHandlers implements BotHandlers {
 
 /** A bot without a loaded handler counts towards the pool. */
 export function executorOf(handler: BotHandler | undefined): Executor {
-  return handler?.ref.kind === 'host' ? 'host' : 'pool'
+  if (handler?.ref.kind === 'host') return 'host'
+  return handler !== undefined && isExclusive(handler.ref) ? 'exclusive' : 'pool'
 }

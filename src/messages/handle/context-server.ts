@@ -22,7 +22,8 @@ export interface RunOf {
   readonly botId: string
   readonly eventId: number
   readonly target: ReplyTarget | undefined
-  readonly onFrame: (frame: StreamFrame) => void
+  /** Settles when the frame has been used. */
+  readonly onFrame: (frame: StreamFrame) => void | Promise<void>
 }
 
 /** Serves the calls that runs make through their context. */
@@ -41,21 +42,20 @@ export class ContextServer {
     return messages.flatMap((row) => toPastMessage(botId, chatId, row).map(({ message }) => message)).slice(-count)
   }
 
-  take(call: RunCall, run: RunOf, answer: (answer: RunAnswer) => void): void {
+  take(call: RunCall, run: RunOf, answer: (answer: RunAnswer) => void): void | Promise<void> {
     switch (call.kind) {
       case 'log': {
         const { botId, eventId } = run
         this.#deps.log[call.level](call.message, { ...call.fields, botId, eventId })
-        break
+        return undefined
       }
       case 'stream':
-        run.onFrame(call.frame)
-        break
+        return run.onFrame(call.frame)
       case 'history':
         void this.#answer(call.id, call.limit, run, answer)
-        break
+        return undefined
       default:
-        assertNever(call)
+        return assertNever(call)
     }
   }
 

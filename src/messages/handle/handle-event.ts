@@ -83,14 +83,12 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     const expired = whenExpired(event, maxAgeMs)
     if (expired !== undefined) return { result: expired }
     const executor = deps.executors[executorOf(handler)]
-    if (executor.busy >= executor.threads) return { result: { kind: 'released', afterMs: EXECUTOR_FULL_MS } }
+    if (executor.isFull) return { result: { kind: 'released', afterMs: EXECUTOR_FULL_MS } }
     const run: RunOf = {
       botId: event.botId,
       eventId: event.id,
       target,
-      onFrame: (frame) => {
-        if (target !== undefined) deps.streams.show(event, target, frame)
-      },
+      onFrame: (frame) => (target === undefined ? undefined : deps.streams.show(event, target, frame)),
     }
     const task: EventTask = {
       kind: 'event',

@@ -1,117 +1,101 @@
-import { asObject } from '../../core/as-object.ts'
-import type { Clock } from '../../core/time/clock.ts'
-import { type Deferred, deferred } from '../../core/time/deferred.ts'
-import {
-  type ErrorCode,
-  errorRecord,
-  type ErrorRecord,
-  errorText,
-  FeishuSupervisorError,
-  fromErrorRecord,
-} from '../../core/errors.ts'
-import { redactText } from '../../core/log/redact.ts'
+import { errorText, FeishuSupervisorError, fromErrorRecord } from '../../core/errors.ts'
 import { stackFrames } from '../../core/log/stack-frames.ts'
-import type { ChatOutcome, ChatTask, HandlerRef, PoolAnswer } from '../../protocol/chat.ts'
+import { type ChatOutcome, type ChatTask, type HandlerRef, isExclusive } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { PoolStats } from '../../protocol/model/status.ts'
-import type { TakeCall } from './run-channel-server.ts'
-import { PoolThread } from './pool-thread.ts'
+import type { RunFault } from '../../protocol/run-channel.ts'
 import { Sleeper } from '../writes/sleeper.ts'
+import { blame, respiteMs } from './blame.ts'
+import { type ChatPoolOptions, type ChatPoolSettings, withDefaults } from './chat-pool-options.ts'
+import { Culprits } from './culprits.ts'
+import { HandlerLimits } from './handler-limits.ts'
+import type { HandlerPool } from './handler-pool.ts'
+import type { HandlerThread } from './handler-thread.ts'
+import { HandlerThreads } from './handler-threads.ts'
+import type { ThreadRole } from './placement.ts'
+import { failed, PoolRun, toAnswer } from './pool-run.ts'
+import { Quarantine } from './quarantine.ts'
+import type { TakeCall } from './run-channel-server.ts'
+import { ThreadWatch } from './thread-watch.ts'
+import { type Waiting, WaitingRuns } from './waiting-runs.ts'
 
-export interface ChatPoolOptions {
-  /** The built file every thread runs. */
-  readonly filename: string
-  readonly threads: number
-  /** Memory of one thread, see MemoryBudget. */
-  readonly threadMemoryMb: number
-  /** What handlers may ask for by name. */
-  readonly secrets: Readonly<Record<string, string>>
-  /** A thread is replaced after so many tasks: what handlers leave behind in it goes with it. */
-  readonly threadMaxTasks: number
-  readonly clock: Clock
-  /** A thread died while it had no task, e.g. by a timer a handler left behind; it is replaced. */
-  readonly onIdleDeath: (thrown: unknown) => void
-  /** A thread could not be ended: it sits in native code. `stuck` of them do. */
-  readonly onStuck: (stuck: number) => void
-  /** There may be more threads than before. */
-  readonly onFreed: () => void
-}
-
-type Cut = 'deadline' | 'closed'
-
-interface Run {
-  readonly cut: Deferred<Cut>
-  readonly outcome: Promise<ChatOutcome>
-}
-
-/** An ended thread is gone within milliseconds unless it sits in native code. */
-const MAX_TERMINATION_MS = 1_000
-
-/** A thread that uses so much of its budget after a task gets no further one. */
-const WORN_SHARE = 0.75
+/** Numbers of runs have 31 bits, because they stand in shared memory. */
+const LAST_NUMBER = 0x7f_ff_ff_ff
 
 /**
- * The threads that run handlers. The pool is only a source of threads: order, attempts and waiting are
- * the dispatcher's, which hands over a task when a thread is free and never before.
+ * The threads that run handlers, many runs in each. Order, attempts and waiting are the dispatcher's, which hands
+ * over a run when there is room and never before.
  *
- * Every run ends, within its limit and with an outcome: threads that die, hang or cannot be started
- * are replaced, and the task is told to have failed. Threads that do not end are replaced too, but
- * only as many as the pool has: then it shrinks until one of them is gone.
+ * Every run ends with an outcome, and fails only by what it did itself: a run whose thread ends through another
+ * one is begun again in another thread. Who ended a thread is known by its number in shared memory, or is found
+ * by letting fewer and fewer run together; see blame.ts.
  */
-export class ChatPool {
-  readonly #options: ChatPoolOptions
-  readonly #sleeper: Sleeper
-  readonly #idle: PoolThread[] = []
-  readonly #runs = new Map<PoolThread, Run>()
-  readonly #ending = new Map<PoolThread, Promise<void>>()
-  #stuckCount = 0
+export class ChatPool implements HandlerPool {
+  readonly #settings: ChatPoolSettings
+  readonly #limits: HandlerLimits
+  readonly #threads: HandlerThreads
+  readonly #watch: ThreadWatch
+  readonly #waiting = new WaitingRuns()
+  /** Everything without an outcome. */
+  readonly #live = new Set<PoolRun>()
+  readonly #culprits = new Culprits()
+  #lastNumber = 0
   #closing: Promise<void> | undefined
 
   constructor(options: ChatPoolOptions) {
-    this.#options = options
-    this.#sleeper = new Sleeper(options.clock)
-    this.#fill()
+    this.#settings = withDefaults(options)
+    const { clock, runsPerThread, handlerHangMs: hangMs } = this.#settings
+    this.#limits = new HandlerLimits(runsPerThread)
+    this.#threads = new HandlerThreads(this.#settings, {
+      onDeath: (thread, thrown) => this.#died(thread, thrown),
+      onFault: (thread, run, fault) => this.#faulted(thread, run, fault),
+      onGone: () => this.#useRoom(),
+    })
+    this.#watch = new ThreadWatch({
+      threads: this.#threads,
+      hangMs,
+      clock,
+      onHang: (thread) => this.#died(thread, new Error(`its event loop stood still for ${hangMs} ms`)),
+      onLook: (thread) => this.#threads.weigh(thread),
+    })
   }
 
-  /** Tasks that may run at a time now. */
-  get threads(): number {
-    const { threads } = this.#options
-    return Math.min(threads, Math.max(0, 2 * threads - this.#ending.size))
+  get capacity(): number {
+    return this.#settings.concurrency
+  }
+
+  get isFull(): boolean {
+    return this.busy >= this.capacity + this.#settings.threads
   }
 
   get busy(): number {
-    return this.#runs.size
+    return this.#live.size
   }
 
   get stats(): PoolStats {
-    return {
-      threads: this.#idle.length + this.#runs.size,
-      busy: this.#runs.size,
-      queued: 0,
-      stuck: this.#stuckCount,
-    }
+    return { ...this.#threads.stats, busy: this.busy, queued: this.#waiting.size }
   }
 
-  /** Never rejects. The limit counts from now, so the start of a replacement thread is included. */
   run(task: ChatTask, timeoutMs: number, take: TakeCall): Promise<ChatOutcome> {
     if (this.#closing !== undefined) return Promise.resolve(failed('POOL_THREAD_DIED', 'the chat pool is closed'))
-    // A waiting task would have to be remembered, ordered and ended; the dispatcher does all that.
-    if (this.#runs.size >= this.#options.threads) return Promise.resolve(failed('INTERNAL', 'no pool thread is free'))
-    if (this.#runs.size >= this.threads) {
-      return Promise.resolve(failed('POOL_THREAD_DIED', `${this.#ending.size} pool threads do not end`))
+    // What waits has to be ordered and given back; the dispatcher does all that.
+    if (this.isFull) return Promise.resolve(failed('INTERNAL', 'the chat pool has no room'))
+    const run = new PoolRun(task, timeoutMs, take)
+    if (run.botId !== undefined && this.#threads.isUsedUpBy(run.botId)) {
+      const text = 'runs of this bot sit in native code and do not let go of their threads: it gets no further thread'
+      return Promise.resolve(failed('POOL_THREAD_DIED', text))
     }
-    const thread = this.#idle.pop() ?? this.#newThread()
-    const cut = deferred<Cut>()
-    const outcome = this.#run(thread, task, take, timeoutMs, cut)
-    this.#runs.set(thread, { cut, outcome })
-    return outcome
+    this.#live.add(run)
+    this.#threads.fill()
+    this.#goAsUsual(run)
+    return run.outcome
   }
 
   /** Answers which kinds of events the handler has functions for; rejects with `HANDLER_UNLOADABLE` and the reason if it cannot be loaded. */
   async probe(handler: HandlerRef, timeoutMs: number): Promise<ReadonlySet<InboundEventKind>> {
     const outcome = await this.run({ kind: 'probe', handler }, timeoutMs, () => {})
     if (outcome.kind === 'loaded') return new Set(outcome.kinds)
-    const error = outcome.kind === 'failed' ? outcome.error : fault('INTERNAL', 'the pool took a probe for an event')
+    const { error } = outcome.kind === 'failed' ? outcome : failed('INTERNAL', 'the pool took a probe for an event')
     if (this.#closing !== undefined) throw fromErrorRecord(error)
     throw new FeishuSupervisorError('HANDLER_UNLOADABLE', error.message)
   }
@@ -122,115 +106,145 @@ export class ChatPool {
     return this.#closing
   }
 
-  async #run(
-    thread: PoolThread,
-    task: ChatTask,
-    take: TakeCall,
-    timeoutMs: number,
-    cut: Deferred<Cut>,
-  ): Promise<ChatOutcome> {
-    const cancelDeadline = this.#options.clock.after(timeoutMs, () => cut.resolve('deadline'))
-    try {
-      const ended = await Promise.race([thread.run(task, take), cut.promise])
-      this.#runs.delete(thread)
-      if (ended === 'deadline' || ended === 'closed') {
-        this.#retire(thread)
-        this.#fill()
-        return ended === 'deadline'
-          ? failed('HANDLER_TIMEOUT', `the handler did not end within ${timeoutMs} ms; its thread was replaced`)
-          : failed('POOL_THREAD_DIED', 'the chat pool was closed')
-      }
-      const { outcome, memoryMb } = toAnswer(ended)
-      this.#giveBack(thread, memoryMb)
-      return outcome
-    } catch (thrown) {
-      this.#runs.delete(thread)
-      // Its successor is made when there is a task for it: threads that die at their start do not make a loop.
-      this.#retire(thread)
-      const { filename } = this.#options
-      return failed('POOL_THREAD_DIED', `the thread died: ${errorText(thrown)}`, stackFrames(thrown, filename))
-    } finally {
-      cancelDeadline()
+  #roleOf({ task, botId, eventKey }: PoolRun): ThreadRole {
+    if (this.#culprits.has(eventKey)) return 'trial'
+    if (isExclusive(task.handler)) return 'exclusive'
+    return botId !== undefined && this.#watch.isBurning(botId) ? 'burner' : 'shared'
+  }
+
+  #goAsUsual(run: PoolRun): void {
+    this.#go({ role: this.#roleOf(run), runs: [run] })
+  }
+
+  #go(waiting: Waiting): void {
+    if (!this.#start(waiting)) this.#waiting.add(waiting)
+  }
+
+  /** False if there is no room. */
+  #start({ role, runs }: Waiting): boolean {
+    const [first] = runs
+    if (first === undefined) return true
+    const mostOfHandler = this.#limits.of(first.task.handler, this.#settings.clock.now())
+    const thread = this.#threads.find(role, first, mostOfHandler)
+    if (thread === undefined) return false
+    for (const run of runs) this.#begin(run, thread)
+    return true
+  }
+
+  #begin(run: PoolRun, thread: HandlerThread): void {
+    this.#lastNumber = (this.#lastNumber % LAST_NUMBER) + 1
+    const id = this.#lastNumber
+    run.cancelDeadline = this.#settings.clock.after(run.timeoutMs, () => this.#overdue(thread, id, run))
+    void thread.begin(id, run).then((answer) => this.#answered(thread, id, answer))
+    this.#threads.weigh(thread)
+    this.#watch.start()
+  }
+
+  #answered(thread: HandlerThread, id: number, answer: unknown): void {
+    const { outcome, memoryMb } = toAnswer(answer)
+    thread.memoryMb = memoryMb
+    const run = thread.finish(id)
+    this.#culprits.answered(run?.eventKey)
+    if (run !== undefined) this.#settle(run, outcome)
+    this.#changed(thread)
+  }
+
+  #overdue(thread: HandlerThread, id: number, run: PoolRun): void {
+    this.#watch.lookNow()
+    // That look may have shown that the thread hangs.
+    if (!thread.runs.has(id)) return
+    const { isAlone, isLate, stillMs } = thread
+    const { onStack, isReady } = thread.thread
+    const respite = respiteMs({ run: id, onStack, stillMs, isAlone })
+    if (respite > 0) {
+      run.cancelDeadline = this.#settings.clock.after(respite, () => this.#overdue(thread, id, run))
+      return
     }
+    thread.abandon(id)
+    if (isLate) this.#remember(run)
+    // It has the thread, or will have it: that is no thread for others.
+    if (isLate || !isReady) thread.wear ??= 'leaking'
+    this.#settle(run, failed('HANDLER_TIMEOUT', `the handler did not end within ${run.timeoutMs} ms`))
+    if (thread.wear !== undefined && thread.runs.size === 0) this.#threads.end(thread, run.botId)
+    this.#changed(thread)
   }
 
-  #giveBack(thread: PoolThread, memoryMb: number): void {
-    const { threadMaxTasks, threadMemoryMb } = this.#options
-    const isWorn = thread.taskCount >= threadMaxTasks || memoryMb > WORN_SHARE * threadMemoryMb
-    if (isWorn || this.#closing !== undefined || this.#idle.length + this.#runs.size >= this.threads)
-      this.#retire(thread)
-    else this.#idle.push(thread)
-    this.#fill()
+  #faulted(thread: HandlerThread, id: number, { message, isLate }: RunFault): void {
+    thread.hasFault = true
+    const run = thread.runs.get(id)
+    run?.quarantine?.solve()
+    if ((isLate || run === undefined) && !thread.logLate(id, message)) this.#settings.onIdleDeath(new Error(message))
+    this.#changed(thread)
   }
 
-  #newThread(): PoolThread {
-    const { filename, threadMemoryMb, secrets, onIdleDeath } = this.#options
-    const thread = new PoolThread({
-      filename,
-      memoryMb: threadMemoryMb,
-      secrets,
-      onIdleDeath: (thrown) => {
-        const index = this.#idle.indexOf(thread)
-        if (index >= 0) {
-          this.#idle.splice(index, 1)
-          this.#retire(thread)
-        }
-        onIdleDeath(thrown)
-      },
-    })
-    return thread
-  }
-
-  /** Threads are made ahead of their first task. */
-  #fill(): void {
-    while (this.#closing === undefined && this.#idle.length + this.#runs.size < this.threads) {
-      this.#idle.push(this.#newThread())
+  /** It ended by itself, or hangs. */
+  #died(thread: HandlerThread, thrown: unknown): void {
+    if (!this.#threads.has(thread)) return
+    // What it said before.
+    thread.thread.drain()
+    const { death } = thread
+    const runs = new Map(thread.runs)
+    const of = (ids: readonly number[]): PoolRun[] => ids.flatMap((id) => runs.get(id) ?? [])
+    const { guilty, suspects, innocent, groups, unstarted } = blame(death)
+    this.#threads.end(thread, thread.botOf(guilty[0] ?? death.onStack))
+    const text = `the thread died: ${errorText(thrown)}`
+    if (!runs.has(death.onStack) && !thread.logLate(death.onStack, text) && runs.size === 0) {
+      this.#settings.onIdleDeath(thrown)
     }
+    thread.runs.clear()
+    for (const run of runs.values()) run.cancelDeadline()
+    for (const run of of(guilty)) this.#remember(run)
+    const stack = stackFrames(thrown, this.#settings.filename)
+    for (const run of of([...guilty, ...unstarted])) this.#settle(run, failed('POOL_THREAD_DIED', text, stack))
+    for (const run of of(suspects)) this.#go({ role: 'trial', runs: [run] })
+    this.#split(groups.map(of))
+    for (const run of of(innocent)) this.#goAsUsual(run)
+    this.#useRoom()
   }
 
-  #retire(thread: PoolThread): void {
-    const gone = thread.end().then(() => {
-      this.#ending.delete(thread)
-    })
-    this.#ending.set(thread, gone)
-    void this.#follow(gone)
+  /** One of them ended a thread; or all together. */
+  #split(groups: readonly (readonly PoolRun[])[]): void {
+    const runs = groups.flat()
+    this.#threads.clear(runs)
+    const others = runs.filter(({ quarantine }) => quarantine === undefined)
+    const quarantine = new Quarantine(others.map(({ handlerKey }) => handlerKey))
+    for (const run of others) run.quarantine = quarantine
+    for (const group of groups) this.#go({ role: 'trial', runs: group })
   }
 
-  async #follow(gone: Promise<void>): Promise<void> {
-    if (!(await this.#sleeper.within(MAX_TERMINATION_MS, gone))) {
-      this.#stuckCount += 1
-      this.#options.onStuck(this.#stuckCount)
-      await gone
-      this.#stuckCount -= 1
-    }
-    this.#options.onFreed()
+  #settle(run: PoolRun, outcome: ChatOutcome): void {
+    this.#live.delete(run)
+    run.settle(outcome)
+    const { quarantine } = run
+    const runsPerThread = quarantine?.settled()
+    if (quarantine === undefined || runsPerThread === undefined) return
+    const { handlerKey: handler } = quarantine
+    const untilAt = this.#limits.crowded(handler, runsPerThread, this.#settings.clock.now())
+    this.#settings.onCrowded({ handler, runsPerThread, untilAt })
+  }
+
+  #remember({ eventKey, quarantine }: PoolRun): void {
+    quarantine?.solve()
+    this.#culprits.add(eventKey)
+  }
+
+  #changed(thread: HandlerThread): void {
+    this.#threads.weigh(thread)
+    this.#useRoom()
+  }
+
+  #useRoom(): void {
+    if (this.#closing === undefined) this.#threads.fill()
+    this.#waiting.drain((waiting) => this.#start(waiting))
   }
 
   async #close(graceMs: number): Promise<void> {
-    const runs = [...this.#runs.values()]
-    if (runs.length > 0) await this.#sleeper.within(graceMs, Promise.all(runs.map(({ outcome }) => outcome)))
-    for (const { cut } of this.#runs.values()) cut.resolve('closed')
-    await Promise.all([...this.#runs.values()].map(({ outcome }) => outcome))
-    for (const thread of this.#idle.splice(0)) this.#retire(thread)
-    await this.#sleeper.within(MAX_TERMINATION_MS, Promise.all(this.#ending.values()))
+    const sleeper = new Sleeper(this.#settings.clock)
+    const outcomes = [...this.#live].map(({ outcome }) => outcome)
+    if (outcomes.length > 0) await sleeper.within(graceMs, Promise.all(outcomes))
+    this.#waiting.clear()
+    this.#watch.stop()
+    for (const run of this.#live) this.#settle(run, failed('POOL_THREAD_DIED', 'the chat pool was closed'))
+    await this.#threads.endAll()
   }
-}
-
-/** Code of the user runs in the same thread, so even the shape of the answer is checked; `throw null` arrives as null. */
-function toAnswer(answer: unknown): PoolAnswer {
-  const { outcome, memoryMb } = asObject(answer)
-  const { kind } = asObject(outcome)
-  if (typeof memoryMb === 'number' && (kind === 'loaded' || kind === 'handled' || kind === 'failed')) {
-    return answer as PoolAnswer
-  }
-  return { outcome: failed('HANDLER_FAILED', 'the pool thread gave no outcome'), memoryMb: 0 }
-}
-
-function failed(code: ErrorCode, message: string, stack?: string): ChatOutcome {
-  return { kind: 'failed', error: fault(code, message, stack) }
-}
-
-function fault(code: ErrorCode, message: string, stack?: string): ErrorRecord {
-  // What ended a thread may be an error of the handler.
-  return errorRecord(code, redactText(message), stack)
 }

@@ -2,7 +2,7 @@ import { assertNever } from '../../core/assert-never.ts'
 import { crashPoint } from '../../core/crash-point.ts'
 import { FeishuSupervisorError } from '../../core/errors.ts'
 import { deferred } from '../../core/time/deferred.ts'
-import { cardText, markdownCard, TEXT_ELEMENT } from '../../protocol/model/markdown-card.ts'
+import { cardContent, cardText, markdownCard, TEXT_ELEMENT } from '../../protocol/model/markdown-card.ts'
 import type { StreamFrame } from '../../protocol/chat.ts'
 import type { CardCall, CardOutcome, ReplyToSend, SendFailure } from '../../protocol/data.ts'
 import type { Fence, ReplyStore, StreamLearned, StreamProgress } from '../../store/store.ts'
@@ -52,6 +52,7 @@ export class LiveStream {
   readonly #ended = deferred()
   readonly #done: Promise<void>
   #frame: StreamFrame
+  #used = deferred()
   #news = deferred()
   #shown = ''
   #progress: StreamProgress | undefined
@@ -67,9 +68,13 @@ export class LiveStream {
     this.#done = this.#run()
   }
 
-  show(frame: StreamFrame): void {
+  /** Settles when the text has been taken to Feishu, as far as that went. */
+  show(frame: StreamFrame): Promise<void> {
     this.#frame = frame
+    this.#used.resolve()
+    this.#used = deferred()
     this.#news.resolve()
+    return this.#used.promise
   }
 
   /** Ends the stream. Resolves when the running step has ended. */
@@ -86,7 +91,9 @@ export class LiveStream {
   async #run(): Promise<void> {
     while (!this.#isEnded) {
       this.#news = deferred()
+      const used = this.#used
       const goesOn = await this.#step().catch(() => this.#pause(TROUBLE_MS))
+      used.resolve()
       if (goesOn === 'gave_up') return
       if (goesOn === 'wait') await Promise.race([this.#news.promise, this.#ended.promise])
     }
@@ -216,11 +223,6 @@ export class LiveStream {
     await Promise.race([wait.over, this.#ended.promise])
     wait.end()
   }
-}
-
-/** Content of a message that shows an existing card. */
-export function cardContent(cardId: string): string {
-  return JSON.stringify({ type: 'card', data: { card_id: cardId } })
 }
 
 /** The next step that brings a streamed answer closer to its newest text. */

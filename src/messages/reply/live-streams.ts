@@ -16,13 +16,16 @@ export class LiveStreams {
     this.#deps = deps
   }
 
-  show({ id, fence, botId, dedupeKey }: ClaimedEvent, target: ReplyTarget, frame: StreamFrame): void {
+  /** Settles when the text has been used and another one may come; never if none is shown any more. */
+  show({ id, fence, botId, dedupeKey }: ClaimedEvent, target: ReplyTarget, frame: StreamFrame): Promise<void> {
     const streams = this.#streams.get(id) ?? new Map<number, LiveStream>()
     this.#streams.set(id, streams)
     const known = streams.get(frame.stream)
     if (known !== undefined) return known.show(frame)
     const owner = { eventId: id, fence, botId, ...target, uuid: streamUuid(botId, dedupeKey, frame.stream) }
-    streams.set(frame.stream, new LiveStream(owner, frame, this.#deps))
+    const stream = new LiveStream(owner, frame, this.#deps)
+    streams.set(frame.stream, stream)
+    return stream.show(frame)
   }
 
   /** Ends the streams of an event whose run is over. True if the event had a stream. */

@@ -4,7 +4,8 @@ import { KeyedQueue } from '../../core/time/keyed-queue.ts'
 import type { CardCall, ReplyToSend, SendOutcome } from '../../protocol/data.ts'
 import type { ClaimedEvent, ReplyStore, StoredReply, StreamProgress } from '../../store/store.ts'
 import type { SendReply } from './deliver-replies.ts'
-import { type CallCard, cardContent } from './live-stream.ts'
+import { cardContent } from '../../protocol/model/markdown-card.ts'
+import type { CallCard } from './live-stream.ts'
 import { outcomeUnknown, UUID_TRUSTED_MS } from './send-retry.ts'
 
 export interface ReplySenderDeps {

@@ -45,8 +45,9 @@ export interface RestartEvent {
  * redelivered. `bot_source_failing`: some or all bots that the host keeps itself cannot be read; running bots go on.
  * `supervisor_down`: the supervisor thread ended and restarts. `worker_flooding`: a worker sent or printed so much that
  * it would disturb the others; it was ended, or the excess is dropped. `frames_dropped`: very many frames of a bot could
- * not be read. `handler_stuck`: threads of the chat pool do not end. `pool_shrunk`: so many do not end that the pool has
- * fewer threads than configured. `memory_high`, `inbox_ageing`, `dead_letters`: a limit of `health` is exceeded.
+ * not be read. `handler_stuck`: threads of the chat pool do not end, or all runs that the host's thread may have do not.
+ * `pool_shrunk`: so many threads do not end that the pool has fewer than configured. `handler_crowded`: runs of a handler
+ * together used up a thread's memory; a thread gets fewer of them for an hour. `memory_high`, `inbox_ageing`, `dead_letters`: a limit of `health` is exceeded.
  */
 export type AlertKind =
   | 'worker_failed'
@@ -61,6 +62,7 @@ export type AlertKind =
   | 'frames_dropped'
   | 'handler_stuck'
   | 'pool_shrunk'
+  | 'handler_crowded'
   | 'memory_high'
   | 'inbox_ageing'
   | 'dead_letters'

@@ -25,3 +25,8 @@ export function markdownCard({ text, title, isStreaming = false }: MarkdownCard)
 export function cardText(text: string): string {
   return text.replace(MENTION, '<at id=$1></at>')
 }
+
+/** Content of a message that shows a card made before. */
+export function cardContent(cardId: string): string {
+  return JSON.stringify({ type: 'card', data: { card_id: cardId } })
+}

@@ -62,12 +62,18 @@ export interface BotStatus {
 
 /** The threads that run handlers. */
 export interface PoolStats {
+  /** Those that runs share and that take new ones. Threads beside them, for what has one to itself, are not counted. */
   readonly threads: number
+  /** Runs under way. */
   readonly busy: number
-  /** Always 0: events wait in the inbox. */
+  /** Claimed events that wait for room: in the pool, for a thread, or on the host. All other events wait in the inbox. */
   readonly queued: number
   /** Threads that were given up but do not end, because they run native code. */
   readonly stuck: number
+  /** Threads that end with their last run, because they have served their time; absent: none. */
+  readonly renewing?: number
+  /** Handlers on the host's thread that did not end in time and still run; absent: none. */
+  readonly overdueOnHost?: number
 }
 
 /** A bot without its secrets. */

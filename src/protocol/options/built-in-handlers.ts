@@ -4,6 +4,18 @@ import type { WithDefaults } from './resolved.ts'
 /** A built-in handler with its options. */
 export type BuiltInHandler = HttpHandler | OpenAiHandler
 
+/** A module whose default export is a handler, with its options. */
+export interface ModuleHandler {
+  /** Path of the module. Required. */
+  readonly module: string
+  /**
+   * Most runs of it at a time in one thread of the chat pool, 1 to 4 096. With 1 each run has a thread to itself, and
+   * there are no more of them at a time than `messages.threads`: for handlers that compute or that are not safe to run
+   * twice at a time. Default: `messages.runsPerThread`.
+   */
+  readonly runsPerThread?: number | undefined
+}
+
 /** What both built-in handlers have in common. */
 export interface BackendHandler {
   /** Name of one of the `secrets`; it is sent as `Authorization: Bearer`. Default: none. */

@@ -5,23 +5,36 @@ import type { Resolved } from './resolved.ts'
 /** How messages are handled and answered. */
 export interface MessageHandlingOptions {
   /**
-   * Threads of the chat pool, 1 to 64. One bot uses all but one of them. Default: as many as processors, but 4 to 8,
-   * because handlers wait more than they compute.
+   * How many handlers may run at a time in the chat pool, 1 to 16 384; no more than `threads` times `runsPerThread`. A
+   * bot may use all of it, but each other bot can always begin one message at once. So keep it above the number of
+   * bots. A sixteenth is kept for presses on cards, if a handler answers them. Default: 1 024.
    */
+  readonly concurrency?: number | undefined
+  /** Threads of the chat pool, 1 to 64. Each has many runs. Default: as many as processors, but 2 to 8. */
   readonly threads?: number | undefined
+  /** Most runs at a time in one thread of the pool, 1 to 4 096. Default: 512. */
+  readonly runsPerThread?: number | undefined
   /**
    * Memory limit of one thread of the pool, heap and Buffers together, in megabytes, 32 to 16 384. A thread above it
    * is replaced. V8's own limit is three times as high. Default: 256 MB.
    */
   readonly threadMemoryMb?: number | undefined
-  /** A thread of the pool is replaced after this many runs. Default: 10 000. */
+  /** A thread of the pool is replaced after this many runs; runs that are under way end in it. Default: 10 000. */
   readonly threadMaxTasks?: number | undefined
   /**
-   * Time limit of one run of a handler, from the moment it is handed over. Then its thread is replaced and the message
-   * is tried again. Default: 60 000 ms.
+   * Time limit of one run of a handler, from the moment it is handed over. Then the run is given up and the message is
+   * tried again. Default: 60 000 ms.
    */
   readonly handlerTimeoutMs?: number | undefined
-  /** How many handlers may run on your own thread at a time, 1 to 1 000. One bot uses all but one, several bots half each. Default: 32. */
+  /**
+   * A thread of the pool whose code does not let go of it for this long is ended, at least 100. The run that blocked it
+   * is tried again alone; the others begin again and count no attempt. Default: 10 000 ms.
+   */
+  readonly handlerHangMs?: number | undefined
+  /**
+   * How many handlers may run on your own thread at a time, 1 to 4 096. A run that is given up counts until it ends.
+   * Default: 256.
+   */
   readonly hostRuns?: number | undefined
   /** Runs of the handler before a message becomes a dead letter. Default: 5. */
   readonly maxAttempts?: number | undefined

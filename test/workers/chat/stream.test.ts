@@ -34,7 +34,7 @@ it('a streamed answer is told of while it is made, and is part of the outcome', 
     },
   }
   const channel = new RunChannelServer()
-  channel.begin((call, answer) => contextServer.take(call, run, answer))
+  channel.begin(1, (call, answer) => contextServer.take(call, run, answer))
   const task: EventTask = {
     kind: 'event',
     handler: { kind: 'builtin', name: 'echo' },
@@ -52,8 +52,8 @@ it('a streamed answer is told of while it is made, and is part of the outcome', 
     attempt: 1,
     timeoutMs: 5_000,
   }
-  const outcome = await runHandler(table, task, { secrets: {}, channel: new RunChannelClient(channel.other) })
-  channel.end()
+  const outcome = await runHandler(table, task, { secrets: {}, channel: new RunChannelClient(channel.other), run: 1 })
+  channel.end(1)
   channel.close()
   expect(frames[0]).toEqual({ stream: 0, text: 'half', title: 'T' })
   expect(frames.at(-1)).toMatchObject({ text: 'half and all' })

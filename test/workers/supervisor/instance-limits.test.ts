@@ -11,7 +11,7 @@ const LIMITS = { memoryMb: 1_000, oldestAgeMs: 60_000, deadLetters: { count: 3, 
 /** Looks once a second, and answers what is told for it. */
 function watching(limits: object = LIMITS) {
   const { health: options } = resolveOptions({ health: limits }).thread
-  const instance = new InstanceLimits(options, 4)
+  const instance = new InstanceLimits(options, { threads: 4, hostRuns: 2 })
   const told: Alert[] = []
   const alerts = new AlertTracker(3, (named) => {
     if (named.kind === 'alert') told.push(named.event)
@@ -25,7 +25,7 @@ function watching(limits: object = LIMITS) {
     }
     return told.slice(before).map(({ state, kind }) => `${state} ${kind}`)
   }
-  return { look, told, died: () => instance.died(now) }
+  return { look, told, died: () => instance.died(now), instance, clock: () => now }
 }
 
 describe('limits of the instance', () => {
@@ -55,6 +55,21 @@ describe('limits of the instance', () => {
     expect(told.at(-1)?.cause).toContain('2 of 4 threads left')
     expect(look({ pool: { stuck: 2 } })).toEqual(['cleared pool_shrunk', 'raised handler_stuck'])
     expect(look()).toEqual(['cleared handler_stuck'])
+  })
+
+  it('tells that all runs on the thread of the host are overdue', () => {
+    const { look } = watching()
+    expect(look({ pool: { stuck: 0, overdueOnHost: 1 } })).toEqual([])
+    expect(look({ pool: { stuck: 0, overdueOnHost: 2 } })).toEqual(['raised handler_stuck'])
+    expect(look()).toEqual(['cleared handler_stuck'])
+  })
+
+  it('tells that runs of a handler were together too big for a thread, for as long as there are fewer of them', () => {
+    const { look, told, instance, clock } = watching()
+    instance.crowded({ handler: '/h.mjs', runsPerThread: 3, untilAt: clock() + 2_000 })
+    expect(look()).toEqual(['raised handler_crowded'])
+    expect(told[0]?.cause).toContain('/h.mjs')
+    expect(look()).toEqual(['cleared handler_crowded'])
   })
 
   it('tells that the inbox ages and that dead letters pile up, and when that is over', () => {

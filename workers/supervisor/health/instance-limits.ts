@@ -1,5 +1,7 @@
 import { RateAlarm, type RateAlarmLimit } from '../../../src/core/time/rate-alarm.ts'
 import type { ResolvedHealthOptions } from '../../../src/protocol/options/health-options.ts'
+import type { CrowdedHandler } from '../../../src/messages/messages.ts'
+import type { HandlingOptions } from '../../../src/protocol/options/handling-options.ts'
 import type { PoolStats } from '../../../src/protocol/model/status.ts'
 import type { Condition } from './alert-tracker.ts'
 
@@ -8,12 +10,12 @@ export interface InstanceFigures {
   /** Resident memory of the whole process, megabytes. */
   readonly residentMb: number
   readonly workers: readonly { readonly name: string; readonly memoryMb?: number }[]
-  readonly pool: Pick<PoolStats, 'stuck'>
+  readonly pool: Pick<PoolStats, 'stuck' | 'overdueOnHost'>
   readonly oldestAgeMs: number
 }
 
 /** Part of the instance. Each part has its own alert. */
-export type InstancePart = 'memory' | 'pool' | 'inbox' | 'dead letters'
+export type InstancePart = 'memory' | 'pool' | 'host' | 'handlers' | 'inbox' | 'dead letters'
 
 /** Share of the limit below which the memory alert is cleared; it is raised above the whole limit. */
 const OVER_BELOW = 0.9
@@ -29,12 +31,14 @@ export class InstanceLimits {
   readonly #options: ResolvedHealthOptions
   readonly #threads: number
   readonly #dead: RateAlarm
+  readonly #hostRuns: number
   #isMemoryHigh = false
+  #crowded: CrowdedHandler | undefined
 
-  /** `threads`: number of threads in the chat pool. */
-  constructor(options: ResolvedHealthOptions, threads: number) {
+  constructor(options: ResolvedHealthOptions, { threads, hostRuns }: Pick<HandlingOptions, 'threads' | 'hostRuns'>) {
     this.#options = options
     this.#threads = threads
+    this.#hostRuns = hostRuns
     this.#dead = new RateAlarm(deadLetterLimit(options))
   }
 
@@ -43,11 +47,18 @@ export class InstanceLimits {
     this.#dead.add(1, now)
   }
 
+  /** Runs of a handler were together too big for a thread. */
+  crowded(crowded: CrowdedHandler): void {
+    this.#crowded = crowded
+  }
+
   /** Current condition of every part; undefined: no problem. */
   check(figures: InstanceFigures, now: number): Readonly<Record<InstancePart, Condition | undefined>> {
     return {
       memory: this.#memory(figures),
       pool: this.#pool(figures),
+      host: this.#host(figures),
+      handlers: this.#handlers(now),
       inbox: this.#inbox(figures),
       'dead letters': this.#deadLetters(now),
     }
@@ -81,6 +92,27 @@ export class InstanceLimits {
       kind: 'pool_shrunk',
       cause: `${cause}; the pool has ${left} of ${this.#threads} threads left`,
       nextStep: 'the pool grows again when the threads end: mend the handler, or restart the process',
+    }
+  }
+
+  #host({ pool: { overdueOnHost = 0 } }: InstanceFigures): Condition | undefined {
+    if (overdueOnHost < this.#hostRuns) return undefined
+    return {
+      kind: 'handler_stuck',
+      cause: `all ${this.#hostRuns} runs that your own thread may have (messages.hostRuns) are overdue and have not ended`,
+      nextStep:
+        'their bots are answered again when runs end: let the function end when ctx.signal aborts, or restart the process',
+    }
+  }
+
+  #handlers(now: number): Condition | undefined {
+    if (this.#crowded === undefined || now >= this.#crowded.untilAt) return undefined
+    const { handler, runsPerThread, untilAt } = this.#crowded
+    return {
+      kind: 'handler_crowded',
+      cause: `runs of the handler ${handler} ended a thread together, but not alone; a thread gets at most ${runsPerThread} of them`,
+      nextStep: 'let the handler use less memory, raise messages.threadMemoryMb, or set runsPerThread of the handler',
+      nextAt: untilAt,
     }
   }
 

@@ -1,0 +1,145 @@
+import { observe, type WatchdogState } from '../../core/lifecycle/watchdog.ts'
+import { type Death, LATE_MS } from './blame.ts'
+import type { ThreadRole, ThreadView } from './placement.ts'
+import type { PoolRun } from './pool-run.ts'
+import type { PoolThread } from './pool-thread.ts'
+import type { TakeCall } from './run-channel-server.ts'
+import type { Use, Wear } from './wear.ts'
+
+/** Runs that have ended are remembered, so that what they left behind can be told as theirs. */
+const MOST_ENDED = 256
+
+/** Looks are never later than twice this, see ThreadWatch. */
+const LOOK_LIMIT_MS = 250
+
+interface EndedRun {
+  readonly botId: string | undefined
+  readonly take: TakeCall
+}
+
+/** A thread with its runs. */
+export class HandlerThread {
+  readonly role: ThreadRole
+  readonly thread: PoolThread
+  /** Under way, by number. */
+  readonly runs = new Map<number, PoolRun>()
+  /** Once set it gets no new runs, and ends with its last one. */
+  wear: Wear | undefined
+  hasFault = false
+  memoryMb = 0
+  begunCount = 0
+  cancelIdle = (): void => {}
+  /** Given up, but their code goes on. */
+  readonly #abandoned = new Set<number>()
+  readonly #ended = new Map<number, EndedRun>()
+  #watch: WatchdogState = { beats: 0, stillMs: 0 }
+
+  constructor(role: ThreadRole, thread: PoolThread) {
+    this.role = role
+    this.thread = thread
+  }
+
+  get runCount(): number {
+    return this.runs.size + this.#abandoned.size
+  }
+
+  /** So long its loop has not turned; 0 if it does, or nothing runs. */
+  get stillMs(): number {
+    return this.runCount === 0 ? 0 : this.#watch.stillMs
+  }
+
+  get isLate(): boolean {
+    return this.stillMs > LATE_MS
+  }
+
+  /** An overdue run does not let go of it. */
+  get isBlocked(): boolean {
+    return this.isLate && this.#abandoned.has(this.thread.onStack)
+  }
+
+  /** Nothing else was ever in it. */
+  get isAlone(): boolean {
+    return this.begunCount === 1
+  }
+
+  /** Tells one time at which the loop stood still from the next. */
+  get episode(): number {
+    return this.#watch.beats
+  }
+
+  get use(): Use {
+    const { begunCount, memoryMb, hasFault } = this
+    return { begunCount, memoryMb, hasFault, abandonedCount: this.#abandoned.size }
+  }
+
+  get death(): Death {
+    const { isReady: wasReady, onStack } = this.thread
+    return { wasReady, onStack, runs: [...this.runs.keys()], begunCount: this.begunCount }
+  }
+
+  view(handlerKey: string): ThreadView & { readonly of: HandlerThread } {
+    const { role, wear, runCount } = this
+    return {
+      of: this,
+      role,
+      state: this.isBlocked ? 'blocked' : wear === 'memory' ? 'full' : wear === undefined ? 'open' : 'renewing',
+      isLate: this.isLate || !this.thread.isReady,
+      runCount,
+      // Asked for few threads, and only limited handlers have a limit below that of the thread.
+      get runsOfHandler() {
+        return [...this.of.runs.values()].filter((run) => run.handlerKey === handlerKey).length
+      },
+    }
+  }
+
+  begin(id: number, run: PoolRun): Promise<unknown> {
+    if (this.runCount === 0) this.#watch = { beats: this.thread.look().beats, stillMs: 0 }
+    this.cancelIdle()
+    this.begunCount += 1
+    this.runs.set(id, run)
+    return this.thread.run(id, run.task, run.take)
+  }
+
+  /** The thread has answered it. Undefined for a run nobody waits for any more. */
+  finish(id: number): PoolRun | undefined {
+    const run = this.runs.get(id)
+    this.#end(id)
+    this.#abandoned.delete(id)
+    return run
+  }
+
+  /** Nobody waits for it any more; its code goes on. */
+  abandon(id: number): void {
+    this.#end(id)
+    this.#abandoned.add(id)
+  }
+
+  look(elapsedMs: number): void {
+    const pulse = this.thread.look()
+    if (pulse.beats !== this.#watch.beats) this.memoryMb = pulse.memoryMb
+    this.#watch = observe(this.#watch, pulse, elapsedMs, LOOK_LIMIT_MS)
+  }
+
+  botOf(id: number): string | undefined {
+    return (this.runs.get(id) ?? this.#ended.get(id))?.botId
+  }
+
+  /** Tells what a run did after its end, as a line of its own log. False if it is not known any more. */
+  logLate(id: number, message: string): boolean {
+    const ended = this.#ended.get(id)
+    if (ended === undefined) return false
+    const text = `the handler did this after its end: ${message}`
+    void ended.take({ kind: 'log', level: 'error', message: text, fields: {} }, () => {})
+    return true
+  }
+
+  #end(id: number): void {
+    const run = this.runs.get(id)
+    if (run === undefined) return
+    this.thread.endRun(id)
+    this.runs.delete(id)
+    this.#ended.set(id, { botId: run.botId, take: run.take })
+    const [oldest] = this.#ended.keys()
+    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+  }
+}

@@ -116,7 +116,7 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host 
 
 /** Creates the HTTP API of a handle. `view` is the handle itself, whose events must work already. */
 export function createFetch(
-  { connection }: ResolvedOptions,
+  { connection, messages }: ResolvedOptions,
   { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
   view: AppView,
   logger: Logger,
@@ -124,7 +124,7 @@ export function createFetch(
   const routes = createRoutes({
     view,
     fastAttempts: connection.fastAttempts,
-    allowedDomains,
+    botRights: { allowedDomains, limits: messages },
     // Encryption and base64 make an envelope a third longer.
     maxWebhookBytes: Math.ceil(1.4 * connection.maxPayloadBytes) + 4_096,
     apiToken,

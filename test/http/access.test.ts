@@ -173,6 +173,42 @@ describe('A1: every route', () => {
   })
 })
 
+describe('a user who changes limits of a bot', () => {
+  const limitsOf = async (): Promise<unknown> => (await admin.call('GET', `/api/feishu/bots/${botId}`)).body
+
+  it('may tighten them, and not loosen them again: an admin can', async () => {
+    const ann = new Client(supervisor, await tokenOf({ owner: 'ann' }))
+    const change = (client: Client, limits: object) => client.call('PATCH', `/api/feishu/bots/${botId}`, { limits })
+    expect(await change(ann, { handlerTimeoutMs: 5_000, maxAgeMs: 60_000 })).toMatchObject({ status: 200 })
+    const before = await limitsOf()
+    for (const limits of [
+      { handlerTimeoutMs: 5_001 },
+      { handlerTimeoutMs: null },
+      { maxAgeMs: 0 },
+      { repliesPerSecond: 51 },
+      { inboundBurst: 100_000, inboundPerSecond: 1 },
+    ]) {
+      const [field] = Object.keys(limits)
+      expect(await change(ann, limits)).toMatchObject({
+        status: 403,
+        body: { error: expect.stringContaining(`limits.${field}: `) },
+      })
+    }
+    expect(await limitsOf()).toEqual(before)
+    expect(await change(ann, { handlerTimeoutMs: 4_000, repliesPerSecond: null })).toMatchObject({ status: 200 })
+    expect(await change(admin, { handlerTimeoutMs: null, maxAgeMs: null })).toMatchObject({ status: 200 })
+  })
+
+  it('may add none with more than the options allow', async () => {
+    const ann = new Client(supervisor, await tokenOf({ owner: 'ann' }))
+    const bot = { appId: 'cli_00000000000000a1', appSecret: 'fake', limits: { handlerTimeoutMs: 600_000 } }
+    expect(await ann.call('POST', '/api/feishu/bots', bot)).toMatchObject({
+      status: 403,
+      body: { error: expect.stringContaining('limits.handlerTimeoutMs: 60000 holds now') },
+    })
+  })
+})
+
 describe('API tokens', () => {
   it('are shown once, listed without their secret, and revoked', async () => {
     const made = await admin.call('POST', '/api/feishu/tokens', { owner: 'eve', name: 'laptop', expiresInDays: 1 })

@@ -9,7 +9,7 @@ const view = { on: () => () => {} } as unknown as AppView
 const api = createRoutes({
   view,
   fastAttempts: 5,
-  botRights: { allowedDomains: [], limits: resolveOptions().thread.messages },
+  botRights: { allowedDomains: [], handlerOwners: {}, limits: resolveOptions().thread.messages },
   maxWebhookBytes: 1,
   report: (thrown) => {
     throw thrown

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { DEFAULT_HANDLER } from '../../protocol/chat.ts'
 import type { BotReport } from '../../protocol/model/status.ts'
 import type { Principal } from '../../protocol/model/access.ts'
 import { type Api, body, define, json, pageFrom, pageOf, pageQuery, problem } from '../api/api.ts'
@@ -97,8 +98,9 @@ export function addBotRoutes(api: Api, { view, fastAttempts, botRights }: RouteD
 
   api.openapi(addBot, async (c) => {
     const principal = c.get('principal')
-    const { owner = principal.owner, ...bot } = c.req.valid('json')
-    checkRights({ ...bot, owner }, {}, principal, botRights)
+    const { owner = principal.owner, handler = DEFAULT_HANDLER, ...given } = c.req.valid('json')
+    const bot = { ...given, handler }
+    checkRights({ ...bot, owner }, { limits: {} }, principal, botRights)
     const { id } = await view.addBot({ ...bot, owner }, { by: actorOf(principal) })
     return c.json(shown(await require(principal, id)), 201)
   })
@@ -110,7 +112,7 @@ export function addBotRoutes(api: Api, { view, fastAttempts, botRights }: RouteD
     const { id } = c.req.valid('param')
     const change = c.req.valid('json')
     const { bot } = await require(principal, id)
-    checkRights(change, bot.limits, principal, botRights)
+    checkRights(change, bot, principal, botRights)
     await view.updateBot(id, change, { by: actorOf(principal) })
     return c.json(shown(await require(principal, id)), 200)
   })

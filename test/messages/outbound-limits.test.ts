@@ -66,7 +66,8 @@ it('no second holds more than the limits, however the sends come', () => {
       let mostOfBot = 0
       for (const { at } of gone) {
         const second = gone.filter((send) => send.at >= at && send.at < at + 1_000)
-        for (const chat of ['c', 'd']) mostOfChat = Math.max(mostOfChat, second.filter((send) => send.chat === chat).length)
+        for (const chat of ['c', 'd'])
+          mostOfChat = Math.max(mostOfChat, second.filter((send) => send.chat === chat).length)
         for (const bot of ['a', 'b']) mostOfBot = Math.max(mostOfBot, second.filter((send) => send.bot === bot).length)
       }
       expect(mostOfChat).toBeLessThanOrEqual(3)

@@ -33,7 +33,16 @@ function eventOf(what: Step[0], messageId: string): HistoryEvent {
     case 'failed':
       return { ...ack, code: 500, latencyMs: 900 }
     case 'reply':
-      return { kind: 'message_created', appId, chatId, messageId: 'om', replyTo: messageId, msgType: 'text', content: '' }
+    default:
+      return {
+        kind: 'message_created',
+        appId,
+        chatId,
+        messageId: 'om',
+        replyTo: messageId,
+        msgType: 'text',
+        content: '',
+      }
   }
 }
 

@@ -1,6 +1,6 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Files that take longest, with what `npm test` prints at its end. */
+/** What `npm test` showed as its slowest files. */
 const LONGEST = [
   'system/main-job',
   'system/process',

@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import LongestFirst from './test/support/longest-first.ts'
 import { NODE_FLAGS } from './test/support/node-flags.ts'
 
 /** Folders of tests that start threads, processes or databases, or wait for timers. */
@@ -9,13 +10,21 @@ const isDrill = process.env['DRILL'] === '1'
 
 const heavy = [...HEAVY.map((folder) => `test/${folder}/**/*.test.ts`), ...(isDrill ? ['test/drill/**/*.test.ts'] : [])]
 
-const common = { pool: 'forks' as const, execArgv: NODE_FLAGS, testTimeout: 90_000, hookTimeout: 60_000 }
+const common = {
+  pool: 'forks' as const,
+  // One process for many files: a third of the time would be imports. So a file may not depend on what another left.
+  isolate: false,
+  execArgv: NODE_FLAGS,
+  testTimeout: 90_000,
+  hookTimeout: 60_000,
+}
 
 export default defineConfig({
   test: {
     // Threads are tested as built files, so the build runs first, once for both projects.
     globalSetup: ['test/support/build.ts'],
     reporters: ['./test/support/slowest-files.ts', 'default'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -23,8 +32,6 @@ export default defineConfig({
           name: 'fast',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, 'test/drill/**', ...heavy],
-          // One process for many files: most of their time would be imports. So a file may not depend on what another left.
-          isolate: false,
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
         },
@@ -35,7 +42,8 @@ export default defineConfig({
           name: 'heavy',
           include: heavy,
           globalSetup: ['test/support/shared-postgres.ts'],
-          maxWorkers: 2,
+          // More than cores: these tests often wait.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

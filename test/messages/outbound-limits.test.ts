@@ -62,11 +62,16 @@ it('no second holds more than the limits, however the sends come', () => {
         for (let waitMs = subject.take(bot, chat); waitMs > 0; waitMs = subject.take(bot, chat)) clock.at += waitMs
         gone.push({ at: clock.at, bot, chat })
       }
+      let mostOfChat = 0
+      let mostOfBot = 0
       for (const { at } of gone) {
         const second = gone.filter((send) => send.at >= at && send.at < at + 1_000)
-        for (const chat of ['c', 'd']) expect(second.filter((send) => send.chat === chat).length).toBeLessThanOrEqual(3)
-        for (const bot of ['a', 'b']) expect(second.filter((send) => send.bot === bot).length).toBeLessThanOrEqual(4)
+        for (const chat of ['c', 'd'])
+          mostOfChat = Math.max(mostOfChat, second.filter((send) => send.chat === chat).length)
+        for (const bot of ['a', 'b']) mostOfBot = Math.max(mostOfBot, second.filter((send) => send.bot === bot).length)
       }
+      expect(mostOfChat).toBeLessThanOrEqual(3)
+      expect(mostOfBot).toBeLessThanOrEqual(4)
     }),
   )
 })
@@ -94,10 +99,12 @@ describe('a pause', () => {
 describe('memory', () => {
   it('holds the last second only: 100 000 chats leave nothing', () => {
     const { limits: subject, clock } = limits(5, 1_000_000)
+    let waited = 0
     for (let n = 0; n < 100_000; n++) {
-      expect(subject.take(`bot${n % 10}`, `c${n}`)).toBe(0)
+      if (subject.take(`bot${n % 10}`, `c${n}`) !== 0) waited += 1
       if (n % 100 === 99) clock.at += 1
     }
+    expect(waited).toBe(0)
     expect(subject.size).toBeGreaterThan(90_000)
     clock.at += 1_050
     subject.take('bot', 'c')

@@ -23,15 +23,27 @@ function eventOf(what: Step[0], messageId: string): HistoryEvent {
   const chatId = messageId.slice(0, 1)
   const delivery = { appId, eventId: `e-${messageId}`, messageId, deliveryId: `d-${messageId}`, attempt: 1 }
   const ack = { kind: 'acked', ...delivery, connectionId: 'c', late: false } as const
-  const reply = { kind: 'message_created', appId, chatId, messageId: 'om', replyTo: messageId } as const
-  const events = {
-    sent: { kind: 'sent', appId, chatId, messageId, eventId: `e-${messageId}`, text: messageId, index: 0 },
-    pushed: { kind: 'pushed', ...delivery, connectionId: 'c' },
-    acked: { ...ack, code: 200, latencyMs: 12 },
-    failed: { ...ack, code: 500, latencyMs: 900 },
-    reply: { ...reply, msgType: 'text', content: '' },
-  } as const
-  return events[what]
+  switch (what) {
+    case 'sent':
+      return { kind: 'sent', appId, chatId, messageId, eventId: delivery.eventId, text: messageId, index: 0 }
+    case 'pushed':
+      return { kind: 'pushed', ...delivery, connectionId: 'c' }
+    case 'acked':
+      return { ...ack, code: 200, latencyMs: 12 }
+    case 'failed':
+      return { ...ack, code: 500, latencyMs: 900 }
+    case 'reply':
+    default:
+      return {
+        kind: 'message_created',
+        appId,
+        chatId,
+        messageId: 'om',
+        replyTo: messageId,
+        msgType: 'text',
+        content: '',
+      }
+  }
 }
 
 const handled = (message: string): Step[] => [

@@ -16,8 +16,8 @@ let template: Promise<string> | undefined
 export async function copyEmptyDatabase(dataDir: string): Promise<void> {
   template ??= findTemplate()
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  // As a process: fs.cp takes ten times as long for its thousand files.
-  await run('cp', ['-R', '-p', join(await template, 'pglite'), dataDir])
+  // Of its thousand files fs.cp takes fifty times as long, and cp five times.
+  await run('tar', ['-xpf', await template, '-C', dataDir])
 }
 
 /** Made once for each state of the migrations and of PGlite, by whoever needs it first. */
@@ -26,15 +26,19 @@ async function findTemplate(): Promise<string> {
     readFile(join(ROOT, 'drizzle/meta/_journal.json')),
     readFile(join(ROOT, 'package-lock.json')),
   ])
-  const path = join(CACHE, createHash('sha256').update(Buffer.concat(versions)).digest('hex').slice(0, 16))
+  const hash = createHash('sha256').update(Buffer.concat(versions)).digest('hex').slice(0, 16)
+  const path = join(CACHE, `${hash}.tar`)
   if (existsSync(path)) return path
   await mkdir(CACHE, { recursive: true })
-  const unfinished = await mkdtemp(`${path}-`)
+  const unfinished = await mkdtemp(join(CACHE, `${hash}-`))
   const workerPath = join(ROOT, 'dist/workers/pglite.cjs')
   const opened = await openPgliteDatabase({ dataDir: unfinished, workerPath, migrationsDir: join(ROOT, 'drizzle') })
   await opened.database.close()
   await opened.thread.close()
-  // Another test file may have been faster; its copy is as good.
-  await rename(unfinished, path).catch(() => rm(unfinished, { recursive: true, force: true }))
+  const archive = join(unfinished, 'template.tar')
+  await run('tar', ['-cf', archive, '-C', unfinished, 'pglite'])
+  // Another test file may have been faster; its template is as good, and whoever reads that one goes on reading it.
+  await rename(archive, path)
+  await rm(unfinished, { recursive: true, force: true })
   return path
 }

@@ -118,6 +118,13 @@ export const ERROR_CODES = {
     meaning: 'The worker of a bot ended, or does not run. It is started again, and its replies are sent then.',
     mend: 'Nothing. If it happens again and again, look at the restarts of the bot.',
   },
+  WORKER_STUCK: {
+    actor: 'developer',
+    retryable: true,
+    meaning:
+      'Two workers of a bot sit in native code and do not end, so it gets no further one. It is started again by itself when one of them ends.',
+    mend: "Find the call that does not return, then restart the process; with `isolation: 'process'` a worker can be ended whatever it does.",
+  },
   SUPERVISOR_DOWN: {
     actor: 'supervisor',
     retryable: true,

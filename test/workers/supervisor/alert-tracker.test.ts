@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ChildStatus } from '../../../src/core/lifecycle/child-lifecycle.ts'
+import type { ChildStatus } from '../../../src/core/lifecycle/child-status.ts'
 import type { NamedEvent } from '../../../src/protocol/model/events.ts'
 import type { ConnectionStatus, ConnectionTroubleKind, Flood } from '../../../src/protocol/model/status.ts'
 import { AlertTracker } from '../../../workers/supervisor/health/alert-tracker.ts'

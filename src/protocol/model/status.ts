@@ -149,6 +149,14 @@ export interface SupervisorStatus extends SupervisorReport {
   readonly lastExit?: LastExit
 }
 
+/**
+ * Connections of other clients with the bot's app. Feishu counts those of our own workers that were given up too, as
+ * long as their threads do not end.
+ */
+export function foreignConnections({ child, connection }: Pick<BotStatus, 'child' | 'connection'>): number {
+  return Math.max(0, (connection.foreignConnections ?? 0) - (child.stuck?.count ?? 0))
+}
+
 /** The four words of the status API and of the column `ws_connection_state`. */
 export type ConnectionWord = 'disconnected' | 'connecting' | 'connected' | 'error'
 

@@ -96,8 +96,8 @@ export const ERROR_CODES = {
     actor: 'developer',
     retryable: true,
     meaning:
-      'A thread of the chat pool ended while a handler ran: the handler ended it, it used too much memory, or native code failed. It is replaced, and the message is tried again.',
-    mend: 'Look for what ends the thread; memory is limited by `messages.threadMemoryMb`.',
+      'A thread of the chat pool ended while a handler ran: the handler ended it, it used too much memory, or native code failed. It is replaced, and the message is tried again. Or handlers of the bot sit in native code and keep two threads: it gets no further one until one of them ends.',
+    mend: 'Look for what ends the thread, or for the call that does not return; memory is limited by `messages.threadMemoryMb`.',
   },
   HANDLER_TIMEOUT: {
     actor: 'developer',

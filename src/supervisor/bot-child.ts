@@ -215,7 +215,6 @@ export class BotChild {
         this.#onReady(thread)
         break
       case 'connection':
-        if (isEnding(child)) break
         this.#connection = signal.status
         this.#changed()
         break

@@ -2,7 +2,7 @@ import { observe, type WatchdogState } from '../../core/lifecycle/watchdog.ts'
 import { type Death, LATE_MS } from './blame.ts'
 import type { ThreadRole, ThreadView } from './placement.ts'
 import type { PoolRun } from './pool-run.ts'
-import type { PoolThread } from './pool-thread.ts'
+import type { ThreadPort } from './pool-thread.ts'
 import type { TakeCall } from './run-channel-server.ts'
 import type { Use, Wear } from './wear.ts'
 
@@ -20,7 +20,7 @@ interface EndedRun {
 /** A thread with its runs. */
 export class HandlerThread {
   readonly role: ThreadRole
-  readonly thread: PoolThread
+  readonly thread: ThreadPort
   /** Under way, by number. */
   readonly runs = new Map<number, PoolRun>()
   /** Once set it gets no new runs, and ends with its last one. */
@@ -34,7 +34,7 @@ export class HandlerThread {
   readonly #ended = new Map<number, EndedRun>()
   #watch: WatchdogState = { beats: 0, stillMs: 0 }
 
-  constructor(role: ThreadRole, thread: PoolThread) {
+  constructor(role: ThreadRole, thread: ThreadPort) {
     this.role = role
     this.thread = thread
   }

@@ -1,7 +1,8 @@
 export { createFeishuSupervisor } from './app/create-feishu-supervisor.ts'
 export type { FeishuSupervisor } from './app/feishu-supervisor.ts'
 export { type ErrorCode, ERROR_CODES, type ErrorRecord, FeishuSupervisorError } from './core/errors.ts'
-export type { ChildState, ChildStatus, LastExit } from './core/lifecycle/child-lifecycle.ts'
+export type { ChildState, ChildEnding, LastExit } from './core/lifecycle/child-state.ts'
+export type { ChildStatus } from './core/lifecycle/child-status.ts'
 export type { ExitReason } from './core/lifecycle/exit-reason.ts'
 export type { LogLevel, LogRecord } from './core/log/logger.ts'
 export {
@@ -84,6 +85,7 @@ export type {
   ConnectionTroubleKind,
   Flood,
   PoolStats,
+  StuckBot,
   SupervisorReport,
   SupervisorStatus,
 } from './protocol/model/status.ts'

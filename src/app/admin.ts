@@ -28,6 +28,9 @@ type CallThread = <T>(what: string, deadlineMs: number, run: (remote: HostContro
 /** Longest wait for an order to the supervisor thread, milliseconds. */
 const ORDER_DEADLINE_MS = 5_000
 
+/** Longest wait for a restart, milliseconds: its connection is closed, and its worker may not end. */
+const RESTART_DEADLINE_MS = 10_000
+
 /** Longest wait for `diagnose`, milliseconds. Each bot takes at most a minute, and several bots are checked at once. */
 const DIAGNOSE_DEADLINE_MS = 150_000
 
@@ -50,7 +53,7 @@ export class Admin {
 
   async restartBot(botId: string, options?: AuditOptions): Promise<void> {
     const by = actorOf(options)
-    if (valueOf(await this.#call('restartBot', ORDER_DEADLINE_MS, (remote) => remote.restartBot(botId, by)))) return
+    if (valueOf(await this.#call('restartBot', RESTART_DEADLINE_MS, (remote) => remote.restartBot(botId, by)))) return
     throw new FeishuSupervisorError(
       'BOT_NOT_FOUND',
       `bot ${botId} has no worker: it is disabled or waits for a connection`,

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../core/time/clock.ts'
 import { Emitter } from '../core/emitter.ts'
 import { errorText } from '../core/errors.ts'
-import type { ChildStatus } from '../core/lifecycle/child-lifecycle.ts'
+import type { ChildStatus } from '../core/lifecycle/child-status.ts'
 import { createLogger, type Logger } from '../core/log/logger.ts'
 import { hideValues } from '../core/log/redact.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'

@@ -145,7 +145,8 @@ export class FeishuSupervisor {
 
   /**
    * Starts a new worker for a bot now. A live worker closes its connection and ends first; a failed bot is released.
-   * Rejects with `BOT_NOT_FOUND` also when the bot has no worker because it is disabled or waits for a connection.
+   * Rejects with `BOT_NOT_FOUND` also when the bot has no worker because it is disabled or waits for a connection, and
+   * with `WORKER_STUCK` when two of its workers sit in native code and do not end. Resolves within 10 s.
    */
   restartBot(botId: string, options?: AuditOptions): Promise<void> {
     return this.#admin.restartBot(botId, options)

@@ -96,8 +96,8 @@ export const ERROR_CODES = {
     actor: 'developer',
     retryable: true,
     meaning:
-      'A thread of the chat pool ended while a handler ran: the handler ended it, it used too much memory, or native code failed. It is replaced, and the message is tried again.',
-    mend: 'Look for what ends the thread; memory is limited by `messages.threadMemoryMb`.',
+      'A thread of the chat pool ended while a handler ran: the handler ended it, it used too much memory, or native code failed. It is replaced, and the message is tried again. Or handlers of the bot sit in native code and keep two threads: it gets no further one until one of them ends.',
+    mend: 'Look for what ends the thread, or for the call that does not return; memory is limited by `messages.threadMemoryMb`.',
   },
   HANDLER_TIMEOUT: {
     actor: 'developer',
@@ -117,6 +117,13 @@ export const ERROR_CODES = {
     retryable: true,
     meaning: 'The worker of a bot ended, or does not run. It is started again, and its replies are sent then.',
     mend: 'Nothing. If it happens again and again, look at the restarts of the bot.',
+  },
+  WORKER_STUCK: {
+    actor: 'developer',
+    retryable: true,
+    meaning:
+      'Two workers of a bot sit in native code and do not end, so it gets no further one. It is started again by itself when one of them ends.',
+    mend: "Find the call that does not return, then restart the process; with `isolation: 'process'` a worker can be ended whatever it does.",
   },
   SUPERVISOR_DOWN: {
     actor: 'supervisor',

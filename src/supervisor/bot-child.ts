@@ -1,6 +1,7 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/time/clock.ts'
 import { ChildDriver } from '../core/lifecycle/child-driver.ts'
+import { isEnding } from '../core/lifecycle/child-state.ts'
 import type { ObservedExit } from '../core/lifecycle/exit-reason.ts'
 import type { Pulse } from '../core/lifecycle/heartbeat.ts'
 import type { LogRecord } from '../core/log/logger.ts'
@@ -10,12 +11,10 @@ import type { Finding } from '../protocol/model/finding.ts'
 import type { ResolvedSupervisionOptions } from '../protocol/options/supervision-options.ts'
 import type { BotSignal } from '../protocol/signal.ts'
 import { type BotStatus, type ConnectionStatus, type Flood, idleConnection } from '../protocol/model/status.ts'
+import { check, drain, rotate } from './bot-orders.ts'
+import { childPolicy, END_TIMEOUT_MS, refuseIfCrowded } from './child-policy.ts'
 import { FloodGuard } from './flood-guard.ts'
-import type { BotThread, IsolatedBot, SpawnBot } from './spawn.ts'
-
-export interface BotSpec extends IsolatedBot {
-  readonly name: string
-}
+import type { BotSpec, BotThread, SpawnBot } from './spawn.ts'
 
 export interface BotChildDeps {
   readonly spec: BotSpec
@@ -35,8 +34,6 @@ export interface BotChildDeps {
 
 /** Time limit of a control call that only starts an action, milliseconds. */
 const CONTROL_DEADLINE_MS = 5_000
-
-const CHECK_DEADLINE_MS = 60_000
 
 /** Time for the acknowledgements in flight when an operator restarts a bot, milliseconds. */
 const RESTART_GRACE_MS = 2_000
@@ -59,7 +56,7 @@ export class BotChild {
     this.#spec = deps.spec
     const { policy, clock, random, spawned } = deps
     this.#driver = new ChildDriver({
-      policy,
+      policy: childPolicy(policy, () => this.#spec.isolation),
       clock,
       random,
       spawn: (incarnation, exited) => this.#spawn(incarnation, exited),
@@ -82,7 +79,14 @@ export class BotChild {
     }
   }
 
-  start(): void {
+  /** No thread of the bot lives, not even one that was given up. */
+  get isOver(): boolean {
+    return this.#driver.child.state.name === 'stopped' && this.#driver.child.stuck.length === 0
+  }
+
+  /** The next worker gets this specification. */
+  start(spec = this.#spec): void {
+    this.#spec = spec
     this.#driver.step({ kind: 'start' })
   }
 
@@ -111,6 +115,12 @@ export class BotChild {
       this.#driver.step({ kind: 'restart' })
   }
 
+  /** Resolves once an ordered restart has ended the old worker or given it up. Rejects with `WORKER_STUCK` when no further one is started. */
+  async restarted(): Promise<void> {
+    if (this.#driver.child.state.name === 'stopping') await this.#driver.gone(2 * END_TIMEOUT_MS)
+    refuseIfCrowded(this.#driver.child, this.#spec.botId)
+  }
+
   /** Ends the worker as a crash would. */
   kill(): void {
     this.#driver.kill()
@@ -130,27 +140,17 @@ export class BotChild {
 
   /** Replaces the bot's connection. Resolves when that is done or failed, at the latest after `deadlineMs`. */
   async rotate(mayOverlap: boolean, deadlineMs: number): Promise<void> {
-    await this.#driver.thread?.control
-      .call('rotate', deadlineMs, (remote) => remote.rotate(mayOverlap))
-      .catch(() => {
-        // The worker is gone, or its own deadlines end the rotation.
-      })
+    await rotate(this.#orderable, mayOverlap, deadlineMs)
   }
 
   /** Closes the bot's connection. Resolves when that is done, the worker is gone, or `graceMs` is over. */
   async drain(graceMs: number): Promise<void> {
-    const thread = this.#driver.thread
-    if (thread === undefined) return
-    try {
-      await thread.control.call('drain', graceMs + 500, (remote) => remote.drain(graceMs))
-    } catch {
-      // The worker did not answer or is gone. It is terminated next in any case.
-    }
+    await drain(this.#orderable, graceMs)
   }
 
   /** Lets the worker check its app. Undefined without a worker. Rejects when the worker ends before it answers. */
   async check(useWebSocket: boolean): Promise<readonly Finding[] | undefined> {
-    return await this.#driver.thread?.control.call('check', CHECK_DEADLINE_MS, (remote) => remote.check(useWebSocket))
+    return await check(this.#orderable, useWebSocket)
   }
 
   /** Ends the worker for good. */
@@ -159,12 +159,20 @@ export class BotChild {
     this.#driver.step({ kind: 'stop' })
   }
 
-  /** Resolves once the current worker is gone, at the latest after `deadlineMs`: a thread in native code ends only when that code returns. */
+  /** Resolves once the current worker is gone or given up, at the latest after `deadlineMs`: a thread in native code ends only when that code returns. */
   async gone(deadlineMs: number): Promise<void> {
     await this.#driver.gone(deadlineMs)
   }
 
+  /** The present worker. Undefined when there is none, or it is being ended. */
+  get #orderable(): BotThread | undefined {
+    return isEnding(this.#driver.child) ? undefined : this.#driver.thread
+  }
+
   #changed(): void {
+    // What the worker told last is not the present any more.
+    if (isEnding(this.#driver.child) && this.#connection.state !== 'idle')
+      this.#connection = idleConnection(this.#deps.clock.now())
     this.#deps.changed(this.status)
   }
 
@@ -187,22 +195,24 @@ export class BotChild {
 
   #onPrinted(message: string): void {
     if (!this.#guard.admitsPrint(message)) return
-    const { clock, log } = this.#deps
-    const scope = `bot/${this.#spec.botId}`
-    log({ at: clock.now(), level: 'info', scope, message: redactText(message), fields: { printed: true } })
+    const line = { level: 'info', scope: `bot/${this.#spec.botId}`, fields: { printed: true } } as const
+    this.#deps.log({ ...line, at: this.#deps.clock.now(), message: redactText(message) })
   }
 
   #onFlood(cause: string, isFatal: boolean): void {
+    // The flood that ended the worker is what counts, not what is still read of it.
+    if (isEnding(this.#driver.child)) return
     this.#flood = { at: this.#deps.clock.now(), cause, isFatal }
     this.#changed()
     if (isFatal) this.kill()
   }
 
   #onSignal(signal: BotSignal): void {
-    if (!this.#guard.admitsSignal(signal) || signal.incarnation !== this.#driver.child.incarnation) return
+    const { child, thread } = this.#driver
+    if (!this.#guard.admitsSignal(signal) || signal.incarnation !== child.incarnation || thread === undefined) return
     switch (signal.kind) {
       case 'ready':
-        this.#onReady()
+        this.#onReady(thread)
         break
       case 'connection':
         this.#connection = signal.status
@@ -219,9 +229,7 @@ export class BotChild {
     }
   }
 
-  #onReady(): void {
-    const { thread } = this.#driver
-    if (thread === undefined) return
+  #onReady(thread: BotThread): void {
     this.#driver.ready(() => {
       const pulse = thread.pulse()
       this.#load = { memoryMb: pulse.memoryMb, utilization: pulse.utilization }
@@ -232,7 +240,7 @@ export class BotChild {
 
   /** Sends an order to the worker. A worker that does not take the order is ended as a crash would end it. */
   #order(what: string, run: (remote: BotControl) => Promise<void>): void {
-    const thread = this.#driver.thread
+    const thread = this.#orderable
     thread?.control.call(what, CONTROL_DEADLINE_MS, run).catch(() => {
       if (this.#driver.thread === thread) this.kill()
     })

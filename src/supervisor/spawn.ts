@@ -16,6 +16,10 @@ export interface IsolatedBot extends BotIdentity {
   readonly isolation: Isolation
 }
 
+export interface BotSpec extends IsolatedBot {
+  readonly name: string
+}
+
 export interface BotThreadEvents extends IsolatedWorkerEvents {
   /** Reports that the worker breaks the protocol and has to be ended. */
   misbehaved(cause: string): void

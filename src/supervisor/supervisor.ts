@@ -3,8 +3,8 @@ import type { LogRecord } from '../core/log/logger.ts'
 import type { Finding } from '../protocol/model/finding.ts'
 import type { ResolvedSupervisionOptions } from '../protocol/options/supervision-options.ts'
 import type { BotStatus } from '../protocol/model/status.ts'
-import { BotChild, type BotSpec } from './bot-child.ts'
-import type { BotThread, SpawnBot } from './spawn.ts'
+import { BotChild } from './bot-child.ts'
+import type { BotSpec, BotThread, SpawnBot } from './spawn.ts'
 
 export interface SupervisorDeps {
   readonly spawn: SpawnBot
@@ -28,6 +28,8 @@ const PATIENCE_MS = 50
 export class Supervisor {
   readonly #deps: SupervisorDeps
   readonly #children = new Map<string, BotChild>()
+  /** Bots that were removed, but have threads that do not end. They are shown until those are gone. */
+  readonly #removed = new Set<string>()
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps
@@ -43,7 +45,7 @@ export class Supervisor {
   }
 
   /**
-   * Adds and starts a bot. A known bot keeps its worker. With `connects` (default true) the worker keeps a connection
+   * Adds and starts a bot. A known bot keeps its worker; the specification is for the next one. With `connects` (default true) the worker keeps a connection
    * from now on. Without it a new bot only sends.
    */
   start(spec: BotSpec, connects = true): void {
@@ -55,11 +57,13 @@ export class Supervisor {
         spec,
         spawned: (thread, incarnation) => spawned(spec.botId, thread, incarnation),
         gone: (incarnation) => gone(spec.botId, incarnation),
+        changed: (status) => this.#changed(status),
         identified: (openId) => identified(spec.botId, openId),
       })
     this.#children.set(spec.botId, child)
+    this.#removed.delete(spec.botId)
     if (connects) child.connect()
-    child.start()
+    child.start(spec)
   }
 
   /** Closes a bot's connection and keeps its worker. Resolves when the connection is closed, the worker is gone, or `graceMs` is over. */
@@ -73,15 +77,21 @@ export class Supervisor {
     if (child === undefined) return
     await child.disconnect(graceMs)
     child.stop()
+    this.#removed.add(botId)
     await child.gone(graceMs)
-    this.#children.delete(botId)
+    if (child.isOver) this.#forget(botId)
   }
 
-  /** Starts a new worker now, in every state. Resolves once the worker starts; false for an unknown bot. */
+  /**
+   * Starts a new worker now, in every state. Resolves once the worker starts; false for an unknown bot. Rejects with
+   * `WORKER_STUCK` when so many threads of the bot sit in native code that it gets no further one.
+   */
   async restart(botId: string): Promise<boolean> {
     const child = this.#children.get(botId)
-    await child?.restart()
-    return child !== undefined
+    if (child === undefined || this.#removed.has(botId)) return false
+    await child.restart()
+    await child.restarted()
+    return true
   }
 
   /** Ends a bot's worker as a crash would. False for an unknown bot. */
@@ -129,5 +139,15 @@ export class Supervisor {
       await child.gone(Math.min(PATIENCE_MS, stopAt - clock.now()))
     }
     await Promise.all(children.map((child) => child.gone(stopAt - clock.now())))
+  }
+
+  #changed(status: BotStatus): void {
+    const { botId } = status
+    if (this.#removed.has(botId) && this.#children.get(botId)?.isOver === true) this.#forget(botId)
+    this.#deps.changed(status)
+  }
+
+  #forget(botId: string): void {
+    if (this.#removed.delete(botId)) this.#children.delete(botId)
   }
 }

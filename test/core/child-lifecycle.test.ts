@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type Child,
-  type ChildEvent,
-  type ChildState,
-  childStatus,
-  newChild,
-  stepChild,
-} from '../../src/core/lifecycle/child-lifecycle.ts'
+import { newChild, stepChild } from '../../src/core/lifecycle/child-lifecycle.ts'
+import type { Child, ChildEvent, ChildPolicy, ChildState } from '../../src/core/lifecycle/child-state.ts'
+import { childStatus } from '../../src/core/lifecycle/child-status.ts'
 import type { RestartPolicy } from '../../src/core/lifecycle/restart-policy.ts'
 
 const NOW = 1_000_000
@@ -97,7 +92,7 @@ const table: Record<StateName, Record<EventName, string>> = {
     start: 'stopping:',
     ready: 'same',
     due: 'same',
-    exited: 'stopped:',
+    exited: 'stopped: unschedule',
     stop: 'stopping:',
     restart: 'stopping:',
     kill: 'same',
@@ -237,5 +232,74 @@ describe('restarting', () => {
     const short = child({ name: 'running', since: NOW - policy.stableAfterMs + 1 }, { attempt: 4 })
     expect(step(stable, events.exited).child).toMatchObject({ attempt: 1, state: { startAt: NOW } })
     expect(step(short, events.exited).child).toMatchObject({ attempt: 5, state: { startAt: NOW + 4_000 } })
+  })
+})
+
+describe('a thread that does not end', () => {
+  const timed: ChildPolicy = { ...policy, endTimeoutMs: 3_000, mostStuck: 2 }
+  const on = (before: Child, event: ChildEvent, now = NOW) => stepChild(before, event, now, 0.5, timed)
+  const kinds = ({ effects }: { effects: readonly { kind: string }[] }) => effects.map(({ kind }) => kind).join(' ')
+  const hung = on(child(states.running), { kind: 'kill', reason: 'hung', hungSince: NOW - 10_000 }).child
+  const GIVE_UP = NOW + 3_000
+
+  it('has a deadline from the first order on, and is shown with since when it hangs', () => {
+    expect(childStatus(hung, timed, NOW)).toMatchObject({
+      state: 'running',
+      hungSince: NOW - 10_000,
+      nextAt: GIVE_UP,
+      nextStep: 'the thread is being ended (hung), then restarted',
+    })
+    expect(on(hung, events.kill, NOW + 1).child).toBe(hung)
+    const late = on(child(states.starting), events.due)
+    expect(kinds(late)).toBe('terminate schedule')
+    expect(late.child.state).toMatchObject({ ordered: 'start_timeout', giveUpAt: GIVE_UP })
+    expect(on(child(states.running), events.stop).effects.at(-1)).toEqual({ kind: 'schedule', at: GIVE_UP })
+    const stopping = on(hung, events.restart).child
+    expect(childStatus(stopping, timed, NOW)).toMatchObject({ state: 'stopping', hungSince: NOW - 10_000 })
+  })
+
+  it('is given up at its deadline: counted, and replaced as one that ended', () => {
+    const after = on(hung, events.due, GIVE_UP)
+    expect(kinds(after)).toBe('give_up schedule')
+    expect(after.child).toMatchObject({
+      state: { name: 'restarting', startAt: GIVE_UP },
+      restartCount: 1,
+      lastExit: { reason: 'hung', error: { message: expect.stringContaining('within 3000 ms and was given up') } },
+    })
+    const next = on(after.child, events.due, GIVE_UP)
+    expect(kinds(next)).toBe('spawn schedule')
+    expect(childStatus(next.child, timed, GIVE_UP)).toMatchObject({
+      state: 'starting',
+      incarnation: 4,
+      stuck: { count: 1, since: NOW - 10_000 },
+    })
+    expect(childStatus(next.child, timed, GIVE_UP)).not.toHaveProperty('hungSince')
+    const released = on(next.child, { kind: 'released', incarnation: 3 }, GIVE_UP + 5)
+    expect(kinds(released)).toBe('')
+    expect(childStatus(released.child, timed, GIVE_UP)).not.toHaveProperty('stuck')
+  })
+
+  it('is replaced at once when that was ordered, and not when a stop was', () => {
+    expect(kinds(on(on(hung, events.restart).child, events.due))).toBe('give_up spawn schedule')
+    const stopped = on(on(hung, events.stop).child, events.due)
+    expect(kinds(stopped)).toBe('give_up unschedule')
+    expect(stopped.child).toMatchObject({ state: { name: 'stopped' }, stuck: [{ incarnation: 3 }] })
+  })
+
+  it('has no successor when two are lost; one that ends brings it, and so does no order before', () => {
+    const one = { ...hung, stuck: [{ incarnation: 1, since: 5 }] }
+    const parked = on(one, events.due, GIVE_UP)
+    expect(kinds(parked)).toBe('give_up unschedule')
+    expect(childStatus(parked.child, timed, NOW)).toMatchObject({
+      state: 'failed',
+      stuck: { count: 2, since: 5 },
+      nextStep: expect.stringContaining('2 earlier threads sit in native code'),
+    })
+    for (const order of [events.start, events.restart]) {
+      expect(on(parked.child, order).child.state).toMatchObject({ name: 'failed', isCrowded: true })
+    }
+    expect(kinds(on(parked.child, { kind: 'released', incarnation: 1 }))).toBe('spawn schedule')
+    const stopped = on(parked.child, events.stop).child
+    expect(on(stopped, { kind: 'released', incarnation: 1 }).child.state.name).toBe('stopped')
   })
 })

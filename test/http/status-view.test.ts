@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ChildStatus } from '../../src/core/lifecycle/child-lifecycle.ts'
+import type { ChildStatus } from '../../src/core/lifecycle/child-status.ts'
 import { connectionView, supervisorView } from '../../src/http/schema/status-view.ts'
 import type { BotReport, ConnectionStatus, ConnectionTroubleKind } from '../../src/protocol/model/status.ts'
 import { botReport, shownBot } from '../support/bots.ts'

@@ -1,9 +1,10 @@
 import { array, assert, asyncProperty, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ResolvedSupervisionOptions } from '../../src/protocol/options/supervision-options.ts'
+import type { BotStatus } from '../../src/protocol/model/status.ts'
 import { BotChild } from '../../src/supervisor/bot-child.ts'
 import type { IsolatedWorkerEvents } from '../../src/supervisor/isolation/isolated-worker.ts'
-import type { BotThread } from '../../src/supervisor/spawn.ts'
+import type { BotThread, IsolatedBot } from '../../src/supervisor/spawn.ts'
 import { Supervisor } from '../../src/supervisor/supervisor.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
 
@@ -33,12 +34,14 @@ interface FakeThread {
   readonly events: IsolatedWorkerEvents
   readonly incarnation: number
   isEnding: boolean
+  isGivenUp: boolean
 }
 
 /** Threads that end when the test says so. */
 function world({ endsAtOnce = false } = {}) {
   const clock = new FakeClock()
   const live: FakeThread[] = []
+  const statuses: BotStatus[] = []
   const ended: string[] = []
   const end = (thread: FakeThread | undefined, exitCode = 1): void => {
     if (thread === undefined || !live.includes(thread)) return
@@ -47,10 +50,12 @@ function world({ endsAtOnce = false } = {}) {
     thread.events.exited({ exitCode })
   }
   const deps = {
-    spawn: ({ botId }: { botId: string }, incarnation: number, events: IsolatedWorkerEvents): BotThread => {
-      const thread: FakeThread = { botId, events, incarnation, isEnding: false }
+    spawn: ({ botId, isolation }: IsolatedBot, incarnation: number, events: IsolatedWorkerEvents): BotThread => {
+      const thread: FakeThread = { botId, events, incarnation, isEnding: false, isGivenUp: false }
       live.push(thread)
-      expect(live.filter((other) => other.botId === botId)).toHaveLength(1)
+      const mine = live.filter((other) => other.botId === botId)
+      expect(mine.filter(({ isGivenUp }) => !isGivenUp)).toHaveLength(1)
+      expect(mine.length).toBeLessThanOrEqual(isolation === 'thread' ? 2 : 3)
       return {
         control: { call: () => Promise.resolve() } as never,
         dataPort: {} as never,
@@ -65,12 +70,18 @@ function world({ endsAtOnce = false } = {}) {
     clock,
     random: () => 0.5,
     spawned: () => {},
-    gone: () => {},
-    changed: () => {},
+    // With the id of the bot, or without where there is only one.
+    gone: (...args: [string, number] | [number]) => {
+      const gone = live.filter(
+        ({ incarnation, botId }) => incarnation === args.at(-1) && (args.length === 1 || botId === args[0]),
+      )
+      for (const thread of gone) thread.isGivenUp = true
+    },
+    changed: (status: BotStatus) => statuses.push(status),
     log: () => {},
     identified: () => {},
   }
-  return { clock, live, ended, end, deps }
+  return { clock, live, ended, end, statuses, deps }
 }
 
 describe('one bot', () => {
@@ -88,6 +99,23 @@ describe('one bot', () => {
     live[0]?.events.signal({ kind: 'ready', incarnation: 2 })
     expect(child.status.child).toMatchObject({ state: 'running', incarnation: 2, lastExit: { reason: 'killed' } })
     child.stop()
+    end(live[0])
+  })
+
+  it('keeps the flood that ended its worker, whatever is still read of it', async () => {
+    const { clock, deps, live, end } = world()
+    const child = new BotChild({ ...deps, spec })
+    child.start()
+    const record = { at: 0, level: 'info', scope: 'x', message: 'x', fields: {} } as const
+    const say = (count: number): void => {
+      for (let n = 0; n < count; n += 1) live[0]?.events.signal({ kind: 'log', incarnation: 1, record })
+    }
+    say(6_000)
+    const fatal = { cause: expect.stringContaining('sent more than'), isFatal: true }
+    expect(child.status.flood).toMatchObject(fatal)
+    await clock.advance(1_000)
+    say(2_000)
+    expect(child.status.flood).toMatchObject(fatal)
     end(live[0])
   })
 
@@ -126,7 +154,7 @@ describe('one bot', () => {
   })
 
   it('never has two threads, and nobody waits for ever, whatever is ordered in whatever order', async () => {
-    const order = constantFrom('start', 'stop', 'restart', 'kill', 'ready', 'exit', 'wait')
+    const order = constantFrom('start', 'stop', 'restart', 'kill', 'ready', 'exit', 'wait', 'give up', 'last exit')
     await assert(
       asyncProperty(array(order, { maxLength: 40 }), async (orders) => {
         const { deps, live, end, clock } = world()
@@ -143,18 +171,130 @@ describe('one bot', () => {
           if (next === 'ready') live[0]?.events.signal({ kind: 'ready', incarnation: live[0].incarnation })
           if (next === 'exit') end(live[0])
           if (next === 'wait') await clock.advance(50)
+          if (next === 'give up') await clock.advance(3_000)
+          if (next === 'last exit') end(live.at(-1))
           await settle()
           expect(child.status.child.incarnation).toBeGreaterThanOrEqual(live[0]?.incarnation ?? 0)
+          const { length: stuckCount } = live.filter(({ isGivenUp }) => isGivenUp)
+          expect(child.status.child.stuck?.count ?? 0).toBe(stuckCount)
         }
         await clock.advance(10_000)
         await Promise.all(waits)
         child.stop()
-        end(live[0])
+        while (live.length > 0) end(live[0])
+        expect(child.isOver).toBe(true)
         expect(child.status.child.state).toBe('stopped')
         expect(clock.timerCount).toBe(0)
       }),
       { numRuns: 200 },
     )
+  })
+})
+
+describe('a worker that does not end', () => {
+  const connected = { state: 'connected', since: 1, attempt: 0, connectedAt: 1 } as const
+
+  /** Its first worker has connected, hangs and is not ended by the order. */
+  async function hanging() {
+    const made = world()
+    const child = new BotChild({
+      ...made.deps,
+      spec,
+      spawn: (...args) => ({ ...made.deps.spawn(...args), pulse: () => still }),
+    })
+    child.start()
+    const [first] = made.live
+    first?.events.signal({ kind: 'ready', incarnation: 1 })
+    first?.events.signal({ kind: 'connection', incarnation: 1, status: connected })
+    const hungSince = made.clock.now()
+    await made.clock.advance(policy.hangAfterMs)
+    return { ...made, child, first, hungSince }
+  }
+  const still = { beats: 0, memoryMb: 17, utilization: 1 }
+
+  it('is shown as hung since its last beat, not as connected', async () => {
+    const { child, first, hungSince, end } = await hanging()
+    expect(first?.isEnding).toBe(true)
+    expect(child.status).toMatchObject({ child: { state: 'running', hungSince }, connection: { state: 'idle' } })
+    first?.events.signal({ kind: 'connection', incarnation: 1, status: connected })
+    expect(child.status.connection.state).toBe('idle')
+    child.stop()
+    end(first)
+  })
+
+  it('is given up and replaced; what it tells later changes nothing, its end does', async () => {
+    const { child, clock, live, first, end } = await hanging()
+    await clock.advance(3_000)
+    expect(first?.isGivenUp).toBe(true)
+    expect(live).toHaveLength(2)
+    first?.events.signal({ kind: 'connection', incarnation: 1, status: connected })
+    live[1]?.events.signal({ kind: 'ready', incarnation: 2 })
+    expect(child.status).toMatchObject({
+      child: { state: 'running', incarnation: 2, stuck: { count: 1 }, lastExit: { reason: 'hung' } },
+      connection: { state: 'idle' },
+    })
+    end(first)
+    expect(child.status.child).not.toHaveProperty('stuck')
+    expect(child.status.child).toMatchObject({ state: 'running', incarnation: 2 })
+    child.stop()
+    end(live[0])
+  })
+
+  it('is told by an order to restart when no further one is possible, and one that ends brings it', async () => {
+    const { child, clock, live, end } = await hanging()
+    await clock.advance(3_000)
+    await child.restart()
+    const refused = child.restarted().catch((thrown: unknown) => thrown)
+    await clock.advance(3_000)
+    expect(await refused).toMatchObject({
+      code: 'WORKER_STUCK',
+      message: expect.stringMatching(/^bot a: 2 earlier threads sit in native code.*isolation 'process'/),
+    })
+    await child.restart()
+    await expect(child.restarted()).rejects.toMatchObject({ code: 'WORKER_STUCK' })
+    expect(child.status.child).toMatchObject({ state: 'failed', stuck: { count: 2 } })
+    expect(live).toHaveLength(2)
+    end(live[0])
+    expect(child.status.child).toMatchObject({ state: 'starting', incarnation: 3, stuck: { count: 1 } })
+    child.stop()
+    while (live.length > 0) end(live[0])
+    expect(clock.timerCount).toBe(0)
+  })
+
+  it('has a further one in any case where it is a process', async () => {
+    const { deps, clock, live, end } = world()
+    const child = new BotChild({ ...deps, spec: { ...spec, isolation: 'process' } })
+    child.start()
+    for (let n = 0; n < 2; n += 1) {
+      await child.restart()
+      await clock.advance(3_000)
+      await child.restarted()
+    }
+    expect(child.status.child).toMatchObject({ state: 'starting', incarnation: 3, stuck: { count: 2 } })
+    child.stop()
+    while (live.length > 0) end(live[0])
+  })
+
+  it('is shown after its bot was removed, and the bot goes on where it was when it is added again', async () => {
+    const { deps, clock, live, end, statuses } = world()
+    const supervisor = new Supervisor(deps)
+    supervisor.start(spec)
+    const removed = supervisor.remove('a', 100)
+    await clock.advance(100)
+    await removed
+    expect(await supervisor.restart('a')).toBe(false)
+    await clock.advance(3_000)
+    expect(supervisor.status('a')?.child).toMatchObject({ state: 'stopped', stuck: { count: 1 } })
+    supervisor.start({ ...spec, isolation: 'process', name: 'again' })
+    expect(live.map(({ incarnation }) => incarnation)).toEqual([1, 2])
+    expect(supervisor.status('a')).toMatchObject({ name: 'again', child: { state: 'starting', stuck: { count: 1 } } })
+    const again = supervisor.remove('a', 100)
+    end(live[1])
+    await again
+    expect(supervisor.statuses).toHaveLength(1)
+    end(live[0])
+    expect(supervisor.statuses).toEqual([])
+    expect(statuses.at(-1)?.child).not.toHaveProperty('stuck')
   })
 })
 

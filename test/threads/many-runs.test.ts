@@ -232,31 +232,54 @@ describe('a handler that has a thread to itself', () => {
   })
 })
 
+/** A FIFO that runs sit in until the end of `use`. */
+async function withFifo(pool: ChatPool, freed: Recorder<number>, use: (path: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'native-'))
+  const path = join(folder, 'fifo')
+  execFileSync('mkfifo', [path])
+  try {
+    await warm(pool)
+    await use(path)
+  } finally {
+    await writeFile(path, '', { flag: constants.O_RDWR })
+    await freed.until(() => pool.stats.stuck === 0)
+    await rm(folder, { recursive: true })
+  }
+}
+
 describe('code that sits in native calls', () => {
   it('uses up the threads of its own bot; others are answered all the time (B3)', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'native-'))
-    const path = join(folder, 'fifo')
-    execFileSync('mkfifo', [path])
     const freed = new Recorder<number>()
     const pool = openPool({ handlerHangMs: 800, onFreed: () => freed.add(pool.stats.stuck) })
-    try {
-      await warm(pool)
+    await withFifo(pool, freed, async (path) => {
       const others = Array.from({ length: 20 }, () => say(pool, 'wait 2500', { botId: 'b' }))
       const stuck = (eventId: string) => say(pool, `native ${path}`, { botId: 'bad', eventId, timeoutMs: 1_500 })
       const codes = (await Promise.all([stuck('one'), stuck('two')])).map(codeOf)
-      expect(codes).toEqual(['HANDLER_TIMEOUT', 'HANDLER_TIMEOUT'])
+      expect(codes).toEqual(['POOL_THREAD_DIED', 'POOL_THREAD_DIED'])
       expect((await Promise.all(others)).map(codeOf)).toEqual(Array.from({ length: 20 }, () => 'handled'))
       for (let attempt = 0; attempt < 3; attempt += 1) {
         expect(await stuck('one')).toMatchObject({
           error: { code: 'POOL_THREAD_DIED', message: expect.stringContaining('native code') },
         })
       }
+      expect(pool.stats).toMatchObject({ stuck: 2, stuckBots: [{ botId: 'bad', threads: 2, isUsedUp: true }] })
       expect(codeOf(await say(pool, 'wait 1', { botId: 'b' }))).toBe('handled')
-    } finally {
-      await writeFile(path, '', { flag: constants.O_RDWR })
-      await freed.until(() => pool.stats.stuck === 0)
-      await rm(folder, { recursive: true })
-    }
+    })
+    expect(pool.stats).not.toHaveProperty('stuckBots')
+  })
+
+  it('loses the threads that it was in and no others, however many messages of the bot come at once', async () => {
+    const freed = new Recorder<number>()
+    const stuck = new Recorder<number>()
+    const pool = openPool({ handlerHangMs: 400, onStuck: stuck.add, onFreed: () => freed.add(pool.stats.stuck) })
+    await withFifo(pool, freed, async (path) => {
+      const others = Array.from({ length: 20 }, () => say(pool, 'wait 2500', { botId: 'b' }))
+      const runs = Array.from({ length: 12 }, () => say(pool, `native ${path}`, { botId: 'bad', timeoutMs: 1_000 }))
+      expect((await Promise.all(runs)).map(codeOf)).toEqual(Array.from({ length: 12 }, () => 'POOL_THREAD_DIED'))
+      expect((await Promise.all(others)).map(codeOf)).toEqual(Array.from({ length: 20 }, () => 'handled'))
+      expect(stuck.items).toEqual([1, 2])
+      expect(pool.stats).toMatchObject({ threads: 2, busy: 0, queued: 0, stuck: 2 })
+    })
   })
 })
 

@@ -122,7 +122,10 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
       states.record(event)
       emit({ kind: 'bot', event })
     },
-    removed: (botId) => emit({ kind: 'removed', event: { botId } }),
+    removed: (botId) => {
+      alerts.forget(botId, clock.now())
+      emit({ kind: 'removed', event: { botId } })
+    },
   })
   const written = (botId: string): void => void sync?.refresh(botId)
   const admin = new BotAdmin({ ...shared, reconciler, written, startsBots: boot.startsBots })

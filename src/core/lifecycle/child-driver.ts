@@ -1,19 +1,12 @@
 import { assertNever } from '../assert-never.ts'
 import type { Clock } from '../time/clock.ts'
 import { type Deferred, deferred } from '../time/deferred.ts'
-import {
-  type Child,
-  type ChildEffect,
-  type ChildEvent,
-  type ChildStatus,
-  childStatus,
-  newChild,
-  stepChild,
-} from './child-lifecycle.ts'
+import { newChild, stepChild } from './child-lifecycle.ts'
+import type { Child, ChildEffect, ChildEvent, ChildPolicy } from './child-state.ts'
+import { type ChildStatus, childStatus } from './child-status.ts'
 import type { ObservedExit } from './exit-reason.ts'
 import { type HangLimits, startWatchdog } from './watchdog.ts'
 import type { Pulse } from './heartbeat.ts'
-import type { RestartPolicy } from './restart-policy.ts'
 
 /** The part of a live thread that the driver needs. */
 export interface DrivenThread {
@@ -22,7 +15,7 @@ export interface DrivenThread {
 }
 
 export interface ChildDriverDeps<Thread extends DrivenThread> {
-  readonly policy: RestartPolicy & HangLimits
+  readonly policy: ChildPolicy & HangLimits
   readonly clock: Clock
   /** Returns a number in [0, 1). */
   readonly random: () => number
@@ -30,7 +23,7 @@ export interface ChildDriverDeps<Thread extends DrivenThread> {
   spawn(incarnation: number, exited: (exit: ObservedExit) => void): Thread
   /** Called when the thread runs and the driver has it. */
   spawned(thread: Thread, incarnation: number): void
-  /** Called when the thread has ended or could not be started, before the state changes. */
+  /** Called when the thread has ended, was given up or could not be started. */
   gone(incarnation: number): void
   /** Called after every change of the state. */
   changed(): void
@@ -43,10 +36,11 @@ export class ChildDriver<Thread extends DrivenThread> {
   readonly #deps: ChildDriverDeps<Thread>
   #child: Child
   #thread: Thread | undefined
-  /** End of the last spawned thread. Settled once the thread has ended. */
+  /** End of the last spawned thread. Settled once the thread has ended or was given up. */
   #ended: Deferred<void> | undefined
   #unschedule: () => void = () => {}
   #unwatch: () => void = () => {}
+  #giveUp: () => void = () => {}
 
   constructor(deps: ChildDriverDeps<Thread>) {
     this.#deps = deps
@@ -82,7 +76,9 @@ export class ChildDriver<Thread extends DrivenThread> {
     this.step({ kind: 'ready' })
     if (this.#thread === undefined) return
     this.#unwatch()
-    this.#unwatch = startWatchdog(pulse, policy, clock, () => this.step({ kind: 'kill', reason: 'hung' }))
+    this.#unwatch = startWatchdog(pulse, policy, clock, (stillMs) =>
+      this.step({ kind: 'kill', reason: 'hung', hungSince: clock.now() - stillMs }),
+    )
   }
 
   /** Ends the thread as a crash would. */
@@ -91,8 +87,8 @@ export class ChildDriver<Thread extends DrivenThread> {
   }
 
   /**
-   * Resolves once the present thread has ended, at the latest after `deadlineMs`: a thread in native code ends only when
-   * that code returns.
+   * Resolves once the present thread has ended or was given up, at the latest after `deadlineMs`: a thread in native
+   * code ends only when that code returns.
    */
   async gone(deadlineMs: number): Promise<void> {
     if (this.#ended === undefined) return
@@ -110,6 +106,9 @@ export class ChildDriver<Thread extends DrivenThread> {
       case 'terminate':
         this.#thread?.terminate()
         break
+      case 'give_up':
+        this.#giveUp()
+        break
       case 'schedule':
         this.#unschedule()
         this.#unschedule = this.#deps.clock.after(effect.at - this.#deps.clock.now(), () => this.step({ kind: 'due' }))
@@ -126,10 +125,20 @@ export class ChildDriver<Thread extends DrivenThread> {
     const { spawn, spawned, gone, spawnFailed } = this.#deps
     const ended = deferred()
     this.#ended = ended
-    const exited = (exit: ObservedExit): void => {
+    let isGivenUp = false
+    const leave = (): void => {
       this.#unwatch()
       this.#thread = undefined
       gone(incarnation)
+    }
+    this.#giveUp = () => {
+      isGivenUp = true
+      leave()
+      ended.resolve()
+    }
+    const exited = (exit: ObservedExit): void => {
+      if (isGivenUp) return this.step({ kind: 'released', incarnation })
+      leave()
       this.step({ kind: 'exited', exit })
       ended.resolve()
     }

@@ -1,74 +1,7 @@
 import { assertNever } from '../assert-never.ts'
-import type { ErrorRecord } from '../errors.ts'
-import { classifyExit, type ExitReason, exitError, type ObservedExit } from './exit-reason.ts'
-import { decideRestart, type RestartPolicy, restartsInWindow } from './restart-policy.ts'
-
-/**
- * Lifecycle of one supervised thread over all its incarnations, as a pure table. The supervisor runs it for each bot
- * worker, the handle for the supervisor thread.
- *
- * At most one thread lives per child: `spawn` is only an effect of leaving a state without a thread (stopped,
- * restarting, failed), and those states are only entered through `exited`.
- */
-export type ChildState =
-  | { readonly name: 'stopped'; readonly since: number }
-  | { readonly name: 'starting'; readonly since: number; readonly ordered?: ExitReason }
-  | { readonly name: 'running'; readonly since: number; readonly ordered?: ExitReason }
-  /** `isWanted`: a start was requested meanwhile, so the child starts again when its thread has ended. */
-  | { readonly name: 'stopping'; readonly since: number; readonly isWanted: boolean }
-  | { readonly name: 'restarting'; readonly since: number; readonly startAt: number }
-  | { readonly name: 'failed'; readonly since: number; readonly why: string }
-
-export interface Child {
-  readonly state: ChildState
-  readonly incarnation: number
-  /** Instants of restarts that may still count against the intensity, milliseconds since the epoch. */
-  readonly restartedAt: readonly number[]
-  readonly restartCount: number
-  /** Number of restarts in a row without a stable run between them. */
-  readonly attempt: number
-  readonly lastExit?: LastExit
-}
-
-export type ChildEvent =
-  | { readonly kind: 'start' }
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'due' }
-  | { readonly kind: 'exited'; readonly exit: ObservedExit }
-  | { readonly kind: 'stop' }
-  /** An operator wants a new thread now. Ends the present thread first, releases a failed child, forgets past restarts. */
-  | { readonly kind: 'restart' }
-  /** Ends the thread as a crash would. The restart policy applies. */
-  | { readonly kind: 'kill'; readonly reason: 'killed' | 'hung' }
-
-export type ChildEffect =
-  | { readonly kind: 'spawn'; readonly incarnation: number }
-  | { readonly kind: 'terminate' }
-  /** Delivers `due` at that time. Replaces an earlier schedule. */
-  | { readonly kind: 'schedule'; readonly at: number }
-  | { readonly kind: 'unschedule' }
-
-export interface LastExit {
-  /** Milliseconds since the epoch. */
-  readonly at: number
-  readonly reason: ExitReason
-  readonly exitCode: number
-  readonly error?: ErrorRecord
-}
-
-/** Status of a child for operators. Instants are milliseconds since the epoch. */
-export interface ChildStatus {
-  readonly state: ChildState['name']
-  readonly since: number
-  /** Number of threads spawned for this child. Frames of another incarnation are dropped. */
-  readonly incarnation: number
-  readonly restartsInWindow: number
-  readonly restartCount: number
-  readonly lastExit?: LastExit
-  /** The next automatic step, or what an operator has to do. */
-  readonly nextStep?: string
-  readonly nextAt?: number
-}
+import type { Child, ChildEffect, ChildEvent, ChildPolicy, ChildState, ChildEnding, LastExit } from './child-state.ts'
+import { type ExitReason, exitError, classifyExit, type ObservedExit } from './exit-reason.ts'
+import { decideRestart } from './restart-policy.ts'
 
 export interface ChildStep {
   readonly child: Child
@@ -76,7 +9,14 @@ export interface ChildStep {
 }
 
 export function newChild(now: number): Child {
-  return { state: { name: 'stopped', since: now }, incarnation: 0, restartedAt: [], restartCount: 0, attempt: 0 }
+  return {
+    state: { name: 'stopped', since: now },
+    incarnation: 0,
+    restartedAt: [],
+    restartCount: 0,
+    attempt: 0,
+    stuck: [],
+  }
 }
 
 /** Applies one event. `random` is in [0, 1). An event that does not fit the state changes nothing. */
@@ -85,7 +25,7 @@ export function stepChild(
   event: ChildEvent,
   now: number,
   random: number,
-  policy: RestartPolicy,
+  policy: ChildPolicy,
 ): ChildStep {
   const { state } = child
   switch (event.kind) {
@@ -95,41 +35,102 @@ export function stepChild(
       if (state.name !== 'starting' || state.ordered !== undefined) return same(child)
       return { child: { ...child, state: { name: 'running', since: now } }, effects: [{ kind: 'unschedule' }] }
     case 'due':
-      if (state.name === 'restarting') return spawning(child, now, policy, [])
-      if (state.name !== 'starting') return same(child)
-      return {
-        child: { ...child, state: { ...state, ordered: 'start_timeout' } },
-        effects: [{ kind: 'terminate' }],
-      }
+      return onDue(child, now, random, policy)
     case 'exited':
       return onExited(child, event.exit, now, random, policy)
+    case 'released':
+      return onReleased(child, event.incarnation, now, policy)
     case 'stop':
-      if (state.name === 'starting' || state.name === 'running') {
-        return {
-          child: { ...child, state: { name: 'stopping', since: now, isWanted: false } },
-          effects: [{ kind: 'unschedule' }, { kind: 'terminate' }],
-        }
-      }
+      if (state.name === 'starting' || state.name === 'running') return stopping(child, false, now, policy)
       if (state.name === 'stopping') return { child: { ...child, state: { ...state, isWanted: false } }, effects: [] }
       if (state.name === 'stopped') return same(child)
       return { child: { ...child, state: { name: 'stopped', since: now } }, effects: [{ kind: 'unschedule' }] }
     case 'restart':
-      if (state.name === 'starting' || state.name === 'running') {
-        return {
-          child: { ...withoutHistory(child), state: { name: 'stopping', since: now, isWanted: true } },
-          effects: [{ kind: 'unschedule' }, { kind: 'terminate' }],
-        }
-      }
+      if (state.name === 'starting' || state.name === 'running')
+        return stopping(withoutHistory(child), true, now, policy)
       return onStart(withoutHistory(child), now, policy)
     case 'kill':
       if (state.name !== 'starting' && state.name !== 'running') return same(child)
-      return { child: { ...child, state: { ...state, ordered: event.reason } }, effects: [{ kind: 'terminate' }] }
+      return ordered(child, state, event.reason, now, policy, event.hungSince)
     default:
       return assertNever(event)
   }
 }
 
-function onStart(child: Child, now: number, policy: RestartPolicy): ChildStep {
+function onDue(child: Child, now: number, random: number, policy: ChildPolicy): ChildStep {
+  const { state } = child
+  switch (state.name) {
+    case 'restarting':
+      return spawning(child, now, policy, [])
+    case 'starting':
+    case 'running':
+    case 'stopping':
+      if (state.giveUpAt !== undefined) return givenUp(child, state, now, random, policy)
+      return state.name === 'starting' ? ordered(child, state, 'start_timeout', now, policy) : same(child)
+    case 'stopped':
+    case 'failed':
+      return same(child)
+    default:
+      return assertNever(state)
+  }
+}
+
+/** Orders the thread to end. The first order keeps its reason and its deadline. */
+function ordered(
+  child: Child,
+  state: Extract<ChildState, { readonly name: 'starting' | 'running' }>,
+  reason: ExitReason,
+  now: number,
+  policy: ChildPolicy,
+  hungSince?: number,
+): ChildStep {
+  if (state.ordered !== undefined && policy.endTimeoutMs !== undefined) return same(child)
+  const since = hungSince === undefined ? {} : { hungSince }
+  const { ending, effects } = orderToEnd(now, policy)
+  return { child: { ...child, state: { ...state, ordered: reason, ...since, ...ending } }, effects }
+}
+
+function stopping(child: Child, isWanted: boolean, now: number, policy: ChildPolicy): ChildStep {
+  const since = 'hungSince' in child.state ? { hungSince: child.state.hungSince } : {}
+  const { ending, effects } = orderToEnd(now, policy)
+  return {
+    child: { ...child, state: { name: 'stopping', since: now, isWanted, ...since, ...ending } },
+    effects: [{ kind: 'unschedule' }, ...effects],
+  }
+}
+
+function orderToEnd(
+  now: number,
+  { endTimeoutMs }: ChildPolicy,
+): { ending: ChildEnding; effects: readonly ChildEffect[] } {
+  if (endTimeoutMs === undefined) return { ending: {}, effects: [{ kind: 'terminate' }] }
+  const giveUpAt = now + endTimeoutMs
+  return { ending: { giveUpAt }, effects: [{ kind: 'terminate' }, { kind: 'schedule', at: giveUpAt }] }
+}
+
+/** The thread has not ended in time. It is counted, and the child goes on as if it had ended. */
+function givenUp(
+  child: Child,
+  state: Extract<ChildState, { readonly name: 'starting' | 'running' | 'stopping' }>,
+  now: number,
+  random: number,
+  policy: ChildPolicy,
+): ChildStep {
+  const since = state.hungSince ?? now - (policy.endTimeoutMs ?? 0)
+  const text = `it did not end within ${policy.endTimeoutMs ?? 0} ms and was given up: it sits in native code`
+  const stuck = [...child.stuck, { incarnation: child.incarnation, since }]
+  const exit = { exitCode: 1, thrown: { value: new Error(text) } }
+  const next = onExited({ ...child, stuck }, exit, now, random, policy)
+  return { child: next.child, effects: [{ kind: 'give_up' }, ...next.effects] }
+}
+
+function onReleased(child: Child, incarnation: number, now: number, policy: ChildPolicy): ChildStep {
+  const released = { ...child, stuck: child.stuck.filter((thread) => thread.incarnation !== incarnation) }
+  if (child.state.name === 'failed' && child.state.isCrowded === true) return spawning(released, now, policy, [])
+  return { child: released, effects: [] }
+}
+
+function onStart(child: Child, now: number, policy: ChildPolicy): ChildStep {
   const { state } = child
   switch (state.name) {
     case 'stopped':
@@ -148,7 +149,7 @@ function onStart(child: Child, now: number, policy: RestartPolicy): ChildStep {
   }
 }
 
-function onExited(child: Child, exit: ObservedExit, now: number, random: number, policy: RestartPolicy): ChildStep {
+function onExited(child: Child, exit: ObservedExit, now: number, random: number, policy: ChildPolicy): ChildStep {
   const { state } = child
   if (state.name !== 'starting' && state.name !== 'running' && state.name !== 'stopping') return same(child)
   const reason =
@@ -159,8 +160,9 @@ function onExited(child: Child, exit: ObservedExit, now: number, random: number,
 
   if (state.name === 'stopping') {
     if (state.isWanted) return spawning(ended, now, policy, [])
-    return { child: { ...ended, state: { name: 'stopped', since: now } }, effects: [] }
+    return { child: { ...ended, state: { name: 'stopped', since: now } }, effects: [{ kind: 'unschedule' }] }
   }
+  if (isCrowded(ended, policy)) return crowded(ended, now, [])
   const ranForMs = state.name === 'running' ? now - state.since : 0
   const decision = decideRestart(reason, { ...child, ranForMs }, policy, now, random)
   if (decision.kind === 'fail') {
@@ -181,11 +183,25 @@ function onExited(child: Child, exit: ObservedExit, now: number, random: number,
   }
 }
 
-function spawning(child: Child, now: number, policy: RestartPolicy, before: readonly ChildEffect[]): ChildStep {
+function spawning(child: Child, now: number, policy: ChildPolicy, before: readonly ChildEffect[]): ChildStep {
+  if (isCrowded(child, policy)) return crowded(child, now, before)
   const incarnation = child.incarnation + 1
   return {
     child: { ...child, incarnation, state: { name: 'starting', since: now } },
     effects: [...before, { kind: 'spawn', incarnation }, { kind: 'schedule', at: now + policy.startTimeoutMs }],
+  }
+}
+
+function isCrowded({ stuck }: Child, { mostStuck }: ChildPolicy): boolean {
+  return mostStuck !== undefined && stuck.length >= mostStuck
+}
+
+/** Every further thread might be lost in the same way. */
+function crowded(child: Child, now: number, before: readonly ChildEffect[]): ChildStep {
+  const why = `${child.stuck.length} earlier threads sit in native code and do not end: a further one is started when one of them ends; find the call that does not return, or restart the process`
+  return {
+    child: { ...child, state: { name: 'failed', since: now, why, isCrowded: true } },
+    effects: [...before, { kind: 'unschedule' }],
   }
 }
 
@@ -196,40 +212,4 @@ function withoutHistory(child: Child): Child {
 
 function same(child: Child): ChildStep {
   return { child, effects: [] }
-}
-
-/** Builds the status of a child for operators. */
-export function childStatus(child: Child, policy: RestartPolicy, now: number): ChildStatus {
-  const { state } = child
-  return {
-    state: state.name,
-    since: state.since,
-    incarnation: child.incarnation,
-    restartsInWindow: restartsInWindow(child.restartedAt, policy.limit, now).length,
-    restartCount: child.restartCount,
-    ...(child.lastExit === undefined ? {} : { lastExit: child.lastExit }),
-    ...nextStep(state, policy),
-  }
-}
-
-function nextStep(state: ChildState, policy: RestartPolicy): Pick<ChildStatus, 'nextStep' | 'nextAt'> {
-  switch (state.name) {
-    case 'restarting':
-      return { nextStep: 'restarting', nextAt: state.startAt }
-    case 'failed':
-      return { nextStep: state.why }
-    case 'stopping':
-      return state.isWanted ? { nextStep: 'restarting once the present thread has ended' } : {}
-    case 'starting':
-    case 'running':
-      if (state.ordered !== undefined)
-        return { nextStep: `the thread is being ended (${state.ordered}), then restarted` }
-      return state.name === 'running'
-        ? {}
-        : { nextStep: 'the thread becomes ready, or is ended', nextAt: state.since + policy.startTimeoutMs }
-    case 'stopped':
-      return {}
-    default:
-      return assertNever(state)
-  }
 }

@@ -36,12 +36,12 @@ export function observe(
   return { beats: state.beats, stillMs: state.stillMs + elapsedMs }
 }
 
-/** Observes a thread at every heartbeat and calls `onHung` once if the thread hangs. Returns the function that stops. */
+/** Observes a thread at every heartbeat and calls `onHung` once if the thread hangs, with the time since its last beat. Returns the function that stops. */
 export function startWatchdog(
   pulse: () => Pick<Pulse, 'beats' | 'utilization'>,
   { heartbeatMs, hangAfterMs }: HangLimits,
   clock: Clock,
-  onHung: () => void,
+  onHung: (stillMs: number) => void,
 ): () => void {
   let state: WatchdogState = { beats: pulse().beats, stillMs: 0 }
   let cancel = (): void => {}
@@ -50,7 +50,7 @@ export function startWatchdog(
     cancel = clock.after(heartbeatMs, () => {
       state = observe(state, pulse(), clock.now() - observedAt, heartbeatMs)
       if (state.stillMs < hangAfterMs) schedule()
-      else onHung()
+      else onHung(state.stillMs)
     })
   }
   schedule()

@@ -88,7 +88,7 @@ function botCard(report: BotReport, fastAttempts: number, mayOrder: boolean): Ht
     <p class="quiet">${bot.useWebSocket ? 'long connection' : 'webhook mode'} · ${bot.appId} · of ${bot.owner}${bot.isolation === 'process' ? ' · own process' : ''}</p>
     ${cause === undefined ? '' : part`<p class="cause">${cause}</p>`}
     ${next === undefined ? '' : part`<p class="next">Next: ${next} ${nextAttemptAt === undefined ? '' : time(nextAttemptAt)}</p>`}
-    <p class="quiet">worker ${child.state}${memoryMb === undefined || memoryMb < 1 ? '' : ` · ${Math.round(memoryMb)} MB`} · restarts ${child.restartCount}${child.lastExit === undefined ? '' : part` · last end: ${child.lastExit.reason} ${time(child.lastExit.at)}`}${lastEventAt === undefined ? '' : part` · last event ${time(lastEventAt)}`}</p>
+    <p class="quiet">worker ${child.state}${memoryMb === undefined || memoryMb < 1 ? '' : ` · ${Math.round(memoryMb)} MB`} · restarts ${child.restartCount}${child.stuck === undefined ? '' : part` · ${child.stuck.count} stuck in native code since ${time(child.stuck.since)}`}${child.lastExit === undefined ? '' : part` · last end: ${child.lastExit.reason} ${time(child.lastExit.at)}`}${lastEventAt === undefined ? '' : part` · last event ${time(lastEventAt)}`}</p>
     ${mayOrder ? orders(report) : ''}
   </section>`
 }

@@ -80,7 +80,11 @@ const restartBot = define('write', {
   path: `${ONE}/restart`,
   summary: 'Give a bot a new worker; a failed bot is released by it',
   request: { params },
-  responses: { 200: json(done, 'The new worker starts.'), 404: notFound },
+  responses: {
+    200: json(done, 'The new worker starts.'),
+    404: notFound,
+    409: problem('Two of its workers sit in native code and do not end: it gets no further one.'),
+  },
 })
 
 export function addBotRoutes(api: Api, { view, fastAttempts, botRights }: RouteDeps): void {

@@ -59,6 +59,11 @@ export async function hostMetrics({ status, fastAttempts, loopDelay, residentByt
     labelNames: ['bot'],
   })
   for (const { botId, child } of bots) botRestarts.inc({ bot: botId }, child.restartCount)
+  perBot(
+    'feishu_bot_stuck_workers',
+    'Workers of each bot that were given up and do not end, because they sit in native code.',
+    ({ child }) => child.stuck?.count ?? 0,
+  )
   perBot('feishu_bot_memory_bytes', 'Heap and Buffers of the worker of each bot.', ({ memoryMb }) =>
     memoryMb === undefined ? undefined : memoryMb * MB,
   )

@@ -2,6 +2,7 @@ import {
   type BotReport,
   type ConnectionWord,
   connectionWord,
+  foreignConnections,
   type SupervisorStatus,
 } from '../../protocol/model/status.ts'
 import { instantOf, iso } from './instant.ts'
@@ -43,13 +44,13 @@ function errorOf(bot: BotReport): { error?: string } {
 }
 
 /** Reason why a bot gets no events or loses some. `nextStep` is absent when `cause` already says what to do. */
-export function troubleOf({
-  child,
-  connection,
-  obstacle,
-}: BotReport): { cause: string; nextStep?: string } | undefined {
+export function troubleOf(report: BotReport): { cause: string; nextStep?: string } | undefined {
+  const { child, connection, obstacle } = report
+  if (child.hungSince !== undefined)
+    return { cause: `the worker hangs since ${iso(child.hungSince)}`, nextStep: child.nextStep ?? '' }
   if (connection.trouble !== undefined) return { cause: connection.trouble.message }
-  if (connection.foreignConnections !== undefined) return { cause: foreignText(connection.foreignConnections) }
+  const foreignCount = foreignConnections(report)
+  if (foreignCount > 0) return { cause: foreignText(foreignCount) }
   if (child.state === 'failed' || child.state === 'restarting') {
     const { reason = 'ended', error } = child.lastExit ?? {}
     return { cause: `worker ${reason}: ${error?.message ?? reason}`, nextStep: child.nextStep ?? '' }
@@ -64,6 +65,9 @@ function foreignText(count: number): string {
 /** Body of GET /api/feishu/supervisor. */
 export function supervisorView(status: SupervisorStatus) {
   const { bots, startedAt, lastExit, store, ...rest } = status
+  const { stuckBots, ...pool } = rest.pool
+  // The caller may not see every bot.
+  const shownBots = stuckBots?.filter(({ botId }) => bots.some((bot) => bot.botId === botId)) ?? []
   return {
     state: status.state,
     ...instantOf('startedAt', startedAt),
@@ -83,6 +87,8 @@ export function supervisorView(status: SupervisorStatus) {
         restarts: child.restartCount,
         restartsInWindow: child.restartsInWindow,
         ...(child.lastExit === undefined ? {} : { lastExit: { ...child.lastExit, at: iso(child.lastExit.at) } }),
+        ...instantOf('hungSince', child.hungSince),
+        ...(child.stuck === undefined ? {} : { stuck: { ...child.stuck, since: iso(child.stuck.since) } }),
         ...(child.nextStep === undefined ? {} : { nextStep: child.nextStep }),
         ...instantOf('nextAt', child.nextAt),
       },
@@ -97,7 +103,7 @@ export function supervisorView(status: SupervisorStatus) {
         ...(connection.droppedFrames === undefined ? {} : { droppedFrames: connection.droppedFrames }),
       },
     })),
-    pool: rest.pool,
+    pool: { ...pool, ...(shownBots.length > 0 && { stuckBots: shownBots }) },
     inbox: rest.inbox,
     store,
     ...(rest.botSource === undefined ? {} : { botSource: rest.botSource }),

@@ -16,6 +16,7 @@ import type { ThreadRole } from './placement.ts'
 import { failed, PoolRun, toAnswer } from './pool-run.ts'
 import { Quarantine } from './quarantine.ts'
 import type { TakeCall } from './run-channel-server.ts'
+import { USED_UP } from './stuck-threads.ts'
 import { ThreadWatch } from './thread-watch.ts'
 import { type Waiting, WaitingRuns } from './waiting-runs.ts'
 
@@ -26,9 +27,8 @@ const LAST_NUMBER = 0x7f_ff_ff_ff
  * The threads that run handlers, many runs in each. Order, attempts and waiting are the dispatcher's, which hands
  * over a run when there is room and never before.
  *
- * Every run ends with an outcome, and fails only by what it did itself: a run whose thread ends through another
- * one is begun again in another thread. Who ended a thread is known by its number in shared memory, or is found
- * by letting fewer and fewer run together; see blame.ts.
+ * Every run ends with an outcome, and fails only by what its bot did: a run whose thread ends through another one is
+ * begun again in another thread. Who ended a thread is known by its number in shared memory, or is found; see blame.ts.
  */
 export class ChatPool implements HandlerPool {
   readonly #settings: ChatPoolSettings
@@ -81,10 +81,6 @@ export class ChatPool implements HandlerPool {
     // What waits has to be ordered and given back; the dispatcher does all that.
     if (this.isFull) return Promise.resolve(failed('INTERNAL', 'the chat pool has no room'))
     const run = new PoolRun(task, timeoutMs, take)
-    if (run.botId !== undefined && this.#threads.isUsedUpBy(run.botId)) {
-      const text = 'runs of this bot sit in native code and do not let go of their threads: it gets no further thread'
-      return Promise.resolve(failed('POOL_THREAD_DIED', text))
-    }
     this.#live.add(run)
     this.#threads.fill()
     this.#goAsUsual(run)
@@ -121,7 +117,9 @@ export class ChatPool implements HandlerPool {
   }
 
   /** False if there is no room. */
-  #start({ role, runs }: Waiting): boolean {
+  #start({ role, runs: all }: Waiting): boolean {
+    if (all.some(({ botId }) => this.#threads.isInDoubt(botId))) return false
+    const runs = all.filter((run) => !this.#isRefused(run))
     const [first] = runs
     if (first === undefined) return true
     const mostOfHandler = this.#limits.of(first.task.handler, this.#settings.clock.now())
@@ -129,6 +127,11 @@ export class ChatPool implements HandlerPool {
     if (thread === undefined) return false
     for (const run of runs) this.#begin(run, thread)
     return true
+  }
+
+  #isRefused(run: PoolRun): boolean {
+    if (this.#live.has(run) && this.#threads.isUsedUpBy(run.botId)) this.#settle(run, USED_UP)
+    return !this.#live.has(run)
   }
 
   #begin(run: PoolRun, thread: HandlerThread): void {
@@ -180,7 +183,6 @@ export class ChatPool implements HandlerPool {
   /** It ended by itself, or hangs. */
   #died(thread: HandlerThread, thrown: unknown): void {
     if (!this.#threads.has(thread)) return
-    // What it said before.
     thread.thread.drain()
     const { death } = thread
     const runs = new Map(thread.runs)
@@ -215,10 +217,9 @@ export class ChatPool implements HandlerPool {
   #settle(run: PoolRun, outcome: ChatOutcome): void {
     this.#live.delete(run)
     run.settle(outcome)
-    const { quarantine } = run
-    const runsPerThread = quarantine?.settled()
-    if (quarantine === undefined || runsPerThread === undefined) return
-    const { handlerKey: handler } = quarantine
+    const runsPerThread = run.quarantine?.settled()
+    if (run.quarantine === undefined || runsPerThread === undefined) return
+    const { handlerKey: handler } = run.quarantine
     const untilAt = this.#limits.crowded(handler, runsPerThread, this.#settings.clock.now())
     this.#settings.onCrowded({ handler, runsPerThread, untilAt })
   }
@@ -239,9 +240,8 @@ export class ChatPool implements HandlerPool {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const sleeper = new Sleeper(this.#settings.clock)
-    const outcomes = [...this.#live].map(({ outcome }) => outcome)
-    if (outcomes.length > 0) await sleeper.within(graceMs, Promise.all(outcomes))
+    const outcomes = Promise.all([...this.#live].map(({ outcome }) => outcome))
+    await new Sleeper(this.#settings.clock).within(graceMs, outcomes)
     this.#waiting.clear()
     this.#watch.stop()
     for (const run of this.#live) this.#settle(run, failed('POOL_THREAD_DIED', 'the chat pool was closed'))

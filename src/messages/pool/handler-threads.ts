@@ -35,11 +35,18 @@ export class HandlerThreads {
     this.#settings = settings
     this.#events = events
     this.#sleeper = new Sleeper(clock)
-    const onGone = (): void => {
-      events.onGone()
-      onFreed()
-    }
-    this.#stuck = new StuckThreads({ sleeper: this.#sleeper, onStuck, onGone })
+    this.#stuck = new StuckThreads({
+      sleeper: this.#sleeper,
+      onStuck: (stuck) => {
+        // What waited for this answer has it now.
+        events.onGone()
+        onStuck(stuck)
+      },
+      onGone: () => {
+        events.onGone()
+        onFreed()
+      },
+    })
     this.fill()
   }
 
@@ -51,18 +58,24 @@ export class HandlerThreads {
     return this.#threads.has(thread)
   }
 
-  get stats(): Pick<PoolStats, 'threads' | 'stuck' | 'renewing'> {
+  get stats(): Pick<PoolStats, 'threads' | 'stuck' | 'stuckBots' | 'renewing'> {
     const isOpen = ({ role, wear }: HandlerThread): boolean => role === 'shared' && wear === undefined
     const renewing = [...this.#threads].filter(({ wear }) => wear !== undefined).length
     return {
       threads: [...this.#threads].filter(isOpen).length,
       stuck: this.#stuck.count,
+      ...(this.#stuck.bots.length > 0 && { stuckBots: this.#stuck.bots }),
       ...(renewing > 0 && { renewing }),
     }
   }
 
+  /** Whether the bot may have another thread will be known in a moment. */
+  isInDoubt(botId: string | undefined): boolean {
+    return this.#stuck.isInDoubt(botId)
+  }
+
   /** The bot has lost as many threads as it may. */
-  isUsedUpBy(botId: string): boolean {
+  isUsedUpBy(botId: string | undefined): boolean {
     return this.#stuck.isUsedUpBy(botId)
   }
 

@@ -1,10 +1,18 @@
+import type { StuckBot } from '../../protocol/model/status.ts'
 import type { Sleeper } from '../writes/sleeper.ts'
+import { failed } from './pool-run.ts'
 
 /** An ended thread is gone within milliseconds unless it sits in native code. */
 export const MAX_TERMINATION_MS = 1_000
 
 /** One bot may lose so many threads; what it is given after that would lose more. */
 const MOST_OF_BOT = 2
+
+/** Outcome of a run whose bot gets no thread. */
+export const USED_UP = failed(
+  'POOL_THREAD_DIED',
+  'runs of this bot sit in native code and do not let go of their threads: it gets no further thread',
+)
 
 export interface StuckThreadsDeps {
   readonly sleeper: Sleeper
@@ -18,6 +26,8 @@ export interface StuckThreadsDeps {
 export class StuckThreads {
   readonly #deps: StuckThreadsDeps
   readonly #ending = new Set<Promise<void>>()
+  /** Threads of each bot that may end any moment. */
+  readonly #inDoubt = new Map<string, number>()
   readonly #byBot = new Map<string, number>()
   #count = 0
 
@@ -29,9 +39,22 @@ export class StuckThreads {
     return this.#count
   }
 
+  /** Those whose code is known to sit in the threads. */
+  get bots(): readonly StuckBot[] {
+    return [...this.#byBot].map(([botId, threads]) => ({ botId, threads, isUsedUp: this.isUsedUpBy(botId) }))
+  }
+
+  /**
+   * Whether a thread that was ended in its code sits in native code will be known in a second at most. Until then the
+   * bot gets no further one, or a burst of messages would lose a thread each.
+   */
+  isInDoubt(botId: string | undefined): boolean {
+    return botId !== undefined && this.#inDoubt.has(botId)
+  }
+
   /** The bot has used up its own. */
-  isUsedUpBy(botId: string): boolean {
-    return (this.#byBot.get(botId) ?? 0) >= MOST_OF_BOT
+  isUsedUpBy(botId: string | undefined): boolean {
+    return botId !== undefined && (this.#byBot.get(botId) ?? 0) >= MOST_OF_BOT
   }
 
   /** Resolves when all that were told to end are gone, which may be never. */
@@ -43,7 +66,10 @@ export class StuckThreads {
   async follow(gone: Promise<void>, botId: string | undefined): Promise<void> {
     const { sleeper, onStuck, onGone } = this.#deps
     this.#ending.add(gone)
-    if (!(await sleeper.within(MAX_TERMINATION_MS, gone))) {
+    add(this.#inDoubt, botId, 1)
+    const isGone = await sleeper.within(MAX_TERMINATION_MS, gone)
+    add(this.#inDoubt, botId, -1)
+    if (!isGone) {
       this.#add(botId, 1)
       onStuck(this.#count)
       await gone
@@ -55,7 +81,14 @@ export class StuckThreads {
 
   #add(botId: string | undefined, by: 1 | -1): void {
     this.#count += by
-    if (botId !== undefined) this.#byBot.set(botId, (this.#byBot.get(botId) ?? 0) + by)
-    if (botId !== undefined && this.#byBot.get(botId) === 0) this.#byBot.delete(botId)
+    add(this.#byBot, botId, by)
   }
+}
+
+/** Bots without a thread are left out. */
+function add(counts: Map<string, number>, botId: string | undefined, by: 1 | -1): void {
+  if (botId === undefined) return
+  const count = (counts.get(botId) ?? 0) + by
+  if (count === 0) counts.delete(botId)
+  else counts.set(botId, count)
 }

@@ -45,9 +45,9 @@ export interface RestartEvent {
  * redelivered. `bot_source_failing`: some or all bots that the host keeps itself cannot be read; running bots go on.
  * `supervisor_down`: the supervisor thread ended and restarts. `worker_flooding`: a worker sent or printed so much that
  * it would disturb the others; it was ended, or the excess is dropped. `frames_dropped`: very many frames of a bot could
- * not be read. `handler_stuck`: threads of the chat pool do not end, or all runs that the host's thread may have do not.
- * `pool_shrunk`: so many threads do not end that the pool has fewer than configured. `handler_crowded`: runs of a handler
- * together used up a thread's memory; a thread gets fewer of them for an hour. `memory_high`, `inbox_ageing`, `dead_letters`: a limit of `health` is exceeded.
+ * not be read. `worker_stuck`: workers of a bot sit in native code and cannot be ended; they were given up.
+ * `handler_stuck`: handlers sit in native code and keep threads of the chat pool, which are replaced; or all runs that the
+ * host's thread may have do not end. `handler_crowded`: runs of a handler together used up a thread's memory; a thread gets fewer of them for an hour. `memory_high`, `inbox_ageing`, `dead_letters`: a limit of `health` is exceeded.
  */
 export type AlertKind =
   | 'worker_failed'
@@ -60,14 +60,17 @@ export type AlertKind =
   | 'supervisor_down'
   | 'worker_flooding'
   | 'frames_dropped'
+  | 'worker_stuck'
   | 'handler_stuck'
-  | 'pool_shrunk'
   | 'handler_crowded'
   | 'memory_high'
   | 'inbox_ageing'
   | 'dead_letters'
 
-/** A problem that a person should know of. Emitted once when it begins, and once when it ends or becomes another. */
+/**
+ * A problem that a person should know of. Emitted once when it begins, and once when it ends or becomes another. `worker_stuck`
+ * and `handler_stuck` are raised again when it got worse.
+ */
 export interface Alert {
   /** Milliseconds since the epoch. */
   readonly at: number

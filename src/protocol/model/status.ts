@@ -1,4 +1,5 @@
-import type { ChildStatus, LastExit } from '../../core/lifecycle/child-lifecycle.ts'
+import type { LastExit } from '../../core/lifecycle/child-state.ts'
+import type { ChildStatus } from '../../core/lifecycle/child-status.ts'
 import type { ErrorRecord } from '../../core/errors.ts'
 import type { BotLimits, BotPolicy, Isolation } from './bot-settings.ts'
 
@@ -60,6 +61,15 @@ export interface BotStatus {
   readonly flood?: Flood
 }
 
+/** A bot whose handler sits in native code. */
+export interface StuckBot {
+  readonly botId: string
+  /** Threads that it holds. */
+  readonly threads: number
+  /** It holds as many as it may: it gets no further one until one of them ends, and its messages fail. */
+  readonly isUsedUp: boolean
+}
+
 /** The threads that run handlers. */
 export interface PoolStats {
   /** Those that runs share and that take new ones. Threads beside them, for what has one to itself, are not counted. */
@@ -68,8 +78,10 @@ export interface PoolStats {
   readonly busy: number
   /** Claimed events that wait for room: in the pool, for a thread, or on the host. All other events wait in the inbox. */
   readonly queued: number
-  /** Threads that were given up but do not end, because they run native code. */
+  /** Threads that were given up but do not end, because they run native code. They are replaced. */
   readonly stuck: number
+  /** The bots whose code sits in them; absent: none is known. */
+  readonly stuckBots?: readonly StuckBot[]
   /** Threads that end with their last run, because they have served their time; absent: none. */
   readonly renewing?: number
   /** Handlers on the host's thread that did not end in time and still run; absent: none. */
@@ -137,12 +149,20 @@ export interface SupervisorStatus extends SupervisorReport {
   readonly lastExit?: LastExit
 }
 
+/**
+ * Connections of other clients with the bot's app. Feishu counts those of our own workers that were given up too, as
+ * long as their threads do not end.
+ */
+export function foreignConnections({ child, connection }: Pick<BotStatus, 'child' | 'connection'>): number {
+  return Math.max(0, (connection.foreignConnections ?? 0) - (child.stuck?.count ?? 0))
+}
+
 /** The four words of the status API and of the column `ws_connection_state`. */
 export type ConnectionWord = 'disconnected' | 'connecting' | 'connected' | 'error'
 
 /** Maps the two lifecycles to the four words; no other code does. `fastAttempts` failures in a row count as an error. */
 export function connectionWord({ child, connection, connects }: BotReport, fastAttempts: number): ConnectionWord {
-  if (child.state === 'failed') return 'error'
+  if (child.state === 'failed' || child.hungSince !== undefined) return 'error'
   if (child.state === 'stopped' || child.state === 'stopping') return 'disconnected'
   if (connection.state === 'connected') return 'connected'
   if (!connects) return 'disconnected'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ChildStatus } from '../../../src/core/lifecycle/child-lifecycle.ts'
+import type { ChildStatus } from '../../../src/core/lifecycle/child-status.ts'
 import type { NamedEvent } from '../../../src/protocol/model/events.ts'
 import type { ConnectionStatus, ConnectionTroubleKind, Flood } from '../../../src/protocol/model/status.ts'
 import { AlertTracker } from '../../../workers/supervisor/health/alert-tracker.ts'
@@ -134,6 +134,47 @@ describe('alerts of bots', () => {
     expect(events.at(-1)?.event).toMatchObject({ cause: 'boom', attempt: 2, nextStep: 'mend it' })
     expect(see({ state: 'starting' }, {})).toEqual([])
     expect(see({ state: 'running' }, {})).toEqual(['cleared worker_failed'])
+  })
+
+  it('tells of workers that cannot be ended, again when it got worse, and what follows', () => {
+    const { see, events } = watching()
+    const since = Date.UTC(2026, 0, 2)
+    expect(see({ state: 'restarting', lastExit, restartCount: 1, stuck: { count: 1, since } }, {})).toEqual([
+      'restart 1',
+      'raised worker_stuck',
+    ])
+    expect(events.at(-1)?.event).toMatchObject({
+      cause: 'a worker of the bot sits in native code since 2026-01-02T00:00:00.000Z and cannot be ended',
+      nextStep: expect.stringMatching(/^another worker takes its place; .*isolation 'process'/),
+    })
+    expect(events.at(-1)?.event).not.toHaveProperty('extent')
+    // Feishu counts the connection of the old one, which is no other client.
+    const connected = { state: 'connected', foreignConnections: 1 } as const
+    expect(see({ stuck: { count: 1, since } }, connected)).toEqual([])
+    expect(see({ stuck: { count: 1, since } }, { ...connected, foreignConnections: 2 })).toEqual([
+      'raised foreign_client',
+    ])
+    expect(events.at(-1)?.event).toMatchObject({ cause: expect.stringContaining('counts 1 more connections') })
+    expect(see({ stuck: { count: 1, since } }, connected)).toEqual(['cleared foreign_client'])
+    expect(see({ state: 'failed', lastExit, stuck: { count: 2, since } }, {})).toEqual([
+      'raised worker_failed',
+      'raised worker_stuck',
+    ])
+    expect(events.at(-1)?.event).toMatchObject({
+      cause: expect.stringContaining('2 workers of the bot sit'),
+      nextStep: expect.stringContaining('no further worker until one of them ends'),
+    })
+    expect(see({ state: 'failed', lastExit, stuck: { count: 1, since } }, {})).toEqual([])
+    expect(see({}, { state: 'connected' })).toEqual(['cleared worker_failed', 'cleared worker_stuck'])
+  })
+
+  it('forgets a bot that was removed', () => {
+    const { see, tracker, events } = watching()
+    expect(see({ state: 'stopped', stuck: { count: 1, since: 1 } }, {})).toEqual(['raised worker_stuck'])
+    tracker.forget('b', NOW)
+    expect(events).toHaveLength(1)
+    tracker.forget('b1', NOW)
+    expect(events.slice(1).map(wordOf)).toEqual(['cleared worker_stuck'])
   })
 
   it('tells of floods until there was none for a minute', () => {

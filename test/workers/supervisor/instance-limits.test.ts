@@ -11,7 +11,7 @@ const LIMITS = { memoryMb: 1_000, oldestAgeMs: 60_000, deadLetters: { count: 3, 
 /** Looks once a second, and answers what is told for it. */
 function watching(limits: object = LIMITS) {
   const { health: options } = resolveOptions({ health: limits }).thread
-  const instance = new InstanceLimits(options, { threads: 4, hostRuns: 2 })
+  const instance = new InstanceLimits(options, { hostRuns: 2 })
   const told: Alert[] = []
   const alerts = new AlertTracker(3, (named) => {
     if (named.kind === 'alert') told.push(named.event)
@@ -37,7 +37,11 @@ describe('limits of the instance', () => {
 
   it('tells that the process is large, once, with the largest workers, until it is well below', () => {
     const { look, told } = watching()
-    const workers = [{ name: 'small', memoryMb: 9 }, { name: 'new' }, { name: 'large', memoryMb: 120 }]
+    const workers = [
+      { botId: 'a', name: 'small', memoryMb: 9 },
+      { botId: 'b', name: 'new' },
+      { botId: 'c', name: 'large', memoryMb: 120 },
+    ]
     expect(look({ residentMb: 1_001, workers })).toEqual(['raised memory_high'])
     expect(told[0]?.cause).toContain('1001 MB')
     expect(told[0]?.cause).toMatch(/large 120 MB, small 9 MB$/)
@@ -47,13 +51,38 @@ describe('limits of the instance', () => {
     expect(look({ residentMb: 950 })).toEqual([])
   })
 
-  it('tells of threads that do not end, and apart that the pool has fewer than it should', () => {
+  it('tells of threads that do not end, whose they are and which bot gets no further one', () => {
     const { look, told } = watching()
+    const workers = [
+      { botId: 'a', name: 'Ada' },
+      { botId: 'b', name: 'Ben' },
+    ]
+    const ada = (threads: number) => ({ botId: 'a', threads, isUsedUp: threads > 1 })
+    expect(look({ workers, pool: { stuck: 1, stuckBots: [ada(1)] } })).toEqual(['raised handler_stuck'])
+    expect(told.at(-1)?.cause).toBe('handlers sit in native code and keep 1 chat thread (Ada 1)')
+    expect(told.at(-1)?.nextStep).toContain('other bots are answered')
+    expect(told.at(-1)).not.toHaveProperty('extent')
+    expect(look({ workers, pool: { stuck: 2, stuckBots: [ada(2)] } })).toEqual(['raised handler_stuck'])
+    expect(told.at(-1)?.cause).toContain(
+      'keep 2 chat threads (Ada 2); it gets no further thread and its messages fail until one ends: Ada',
+    )
+    const ben = { botId: 'b', threads: 1, isUsedUp: false }
+    // Not more, but another bot.
+    expect(look({ workers, pool: { stuck: 2, stuckBots: [ada(1), ben] } })).toEqual(['raised handler_stuck'])
+    expect(told.at(-1)?.cause).toContain('(Ada 1, Ben 1)')
+    expect(told.at(-1)?.cause).not.toContain('fail')
+    expect(look({ workers, pool: { stuck: 1, stuckBots: [ben] } })).toEqual([])
+    expect(look({ workers })).toEqual(['cleared handler_stuck'])
+    expect(told.at(-1)).toMatchObject({ nextStep: 'nothing: the problem has ended' })
+    expect(told.at(-1)).not.toHaveProperty('extent')
+  })
+
+  it('tells again that more threads do not end, also where no bot is known', () => {
+    const { look } = watching()
     expect(look({ pool: { stuck: 1 } })).toEqual(['raised handler_stuck'])
-    expect(look({ pool: { stuck: 4 } })).toEqual([])
-    expect(look({ pool: { stuck: 6 } })).toEqual(['cleared handler_stuck', 'raised pool_shrunk'])
-    expect(told.at(-1)?.cause).toContain('2 of 4 threads left')
-    expect(look({ pool: { stuck: 2 } })).toEqual(['cleared pool_shrunk', 'raised handler_stuck'])
+    expect(look({ pool: { stuck: 1 } })).toEqual([])
+    expect(look({ pool: { stuck: 4 } })).toEqual(['raised handler_stuck'])
+    expect(look({ pool: { stuck: 2 } })).toEqual([])
     expect(look()).toEqual(['cleared handler_stuck'])
   })
 

@@ -3,7 +3,7 @@ import type { ResolvedConnectionOptions } from '../../../src/protocol/options/co
 import type { BotChange as BotChangeInput, BotInput } from '../../../src/protocol/model/bot-input.ts'
 import type { BotRecord } from '../../../src/protocol/model/status.ts'
 import type { Bot, StoredBotChange, NewBot } from '../../../src/store/store.ts'
-import type { BotSpec } from '../../../src/supervisor/bot-child.ts'
+import type { BotSpec } from '../../../src/supervisor/spawn.ts'
 
 /** True with both keys. The Encrypt Key signs, the Verification Token names the app: with only one of them, a stranger could write to the bot. */
 export function hasWebhookKeys(bot: Bot): boolean {

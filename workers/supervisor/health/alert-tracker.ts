@@ -1,13 +1,8 @@
 import { RateAlarm, type RateAlarmLimit } from '../../../src/core/time/rate-alarm.ts'
 import type { ErrorRecord } from '../../../src/core/errors.ts'
-import type { Alert, AlertKind, NamedEvent, RestartEvent } from '../../../src/protocol/model/events.ts'
-import type { BotStatus, ConnectionStatus, Flood } from '../../../src/protocol/model/status.ts'
-
-/** A current problem: an `Alert` without time and state. */
-export type Condition = Omit<Alert, 'at' | 'state'>
-
-/** Part of a bot. Each part has at most one condition at a time. */
-type Part = 'worker' | 'connection' | 'app' | 'flood' | 'frames'
+import type { NamedEvent, RestartEvent } from '../../../src/protocol/model/events.ts'
+import type { BotStatus } from '../../../src/protocol/model/status.ts'
+import { type Condition, conditionsOf, dropping, flooding, type Part } from './bot-conditions.ts'
 
 /** Raised by one flood, cleared after a minute without a flood. */
 const FLOODS: RateAlarmLimit = { count: 1, periodMs: 60_000 }
@@ -24,7 +19,10 @@ interface Counts {
   frameCount: number
 }
 
-/** Emits a restart event once per restart, and an alert once when its condition begins and once when it ends. */
+/**
+ * Emits a restart event once per restart, and an alert once when its condition begins, once more whenever it got worse,
+ * and once when it ends.
+ */
 export class AlertTracker {
   readonly #fastAttempts: number
   readonly #emit: (event: NamedEvent) => void
@@ -45,11 +43,12 @@ export class AlertTracker {
       this.#restartCounts.set(status.botId, restart.restartCount)
       this.#emit({ kind: 'restart', event: restart })
     }
-    const { worker, connection, app } = conditionsOf(status, this.#fastAttempts)
+    const { worker, stuck, connection, app } = conditionsOf(status, this.#fastAttempts)
     const isOff = status.child.state === 'stopped'
     const isConnected = status.connection.state === 'connected'
     const key = (part: Part): string => `${status.botId} ${part}`
     this.#compare(key('worker'), worker, isOff || status.child.state === 'running', now)
+    this.#compare(key('stuck'), stuck, true, now)
     // A restarting worker has no connection. Its old connection problem may last, so it is not cleared yet.
     this.#compare(key('connection'), connection, isOff || isConnected, now)
     this.#compare(key('app'), app, isOff || isConnected, now)
@@ -57,6 +56,12 @@ export class AlertTracker {
     this.#compare(key('flood'), flood, true, now)
     this.#compare(key('frames'), frames, true, now)
     if (isOff) this.#counts.delete(status.botId)
+  }
+
+  /** A bot was removed: its problems are nobody's any more. */
+  forget(botId: string, now: number): void {
+    const keys = [...this.#raised.keys()].filter((key) => key.startsWith(`${botId} `))
+    for (const key of keys) this.#compare(key, undefined, true, now)
   }
 
   /** Takes the condition of a part of the instance; undefined: no problem. */
@@ -110,16 +115,20 @@ export class AlertTracker {
     const raised = this.#raised.get(key)
     if (raised !== undefined && raised.kind !== condition?.kind && (condition !== undefined || isOver)) {
       this.#raised.delete(key)
-      const { nextAt: _nextAt, ...known } = raised
+      const { nextAt: _nextAt, extent: _extent, ...known } = raised
       const nextStep = condition === undefined ? 'nothing: the problem has ended' : 'another alert took its place'
       this.#emit({ kind: 'alert', event: { ...known, at: now, state: 'cleared', nextStep } })
     }
     if (condition === undefined) return
     this.#raised.set(key, condition)
-    if (raised?.kind !== condition.kind) {
-      this.#emit({ kind: 'alert', event: { ...condition, at: now, state: 'raised' } })
-    }
+    if (raised?.kind === condition.kind && !isWorse(condition, raised)) return
+    const { extent: _extent, ...known } = condition
+    this.#emit({ kind: 'alert', event: { ...known, at: now, state: 'raised' } })
   }
+}
+
+function isWorse({ extent = {} }: Condition, { extent: before = {} }: Condition): boolean {
+  return Object.entries(extent).some(([what, size]) => size > (before[what] ?? 0))
 }
 
 function restartOf({ botId, name, child }: BotStatus): RestartEvent | undefined {
@@ -135,72 +144,4 @@ function restartOf({ botId, name, child }: BotStatus): RestartEvent | undefined 
     ...(error === undefined ? {} : { error }),
     ...(child.nextAt === undefined ? {} : { nextAt: child.nextAt }),
   }
-}
-
-/** Alert conditions of one bot. Pure. */
-export function conditionsOf(status: BotStatus, fastAttempts: number): { readonly [P in Part]?: Condition } {
-  const { botId, name, child, connection } = status
-  const kind = connectionAlert(connection, fastAttempts)
-  const { foreignConnections } = connection
-  return {
-    ...(child.state === 'failed' && {
-      worker: {
-        kind: 'worker_failed',
-        botId,
-        name,
-        cause: child.lastExit?.error?.message ?? child.lastExit?.reason ?? 'the worker ended',
-        attempt: child.restartCount,
-        nextStep: child.nextStep ?? 'restart the bot',
-      },
-    }),
-    ...(kind !== undefined && {
-      connection: {
-        kind,
-        botId,
-        name,
-        cause: connection.trouble?.message ?? 'not connected',
-        attempt: connection.attempt,
-        nextStep: nextStepOf(kind, connection),
-        ...(connection.nextAt === undefined ? {} : { nextAt: connection.nextAt }),
-      },
-    }),
-    ...(foreignConnections !== undefined && {
-      app: {
-        kind: 'foreign_client',
-        botId,
-        name,
-        cause: `Feishu counts ${foreignConnections} more connections of this app than ours, and gives each event to only one of them`,
-        nextStep:
-          'stop the other client, or give it an app of its own; another instance of this program with the same bots counts too',
-      },
-    }),
-  }
-}
-
-function flooding(botId: string, name: string, { cause, isFatal }: Flood): Condition {
-  const nextStep = isFatal ? 'the worker was ended and is restarted' : 'output over the limit is dropped'
-  return { kind: 'worker_flooding', botId, name, cause, nextStep }
-}
-
-function dropping(botId: string, name: string, count: number): Condition {
-  return {
-    kind: 'frames_dropped',
-    botId,
-    name,
-    cause: `${count} frames within a minute could not be read`,
-    nextStep: 'check the network between this machine and Feishu; Feishu pushes the events of these frames again',
-  }
-}
-
-function connectionAlert({ state, trouble, attempt }: ConnectionStatus, fastAttempts: number): AlertKind | undefined {
-  if (state === 'connected' || state === 'idle') return undefined
-  if (trouble?.kind === 'credentials') return 'credentials_rejected'
-  if (trouble?.kind === 'limit') return 'connection_limit'
-  return state === 'failed' || attempt >= fastAttempts ? 'connection_failing' : undefined
-}
-
-function nextStepOf(kind: AlertKind, { nextAt }: ConnectionStatus): string {
-  const person = kind === 'credentials_rejected' ? 'give the bot the right app secret, or mend the app' : undefined
-  if (nextAt === undefined) return `${person ?? 'mend the cause'}; the bot does not retry by itself`
-  return `${person === undefined ? '' : `${person}; `}the bot retries by itself`
 }

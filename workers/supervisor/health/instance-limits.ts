@@ -2,15 +2,15 @@ import { RateAlarm, type RateAlarmLimit } from '../../../src/core/time/rate-alar
 import type { ResolvedHealthOptions } from '../../../src/protocol/options/health-options.ts'
 import type { CrowdedHandler } from '../../../src/messages/messages.ts'
 import type { HandlingOptions } from '../../../src/protocol/options/handling-options.ts'
-import type { PoolStats } from '../../../src/protocol/model/status.ts'
-import type { Condition } from './alert-tracker.ts'
+import type { BotStatus, PoolStats } from '../../../src/protocol/model/status.ts'
+import type { Condition } from './bot-conditions.ts'
 
 /** Figures of the whole instance at one instant. */
 export interface InstanceFigures {
   /** Resident memory of the whole process, megabytes. */
   readonly residentMb: number
-  readonly workers: readonly { readonly name: string; readonly memoryMb?: number }[]
-  readonly pool: Pick<PoolStats, 'stuck' | 'overdueOnHost'>
+  readonly workers: readonly Pick<BotStatus, 'botId' | 'name' | 'memoryMb'>[]
+  readonly pool: Pick<PoolStats, 'stuck' | 'stuckBots' | 'overdueOnHost'>
   readonly oldestAgeMs: number
 }
 
@@ -29,15 +29,13 @@ const NAMED = 3
  */
 export class InstanceLimits {
   readonly #options: ResolvedHealthOptions
-  readonly #threads: number
   readonly #dead: RateAlarm
   readonly #hostRuns: number
   #isMemoryHigh = false
   #crowded: CrowdedHandler | undefined
 
-  constructor(options: ResolvedHealthOptions, { threads, hostRuns }: Pick<HandlingOptions, 'threads' | 'hostRuns'>) {
+  constructor(options: ResolvedHealthOptions, { hostRuns }: Pick<HandlingOptions, 'hostRuns'>) {
     this.#options = options
-    this.#threads = threads
     this.#hostRuns = hostRuns
     this.#dead = new RateAlarm(deadLetterLimit(options))
   }
@@ -81,17 +79,25 @@ export class InstanceLimits {
     }
   }
 
-  #pool({ pool: { stuck } }: InstanceFigures): Condition | undefined {
+  #pool({ pool: { stuck, stuckBots = [] }, workers }: InstanceFigures): Condition | undefined {
     if (stuck === 0) return undefined
-    const left = Math.max(0, 2 * this.#threads - stuck)
-    const cause = `${stuck} chat ${stuck === 1 ? 'thread does' : 'threads do'} not end, because a handler is stuck in native code`
-    if (left >= this.#threads) {
-      return { kind: 'handler_stuck', cause, nextStep: 'the threads are replaced: mend the handler' }
-    }
+    const named = stuckBots.map(({ botId, threads, isUsedUp }) => {
+      const name = workers.find((worker) => worker.botId === botId)?.name ?? botId
+      return { botId, threads, isUsedUp, name }
+    })
+    const holders = named.map(({ name, threads }) => `${name} ${threads}`)
+    const holdersText = holders.length === 0 ? '' : ` (${holders.join(', ')})`
+    const usedUp = named.filter(({ isUsedUp }) => isUsedUp).map(({ name }) => name)
+    const usedUpText =
+      usedUp.length === 0
+        ? ''
+        : `; it gets no further thread and its messages fail until one ends: ${usedUp.join(', ')}`
     return {
-      kind: 'pool_shrunk',
-      cause: `${cause}; the pool has ${left} of ${this.#threads} threads left`,
-      nextStep: 'the pool grows again when the threads end: mend the handler, or restart the process',
+      kind: 'handler_stuck',
+      cause: `handlers sit in native code and keep ${stuck} chat ${stuck === 1 ? 'thread' : 'threads'}${holdersText}${usedUpText}`,
+      nextStep:
+        'other bots are answered, because the threads are replaced: find the call that does not return; a thread is free when it does, or when the process is restarted',
+      extent: { all: stuck, ...Object.fromEntries(named.map(({ botId, threads }) => [botId, threads])) },
     }
   }
 

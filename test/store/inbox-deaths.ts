@@ -37,10 +37,14 @@ export function describeDeaths(current: CurrentInbox): void {
       await db.retry(a, 2, 0)
       await db.finish(b, 1)
       // An outcome counts an attempt and leaves the deaths; what was not claimed has none.
-      expect((await countsOf()).toSorted()).toEqual([
-        [1, 0],
-        [3, 2],
-      ])
+      const counts = await countsOf()
+      expect(counts).toHaveLength(2)
+      expect(counts).toEqual(
+        expect.arrayContaining([
+          [1, 0],
+          [3, 2],
+        ]),
+      )
     })
 
     it('does not count for an event that is over, or whose replies are sent', async () => {

@@ -26,7 +26,7 @@ with renewed as (
   order by l.bot_id, l.lane for update of l
 )
 update feishu_inbox i set deaths = greatest(0, i.deaths - 1), last_death_of = null
-from counted c where i.id = c.id and i.last_death_of = c.instance and (select count(*) from locked) >= 0`,
+from counted c where i.id = c.id and i.last_death_of is not distinct from c.instance and (select count(*) from locked) >= 0`,
 }
 
 interface Freeing {

@@ -24,7 +24,7 @@ import type { Delivery } from '../protocol/model/message.ts'
 
 const bytea = customType<{ data: Uint8Array; driverData: Buffer }>({ dataType: () => 'bytea' })
 
-const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
+export const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
 
 export const bots = pgTable('feishu_bots', {
   id: text('id').primaryKey(),
@@ -219,35 +219,6 @@ export const streams = pgTable(
   },
   (table) => [primaryKey({ columns: [table.inboxId, table.stream] })],
 )
-
-/** API tokens. Only the SHA-256 of a token's secret is stored. */
-export const apiTokens = pgTable(
-  'feishu_api_tokens',
-  {
-    id: text('id').primaryKey(),
-    owner: text('owner').notNull(),
-    role: text('role').$type<'admin' | 'user'>().notNull(),
-    /** Scopes, separated by spaces. */
-    scopes: text('scopes').notNull(),
-    name: text('name').notNull(),
-    secretHash: text('secret_hash').notNull(),
-    createdAt: instant('created_at').notNull().defaultNow(),
-    expiresAt: instant('expires_at'),
-    revokedAt: instant('revoked_at'),
-  },
-  () => [check('feishu_api_tokens_role', sql`role in ('admin', 'user')`)],
-)
-
-export const audit = pgTable('feishu_audit', {
-  id: bigserial('id', { mode: 'number' }).primaryKey(),
-  at: instant('at').notNull().defaultNow(),
-  actor: text('actor').notNull(),
-  action: text('action').notNull(),
-  subject: text('subject').notNull(),
-  /** Names of the fields that were given, separated by spaces. */
-  fields: text('fields').notNull(),
-  error: text('error'),
-})
 
 /** One row: a text sealed with the master key. A wrong key is noticed even when there is no bot yet. */
 export const keyCheck = pgTable('feishu_key_check', {

@@ -1,3 +1,5 @@
 import { defineConfig } from 'drizzle-kit'
 
-export default defineConfig({ dialect: 'postgresql', schema: './src/store/schema.ts', out: './drizzle' })
+const schema = ['./src/store/schema.ts', './src/store/access-schema.ts']
+
+export default defineConfig({ dialect: 'postgresql', schema, out: './drizzle' })

@@ -25,6 +25,7 @@ export const CRASH_POINTS = [
   'send.after',
   'settle.before',
   'settle.after',
+  'drain.after',
   'rotate.row',
 ] as const
 

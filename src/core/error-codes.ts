@@ -99,6 +99,13 @@ export const ERROR_CODES = {
       'A thread of the chat pool ended while a handler ran: the handler ended it, it used too much memory, or native code failed. It is replaced, and the message is tried again. Or handlers of the bot sit in native code and keep two threads: it gets no further one until one of them ends.',
     mend: 'Look for what ends the thread, or for the call that does not return; memory is limited by `messages.threadMemoryMb`.',
   },
+  HANDLER_PROCESS_DIED: {
+    actor: 'developer',
+    retryable: true,
+    meaning:
+      'A handler ended the process in which it ran alone. A message runs like that when the whole process has died twice with it. It is tried again; after the last attempt it is a dead letter (`crashed_process`).',
+    mend: 'Look for what ends the process: native code, memory, `process.kill`. Then put the dead letter back with `resubmit`.',
+  },
   HANDLER_TIMEOUT: {
     actor: 'developer',
     retryable: true,

@@ -55,7 +55,10 @@ export interface ChatContext {
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
   /** Returns a secret from `secrets` in the options. Throws if there is none of this name. Logs and errors show it as `***`. */
   secret(name: string): string
-  /** 1 for the first run of this event. */
+  /**
+   * 1 for the first run of this event. A run that was cut short by the end of its process or by a stop is not counted:
+   * the next run has the same number.
+   */
   readonly attempt: number
   /** Aborts shortly before the time limit. At the limit the thread is stopped. */
   readonly signal: AbortSignal

@@ -39,7 +39,7 @@ export interface EventTask {
   readonly event: InboundEvent
   /** False if the receiver of a reply is unknown. */
   readonly canReply: boolean
-  /** 1 for the first run. Counted when the event is claimed, so a run that killed the process counts too. */
+  /** 1 for the first run. A run without an outcome is not counted: the next one has the same number. */
   readonly attempt: number
   /** Time left for the handler, milliseconds. */
   readonly timeoutMs: number

@@ -50,6 +50,13 @@ export interface ClaimedEvent {
   readonly payload: string
   readonly fence: Fence
   readonly attempt: number
+  /**
+   * How many deaths of an instance the event was claimed through. They count no attempt. From 2 on the event runs alone
+   * in a process.
+   */
+  readonly deaths: number
+  /** True when the event was claimed before, counted or not: an earlier run may have left something. */
+  readonly wasClaimed: boolean
   /** Milliseconds since the row was inserted. */
   readonly ageMs: number
   /** Milliseconds since Feishu's own time of the event, or since an operator resubmitted it. */
@@ -174,7 +181,7 @@ export interface InboxStore {
    */
   deadLetters(page: DeadLetterPage): Promise<DeadLetter[]>
   /**
-   * Puts a dead letter back. An event runs again from attempt 1 and is not stale. A reply is sent again: under a new
+   * Puts a dead letter back. An event runs again from attempt 1, without deaths, and is not stale. A reply is sent again: under a new
    * uuid if its outcome was unknown, under its old one otherwise. False if it is not dead.
    */
   resubmit(letter: DeadLetterId): Promise<boolean>

@@ -11,6 +11,7 @@ import {
   pgSequence,
   pgTable,
   primaryKey,
+  smallint,
   text,
   timestamp,
   uniqueIndex,
@@ -23,7 +24,7 @@ import type { Delivery } from '../protocol/model/message.ts'
 
 const bytea = customType<{ data: Uint8Array; driverData: Buffer }>({ dataType: () => 'bytea' })
 
-const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
+export const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
 
 export const bots = pgTable('feishu_bots', {
   id: text('id').primaryKey(),
@@ -55,6 +56,8 @@ export const bots = pgTable('feishu_bots', {
 export const instances = pgTable('feishu_instances', {
   id: text('id').primaryKey(),
   expiresAt: instant('expires_at').notNull(),
+  /** When the instance began to stop, before it cut anything short. Its end is then no death. Null: it runs. */
+  drainingAt: instant('draining_at'),
 })
 
 /** Numbers the claims of all lanes. A count per lane would begin again when a pruned lane is created again. */
@@ -119,6 +122,10 @@ export const inbox = pgTable(
     state: text('state').$type<'available' | 'executing' | 'completed' | 'dead'>().notNull().default('available'),
     /** Number of the attempt. It only counts: a claim that is given back uncounted repeats its number. */
     attempt: integer('attempt').notNull().default(0),
+    /** How many deaths of an instance the event was claimed through. A death counts no attempt. */
+    deaths: smallint('deaths').notNull().default(0),
+    /** Instance whose death was counted last. The count is taken back when that instance turns out to live. */
+    lastDeathOf: text('last_death_of'),
     owner: text('owner'),
     /** Epoch of the newest claim. With `owner` it identifies the claim that ended the event. */
     epoch: bigint('epoch', { mode: 'number' }),
@@ -136,6 +143,7 @@ export const inbox = pgTable(
     index('feishu_inbox_open').on(table.botId, table.lane, table.id).where(sql`state in ('available', 'executing')`),
     index('feishu_inbox_dead').on(table.id).where(sql`state = 'dead'`),
     index('feishu_inbox_completed').on(table.finishedAt).where(sql`state = 'completed'`),
+    index('feishu_inbox_last_death').on(table.lastDeathOf).where(sql`last_death_of is not null`),
     index('feishu_inbox_chat').on(table.botId, table.lane, table.id).where(sql`type = 'im.message.receive_v1'`),
     check('feishu_inbox_state', sql`state in ('available', 'executing', 'completed', 'dead')`),
   ],
@@ -211,35 +219,6 @@ export const streams = pgTable(
   },
   (table) => [primaryKey({ columns: [table.inboxId, table.stream] })],
 )
-
-/** API tokens. Only the SHA-256 of a token's secret is stored. */
-export const apiTokens = pgTable(
-  'feishu_api_tokens',
-  {
-    id: text('id').primaryKey(),
-    owner: text('owner').notNull(),
-    role: text('role').$type<'admin' | 'user'>().notNull(),
-    /** Scopes, separated by spaces. */
-    scopes: text('scopes').notNull(),
-    name: text('name').notNull(),
-    secretHash: text('secret_hash').notNull(),
-    createdAt: instant('created_at').notNull().defaultNow(),
-    expiresAt: instant('expires_at'),
-    revokedAt: instant('revoked_at'),
-  },
-  () => [check('feishu_api_tokens_role', sql`role in ('admin', 'user')`)],
-)
-
-export const audit = pgTable('feishu_audit', {
-  id: bigserial('id', { mode: 'number' }).primaryKey(),
-  at: instant('at').notNull().defaultNow(),
-  actor: text('actor').notNull(),
-  action: text('action').notNull(),
-  subject: text('subject').notNull(),
-  /** Names of the fields that were given, separated by spaces. */
-  fields: text('fields').notNull(),
-  error: text('error'),
-})
 
 /** One row: a text sealed with the master key. A wrong key is noticed even when there is no bot yet. */
 export const keyCheck = pgTable('feishu_key_check', {

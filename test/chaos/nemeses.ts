@@ -129,7 +129,7 @@ export const NEMESES = [
     async strike(arena) {
       const first = arena.host
       try {
-        const { messageId, chat } = await arena.say('undecided')
+        const { messageId, chat } = await arena.say(`undecided in ${first.pid},`)
         const owner = await executing(arena, messageId)
         await arena.say('next', chat)
         await first.kill('SIGSTOP')

@@ -23,7 +23,10 @@ const MESSAGES = 4
 const ANSWERS = ['answer.before', 'answer.after'] as const satisfies readonly CrashPoint[]
 /** Passed only while keys are rotated. */
 const ROTATION: CrashPoint = 'rotate.row'
-const OTHERS = CRASH_POINTS.filter((point) => point !== ROTATION && !(ANSWERS as readonly CrashPoint[]).includes(point))
+/** Passed only at a stop. */
+const STOP: CrashPoint = 'drain.after'
+const SPECIAL: readonly CrashPoint[] = [...ANSWERS, ROTATION, STOP]
+const OTHERS = CRASH_POINTS.filter((point) => !SPECIAL.includes(point))
 
 const postgres = await providePostgres()
 afterAll(async () => {
@@ -101,6 +104,28 @@ describe.each([
     expect(figures).toMatchObject({ accepted: sent, replied: sent, lost: 0, duplicated: 0, reordered: 0 })
     await successor.order('stop')
     expect(await unfinished(simulator.client, at)).toEqual([])
+  })
+
+  it.skipIf(!isThere)(`at ${STOP} loses, doubles and reorders nothing, and counts no death`, async () => {
+    const doomed = await start({ at: STOP, nth: 1 })
+    await simulator.client.startTraffic({ chats: CHATS, count: MESSAGES, perSecond: 100, textPrefix: 'slow' })
+    sent += MESSAGES
+    let running = 0
+    for (let tries = 0; running < CHATS.length && tries < 1_000; tries++)
+      running = (await doomed.order('status')).pool.busy
+    expect(running).toBe(CHATS.length)
+    doomed.order('stop').catch(() => {})
+    await doomed.exited
+    expect(doomed.signalCode).toBe('SIGKILL')
+
+    const successor = await start()
+    await allSettled()
+    const { complaints, ...figures } = judge(await simulator.client.history(), [])
+    expect(complaints).toEqual([])
+    expect(figures).toMatchObject({ accepted: sent, replied: sent, lost: 0, duplicated: 0, reordered: 0 })
+    const messages = await successor.order('messages')
+    expect(messages).toMatchObject(messages.map(() => ({ state: 'completed', attempt: 1, deaths: 0 })))
+    await successor.order('stop')
   })
 
   it.skipIf(!isThere).each(ANSWERS)('at %s answers a press on a card once', async (at) => {

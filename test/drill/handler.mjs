@@ -14,7 +14,8 @@ export default {
     if (text.includes('exit-once') && ctx.attempt === 1) process.exit(3)
     if (text.includes('undecided')) {
       await new Promise((resolve) => setTimeout(resolve, 1_200))
-      if (ctx.attempt === 1) return
+      // A run that lost its lease counts no attempt, so the number does not tell the two runs apart.
+      if (text.includes(`undecided in ${process.pid},`)) return
     }
     if (text.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 1_200))
     if (text.includes('hang-once') && ctx.attempt === 1) await new Promise(() => {})

@@ -30,6 +30,7 @@ const orders = {
   rotateKeys: () => supervisor.rotateKeys(),
   status: () => supervisor.status(),
   deadLetters: async (page) => (await supervisor.listDeadLetters(page)).items,
+  messages: async () => (await supervisor.listMessages({ limit: 4 })).items,
   killBot: (botId) => supervisor.killBot(botId),
   killSupervisor: async () => supervisor.killSupervisor(),
   harmDatabase: async (fault) => databaseFaults.postMessage(fault),

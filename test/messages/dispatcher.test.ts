@@ -216,7 +216,7 @@ describe('failures of handlers', () => {
     expect(pool.runs.map((run) => run.messageId)).toEqual(['m1', 'm1'])
   })
 
-  it('does not run a message again that ended the process on its last attempt', async () => {
+  it('does not run a message again that has used up its attempts', async () => {
     const { dispatcher, pool, store, put } = bench({ options: { maxAttempts: 2 } })
     await put('a', messageEvent('c', 'm1'))
     store.rows[0]!.attempt = 2
@@ -350,6 +350,25 @@ describe('a store that fails', () => {
     pool.runs[0]!.resolve(handled('stale'))
     await settle()
     expect(sends).toEqual([])
-    expect(store.rows[0]).toMatchObject({ state: 'executing', attempt: 2 })
+    expect(store.rows[0]).toMatchObject({ state: 'executing', attempt: 1, deaths: 1 })
+  })
+
+  it('closes streams that a run before may have left open, also one that counted nothing; a first run has none', async () => {
+    const { dispatcher, pool, store, put } = bench()
+    const closed: number[] = []
+    store.closeStreams = (eventId) => {
+      closed.push(eventId)
+      return Promise.resolve([])
+    }
+    await put('a', messageEvent('c', 'm1'))
+    await store.claim({ owner: 'instance-0', limit: 1 })
+    store.rescue('instance-0', false)
+    await put('a', messageEvent('other', 'm2'))
+    dispatcher.start()
+    await settle()
+    for (const run of pool.runs) run.resolve(handled('done'))
+    await settle()
+    expect(store.rows).toMatchObject([{ attempt: 1, state: 'completed' }, { state: 'completed' }])
+    expect(closed).toEqual([store.rows[0]?.id])
   })
 })

@@ -27,6 +27,8 @@ async function run(
     payload,
     fence: { owner: 'me', epoch: 1 },
     attempt: 1,
+    deaths: 0,
+    wasClaimed: false,
     ageMs: 0,
     staleMs: 0,
     ...more,

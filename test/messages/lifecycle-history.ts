@@ -25,6 +25,12 @@ export type Fact =
   /** A run that a stop cut short. */
   | { readonly kind: 'cut'; readonly id: string }
   | { readonly kind: 'handled'; readonly id: string; readonly contents: readonly string[] }
+  /** A run that ended, and failed. */
+  | { readonly kind: 'failed'; readonly id: string }
+  /** A claim was taken from an instance that was gone, or seemed to be. It counts no attempt. */
+  | { readonly kind: 'rescued'; readonly id: string; readonly owner: string }
+  /** An instance ended, or was stopped. */
+  | { readonly kind: 'ended'; readonly owner: string }
   | { readonly kind: 'shown'; readonly id: string; readonly content: string }
   /** An instance ended, or its lease did: whatever it had claimed is another's now. */
   | { readonly kind: 'revoked'; readonly owner: string }
@@ -71,21 +77,20 @@ function judgeMessage(message: Message, { history, rows, tookMs }: Evidence): st
     return isPromised ? [`${id} was acknowledged or answered, and is not stored`] : []
   }
   if (own.length > 1) return [`${id} is stored ${own.length} times`]
-  const runs = facts.filter(({ kind }) => kind === 'run').length - facts.filter(({ kind }) => kind === 'cut').length
+  const count = (...kinds: Fact['kind'][]): number => facts.filter(({ kind }) => kinds.includes(kind)).length
+  // What a rescue gave back uncounted runs once more.
+  const runs = count('run') - count('cut', 'rescued')
   if (runs > MAX_ATTEMPTS) return [`${id} ran ${runs} times, ${MAX_ATTEMPTS} are allowed`]
+  const ended = new Set(history.flatMap((fact) => (fact.kind === 'ended' ? [fact.owner] : [])))
+  const deaths = facts.filter((fact) => fact.kind === 'rescued' && ended.has(fact.owner)).length
+  if (row.deaths > deaths) return [`${id} counts ${row.deaths} deaths, and ${deaths} can have been`]
   if (row.state === 'completed') {
     return judgeReplies(message, facts, row, shown, tookMs > UUID_TRUSTED_MS)
   }
   if (row.state !== 'dead') return [`${id} is still ${row.state}`]
   if (shown.length > 0) return [`${id} is a dead letter and has a visible reply`]
-  return isDeathDue(facts, history) ? [] : [`${id} is a dead letter without ${MAX_ATTEMPTS} failed runs`]
-}
-
-/** Each lost attempt has a failed run or an instance that did not live to tell. */
-function isDeathDue(facts: readonly Fact[], history: readonly Fact[]): boolean {
-  const failed = facts.filter((fact) => fact.kind === 'run' && fact.plan !== 'reply').length
-  const revoked = history.filter(({ kind }) => kind === 'revoked').length
-  return failed + revoked >= MAX_ATTEMPTS
+  // Only an outcome counts an attempt, never the end of an instance.
+  return count('failed') >= MAX_ATTEMPTS ? [] : [`${id} is a dead letter without ${MAX_ATTEMPTS} failed runs`]
 }
 
 function judgeReplies(

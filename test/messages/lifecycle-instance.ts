@@ -15,7 +15,7 @@ import type { Leases } from './lifecycle-leases.ts'
 import { Link, type Network, type SharedInbox } from './lifecycle-link.ts'
 import type { Port } from './lifecycle-platform.ts'
 import { Process } from './lifecycle-process.ts'
-import type { Watch } from './lifecycle-watch.ts'
+import { messageOf, type Watch } from './lifecycle-watch.ts'
 import type { Plant } from './planted-bugs.ts'
 
 const OPTIONS: MessagesOptions = {
@@ -33,6 +33,15 @@ const OPTIONS: MessagesOptions = {
 /** The bot worker refuses an event that is not stored by then. */
 const ACCEPT_LIMIT_MS = 2_500
 const TICK_MS = 2_000
+/** How long a stop waits until it is stored. */
+const MOST_DRAIN_MS = 200
+
+/** From so many deaths on a message runs in a child process, which dies in place of the instance. */
+const ALONE_FROM = 2
+const CHILD_DIED: ChatOutcome = {
+  kind: 'failed',
+  error: { code: 'HANDLER_PROCESS_DIED', message: 'the child process died', retryable: true },
+}
 
 export interface Environment {
   readonly clock: Clock
@@ -122,6 +131,7 @@ export class Instance implements Port, HandlerPool {
   async stop(graceMs: number): Promise<void> {
     if (!this.isOpen) return
     this.#isStopping = true
+    await Promise.race([this.#renew(), this.process.wait(MOST_DRAIN_MS)])
     await this.#dispatcher.stop(graceMs)
     const { leases } = this.#world
     const ended = this.#link.call('lease', async () => leases.release(this.process.owner))
@@ -159,13 +169,15 @@ export class Instance implements Port, HandlerPool {
     this.#running.add(outcome)
     network.pass('run.began', this.process)
     this.process.after(timeoutMs, () => outcome.resolve(failed('too late')))
-    this.process.after(plan.ms, () => this.#end(plan, `${messageId}#${task.attempt}${this.process.owner}`, outcome))
+    const { deaths = 0 } = watch.store.rows.find((row) => messageOf(row) === messageId) ?? {}
+    const text = `${messageId}#${task.attempt}${this.process.owner}`
+    this.process.after(plan.ms, () => this.#end(plan, text, outcome, deaths >= ALONE_FROM))
     return outcome.promise.then((ended) => {
       this.#running.delete(outcome)
       watch.end(began)
       if (ended.kind === 'handled') {
         watch.record({ kind: 'handled', id: messageId, contents: ended.replies.map(({ content }) => content) })
-      }
+      } else watch.record({ kind: 'failed', id: messageId })
       network.pass('run.ended', this.process)
       return this.process.reach(() => Promise.resolve(ended))
     })
@@ -176,9 +188,9 @@ export class Instance implements Port, HandlerPool {
     return Promise.resolve()
   }
 
-  #end(plan: RunPlan, text: string, outcome: Deferred<ChatOutcome>): void {
+  #end(plan: RunPlan, text: string, outcome: Deferred<ChatOutcome>, isAlone: boolean): void {
     if (plan.kind === 'hang') return
-    if (plan.kind === 'kill-process') return this.process.die()
+    if (plan.kind === 'kill-process') return isAlone ? outcome.resolve(CHILD_DIED) : this.process.die()
     if (plan.kind !== 'reply') return outcome.resolve(failed(plan.kind))
     outcome.resolve(handled(...Array.from({ length: plan.parts }, (_none, part) => `${text}#${part}`)))
   }
@@ -201,7 +213,7 @@ export class Instance implements Port, HandlerPool {
     const { leases } = this.#world
     const { owner } = this.process
     const renewed = this.#link.call('lease', async () => {
-      leases.renew(owner)
+      leases.renew(owner, this.#isStopping)
       leases.rescue(owner)
     })
     return renewed.then(

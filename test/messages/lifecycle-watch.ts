@@ -39,9 +39,10 @@ export class Watch {
     }
   }
 
-  revoked(owner: string): void {
+  revoked(owner: string, held: readonly EventRow[]): void {
     this.#revokedAt.set(owner, this.history.length + 1)
     this.record({ kind: 'revoked', owner })
+    for (const row of held) this.record({ kind: 'rescued', id: messageOf(row), owner })
   }
 
   run(process: Process, id: string, plan: RunPlan['kind']): Activity {

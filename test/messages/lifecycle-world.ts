@@ -60,7 +60,7 @@ export class World {
       remembers: () => random() < 0.7,
       pass: (point, process) => this.#pass(point, process),
     }
-    const leases = new Leases(store, this.clock, plant, (owner) => watch.revoked(owner))
+    const leases = new Leases(store, this.clock, plant, (owner, held) => watch.revoked(owner, held))
     this.platform = platform
     this.#watch = watch
     this.#environment = {
@@ -148,7 +148,9 @@ export class World {
 
   #start(): void {
     this.#started += 1
-    const instance = new Instance(`i${this.#started}`, this.#environment, () => {
+    const owner = `i${this.#started}`
+    const instance = new Instance(owner, this.#environment, () => {
+      this.#watch.record({ kind: 'ended', owner })
       this.#instances.delete(instance)
       this.platform.ports.delete(instance)
       this.clock.after(RESTART_MS, () => {

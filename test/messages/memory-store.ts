@@ -54,6 +54,10 @@ export interface EventRow {
   endedAt?: number
   state: 'available' | 'executing' | 'completed' | 'dead'
   attempt: number
+  deaths: number
+  /** The instance whose death was counted last. */
+  lastDeathOf: string | null
+  wasClaimed: boolean
   /** Of its newest claim, or of the one that ended it. */
   owner: string | null
   epoch: number | null
@@ -176,6 +180,7 @@ export class MemoryStore implements InboxStore, ReplyStore {
     if (row === undefined || (part === undefined ? row : reply)?.state !== 'dead') return Promise.resolve(false)
     if (reply === undefined) {
       Object.assign(row, { state: 'available', attempt: 0, owner: null, freshAt: now, availableAt: now })
+      Object.assign(row, { deaths: 0, lastDeathOf: null })
       delete row.reason
       delete row.endedAt
       return Promise.resolve(true)
@@ -255,17 +260,26 @@ export class MemoryStore implements InboxStore, ReplyStore {
     })
   }
 
-  /** What a lease that ran out does to the work of its owner. */
-  rescue(owner: string): void {
+  /** What becomes of the work of an owner that is gone. `isDeath`: it had not stored that it drains. */
+  rescue(owner: string, isDeath = true): void {
     for (const lane of this.#lanes.values()) {
       if (lane.owner !== owner) continue
       lane.owner = null
       lane.readyAt = this.#clock.now()
       for (const row of this.#rowsOf(lane)) {
-        if (row.state === 'executing') Object.assign(row, { state: 'available', owner: null })
+        if (row.state !== 'executing') continue
+        Object.assign(row, { state: 'available', owner: null, attempt: row.attempt - 1 })
+        if (isDeath) Object.assign(row, { deaths: row.deaths + 1, lastDeathOf: owner })
       }
       // Only the first can have been tried.
       for (const { reply } of this.#pending(lane).filter(isClaimed).slice(1)) reply.refusedCount += 1
+    }
+  }
+
+  /** An owner that was taken for dead lives. */
+  takeBackDeaths(owner: string): void {
+    for (const row of this.rows) {
+      if (row.lastDeathOf === owner) Object.assign(row, { deaths: Math.max(0, row.deaths - 1), lastDeathOf: null })
     }
   }
 
@@ -360,7 +374,15 @@ export class MemoryStore implements InboxStore, ReplyStore {
   #add(botId: string, event: FeishuEvent): EventRow {
     const now = this.#clock.now()
     const times = { receivedAt: now, freshAt: now, availableAt: now }
-    const unclaimed = { attempt: 0, owner: null, epoch: null, replies: [] }
+    const unclaimed = {
+      attempt: 0,
+      deaths: 0,
+      lastDeathOf: null,
+      wasClaimed: false,
+      owner: null,
+      epoch: null,
+      replies: [],
+    }
     const row: EventRow = { id: ++this.#lastId, botId, event, ...times, state: 'available', ...unclaimed }
     this.rows.push(row)
     return row
@@ -383,7 +405,8 @@ export class MemoryStore implements InboxStore, ReplyStore {
       })
       return { kind: 'replies', botId, lane: event.lane, replies }
     }
-    Object.assign(row, { state: 'executing', ...fence })
+    const { wasClaimed } = row
+    Object.assign(row, { state: 'executing', ...fence, wasClaimed: true })
     row.attempt += 1
     const { type, dedupeKey, payload } = event
     return {
@@ -396,6 +419,8 @@ export class MemoryStore implements InboxStore, ReplyStore {
       payload,
       fence,
       attempt: row.attempt,
+      deaths: row.deaths,
+      wasClaimed,
       ageMs: now - row.receivedAt,
       staleMs: now - row.freshAt,
       hasMore: this.rows.some(

@@ -26,6 +26,10 @@ export interface Plant {
   readonly isImpatient?: true
   /** Rescues only owners that have a lease, so none whose claim came after its end. */
   readonly forgetsLateClaims?: true
+  /** Counts an attempt of every event that a gone instance had. */
+  readonly chargesDeaths?: true
+  /** Counts a lapsed lease as a death for good, also of an instance that lives. */
+  readonly countsLapsedLeases?: true
   /** Keeps what was claimed for it by a call that was never answered. */
   readonly keepsLostClaims?: true
 }
@@ -36,6 +40,8 @@ export const PLANTED_BUGS: Readonly<Record<string, Plant>> = {
   'takes work from instances that live': { isImpatient: true },
   'forgets claims that arrive after the lease': { forgetsLateClaims: true },
   'keeps claims whose answer was lost': { keepsLostClaims: true },
+  'charges a death to innocents': { chargesDeaths: true },
+  'counts a lapsed lease as a death': { countsLapsedLeases: true },
   'does not dedupe': { store: store.withoutDedupe },
   'dedupes in memory only': { instance: instance.dedupesInMemory },
   'does not lock lanes': { store: store.withoutLanes },

@@ -136,8 +136,9 @@ export function runsAgain(store: MemoryStore): SharedInbox {
     const { fence } = head
     Object.assign(row, { state: 'executing', ...fence, attempt: row.attempt + 1, replies: [] })
     const { lane, type, dedupeKey, payload } = event
-    const { attempt } = row
-    return { kind: 'event', id, botId, lane, type, dedupeKey, payload, fence, attempt, ageMs: 0, staleMs: 0 }
+    const { attempt, deaths } = row
+    const counts = { attempt, deaths, wasClaimed: true }
+    return { kind: 'event', id, botId, lane, type, dedupeKey, payload, fence, ...counts, ageMs: 0, staleMs: 0 }
   })
 }
 

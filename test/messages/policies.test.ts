@@ -15,6 +15,16 @@ describe('retry policy', () => {
     expect(afterFailedRun(3, { error }, policy, 0.5)).toMatchObject({ kind: 'dead', reason: 'attempts_exhausted' })
   })
 
+  it('says of a message that its process died of it, if its last attempt did', () => {
+    const died = { error: { ...error, code: 'HANDLER_PROCESS_DIED' } as const }
+    expect(afterFailedRun(2, died, policy, 0.5)).toMatchObject({ kind: 'retry', afterMs: 2_000 })
+    expect(afterFailedRun(3, died, policy, 0.5)).toMatchObject({
+      kind: 'dead',
+      reason: 'crashed_process',
+      error: died.error,
+    })
+  })
+
   it('buries at once what the handler gave up, and waits as long as it asked, within reason', () => {
     const gaveUp = { error: { ...error, code: 'HANDLER_GAVE_UP' } as const }
     expect(afterFailedRun(1, gaveUp, policy, 0.5)).toMatchObject({ kind: 'dead', reason: 'gave_up' })
@@ -106,17 +116,21 @@ describe('before a send', () => {
 
 describe('an old event', () => {
   it.each([
-    [1, 43_200_000, 43_200_000, undefined],
-    [1, 43_200_001, 43_200_000, 'expired'],
-    [2, 50_000_000, 43_200_000, undefined],
-    [1, 5e9, 0, undefined],
-  ])('at run %i, %i ms old with a limit of %i, ends as %s', (attempt, staleMs, maxAgeMs, reason) => {
-    const result = whenExpired({ attempt, staleMs }, maxAgeMs)
-    expect(result?.kind === 'dead' ? result.reason : undefined).toBe(reason)
-  })
+    [1, 0, 43_200_000, 43_200_000, undefined],
+    [1, 0, 43_200_001, 43_200_000, 'expired'],
+    [2, 0, 50_000_000, 43_200_000, undefined],
+    [1, 1, 50_000_000, 43_200_000, undefined],
+    [1, 0, 5e9, 0, undefined],
+  ])(
+    'at run %i after %i deaths, %i ms old with a limit of %i, ends as %s',
+    (attempt, deaths, staleMs, maxAgeMs, reason) => {
+      const result = whenExpired({ attempt, deaths, staleMs }, maxAgeMs)
+      expect(result?.kind === 'dead' ? result.reason : undefined).toBe(reason)
+    },
+  )
 
   it('says its age, the limit and the way back', () => {
-    const result = whenExpired({ attempt: 1, staleMs: 50_000_000 }, 43_200_000)
+    const result = whenExpired({ attempt: 1, deaths: 0, staleMs: 50_000_000 }, 43_200_000)
     expect(result?.error.message).toMatch(/833 min .*maxAgeMs.* 720 min.*resubmitted/)
   })
 })

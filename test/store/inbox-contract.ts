@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { describeArrivals } from './inbox-arrivals.ts'
 import { describeDeadLetters } from './inbox-dead-letters.ts'
+import { describeDeaths } from './inbox-deaths.ts'
 import type { CurrentInbox } from './inbox-driver.ts'
 import { describeFences } from './inbox-fences.ts'
 import { describePruning } from './inbox-pruning.ts'
@@ -12,6 +13,7 @@ export function describeInbox(name: string, current: CurrentInbox): void {
     describeArrivals(current)
     describeReplies(current)
     describeDeadLetters(current)
+    describeDeaths(current)
     describePruning(current)
     describeFences(current)
   })

@@ -16,8 +16,15 @@ export interface InboxUnderTest {
   readonly inbox: InboxStore
   /** Lets time pass for everything stored. */
   age(ms: number): Promise<void>
-  /** What happens to the work of an instance that is gone. */
+  /** What an instance does with its work when it stops. */
   rescue(owner: string): Promise<void>
+  readonly instances: {
+    renew(owner: string, isDraining?: boolean): Promise<void>
+    /** Lets the lease end now. */
+    lapse(owner: string): Promise<void>
+    /** Another instance takes what is left of those that are gone. */
+    rescue(): Promise<unknown>
+  }
   /** Throws unless nothing is left over in places the interface does not show. */
   expectIdle?(): Promise<void>
 }

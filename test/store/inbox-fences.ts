@@ -117,7 +117,7 @@ export function describeFences(current: CurrentInbox): void {
     await event()
     await rescue()
     await event()
-    await bury(id, 3)
+    await bury(id, 2)
     await inbox.resubmit({ eventId: id })
     await event()
     await finish(id, 1, [reply()])

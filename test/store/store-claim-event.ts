@@ -92,7 +92,7 @@ export function describeClaimEvent(current: () => StoreDriver): void {
       const [id = 0] = await store('card:1')
       await claimEvent(id, 'gone')
       await db.store.instances.release('gone')
-      expect(await db.claim()).toMatchObject([{ id, attempt: 2 }])
+      expect(await db.claim()).toMatchObject([{ id, attempt: 1, wasClaimed: true }])
     })
   })
 }

@@ -45,6 +45,12 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       inbox: db.store.inbox,
       age: (ms) => db.age(ms),
       rescue: (owner) => db.store.instances.release(owner),
+      instances: {
+        renew: (owner, isDraining) => db.store.instances.renew(owner, 60_000, isDraining),
+        lapse: async (owner) =>
+          void (await db.rows('update feishu_instances set expires_at = now() where id = $1', [owner])),
+        rescue: () => db.store.instances.rescue('nobody', false),
+      },
       async expectIdle() {
         const busy = 'pending <> 0 or unsent <> 0 or resubmitted <> 0 or owner is not null or ready_at is not null'
         expect(await db.rows(`select * from feishu_lanes where ${busy}`)).toEqual([])

@@ -94,6 +94,7 @@ function describeUpgrade(
       await instances.release('early')
       await instances.renew('me', 60_000)
       expect(await instances.rescue('me', false)).toEqual({ rescued: 2 })
+      expect(await db.rows('select id, deaths from feishu_inbox where deaths > 0')).toEqual([{ id: 3, deaths: 1 }])
       // What its claims would have.
       const old = { owner: 'old', epoch: 0 }
       expect(await db.complete({ id: 3, fence: old })).toBe(false)
@@ -113,8 +114,9 @@ function describeUpgrade(
       }
       expect(held).not.toContain(false)
       expect(done.toSorted()).toEqual([
-        '2 attempt 2',
-        '3 attempt 3',
+        '2 attempt 1',
+        // Its attempt is given back: the process died.
+        '3 attempt 2',
         '4 attempt 1',
         '5.1',
         '5.2',

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { DatabaseFault, Drill } from '../../src/core/crash-point.ts'
 import type { DeadLetter } from '../../src/protocol/model/message.ts'
+import type { MessageSummary } from '../../src/protocol/model/message-log.ts'
 import type { FeishuSupervisorOptions, SupervisorStatus } from '../../src/index.ts'
 
 interface Orders {
@@ -10,6 +11,8 @@ interface Orders {
   rotateKeys(): Promise<number>
   status(): Promise<SupervisorStatus>
   deadLetters(page: { limit: number; offset: number }): Promise<readonly DeadLetter[]>
+  /** The newest four. */
+  messages(): Promise<readonly MessageSummary[]>
   killBot(botId: string): Promise<void>
   killSupervisor(): Promise<void>
   /** Of the embedded database. */

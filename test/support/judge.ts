@@ -74,6 +74,6 @@ export function judge(history: readonly HistoryEntry[], deadLetters: readonly De
 function wantedReplies(text: string, seen: number): number {
   if (text.includes('silent')) return 0
   if (text.includes('double')) return 2
-  // Its first run says nothing, a later one answers; either may be the one that counts.
+  // The process that was asked says nothing, another one answers; either may be the one that counts.
   return text.includes('undecided') ? Math.min(seen, 1) : 1
 }

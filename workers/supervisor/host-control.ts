@@ -109,8 +109,9 @@ export function hostControl(deps: HostControlDeps): HostControl {
     healthCheck.close()
     sync?.close()
     reconciler.close()
-    // A bot that hangs must not use up the time of the messages in flight.
-    await supervisor.drain(graceMs / 2)
+    // A bot that hangs must not use up the time of the messages in flight. That this instance drains is stored before
+    // anything of it is cut short.
+    await Promise.all([supervisor.drain(graceMs / 2), storeSession.drain()])
     await messages.stop(Math.max(0, stopAt - clock.now()))
     await supervisor.stop(BOTS_STOP_MS)
     await states.flush()

@@ -23,6 +23,10 @@ const messageSchema = z
     feishuEventId: z.string(),
     state: z.enum(['available', 'executing', 'completed', 'dead']),
     attempt: z.number(),
+    deaths: z.number().openapi({
+      description:
+        'How many deaths of a process it was claimed through. They count no attempt; from 2 on it runs alone in a process.',
+    }),
     createdAt: instant.openapi({ description: 'When Feishu says it happened.' }),
     receivedAt: instant.optional().openapi({ description: 'When it reached this process.' }),
     persistedAt: instant.openapi({ description: 'When it was stored.' }),
@@ -164,7 +168,8 @@ export function addMessageRoutes(api: Api, { view }: RouteDeps): void {
 }
 
 function messageView(message: MessageSummary): z.infer<typeof messageSchema> {
-  const { eventId: id, botId: bot, lane, type, feishuEventId, state, attempt, reason, error: failure } = message
+  const { eventId: id, botId: bot, lane, type, feishuEventId, state, attempt, deaths } = message
+  const { reason, error: failure } = message
   return {
     eventId: id,
     botId: bot,
@@ -173,6 +178,7 @@ function messageView(message: MessageSummary): z.infer<typeof messageSchema> {
     feishuEventId,
     state,
     attempt,
+    deaths,
     createdAt: iso(message.createdAt),
     ...instantOf('receivedAt', message.receivedAt),
     persistedAt: iso(message.persistedAt),

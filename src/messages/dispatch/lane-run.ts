@@ -114,7 +114,7 @@ export class LaneRun implements BusyLane {
     crashPoint('complete.after')
     const handleMs = handling.clock.now() - startedAt
     if (written === 'held' || written === 'unsure') this.#report(event, result, handleMs)
-    if (isStreamed || event.attempt > 1) await this.#closeStreams(event, result)
+    if (isStreamed || event.wasClaimed) await this.#closeStreams(event, result)
     if (result.kind !== 'completed') return
     const arrival = sinceArrivalMs === undefined ? {} : { sinceArrivalMs: sinceArrivalMs + handleMs }
     const first = { eventId, fence, attempt: 1, unknownAttempts: 0, ageMs: 0, ...arrival }
@@ -156,10 +156,11 @@ export class LaneRun implements BusyLane {
     return true
   }
 
-  #report({ id: eventId, botId, attempt, ageMs, sinceArrivalMs }: ClaimedEvent, result: EventResult, ms: number): void {
+  #report(event: ClaimedEvent, result: EventResult, ms: number): void {
     const { emit } = this.#deps
-    // Only a first attempt has a meaningful wait: retries wait on purpose, resubmitted events have no arrival time.
-    const waited = attempt === 1 && sinceArrivalMs !== undefined ? { waitMs: ageMs } : {}
+    const { id: eventId, botId, attempt, wasClaimed, ageMs, sinceArrivalMs } = event
+    // Only a first claim has a meaningful wait: later ones wait on purpose, resubmitted events have no arrival time.
+    const waited = !wasClaimed && sinceArrivalMs !== undefined ? { waitMs: ageMs } : {}
     const replyCount = result.kind === 'completed' ? result.replies.length : 0
     switch (result.kind) {
       case 'completed': {

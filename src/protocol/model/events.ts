@@ -5,7 +5,7 @@ import type { BotReport } from './status.ts'
 
 /**
  * The stages of one message, in order. `retry` may repeat. All durations in milliseconds.
- * `persistMs`: from arrival to commit. `waitMs`: from commit to the first claim, absent at later attempts.
+ * `persistMs`: from arrival to commit. `waitMs`: from commit to the first claim, absent at later claims.
  * `handleMs`: from claim to completion. `sendMs`: from completion until the reply was sent. `totalMs`: from arrival
  * until the reply was sent, absent if an operator resubmitted the event.
  */

@@ -14,6 +14,8 @@ export interface MessageSummary {
   readonly feishuEventId: string
   readonly state: MessageState
   readonly attempt: number
+  /** How many deaths of a process the event was claimed through. They count no attempt. */
+  readonly deaths: number
   /** When the event happened, as Feishu says. */
   readonly createdAt: number
   /** When the event reached this process. */

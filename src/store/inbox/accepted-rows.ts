@@ -73,6 +73,8 @@ export function claimedArrival(
     payload: storable(event.payload),
     fence: { owner, epoch },
     attempt: 1,
+    deaths: 0,
+    wasClaimed: false,
     ageMs: 0,
     staleMs: Math.max(0, staleMs),
     sinceArrivalMs: event.receivedAt === undefined ? 0 : Math.max(0, Date.now() - event.receivedAt),

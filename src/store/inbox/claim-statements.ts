@@ -77,16 +77,16 @@ with recursive bots(bot_id) as (
   returning o.bot_id, o.lane, o.inbox_id, o.part, o.message_id, o.receiver_type, o.receiver_id, o.uuid, o.msg_type, o.content,
     o.delivery, o.attempt, o.refused_count, o.created_at
 ), heads as materialized (
-  select p.bot_id, p.lane, p.epoch, h.id, h.state, h.available_at
+  select p.bot_id, p.lane, p.epoch, h.id, h.state, h.available_at, h.was_claimed
   from picked p cross join lateral (
-    select i.id, i.state, i.available_at from feishu_inbox i
+    select i.id, i.state, i.available_at, i.claimed_at is not null as was_claimed from feishu_inbox i
     where i.bot_id = p.bot_id and i.lane = p.lane and i.state in ('available', 'executing') order by i.id limit 1
   ) h
   where p.unsent = 0 and h.state = 'available'
 ), events as (
   update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, epoch = h.epoch, claimed_at = now()
   from heads h where i.id = h.id and i.state = h.state and i.available_at <= now()
-  returning i.bot_id, i.lane, i.id, i.attempt, i.type, i.dedupe_key, i.payload, i.received_at,
+  returning i.bot_id, i.lane, i.id, i.attempt, i.deaths, h.was_claimed, i.type, i.dedupe_key, i.payload, i.received_at,
     ${ARRIVED_MS} as arrived_ms, coalesce(i.resubmitted_at, i.created_at) as fresh_at
 ), taken as (
   select bot_id, lane from events union select bot_id, lane from replies
@@ -116,21 +116,21 @@ with recursive bots(bot_id) as (
     ) from waiting b
   ) waits
 )
-select 'event' as kind, e.bot_id, e.lane, e.id, e.attempt, e.type, e.dedupe_key, e.payload,
+select 'event' as kind, e.bot_id, e.lane, e.id, e.attempt, e.deaths, e.was_claimed, e.type, e.dedupe_key, e.payload,
   extract(epoch from now() - e.received_at)::float8 * 1000 as ms,
   extract(epoch from now() - e.fresh_at)::float8 * 1000 as stale_ms, e.arrived_ms,
   null::int as part, null as message_id, null as receiver_type, null as receiver_id, null as uuid, null as msg_type,
   null as content, null::jsonb as delivery, null::int as unknown_attempts, p.pending > 1 as has_more, p.epoch, p.turn, p.ready_at
 from events e join picked p on p.bot_id = e.bot_id and p.lane = e.lane
 union all
-select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null,
+select 'reply', r.bot_id, r.lane, r.inbox_id, r.attempt, null, null, null, null, null,
   extract(epoch from now() - r.created_at)::float8 * 1000, null,
   (select ${ARRIVED_MS} from feishu_inbox i where i.id = r.inbox_id),
   r.part, r.message_id, coalesce(r.receiver_type, 'chat_id'), coalesce(r.receiver_id, r.lane), r.uuid, r.msg_type,
   r.content, r.delivery, greatest(0, r.attempt - 1 - r.refused_count), null, p.epoch, p.turn, p.ready_at
 from replies r join picked p on p.bot_id = r.bot_id and p.lane = r.lane
 union all
-select 'due', null, null, null, null, null, null, null, extract(epoch from at - now())::float8 * 1000,
+select 'due', null, null, null, null, null, null, null, null, null, extract(epoch from at - now())::float8 * 1000,
   null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 from due
 order by turn, ready_at, id, part`,
@@ -162,27 +162,28 @@ export const CLAIM_EVENT: Statement = {
   name: 'feishu_claim_event',
   text: `
 with wanted as materialized (
-  select i.id, i.bot_id, i.lane, 'available' as state, null::text as owner, 0 as unsent
+  select i.id, i.bot_id, i.lane, 'available' as state, null::text as owner, 0 as unsent,
+    i.claimed_at is not null as was_claimed
   from feishu_inbox i
   where i.id = $2::bigint and not exists (
     select from feishu_inbox e
     where e.bot_id = i.bot_id and e.lane = i.lane and e.state in ('available', 'executing') and e.id < i.id
   )
 ), picked as materialized (
-  select w.id, w.state
+  select w.id, w.state, w.was_claimed
   from wanted w join feishu_lanes l on l.bot_id = w.bot_id and l.lane = w.lane
   where l.owner is not distinct from w.owner and l.unsent = w.unsent and l.ready_at <= now()
   for update of l skip locked
 ), taken as (
   update feishu_inbox i set state = 'executing', attempt = i.attempt + 1, owner = $1, epoch = ${NEXT_EPOCH}, claimed_at = now()
   from picked p where i.id = p.id and i.state = p.state and i.available_at <= now()
-  returning i.id, i.bot_id, i.lane, i.attempt, i.epoch, i.type, i.dedupe_key, i.payload, i.received_at,
-    ${ARRIVED_MS} as arrived_ms, coalesce(i.resubmitted_at, i.created_at) as fresh_at
+  returning i.id, i.bot_id, i.lane, i.attempt, i.deaths, p.was_claimed, i.epoch, i.type, i.dedupe_key, i.payload,
+    i.received_at, ${ARRIVED_MS} as arrived_ms, coalesce(i.resubmitted_at, i.created_at) as fresh_at
 ), moved as (
   update feishu_lanes l set owner = $1, claim_token = $3::uuid, epoch = t.epoch
   from taken t where l.bot_id = t.bot_id and l.lane = t.lane
 )
-select id, bot_id, lane, attempt, epoch, type, dedupe_key, payload,
+select id, bot_id, lane, attempt, deaths, was_claimed, epoch, type, dedupe_key, payload,
   extract(epoch from now() - received_at)::float8 * 1000 as ms,
   extract(epoch from now() - fresh_at)::float8 * 1000 as stale_ms, arrived_ms
 from taken`,

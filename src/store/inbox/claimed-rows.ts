@@ -8,6 +8,8 @@ export interface EventRow {
   id: number
   epoch: number
   attempt: number
+  deaths: number
+  was_claimed: boolean
   type: string
   dedupe_key: string
   payload: string
@@ -90,6 +92,8 @@ export function toClaimedEvent(row: EventRow, owner: string): ClaimedEvent {
     payload: row.payload,
     fence: { owner, epoch: row.epoch },
     attempt: row.attempt,
+    deaths: row.deaths,
+    wasClaimed: row.was_claimed,
     ageMs: Math.max(0, row.ms),
     staleMs: Math.max(0, row.stale_ms),
     ...sinceArrival(row),

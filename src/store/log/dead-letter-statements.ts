@@ -42,8 +42,8 @@ with located as materialized (
 ), locked as materialized (
   select l.lane from located x join feishu_lanes l on l.bot_id = x.bot_id and l.lane = x.lane for update of l
 ), back as (
-  update feishu_inbox e set state = 'available', attempt = 0, owner = null, available_at = now(), finished_at = null,
-    reason = null, resubmitted_at = now()
+  update feishu_inbox e set state = 'available', attempt = 0, deaths = 0, last_death_of = null, owner = null,
+    available_at = now(), finished_at = null, reason = null, resubmitted_at = now()
   from located x where e.id = x.id and e.state = x.state and (select count(*) from locked) >= 0
   returning e.bot_id, e.lane
 ), woken as (

@@ -13,7 +13,7 @@ import { storableKey } from '../database/storable.ts'
 
 const ms = (column: string, as: string): string => `extract(epoch from ${column})::float8 * 1000 as ${as}`
 
-const SUMMARY_COLUMNS = `id, bot_id, lane, type, event_id, state, attempt, reason, last_error, ${ms('created_at', 'created')},
+const SUMMARY_COLUMNS = `id, bot_id, lane, type, event_id, state, attempt, deaths, reason, last_error, ${ms('created_at', 'created')},
   ${ms('arrived_at', 'arrived')}, ${ms('received_at', 'persisted')}, ${ms('acked_at', 'acked')}, ${ms('claimed_at', 'claimed')}, ${ms('finished_at', 'finished')}`
 
 /** Bot ids in their stored form. Null: all bots. */
@@ -110,6 +110,7 @@ interface MessageRow {
   readonly event_id: string
   readonly state: MessageState
   readonly attempt: number
+  readonly deaths: number
   readonly reason: string | null
   readonly last_error: ErrorRecord | null
   readonly created: number
@@ -150,6 +151,7 @@ function toSummary(row: MessageRow): MessageSummary {
     feishuEventId: row.event_id,
     state: row.state,
     attempt: row.attempt,
+    deaths: row.deaths,
     createdAt: row.created,
     ...(row.arrived === null ? {} : { receivedAt: row.arrived }),
     persistedAt: row.persisted,

@@ -1,5 +1,7 @@
 import { type BackoffPolicy, backoffDelayMs } from '../../../src/core/time/backoff.ts'
 import type { Clock } from '../../../src/core/time/clock.ts'
+import { crashPoint } from '../../../src/core/crash-point.ts'
+import { deferred } from '../../../src/core/time/deferred.ts'
 import { type ErrorRecord, FeishuSupervisorError, toErrorRecord } from '../../../src/core/errors.ts'
 import type { Store } from '../../../src/store/store.ts'
 
@@ -23,6 +25,9 @@ const REOPEN: BackoffPolicy = { firstMs: 200, maxMs: 5_000, factor: 2, jitter: 0
 /** Longest time between two renewals of the lease, milliseconds. Each renewal also checks whether the database answers. */
 const MOST_TICK_MS = 2_000
 
+/** Longest wait of a stop for the mark that this instance drains, milliseconds. */
+const MOST_DRAIN_MS = 200
+
 /**
  * Keeps the store open. Retries for ever while the database is away, renews the lease of this instance, and frees the
  * work of instances whose lease ran out.
@@ -32,6 +37,7 @@ export class StoreSession {
   #store: Store | undefined
   #isReady = false
   #error: ErrorRecord | undefined
+  #isDraining = false
   #isClosed = false
   #cancelTimer: () => void = () => {}
   #ticking: Promise<void> = Promise.resolve()
@@ -58,6 +64,23 @@ export class StoreSession {
     }
   }
 
+  /**
+   * Stores that this instance drains, so that its end is no death, whatever ends it. Never rejects. If the store does
+   * not answer within 200 ms, it resolves and the stop goes on; the renewals until `close` then try again.
+   */
+  async drain(): Promise<void> {
+    const { clock, instanceId, leaseMs } = this.#deps
+    this.#isDraining = true
+    const stored = this.#store?.instances.renew(instanceId, leaseMs, true).then(
+      () => crashPoint('drain.after'),
+      () => {},
+    )
+    const overdue = deferred()
+    const cancel = clock.after(MOST_DRAIN_MS, overdue.resolve)
+    await Promise.race([stored, overdue.promise])
+    cancel()
+  }
+
   /** Ends the lease of this instance, so that its work is free at once, and closes the store. */
   async close(): Promise<void> {
     this.#isClosed = true
@@ -76,10 +99,9 @@ export class StoreSession {
     try {
       const store = await open()
       try {
-        await store.instances.renew(instanceId, leaseMs)
-        if (supersedes !== undefined) await store.instances.release(supersedes)
+        await store.instances.renew(instanceId, leaseMs, this.#isDraining)
         // The folder lock of the embedded database proves that all other owners are dead.
-        await store.instances.rescue(instanceId, store.kind === 'pglite')
+        await store.instances.rescue(instanceId, store.kind === 'pglite', supersedes)
         this.#store = store
         await opened(store)
       } catch (thrown) {
@@ -114,7 +136,7 @@ export class StoreSession {
   async #tick(): Promise<void> {
     const { instanceId, leaseMs, rescued } = this.#deps
     try {
-      await this.#store?.instances.renew(instanceId, leaseMs)
+      await this.#store?.instances.renew(instanceId, leaseMs, this.#isDraining)
       const freed = await this.#store?.instances.rescue(instanceId, false)
       this.#setReady(undefined)
       if (freed !== undefined && freed.rescued > 0) rescued()

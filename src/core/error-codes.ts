@@ -99,6 +99,13 @@ export const ERROR_CODES = {
       'A thread of the chat pool ended while a handler ran: the handler ended it, it used too much memory, or native code failed. It is replaced, and the message is tried again.',
     mend: 'Look for what ends the thread; memory is limited by `messages.threadMemoryMb`.',
   },
+  HANDLER_PROCESS_DIED: {
+    actor: 'developer',
+    retryable: true,
+    meaning:
+      'The process that a handler had to itself ended while it ran: the handler ended it, it used too much memory, was killed, or native code failed. The message is tried again.',
+    mend: 'Look at how it ended, which the message says; memory is limited by `messages.threadMemoryMb`.',
+  },
   HANDLER_TIMEOUT: {
     actor: 'developer',
     retryable: true,

@@ -30,6 +30,7 @@ function create(handler: HandlerRef) {
     secrets: {},
     contextServer: new ContextServer({ history: () => Promise.resolve([]), log: createLogger('handler', () => {}) }),
     chatWorker: resolve('dist/workers/chat.cjs'),
+    chatProcess: resolve('dist/workers/chat-process.cjs'),
     sendReply: async (_botId, reply) => ({ kind: 'sent', messageId: `sent-${reply.messageId}` }),
     clock: systemClock,
     random: Math.random,
@@ -37,6 +38,7 @@ function create(handler: HandlerRef) {
       events.push(event)
       if (event.stage === 'replied') replied.resolve(event.messageId)
     },
+    onPrinted: () => {},
     onIdleDeath: () => {},
     onStuck: () => {},
     onCrowded: () => {},

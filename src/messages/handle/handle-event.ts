@@ -8,7 +8,7 @@ import type { CardResponse, InboundEvent } from '../../protocol/model/inbound-ev
 import type { ReplyPart } from '../../protocol/model/message.ts'
 import type { ClaimedEvent, EventResult } from '../../store/store.ts'
 import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
-import { type BotDirectory, type BotHandlers, type Executor, executorOf } from './bot-handlers.ts'
+import { type BotDirectory, type BotHandlers, type Executor, executorFor, isSuspect } from './bot-handlers.ts'
 import type { HandlerPool } from '../pool/handler-pool.ts'
 import type { LiveStreams } from '../reply/live-streams.ts'
 import { replyUuid, streamUuid } from '../reply/reply-uuid.ts'
@@ -82,7 +82,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     // The age is checked after the policy: an event that the policy skips must not become a dead letter.
     const expired = whenExpired(event, maxAgeMs)
     if (expired !== undefined) return { result: expired }
-    const executor = deps.executors[executorOf(handler)]
+    const executor = deps.executors[executorFor(event, handler)]
     if (executor.isFull) return { result: { kind: 'released', afterMs: EXECUTOR_FULL_MS } }
     const run: RunOf = {
       botId: event.botId,
@@ -96,6 +96,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       event: inbound,
       canReply: target !== undefined,
       attempt: event.attempt,
+      isSuspect: isSuspect(event),
       timeoutMs: Math.ceil(handlerTimeoutMs * SIGNAL_SHARE),
     }
     const outcome = await executor.run(task, handlerTimeoutMs, (call, answer) =>

@@ -15,8 +15,9 @@ let runner: TaskRunner | undefined
 const port = Object.assign(new EventEmitter(), {
   postMessage: (frames: Extract<FromChatProcess, { wire: 'frames' }>['frames']) => post({ wire: 'frames', frames }),
 })
-// Handlers may take `process.send` away.
+// Handlers may take `send` away, and get another `exit`, see catch-faults.ts.
 const send = process.send?.bind(process)
+const { exit } = process
 
 new Worker(join(__dirname, 'parent-watch.cjs'), {
   env: {},
@@ -45,7 +46,11 @@ post({ wire: 'ready' })
 
 function start({ secrets, ...budget }: ChatProcessBoot): TaskRunner {
   hideValues(Object.values(secrets))
-  enforceMemoryBudget(budget)
+  enforceMemoryBudget(budget, ({ message }) => {
+    // A throw would end the process too, but its standard error would end in a line of this bundle.
+    process.stderr.write(`${message}\n`)
+    exit(1)
+  })
   const marks = new Int32Array(ThreadMarks.size)
   const started = new TaskRunner({ secrets, marks, faultCode: 'HANDLER_PROCESS_DIED', bundle: __filename })
   started.connect(new RunChannelClient(port))

@@ -43,6 +43,8 @@ export interface BotDirectory {
 export class LoadedHandlers implements BotHandlers {
   readonly #bots: BotDirectory
   readonly #handlers = new Map<string, BotHandler>()
+  /** Asked for every claim. Also bots whose handler is missing run in the pool. */
+  readonly #used = new Set<Executor>(['pool'])
 
   constructor(bots: BotDirectory) {
     this.#bots = bots
@@ -50,6 +52,7 @@ export class LoadedHandlers implements BotHandlers {
 
   add(name: string, handler: BotHandler): void {
     this.#handlers.set(name, handler)
+    this.#used.add(executorOf(handler))
   }
 
   of(botId: string): BotHandler | undefined {
@@ -61,8 +64,7 @@ export class LoadedHandlers implements BotHandlers {
   }
 
   isUsed(executor: Executor): boolean {
-    // Also bots whose handler is missing run in the pool.
-    return executor === 'pool' || [...this.#handlers.values()].some((handler) => executorOf(handler) === executor)
+    return this.#used.has(executor)
   }
 
   handlesCards(executor: Executor): boolean {

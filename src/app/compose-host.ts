@@ -9,7 +9,7 @@ import type { AppView } from '../http/api/app-view.ts'
 import { createRoutes } from '../http/routes.ts'
 import type { PackagePaths, ResolvedOptions } from '../protocol/host.ts'
 import type { AlertOptions } from '../protocol/options/alert-options.ts'
-import type { Authorize } from '../protocol/model/access.ts'
+import type { Authorize, HandlerOwners } from '../protocol/model/access.ts'
 import type { BotSource } from '../protocol/model/bot-source.ts'
 import type { Alert, EventMap } from '../protocol/model/events.ts'
 import { HostHandlers } from './host-handlers.ts'
@@ -33,6 +33,8 @@ export interface HandleSetup {
   readonly allowedHosts?: readonly string[] | undefined
   /** Origins that the `domain` of a bot may name in the HTTP API, besides those of Feishu and Lark. Default: none. */
   readonly allowedDomains?: readonly string[]
+  /** Owners whose tokens may give a bot a handler. Default: none. */
+  readonly handlerOwners?: HandlerOwners
   /** False for administration: bots are stored and not started. Default: true. */
   readonly startsBots?: boolean
   /** Default: the built files of this package. */
@@ -116,15 +118,15 @@ export function composeHost(options: ResolvedOptions, setup: HandleSetup): Host 
 
 /** Creates the HTTP API of a handle. `view` is the handle itself, whose events must work already. */
 export function createFetch(
-  { connection }: ResolvedOptions,
-  { apiToken, authorize, allowedHosts, allowedDomains = [] }: HandleSetup,
+  { connection, messages }: ResolvedOptions,
+  { apiToken, authorize, allowedHosts, allowedDomains = [], handlerOwners = {} }: HandleSetup,
   view: AppView,
   logger: Logger,
 ): (request: Request, context?: object) => Response | Promise<Response> {
   const routes = createRoutes({
     view,
     fastAttempts: connection.fastAttempts,
-    allowedDomains,
+    botRights: { allowedDomains, handlerOwners, limits: messages },
     // Encryption and base64 make an envelope a third longer.
     maxWebhookBytes: Math.ceil(1.4 * connection.maxPayloadBytes) + 4_096,
     apiToken,

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { FeishuSupervisorError } from '../core/errors.ts'
 import { describeIssues } from '../core/validation.ts'
 import type { FeishuSupervisorOptions } from '../options/feishu-supervisor-options.ts'
-import { handlersOf } from './handler-environment.ts'
+import { handlerOwnersOf, handlersOf } from './handler-environment.ts'
 import type { LogSettings } from './print-log.ts'
 import type { VARIABLES } from './variables.ts'
 
@@ -33,6 +33,7 @@ const schema = z.strictObject({
   FS_OPENAI_TIMEOUT_MS: integer('expected milliseconds, 1 to 999999', 1, 999_999).optional(),
   FS_ALLOWED_HOSTS: z.string().min(1).optional(),
   FS_ALLOWED_DOMAINS: z.string().min(1).optional(),
+  FS_HANDLER_OWNERS: z.string().min(1).optional(),
   FS_MAX_CONNECTIONS: integer('expected a number, 1 to 1000', 1, 1000).optional(),
   FS_ALERT_URL: z.string().min(1).optional(),
   FS_ALERT_SECRET: z.string().min(1).optional(),
@@ -93,6 +94,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     alerts: alertsOf(rest.FS_ALERT_URL, rest.FS_ALERT_SECRET),
     allowedHosts: allowedHosts(host, rest.FS_ALLOWED_HOSTS),
     allowedDomains: list(rest.FS_ALLOWED_DOMAINS),
+    handlerOwners: rest.FS_HANDLER_OWNERS === undefined ? undefined : handlerOwnersOf(rest.FS_HANDLER_OWNERS),
   }
   return {
     host,

@@ -27,7 +27,10 @@ export function handlersOf(
   secrets: Readonly<Record<string, string>> = {},
 ): Pick<FeishuSupervisorOptions, 'handler' | 'handlers'> {
   const { FS_HANDLER, FS_HANDLERS } = variables
-  const named = FS_HANDLERS === undefined ? undefined : pairsOf(FS_HANDLERS)
+  const named =
+    FS_HANDLERS === undefined
+      ? undefined
+      : pairsOf('FS_HANDLERS: expected name=path, more of them after a comma', FS_HANDLERS)
   const used = [FS_HANDLER, ...Object.values(named ?? {})]
   for (const builtIn of ['http', 'openai'] as const) refuseUnused(builtIn, variables, used.includes(builtIn))
   const toHandler = (text: string): Handler => {
@@ -100,12 +103,18 @@ function refuseUnused(builtIn: 'http' | 'openai', variables: HandlerVariables, i
   throw invalid(`${first}: nothing reads it; set FS_HANDLER=${builtIn} or name it in FS_HANDLERS`)
 }
 
+/** Parses `sales=ann|ben,support=eve`. */
+export function handlerOwnersOf(given: string): Record<string, readonly string[]> {
+  const pairs = pairsOf('FS_HANDLER_OWNERS: expected handler=owner|owner, more of them after a comma', given)
+  return Object.fromEntries(Object.entries(pairs).map(([name, owners]) => [name, owners.split('|')]))
+}
+
 /** Parses `sales=./sales.mjs,smart=openai`. The options check the names and paths. */
-function pairsOf(given: string): Record<string, string> {
+function pairsOf(expected: string, given: string): Record<string, string> {
   const pairs = given.split(',').map((pair): [string, string] => {
     const [, name, value] = /^([^=]+)=(.+)$/.exec(pair.trim()) ?? []
     if (name !== undefined && value !== undefined) return [name, value]
-    throw invalid('FS_HANDLERS: expected name=path, more of them after a comma')
+    throw invalid(expected)
   })
   return Object.fromEntries(pairs)
 }

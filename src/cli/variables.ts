@@ -26,6 +26,7 @@ export const VARIABLES = {
   FS_OPENAI_TIMEOUT_MS: { option: 'openai.timeoutMs' },
   FS_ALLOWED_HOSTS: { option: 'allowedHosts' },
   FS_ALLOWED_DOMAINS: { option: 'allowedDomains' },
+  FS_HANDLER_OWNERS: { option: 'handlerOwners' },
   FS_MAX_CONNECTIONS: { option: 'maxConnections' },
   FS_ALERT_URL: { option: 'alerts.url' },
   FS_ALERT_SECRET: { option: 'alerts.secret' },

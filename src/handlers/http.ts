@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { asObject } from '../core/as-object.ts'
 import type { HttpHandlerOptions } from '../protocol/options/built-in-handlers.ts'
 import type { InboundEvent } from '../protocol/model/inbound-event.ts'
+import { backendReply } from './backend-reply.ts'
 import type { AnyHandler, ChatContext } from './define-handler.ts'
 import { HandlerError } from './handler-error.ts'
 import type { HandlerTable } from './handler-table.ts'
@@ -85,8 +86,13 @@ async function replyAll(answer: Answer, ctx: ChatContext): Promise<unknown> {
       retryable: false,
     })
   }
-  const { reply, replies = [], ...response } = body as { reply?: never; replies?: never[] }
-  for (const one of [...(reply === undefined ? [] : [reply]), ...replies]) await ctx.reply(one)
+  const { reply, replies, ...response } = body as { reply?: unknown; replies?: unknown }
+  if (!Array.isArray(replies ?? [])) {
+    throw new HandlerError('replies: the backend answered with something else than a list', { retryable: false })
+  }
+  // All are checked before the first is sent: a wrong one sends none.
+  const all = [reply, ...((replies ?? []) as unknown[])].filter((one) => one !== null && one !== undefined)
+  for (const one of all.map(backendReply)) await ctx.reply(one as never)
   return Object.keys(response).length === 0 ? undefined : response
 }
 

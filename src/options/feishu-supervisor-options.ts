@@ -50,6 +50,11 @@ export interface FeishuSupervisorOptions {
    * to these origins. Default: none.
    */
   readonly allowedDomains?: readonly string[] | undefined
+  /**
+   * Owners whose API tokens may give a bot one of the `handlers`, by the name of the handler. A handler that is not here
+   * is given by admins only, but `default` by everybody. Default: none.
+   */
+  readonly handlerOwners?: Readonly<Record<string, readonly string[]>> | undefined
   /** How bot workers and the supervisor thread are watched and restarted. */
   readonly supervision?: SupervisionOptions | undefined
   /** When the whole instance counts as in trouble, which raises an `alert`. */

@@ -8,6 +8,7 @@ import { runsPerThread as runs } from './messages.ts'
 import type { Difference, Nothing } from './same.ts'
 import type { ChatHandler, ChatHandlers } from '../handlers/define-handler.ts'
 import { type HandlerTable, toHandlerTable } from '../handlers/handler-table.ts'
+import type { HandlerOwners } from '../protocol/model/access.ts'
 import type { NetworkOptions } from '../protocol/model/built-in.ts'
 import type { BuiltInHandler, ModuleHandler } from '../protocol/options/built-in-handlers.ts'
 import { type BuiltInRef, DEFAULT_HANDLER, HANDLER_NAME, type HandlerRef } from '../protocol/chat.ts'
@@ -88,6 +89,15 @@ export function resolveHandlers(
     refs[name] = { kind: 'host', name, kinds: [...table.keys()] }
   }
   return { refs, tables }
+}
+
+/** Refuses owners of a handler that is not there: with a misspelled name they would be refused, and nobody would know why. */
+export function ownersOf(owners: HandlerOwners, refs: ResolvedHandlers['refs']): HandlerOwners {
+  for (const name of Object.keys(owners)) {
+    if (Object.hasOwn(refs, name)) continue
+    throw invalid(`handlerOwners.${name}`, `there is no handler "${name}", only ${Object.keys(refs).join(', ')}`)
+  }
+  return owners
 }
 
 function moduleOrBuiltIn(field: string, handler: string): HandlerRef {

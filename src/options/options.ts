@@ -5,14 +5,14 @@ import { isWebhookSecret } from './webhook-secret.ts'
 import type { HandlerTable } from '../handlers/handler-table.ts'
 import { HANDLER_NAME } from '../protocol/chat.ts'
 import type { ResolvedOptions } from '../protocol/host.ts'
-import type { Authorize } from '../protocol/model/access.ts'
+import type { Authorize, HandlerOwners } from '../protocol/model/access.ts'
 import type { BotSource } from '../protocol/model/bot-source.ts'
 import type { AlertOptions } from '../protocol/options/alert-options.ts'
 import { readCertificates } from './certificates.ts'
 import { connectionSchema } from './connection.ts'
 import type { FeishuSupervisorOptions } from './feishu-supervisor-options.ts'
 import { count, ms } from './fields.ts'
-import { handlerOption, handlersOption, resolveHandlers } from './handlers.ts'
+import { handlerOption, handlersOption, ownersOf, resolveHandlers } from './handlers.ts'
 import { healthSchema } from './health.ts'
 import { messagesSchema } from './messages.ts'
 import { renamed } from './renamed.ts'
@@ -56,6 +56,7 @@ export const optionsSchema = z.strictObject(
       .array(z.url({ protocol: /^https?$/, error: 'expected an origin such as https://open.feishu.cn' }))
       .default([])
       .transform((urls) => [...FEISHU_DOMAINS, ...urls.map((url) => new URL(url).origin)]),
+    handlerOwners: z.record(z.string(), z.array(z.string().min(1))).default({}),
     supervision: supervisionSchema,
     health: healthSchema,
     connection: connectionSchema,
@@ -79,6 +80,7 @@ export interface HostOptions {
   readonly authorize: Authorize | undefined
   readonly botSource: BotSource | undefined
   readonly allowedDomains: readonly string[]
+  readonly handlerOwners: HandlerOwners
   readonly allowedHosts: readonly string[] | undefined
 }
 
@@ -90,6 +92,7 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
     botSource,
     allowedHosts,
     allowedDomains,
+    handlerOwners,
     alerts,
     dataDir,
     handler,
@@ -110,6 +113,7 @@ export function resolveOptions(options: FeishuSupervisorOptions = {}): HostOptio
     botSource,
     allowedHosts,
     allowedDomains,
+    handlerOwners: ownersOf(handlerOwners, refs),
     alerts,
     handlerTables: tables,
     thread: {

@@ -187,6 +187,36 @@ describe('http', () => {
     await expect(returned).rejects.toMatchObject(error)
   })
 
+  it.each<[string, unknown, readonly unknown[]]>([
+    ['nothing, told as null', { reply: null }, []],
+    ['nothing, told as an empty list', { replies: [] }, []],
+    ['an earlier upload', { reply: { image: { key: 'img_1' } } }, [{ image: { key: 'img_1' } }]],
+    [
+      'bytes',
+      { replies: ['here', { file: { base64: 'aGk=' }, name: 'hi.txt' }] },
+      ['here', { file: new Uint8Array(Buffer.from('hi')), name: 'hi.txt' }],
+    ],
+  ])('a backend answers with %s', async (_name, answer, expected) => {
+    const { returned, replies } = await ask(json(answer))
+    await returned
+    expect(replies).toEqual(expected)
+  })
+
+  it.each<[string, unknown]>([
+    ['a file of this machine', { reply: { file: '/etc/hostname' } }],
+    ['a file of this machine after a good reply', { replies: ['hi', { image: './package.json' }] }],
+    ['a path among the fields of an upload', { reply: { file: { path: '/etc/hostname' } } }],
+    ['a key that is a list', { reply: { file: { key: ['/etc/hostname'] } } }],
+    ['base64 that is none', { reply: { image: { base64: '/etc/hostname' } } }],
+    ['a text for a list', { replies: 'abc' }],
+    ['a list for a reply', { reply: ['abc'] }],
+    ['a number', { replies: [1] }],
+  ])('a backend that answers with %s is refused, and nothing is sent', async (_name, answer) => {
+    const { returned, replies } = await ask(json(answer))
+    await expect(returned).rejects.toMatchObject({ retryable: false, message: expect.not.stringContaining('hostname') })
+    expect(replies).toEqual([])
+  })
+
   it('a backend that is not there, or silent, is tried again', async () => {
     const { url } = await backend(() => {})
     const call = { headers: {}, body: '{}', signal: new AbortController().signal }

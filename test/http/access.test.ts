@@ -173,6 +173,79 @@ describe('A1: every route', () => {
   })
 })
 
+describe('the handler of a bot', () => {
+  const NEW = { appSecret: 'fake' }
+  const named = 'cli_00000000000000a2'
+
+  it('is given by its owners and by admins, and stays when a user changes something else', async () => {
+    const owned = await startedSupervisor(test, {
+      handlers: { sales: 'echo', support: 'echo' },
+      handlerOwners: { sales: ['ann'] },
+    })
+    const of = async (owner: string): Promise<Client> => new Client(owned, (await owned.createToken({ owner })).token)
+    const [ann, ben, admins] = [await of('ann'), await of('ben'), new Client(owned)]
+    const refused = { status: 403, body: { error: expect.stringContaining('handlerOwners') } }
+    expect(await ben.call('POST', '/api/feishu/bots', { ...NEW, appId: named, handler: 'sales' })).toMatchObject(
+      refused,
+    )
+    expect(await ann.call('POST', '/api/feishu/bots', { ...NEW, appId: named, handler: 'support' })).toMatchObject(
+      refused,
+    )
+    const { status, body } = await ann.call('POST', '/api/feishu/bots', { ...NEW, appId: named, handler: 'sales' })
+    expect(status).toBe(201)
+    const path = `/api/feishu/bots/${(body as { id: string }).id}`
+    expect(await ann.call('PATCH', path, { handler: 'support' })).toMatchObject(refused)
+    expect(await admins.call('PATCH', path, { handler: 'support' })).toMatchObject({ status: 200 })
+    expect(await ann.call('PATCH', path, { handler: 'support', name: 'Ada' })).toMatchObject({ status: 200 })
+    expect(await ann.call('PATCH', path, { handler: 'default' })).toMatchObject({ status: 200 })
+  })
+
+  it('named default is given by everybody, unless it has owners', async () => {
+    const owned = await startedSupervisor(test, { handlerOwners: { default: ['ann'] } })
+    const ben = new Client(owned, (await owned.createToken({ owner: 'ben' })).token)
+    expect(await ben.call('POST', '/api/feishu/bots', { ...NEW, appId: named })).toMatchObject({
+      status: 403,
+      body: { error: expect.stringContaining('handler: "default"') },
+    })
+  })
+})
+
+describe('a user who changes limits of a bot', () => {
+  const limitsOf = async (): Promise<unknown> => (await admin.call('GET', `/api/feishu/bots/${botId}`)).body
+
+  it('may tighten them, and not loosen them again: an admin can', async () => {
+    const ann = new Client(supervisor, await tokenOf({ owner: 'ann' }))
+    const change = (client: Client, limits: object) => client.call('PATCH', `/api/feishu/bots/${botId}`, { limits })
+    expect(await change(ann, { handlerTimeoutMs: 5_000, maxAgeMs: 60_000 })).toMatchObject({ status: 200 })
+    const before = await limitsOf()
+    for (const limits of [
+      { handlerTimeoutMs: 5_001 },
+      { handlerTimeoutMs: null },
+      { maxAgeMs: 0 },
+      { repliesPerSecond: 51 },
+      { inboundBurst: 100_000, inboundPerSecond: 1 },
+    ]) {
+      const [field] = Object.keys(limits)
+      expect(await change(ann, limits)).toMatchObject({
+        status: 403,
+        body: { error: expect.stringContaining(`limits.${field}: `) },
+      })
+    }
+    expect(await limitsOf()).toEqual(before)
+    expect(await change(ann, { handlerTimeoutMs: 4_000, repliesPerSecond: null })).toMatchObject({ status: 200 })
+    expect(await change(admin, { handlerTimeoutMs: null, maxAgeMs: null })).toMatchObject({ status: 200 })
+  })
+
+  it('may add none with more than the options allow', async () => {
+    const ann = new Client(supervisor, await tokenOf({ owner: 'ann' }))
+    const bot = { appId: 'cli_00000000000000a1', appSecret: 'fake', limits: { handlerTimeoutMs: 600_000 } }
+    expect(await ann.call('POST', '/api/feishu/bots', bot)).toMatchObject({
+      status: 403,
+      body: { error: expect.stringContaining('limits.handlerTimeoutMs: 60000 holds now') },
+    })
+  })
+})
+
 describe('API tokens', () => {
   it('are shown once, listed without their secret, and revoked', async () => {
     const made = await admin.call('POST', '/api/feishu/tokens', { owner: 'eve', name: 'laptop', expiresInDays: 1 })

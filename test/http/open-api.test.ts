@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import type { AppView } from '../../src/http/api/app-view.ts'
+import { resolveOptions } from '../../src/options/options.ts'
 import { createRoutes } from '../../src/http/routes.ts'
 
 /** Nothing of it is asked here. */
@@ -8,7 +9,7 @@ const view = { on: () => () => {} } as unknown as AppView
 const api = createRoutes({
   view,
   fastAttempts: 5,
-  allowedDomains: [],
+  botRights: { allowedDomains: [], handlerOwners: {}, limits: resolveOptions().thread.messages },
   maxWebhookBytes: 1,
   report: (thrown) => {
     throw thrown

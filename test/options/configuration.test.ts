@@ -40,6 +40,7 @@ describe('the environment', () => {
     const env = { FS_HOST: '0.0.0.0', FS_PORT: '0', FS_API_TOKEN: TOKEN, FS_DATA_DIR: '/d', FS_MAX_CONNECTIONS: '3' }
     const more = {
       FS_ALLOWED_DOMAINS: 'https://a.example, https://b.example',
+      FS_HANDLER_OWNERS: 'sales=ann|ben, support=eve',
       FS_LOG_LEVEL: 'warn',
       FS_LOG_FORMAT: 'text',
       FS_MEMORY_ALERT_MB: '512',
@@ -55,6 +56,7 @@ describe('the environment', () => {
         dataDir: '/d',
         maxConnections: 3,
         allowedDomains: ['https://a.example', 'https://b.example'],
+        handlerOwners: { sales: ['ann', 'ben'], support: ['eve'] },
       },
     })
   })
@@ -233,6 +235,7 @@ describe('the options', () => {
     ['maxConnections', { maxConnections: 0 }],
     ['shutdownGraceMs', { shutdownGraceMs: -1 }],
     ['apiToken', { apiToken: 'short' }],
+    ['handlerOwners.sale', { handlers: { sales: 'echo' }, handlerOwners: { sale: ['ann'] } }],
     ['allowedDomains.0', { allowedDomains: ['feishu.cn'] }],
     ['supervision.limit.intensity', { supervision: { limit: { intensity: 1.5 } } }],
     ['supervision.backoff.jitter', { supervision: { backoff: { jitter: 2 } } }],

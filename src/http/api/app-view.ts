@@ -20,6 +20,7 @@ import type {
 } from '../../protocol/model/message-log.ts'
 import type { BotRecord, SupervisorStatus } from '../../protocol/model/status.ts'
 import type { Authenticate } from './authenticate.ts'
+import type { BotRights } from './bot-rights.ts'
 
 /** Part of `FeishuSupervisor` that the routes use. */
 export interface AppView {
@@ -51,8 +52,7 @@ export interface RouteDeps {
   readonly authenticate: Authenticate
   /** Failed attempts after which a connection shows `error`. */
   readonly fastAttempts: number
-  /** Origins that `domain` of a bot may name in the API. */
-  readonly allowedDomains: readonly string[]
+  readonly botRights: BotRights
   /** Largest body of a webhook, bytes. */
   readonly maxWebhookBytes: number
 }

@@ -1,8 +1,10 @@
 import { z } from '@hono/zod-openapi'
+import { DEFAULT_HANDLER } from '../../protocol/chat.ts'
 import type { BotReport } from '../../protocol/model/status.ts'
 import type { Principal } from '../../protocol/model/access.ts'
 import { type Api, body, define, json, pageFrom, pageOf, pageQuery, problem } from '../api/api.ts'
 import type { RouteDeps } from '../api/app-view.ts'
+import { checkRights } from '../api/bot-rights.ts'
 import { botFields, changeFields } from '../schema/bot-schema.ts'
 import { botSchema, botView } from '../schema/bot-view.ts'
 import { actorOf, botOf, botsOf } from '../api/principal.ts'
@@ -38,6 +40,7 @@ const addBot = define('write', {
   responses: {
     201: json(botSchema, 'The bot; its secrets are sealed and never shown.'),
     400: problem('A field is wrong; the text names it.'),
+    403: problem('Only an admin may set this; the text names the field.'),
     409: problem('There is a bot with this app id already.'),
   },
 })
@@ -58,6 +61,7 @@ const changeBot = define('write', {
   responses: {
     200: json(botSchema, 'The bot as it is now.'),
     400: problem('A field is wrong; the text names it.'),
+    403: problem('Only an admin may set this; the text names the field.'),
     404: notFound,
     409: problem('It would be one connection too many.'),
   },
@@ -79,7 +83,7 @@ const restartBot = define('write', {
   responses: { 200: json(done, 'The new worker starts.'), 404: notFound },
 })
 
-export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: RouteDeps): void {
+export function addBotRoutes(api: Api, { view, fastAttempts, botRights }: RouteDeps): void {
   const shown = (report: BotReport) => botView(report, fastAttempts)
   const require = async (principal: Principal, id: string): Promise<BotReport> => {
     const report = botOf(principal, await view.status(), id)
@@ -94,9 +98,9 @@ export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: R
 
   api.openapi(addBot, async (c) => {
     const principal = c.get('principal')
-    const { owner = principal.owner, ...bot } = c.req.valid('json')
-    checkDomain(bot.domain, allowedDomains)
-    checkOwner(owner, principal)
+    const { owner = principal.owner, handler = DEFAULT_HANDLER, ...given } = c.req.valid('json')
+    const bot = { ...given, handler }
+    checkRights({ ...bot, owner }, { limits: {} }, principal, botRights)
     const { id } = await view.addBot({ ...bot, owner }, { by: actorOf(principal) })
     return c.json(shown(await require(principal, id)), 201)
   })
@@ -107,9 +111,8 @@ export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: R
     const principal = c.get('principal')
     const { id } = c.req.valid('param')
     const change = c.req.valid('json')
-    await require(principal, id)
-    if (change.domain !== undefined) checkDomain(change.domain, allowedDomains)
-    if (change.owner !== undefined) checkOwner(change.owner, principal)
+    const { bot } = await require(principal, id)
+    checkRights(change, bot, principal, botRights)
     await view.updateBot(id, change, { by: actorOf(principal) })
     return c.json(shown(await require(principal, id)), 200)
   })
@@ -127,18 +130,4 @@ export function addBotRoutes(api: Api, { view, fastAttempts, allowedDomains }: R
     await view.restartBot(id, { by: actorOf(c.get('principal')) })
     return c.json({ success: true as const, botId: id }, 200)
   })
-}
-
-/** Refuses unknown origins. The app secret is sent to this origin, so only the operator may allow origins besides Feishu's. */
-function checkDomain(domain: string, allowedDomains: readonly string[]): void {
-  if (allowedDomains.includes(domain)) return
-  throw new RequestRefused(
-    400,
-    `domain: ${domain} is not allowed here, only ${allowedDomains.join(', ')}: the operator can add it to allowedDomains (FS_ALLOWED_DOMAINS)`,
-  )
-}
-
-function checkOwner(owner: string, { role, owner: self }: Principal): void {
-  if (role === 'admin' || owner === self) return
-  throw new RequestRefused(403, 'owner: only an admin may give a bot to another user')
 }

@@ -1,5 +1,8 @@
 import { availableParallelism } from 'node:os'
 import type { Clock } from '../../core/time/clock.ts'
+import { blame } from './blame.ts'
+import { place } from './placement.ts'
+import { PoolThread, type PoolThreadOptions, type ThreadPort } from './pool-thread.ts'
 
 export interface ChatPoolOptions {
   /** The built file every thread runs. */
@@ -27,6 +30,15 @@ export interface ChatPoolOptions {
   readonly onFreed: () => void
   /** Runs of a handler were together too big for a thread; none of them is to blame. */
   readonly onCrowded?: (crowded: CrowdedHandler) => void
+  /** Default: a real thread. */
+  readonly makeThread?: (options: PoolThreadOptions) => ThreadPort
+  readonly rules?: PoolRules
+}
+
+/** What decides. Tests put bugs in their place. */
+export interface PoolRules {
+  readonly blame: typeof blame
+  readonly place: typeof place
 }
 
 export interface CrowdedHandler {
@@ -46,6 +58,8 @@ export function withDefaults(options: ChatPoolOptions): ChatPoolSettings {
   return {
     handlerHangMs: 10_000,
     onCrowded: () => {},
+    makeThread: (thread) => new PoolThread(thread),
+    rules: { blame, place },
     ...options,
     threads,
     runsPerThread,

@@ -5,7 +5,7 @@ import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { PoolStats } from '../../protocol/model/status.ts'
 import type { RunFault } from '../../protocol/run-channel.ts'
 import { Sleeper } from '../writes/sleeper.ts'
-import { blame, respiteMs } from './blame.ts'
+import { respiteMs } from './blame.ts'
 import { type ChatPoolOptions, type ChatPoolSettings, withDefaults } from './chat-pool-options.ts'
 import { Culprits } from './culprits.ts'
 import { HandlerLimits } from './handler-limits.ts'
@@ -183,7 +183,7 @@ export class ChatPool implements HandlerPool {
     const { death } = thread
     const runs = new Map(thread.runs)
     const of = (ids: readonly number[]): PoolRun[] => ids.flatMap((id) => runs.get(id) ?? [])
-    const { guilty, suspects, innocent, groups, unstarted } = blame(death)
+    const { guilty, suspects, innocent, groups, unstarted } = this.#settings.rules.blame(death)
     this.#threads.end(thread, thread.botOf(guilty[0] ?? death.onStack))
     const text = `the thread died: ${errorText(thrown)}`
     if (!runs.has(death.onStack) && !thread.logLate(death.onStack, text) && runs.size === 0) {

@@ -3,7 +3,7 @@ import { type Death, LATE_MS } from './blame.ts'
 import { EndedRuns } from './ended-runs.ts'
 import type { ThreadRole, ThreadView } from './placement.ts'
 import type { PoolRun } from './pool-run.ts'
-import type { PoolThread } from './pool-thread.ts'
+import type { ThreadPort } from './pool-thread.ts'
 import type { Use, Wear } from './wear.ts'
 
 /** Looks are never later than twice this, see ThreadWatch. */
@@ -12,7 +12,7 @@ const LOOK_LIMIT_MS = 250
 /** A thread with its runs. */
 export class HandlerThread {
   readonly role: ThreadRole
-  readonly thread: PoolThread
+  readonly thread: ThreadPort
   /** Under way, by number. */
   readonly runs = new Map<number, PoolRun>()
   /** Once set it gets no new runs, and ends with its last one. */
@@ -26,7 +26,7 @@ export class HandlerThread {
   readonly #ended = new EndedRuns()
   #watch: WatchdogState = { beats: 0, stillMs: 0 }
 
-  constructor(role: ThreadRole, thread: PoolThread) {
+  constructor(role: ThreadRole, thread: ThreadPort) {
     this.role = role
     this.thread = thread
   }

@@ -3,9 +3,8 @@ import type { PoolStats } from '../../protocol/model/status.ts'
 import { Sleeper } from '../writes/sleeper.ts'
 import type { ChatPoolSettings } from './chat-pool-options.ts'
 import { HandlerThread } from './handler-thread.ts'
-import { place, type ThreadRole } from './placement.ts'
+import type { ThreadRole } from './placement.ts'
 import type { PoolRun } from './pool-run.ts'
-import { PoolThread } from './pool-thread.ts'
 import { MAX_TERMINATION_MS, StuckThreads } from './stuck-threads.ts'
 import { wearOf } from './wear.ts'
 
@@ -79,9 +78,9 @@ export class HandlerThreads {
 
   /** The thread where a run goes on, made if need be; undefined if there is no room now. */
   find(role: ThreadRole, { handlerKey }: PoolRun, runsOfHandler: number): HandlerThread | undefined {
-    const { threads, runsPerThread } = this.#settings
+    const { threads, runsPerThread, rules } = this.#settings
     const views = [...this.#threads].map((thread) => thread.view(handlerKey))
-    const placement = place(role, views, { threads, runsPerThread, runsOfHandler })
+    const placement = rules.place(role, views, { threads, runsPerThread, runsOfHandler })
     if (placement.kind === 'wait') return undefined
     return placement.kind === 'thread' ? placement.thread.of : this.#newThread(role)
   }
@@ -121,11 +120,11 @@ export class HandlerThreads {
   }
 
   #newThread(role: ThreadRole): HandlerThread {
-    const { filename, threadMemoryMb: memoryMb, secrets, runsPerThread } = this.#settings
+    const { filename, threadMemoryMb: memoryMb, secrets, runsPerThread, makeThread } = this.#settings
     const { onDeath, onFault } = this.#events
     const thread: HandlerThread = new HandlerThread(
       role,
-      new PoolThread({
+      makeThread({
         filename,
         memoryMb,
         secrets,

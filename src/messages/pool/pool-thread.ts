@@ -21,6 +21,17 @@ export interface PoolThreadOptions {
   readonly onFault: (run: number, fault: RunFault) => void
 }
 
+/** What the pool needs of a thread. */
+export interface ThreadPort {
+  readonly onStack: number
+  readonly isReady: boolean
+  look(): Pulse
+  run(run: number, task: ChatTask, take: TakeCall): Promise<unknown>
+  endRun(run: number): void
+  drain(): void
+  end(): Promise<void>
+}
+
 /** How often a thread that has runs shows that its loop turns. */
 export const BEAT_MS = 20
 
@@ -30,7 +41,7 @@ export const BEAT_MS = 20
  * A Piscina of its own, because a pool of several cannot renew a worn thread, nor tell that one does not
  * end, and stops making threads for all tasks once one failed to start.
  */
-export class PoolThread {
+export class PoolThread implements ThreadPort {
   readonly #piscina: Piscina
   readonly #heartbeat: Heartbeat = newHeartbeat(BEAT_MS)
   readonly #marks = new Int32Array(new SharedArrayBuffer(ThreadMarks.size * Int32Array.BYTES_PER_ELEMENT))

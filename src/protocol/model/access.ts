@@ -3,6 +3,9 @@ export const SCOPES = ['read', 'write'] as const
 export type Scope = (typeof SCOPES)[number]
 
 /** The authenticated caller. */
+/** Owners that may give a bot a handler, by the name of the handler. */
+export type HandlerOwners = Readonly<Record<string, readonly string[]>>
+
 export interface Principal {
   /** Name of the credential in the audit log. */
   readonly id: string

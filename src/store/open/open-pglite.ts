@@ -3,6 +3,7 @@ import type { PoolConfig } from 'pg'
 import type { Secret } from '../../core/log/secret.ts'
 import type { ErrorRecord } from '../../core/errors.ts'
 import { createStore } from './create-store.ts'
+import { keepCheckpointed } from './keep-checkpointed.ts'
 import { Database, type Queries, type Statement } from '../database/database.ts'
 import { migrate } from './migrate.ts'
 import { PgliteThread } from './pglite-thread.ts'
@@ -46,8 +47,10 @@ export async function openPglite(options: OpenPgliteOptions): Promise<Store> {
   const secrets = new SecretBox(options.masterKey, ...(options.olderKeys ?? []))
   const { database, thread } = await openPgliteDatabase(options)
   const stopVacuuming = keepVacuumed(database, VACUUM_EVERY_MS)
+  const stopCheckpoints = keepCheckpointed(database)
   return createStore('pglite', database, secrets, () => {
     stopVacuuming()
+    stopCheckpoints()
     return thread.close()
   })
 }

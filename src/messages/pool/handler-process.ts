@@ -106,6 +106,11 @@ export class HandlerProcess {
     this.#child.kill('SIGKILL')
   }
 
+  /** Nobody waits for its run any more: it was killed, and the system does not let go of it. */
+  abandon(): void {
+    this.#settle(died('does not end although it was killed'))
+  }
+
   #listen(onPrinted: (text: string) => void): void {
     const { stdout, stderr, stdio } = this.#child
     this.#output = [stdout, stderr].flatMap((stream) =>
@@ -133,7 +138,7 @@ export class HandlerProcess {
   /** Code of the user may send over the same channel: what is not ours changes nothing. */
   #onFrame(given: unknown): void {
     const frame = asObject(given) as Partial<FromChatProcess>
-    if (frame.wire === 'ready') {
+    if (frame.wire === 'ready' && !this.#isReady) {
       this.#isReady = true
       if (this.#state.name === 'running') this.#startDeadline(this.#state.run)
     }

@@ -170,6 +170,7 @@ export class ProcessRuns implements HandlerPool {
     child.process.kill()
     if (await this.#sleeper.within(END_MS, gone)) return
     this.#children.delete(child)
+    child.process.abandon()
     this.#stuckCount += 1
     void gone.then(() => {
       this.#stuckCount -= 1

@@ -6,7 +6,7 @@ import { build } from 'esbuild'
 // source map, by which a crash names a line of the source; see src/core/log/stack-frames.ts.
 
 /** Measured size of the SDK inside a bundle plus 10 %; more means that the generated API classes are back. */
-const MOST_SDK_BYTES = { bot: 65_000, chat: 39_000, 'handler-runner': 39_000 }
+const MOST_SDK_BYTES = { bot: 65_000, chat: 39_000, 'chat-process': 39_000, 'handler-runner': 39_000 }
 
 const SDK_FILE = /@larksuiteoapi[\\/]node-sdk[\\/]es[\\/]index\.js$/
 
@@ -66,6 +66,9 @@ const chat = {
   minifyWhitespace: true,
   minifySyntax: true,
 }
+// The same in a process of its own, and the thread in it that watches the supervisor's process.
+const chatProcess = { ...chat, name: 'chat-process' }
+const parentWatch = { name: 'parent-watch', entry: 'workers/chat-process/parent-watch.ts' }
 // What the chat pool runs a handler with, for handlers that are functions of the host; no thread.
 const handlerRunner = { ...chat, name: 'handler-runner', entry: 'workers/chat/run-handler.ts' }
 // A bot's own process around the bot's worker, which is a file of its own.
@@ -75,7 +78,7 @@ const supervisor = { name: 'supervisor', packages: 'external' }
 
 for (const page of ['http/page/static', 'simulator/control/page'])
   await cp(`src/${page}`, `dist/${page}`, { recursive: true })
-for (const entry of [bot, botProcess, chat, handlerRunner, pglite, supervisor])
+for (const entry of [bot, botProcess, chat, chatProcess, handlerRunner, parentWatch, pglite, supervisor])
   await bundle(entry, 'dist/workers', false)
 // The same threads with crash points and planted bugs, for tests and chaos; not in the package.
 for (const entry of [bot, pglite, supervisor]) await bundle(entry, 'dist/drill', true)

@@ -35,6 +35,10 @@ const FOLDERS: Readonly<Record<string, { readonly thread: string; readonly impor
     imports: ['src/core', 'src/protocol', 'src/supervisor', 'src/messages', 'src/store', 'src/webhook'],
   },
   'workers/bot-process': { thread: 'main of a bot process', imports: ['src/core', 'src/protocol', 'src/supervisor'] },
+  'workers/chat-process': {
+    thread: 'main of a process of handlers, and a thread that watches its parent',
+    imports: ['src/core', 'src/protocol', 'workers/chat'],
+  },
   'workers/bot': { thread: 'bot', imports: ['src/core', 'src/protocol'] },
   'workers/chat': { thread: 'chat', imports: ['src/core', 'src/protocol', 'src/handlers'] },
   'workers/pglite': { thread: 'pglite', imports: ['src/core', 'src/protocol'] },
@@ -109,7 +113,7 @@ const WINGS: Readonly<
 }
 
 /** Entries of processes that are ours alone. */
-const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts']
+const OWN_PROCESS = ['src/simulator/main.ts', 'workers/bot-process/main.ts', 'workers/chat-process/main.ts']
 
 /** The process of a pool thread, as handlers see it, belongs to us: what ends it is caught there. */
 const PROCESS_OF_HANDLERS = 'workers/chat/catch-faults.ts'
@@ -311,12 +315,18 @@ describe('architecture', () => {
     expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThanOrEqual(110)
   })
 
-  it('spawns bots, the supervisor thread, the pool and PGlite in one place each', () => {
+  it('spawns bots, the supervisor thread, the pool, PGlite and the watch of a process in one place each', () => {
     expect(offenders(({ text }) => /new (Worker|Piscina)\(/.test(text)).toSorted()).toEqual([
       'src/app/spawn-supervisor-thread.ts',
       'src/messages/pool/pool-thread.ts',
       'src/store/open/pglite-thread.ts',
       'src/supervisor/isolation/thread-isolation.ts',
+      'workers/chat-process/main.ts',
+    ])
+    expect(offenders(({ imports: all }) => all.includes('node:child_process')).toSorted()).toEqual([
+      'src/messages/pool/handler-process.ts',
+      'src/simulator/launch.ts',
+      'src/supervisor/isolation/process-isolation.ts',
     ])
   })
 })

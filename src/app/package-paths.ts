@@ -13,6 +13,7 @@ export function packagePaths(): PackagePaths {
     botWorker,
     botProcess: require.resolve('#workers/bot-process'),
     chatWorker: require.resolve('#workers/chat'),
+    chatProcess: require.resolve('#workers/chat-process'),
     pgliteWorker: require.resolve('#workers/pglite'),
     supervisorWorker: require.resolve('#workers/supervisor'),
     handlerRunner: require.resolve('#workers/handler-runner'),

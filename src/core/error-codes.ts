@@ -103,14 +103,14 @@ export const ERROR_CODES = {
     actor: 'developer',
     retryable: true,
     meaning:
-      'A handler ended the process in which it ran alone. A message runs like that when the whole process has died twice with it. It is tried again; after the last attempt it is a dead letter (`crashed_process`).',
-    mend: 'Look for what ends the process: native code, memory, `process.kill`. Then put the dead letter back with `resubmit`.',
+      'The process that a handler had to itself ended while it ran: the handler ended it, it used too much memory, was killed, or native code failed. A message runs in a process of its own if its handler says so, and when the whole process has died twice with it. It is tried again; after the last attempt it is a dead letter (`crashed_process`).',
+    mend: 'Look at how it ended, which the message says; memory is limited by `messages.threadMemoryMb`. Then put the dead letter back with `resubmit`.',
   },
   HANDLER_TIMEOUT: {
     actor: 'developer',
     retryable: true,
     meaning:
-      'A handler ran longer than `messages.handlerTimeoutMs`. Its thread is replaced, and the message is tried again.',
+      'A handler ran longer than `messages.handlerTimeoutMs`. The run is given up, and the message is tried again.',
     mend: 'Make the handler faster, or raise the limit for all bots or for this one (`limits.handlerTimeoutMs`).',
   },
   STORE_UNAVAILABLE: {

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/time/clock.ts'
-import type { ChatOutcome, HandlerRef, HostRun } from '../protocol/chat.ts'
+import { type ChatOutcome, type HandlerRef, type HostRun, isIsolated } from '../protocol/chat.ts'
 import type { MessageEvent } from '../protocol/model/events.ts'
 import { CARD_ACTION_TYPE, type CardResponse } from '../protocol/model/inbound-event.ts'
 import type { FeishuEvent } from '../protocol/model/message.ts'
@@ -14,6 +14,7 @@ import { createDispatcher } from './create-dispatcher.ts'
 import type { SendReply } from './reply/deliver-replies.ts'
 import { ExclusiveRuns } from './pool/exclusive-runs.ts'
 import { HostRuns } from './pool/host-runs.ts'
+import { ProcessRuns } from './pool/process-runs.ts'
 import { InboundLimit } from './intake/inbound-limit.ts'
 import { Intake } from './intake/intake.ts'
 import type { CallCard } from './reply/live-stream.ts'
@@ -36,6 +37,8 @@ export interface MessagesDeps {
   readonly contextServer: ContextServer
   /** Path of the built file of the pool threads. */
   readonly chatWorker: string
+  /** Path of the built file of the processes of handlers. */
+  readonly chatProcess: string
   readonly sendReply: SendReply
   readonly callCard: CallCard
   /** Hands a run to the host's thread. The outcome comes back through `hostRunEnded`. Must not throw. */
@@ -45,7 +48,9 @@ export interface MessagesDeps {
   readonly random: () => number
   /** Must not throw. */
   readonly emit: (event: MessageEvent) => void
-  /** Called when a pool thread dies without a task. */
+  /** Called with what processes of handlers print, one or more lines. */
+  readonly onPrinted: (text: string) => void
+  /** Called when a pool thread or a process of handlers dies without a task. */
   readonly onIdleDeath: (thrown: unknown) => void
   /** Called with the number of pool threads that were given up but do not end. */
   readonly onStuck: (stuck: number) => void
@@ -102,12 +107,23 @@ export function createMessages(deps: MessagesDeps): Messages {
     onFreed: () => dispatcher.wake(),
     clock,
   })
+  const processes = new ProcessRuns({
+    entry: deps.chatProcess,
+    threads: options.threads,
+    threadMemoryMb: options.threadMemoryMb,
+    threadMaxTasks: options.threadMaxTasks,
+    secrets: deps.secrets,
+    clock,
+    onPrinted: deps.onPrinted,
+    onIdleDeath: deps.onIdleDeath,
+    onFreed: () => dispatcher.wake(),
+  })
   const handlers = new LoadedHandlers(deps.bots)
   const acks = new AckTimes()
   const dispatcher = createDispatcher({
     inbox,
     replies,
-    executors: { pool, exclusive: new ExclusiveRuns(pool, options.threads), host },
+    executors: { pool, exclusive: new ExclusiveRuns(pool, options.threads), process: processes, host },
     handlers,
     contextServer: deps.contextServer,
     bots: deps.bots,
@@ -155,7 +171,8 @@ export function createMessages(deps: MessagesDeps): Messages {
     },
     async start() {
       for (const [name, ref] of Object.entries(deps.handlers)) {
-        const kinds = ref.kind === 'host' ? new Set(ref.kinds) : await pool.probe(ref, options.probeTimeoutMs)
+        const place = isIsolated(ref) ? processes : pool
+        const kinds = ref.kind === 'host' ? new Set(ref.kinds) : await place.probe(ref, options.probeTimeoutMs)
         handlers.add(name, { ref, kinds })
       }
       dispatcher.start()
@@ -174,6 +191,7 @@ export function createMessages(deps: MessagesDeps): Messages {
         ...stats,
         queued: stats.queued + dispatcher.waitingCount,
         ...(overdueCount > 0 && { overdueOnHost: overdueCount }),
+        ...processes.stats,
       }
     },
   }

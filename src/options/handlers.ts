@@ -33,9 +33,21 @@ export const handlersOption = z.record(
   handlerOption,
 )
 
-const moduleOption = z.strictObject({ module: z.string().min(1), runsPerThread: runs.optional() })
+const moduleFields = z.strictObject({
+  module: z.string().min(1),
+  runsPerThread: runs.optional(),
+  isolation: z.enum(['thread', 'process']).default('thread'),
+})
 
-export type ModuleHandlersAreDocumented = Nothing<Difference<z.input<typeof moduleOption>, ModuleHandler>>
+const moduleOption = moduleFields.refine(
+  ({ runsPerThread = 1, isolation }) => isolation === 'thread' || runsPerThread === 1,
+  {
+    path: ['runsPerThread'],
+    error: 'with isolation "process" each run is alone in its process: leave it out',
+  },
+)
+
+export type ModuleHandlersAreDocumented = Nothing<Difference<z.input<typeof moduleFields>, ModuleHandler>>
 
 export interface ResolvedHandlers {
   /** References for the supervisor thread, by handler name. */
@@ -106,9 +118,9 @@ function isModule(option: object): option is ModuleHandler {
 }
 
 function moduleOf(field: string, option: ModuleHandler): HandlerRef {
-  const { module, runsPerThread } = parsed(field, moduleOption, option)
+  const { module, runsPerThread, isolation } = parsed(field, moduleOption, option)
   const path = existing(`${field}.module`, module)
-  return { kind: 'module', path, ...(runsPerThread === undefined ? {} : { runsPerThread }) }
+  return { kind: 'module', path, isolation, ...(runsPerThread === undefined ? {} : { runsPerThread }) }
 }
 
 function parsed<T>(field: string, schema: z.ZodType<T>, option: object): T {

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from '../core/errors.ts'
 import type { Heartbeat } from '../core/lifecycle/heartbeat.ts'
 import type { MemoryBudget } from '../core/lifecycle/memory-budget.ts'
+import type { Isolation } from './model/bot-settings.ts'
 import type { NetworkOptions } from './model/built-in.ts'
 import type { HttpHandlerOptions, OpenAiHandlerOptions } from './options/built-in-handlers.ts'
 import type { CardResponse, InboundEvent, InboundEventKind } from './model/inbound-event.ts'
@@ -41,6 +42,8 @@ export interface EventTask {
   readonly canReply: boolean
   /** 1 for the first run. A run without an outcome is not counted: the next one has the same number. */
   readonly attempt: number
+  /** It may have ended whole processes: it shares none with other runs. Default false. */
+  readonly isSuspect?: boolean
   /** Time left for the handler, milliseconds. */
   readonly timeoutMs: number
 }
@@ -79,12 +82,19 @@ export type HandlerRef =
       readonly path: string
       /** Most runs of it at a time in one thread; 1: each has a thread to itself. Default: as many as of other handlers. */
       readonly runsPerThread?: number
+      /** `process`: each run of it is alone in a child process. Default `thread`. */
+      readonly isolation?: Isolation
     }
   | { readonly kind: 'host'; readonly name: string; readonly kinds: readonly InboundEventKind[] }
 
 /** True when each run of the handler has a thread to itself. */
 export function isExclusive(handler: HandlerRef): boolean {
   return handler.kind === 'module' && handler.runsPerThread === 1
+}
+
+/** True when each run of the handler has a process to itself. */
+export function isIsolated(handler: HandlerRef): boolean {
+  return handler.kind === 'module' && handler.isolation === 'process'
 }
 
 /** Valid names of handlers. A path never matches. */

@@ -19,6 +19,7 @@ export interface PackagePaths {
   readonly botWorker: string
   readonly botProcess: string
   readonly chatWorker: string
+  readonly chatProcess: string
   readonly pgliteWorker: string
   readonly supervisorWorker: string
   /** Module that runs the host's own functions on the host's thread. It is no thread entry. */

@@ -44,6 +44,7 @@ it('/metrics tells Prometheus how bots, inbox, pool and messages are', async () 
     'feishu_inbox_depth 0',
     'feishu_dead_letters 0',
     'feishu_pool_stuck 0',
+    'feishu_pool_processes 0',
     'feishu_messages_total{stage="received"} 2',
     'feishu_messages_total{stage="replied"} 2',
     ...['received_persisted', 'persisted_claimed', 'claimed_handled', 'handled_replied', 'received_replied'].flatMap(

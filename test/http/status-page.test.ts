@@ -102,6 +102,12 @@ it.each<[string, Partial<BotReport>, readonly string[]]>([
   for (const text of texts) expect(shown).toContain(text)
 })
 
+it('tells how many processes handlers have to themselves', () => {
+  expect(page([report])).toContain('running in 4 threads<')
+  const own = { ...status(report), pool: { ...status().pool, processes: 2 } }
+  expect(String(statusPage({ status: own, fastAttempts: 5, mayOrder: false }))).toContain('4 threads, 2 processes')
+})
+
 it('shows what others wrote as text', () => {
   const shown = page(
     [

@@ -56,7 +56,7 @@ function bench({ capacity = 2, kinds = ['message', 'card_action'], isStarted = t
     inbox: store,
     replies: store,
     callCard: noCards,
-    executors: { pool, exclusive: new FakePool(0), host: new FakePool(0) },
+    executors: { pool, exclusive: new FakePool(0), process: new FakePool(0), host: new FakePool(0) },
     handlers: oneHandler(...kinds),
     contextServer: noCalls,
     bots: plainBots,

@@ -67,6 +67,15 @@ describe('demand', () => {
     expect({ limit, perBotLimits }).toEqual({ limit: 101, perBotLimits: { a: 64 } })
   })
 
+  it('an executor with guests decides nothing about what is claimed for them', () => {
+    const process = {
+      load: loadOf(['own', 'running', 1], ['guest', 'running', 1], ['other guest', 'waiting', 3]),
+      room: roomOf(8, ['own'], { isOwn: (botId) => botId === 'own' }),
+    }
+    const { limit, perBotLimits } = demand([process], LIMITS)
+    expect({ limit, perBotLimits }).toEqual({ limit: 6, perBotLimits: { own: 3 } })
+  })
+
   it('takes nothing more for a bot whose replies are stuck, and takes no more at once than fits a transaction', () => {
     const load = loadOf(['deaf', 'running', 1], ['deaf', 'delivering', 64], ['slow', 'delivering', 63])
     const { limit, perBotLimits } = demand([{ load, room: roomOf(1_024, ['deaf', 'slow']) }], LIMITS)

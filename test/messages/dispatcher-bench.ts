@@ -137,6 +137,7 @@ export interface Bench {
   readonly store: MemoryStore
   readonly pool: FakePool
   readonly host: FakePool
+  readonly processes: FakePool
   readonly dispatcher: Dispatcher
   readonly events: MessageEvent[]
   /** Every call of the send port. */
@@ -163,13 +164,14 @@ export function bench({
   const store = new MemoryStore(clock)
   const pool = new FakePool(capacity)
   const host = new FakePool(capacity)
+  const processes = new FakePool(2)
   const events: MessageEvent[] = []
   const sends: { botId: string; reply: OutgoingReply }[] = []
   const dispatcher = createDispatcher({
     inbox: store,
     replies: store,
     callCard: noCards,
-    executors: { pool, exclusive: new FakePool(0), host },
+    executors: { pool, exclusive: new FakePool(0), process: processes, host },
     handlers,
     contextServer: noCalls,
     bots: plainBots,
@@ -188,6 +190,7 @@ export function bench({
     store,
     pool,
     host,
+    processes,
     dispatcher,
     events,
     sends,

@@ -3,6 +3,7 @@ import { deferred } from '../../src/core/time/deferred.ts'
 import { type BotHandler, type BotHandlers, executorOf } from '../../src/messages/handle/bot-handlers.ts'
 import type { SendOutcome } from '../../src/protocol/data.ts'
 import { bench, failed, handled, messageEvent, SENT, sendFailed } from './dispatcher-bench.ts'
+import type { Claimed } from '../../src/store/store.ts'
 import { settle } from '../support/fake-clock.ts'
 import type { Fault, Operation } from './memory-store.ts'
 
@@ -83,6 +84,26 @@ describe('handlers of bots', () => {
     host.runs[0]!.resolve(handled())
     await settle()
     expect(host.runs.map(({ messageId }) => messageId)).toEqual(['h1', 'h2'])
+  })
+
+  it('what may have ended processes waits for one of its own, and the other messages of its bot do not wait for it', async () => {
+    const { dispatcher, pool, processes, put, store } = bench({ handlers: handlersOf(() => echo) })
+    const claim = store.claim.bind(store)
+    store.claim = async (order) => {
+      const { items, ...rest } = await claim(order)
+      const suspect = (item: Claimed) =>
+        'payload' in item && item.payload.includes('poison') ? { ...item, deaths: 2 } : item
+      return { ...rest, items: items.map(suspect) }
+    }
+    dispatcher.start()
+    await put('a', ...['1', '2', '3'].map((n) => messageEvent(`p${n}`, `poison${n}`)))
+    await put('a', ...['1', '2', '3'].map((n) => messageEvent(`c${n}`, `m${n}`)))
+    expect(processes.runs.map(({ messageId }) => messageId)).toEqual(['poison1', 'poison2'])
+    expect(pool.runs.map(({ messageId }) => messageId)).toEqual(['m1', 'm2', 'm3'])
+    expect(dispatcher.waitingCount).toBe(1)
+    processes.runs[0]!.resolve(handled())
+    await settle()
+    expect(processes.runs.map(({ messageId }) => messageId)).toEqual(['poison1', 'poison2', 'poison3'])
   })
 
   it('a message waits, uncounted, for a handler that is not there, and others do not wait for it', async () => {

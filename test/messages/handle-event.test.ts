@@ -9,13 +9,15 @@ import { FakeClock } from '../support/fake-clock.ts'
 const HOUR_MS = 3_600_000
 
 async function run(
-  more: Partial<ClaimedEvent>,
+  more: Partial<ClaimedEvent> & { readonly deaths?: number },
   maxAgeMs = 12 * HOUR_MS,
   settings: Partial<BotSettings> = {},
   before: InboundMessage[] = [],
 ) {
   const pool = new FakePool(1)
+  const processes = new FakePool(1)
   pool.answer = () => Promise.resolve(handled('hi'))
+  processes.answer = pool.answer
   const { type, dedupeKey, payload } = messageEvent('oc_1', 'om_1')
   const event: ClaimedEvent = {
     kind: 'event',
@@ -34,7 +36,7 @@ async function run(
     ...more,
   }
   const result = await handleEvent(event, {
-    executors: { pool, exclusive: pool, host: pool },
+    executors: { pool, exclusive: pool, process: processes, host: pool },
     handlers: oneHandler('message', 'reaction'),
     streams: { show: () => Promise.resolve() },
     contextServer: { ...noCalls, messagesBefore: () => Promise.resolve(before) },
@@ -47,7 +49,7 @@ async function run(
     random: () => 0.5,
     isAborting: () => false,
   })
-  return { result, runs: pool.runs.length }
+  return { result, runs: pool.runs.length, inProcesses: processes.runs.length }
 }
 
 describe('a message', () => {
@@ -57,6 +59,11 @@ describe('a message', () => {
       kind: 'completed',
       replies: [{ messageId: 'om_1', receiver: { type: 'chat_id', id: 'oc_1' } }],
     })
+  })
+
+  it('during which two processes died runs in a process of its own', async () => {
+    expect(await run({ deaths: 1 })).toMatchObject({ runs: 1, inProcesses: 0 })
+    expect(await run({ deaths: 2 })).toMatchObject({ runs: 0, inProcesses: 1, result: { kind: 'completed' } })
   })
 
   it('that is too old is buried without a run, and says so', async () => {

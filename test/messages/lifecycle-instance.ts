@@ -86,7 +86,7 @@ export class Instance implements Port, HandlerPool {
       ...common,
       replies: watch.store,
       callCard: noCards,
-      executors: { pool: this, exclusive: this, host: this },
+      executors: { pool: this, exclusive: this, process: this, host: this },
       handlers: oneHandler('message'),
       contextServer: noCalls,
       bots: plainBots,

@@ -30,6 +30,7 @@ function create(handler: HandlerRef) {
     secrets: {},
     contextServer: new ContextServer({ history: () => Promise.resolve([]), log: createLogger('handler', () => {}) }),
     chatWorker: resolve('dist/workers/chat.cjs'),
+    chatProcess: resolve('dist/workers/chat-process.cjs'),
     sendReply: async (_botId, reply) => ({ kind: 'sent', messageId: `sent-${reply.messageId}` }),
     clock: systemClock,
     random: Math.random,
@@ -37,6 +38,7 @@ function create(handler: HandlerRef) {
       events.push(event)
       if (event.stage === 'replied') replied.resolve(event.messageId)
     },
+    onPrinted: () => {},
     onIdleDeath: () => {},
     onStuck: () => {},
     onCrowded: () => {},
@@ -55,6 +57,30 @@ it('an accepted event is handled in a thread and answered', async () => {
   expect(subject.inbox.rows[0]!.replies).toMatchObject([{ content: '{"text":"hello"}', state: 'sent' }])
   expect(subject.events.map((event) => event.stage)).toEqual(['received', 'handled', 'replied'])
   expect(subject.messages.stats()).toEqual({ threads: 0, busy: 0, queued: 0, stuck: 0 })
+})
+
+it('an event of a handler that has processes to itself is handled in one, which ends with the rest', async () => {
+  const path = resolve('test/fixtures/handlers/alone.mjs')
+  const subject = create({ kind: 'module', path, isolation: 'process' })
+  await subject.messages.start()
+  await subject.messages.accept('a', messageEvent('c', 'm1', 'pid'))
+  await subject.replied
+  expect(subject.messages.stats()).toMatchObject({ busy: 0, processes: 1 })
+  await subject.messages.stop(5_000)
+  const [reply] = subject.inbox.rows[0]!.replies
+  const pid = Number(JSON.parse(reply!.content).text)
+  expect(pid).not.toBe(process.pid)
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  expect(subject.messages.stats()).toEqual({ threads: 0, busy: 0, queued: 0, stuck: 0 })
+})
+
+it('a handler that kills the process that loads it is told at the start, and only that process is gone', async () => {
+  const path = resolve('test/fixtures/handlers/kills-at-load.mjs')
+  const subject = create({ kind: 'module', path, isolation: 'process' })
+  await expect(subject.messages.start()).rejects.toMatchObject({
+    code: 'HANDLER_UNLOADABLE',
+    message: expect.stringContaining('SIGABRT'),
+  })
 })
 
 it('a handler that cannot be loaded is told at the start; events are stored all the same', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { replyUuid } from '../../src/messages/reply/reply-uuid.ts'
 import type { RetryPolicy } from '../../src/core/time/backoff.ts'
-import { afterFailedRun, beforeRun, whenExpired } from '../../src/messages/handle/run-retry.ts'
+import { afterFailedRun, beforeRun, whenExpired, whenHostDied } from '../../src/messages/handle/run-retry.ts'
 import { afterFailedSend, beforeSend, type FailedSend } from '../../src/messages/reply/send-retry.ts'
 import type { SendFailure } from '../../src/protocol/data.ts'
 
@@ -36,6 +36,8 @@ describe('retry policy', () => {
   it('allows the last attempt and none after it', () => {
     expect(beforeRun(3, policy)).toBeUndefined()
     expect(beforeRun(4, policy)).toMatchObject({ kind: 'dead', reason: 'attempts_exhausted' })
+    expect(whenHostDied(2, policy)).toBeUndefined()
+    expect(whenHostDied(3, policy)).toMatchObject({ kind: 'dead', reason: 'crashed_process' })
   })
 })
 

@@ -171,6 +171,22 @@ describe('the options', () => {
     })
   })
 
+  it('take a module with its options', () => {
+    const module = './test/fixtures/handlers/good.mjs'
+    const path = join(process.cwd(), module)
+    const of = (more: object) => resolveOptions({ handler: { module, ...more } }).thread.handlers['default']
+    expect(of({})).toEqual({ kind: 'module', path, isolation: 'thread' })
+    expect(of({ isolation: 'process', runsPerThread: 1 })).toMatchObject({ isolation: 'process', runsPerThread: 1 })
+    const { FS_HANDLERS, ...env } = {
+      FS_HANDLER: `${module}?isolation=process`,
+      FS_HANDLERS: `a=${module}?isolation=no`,
+    }
+    expect(resolveOptions(readEnvironment(env).options).thread.handlers['default']).toMatchObject({
+      isolation: 'process',
+    })
+    expect(refusal(() => resolveOptions(readEnvironment({ FS_HANDLERS }).options))).toContain('handlers.a.isolation: ')
+  })
+
   it('keep functions on the host: into the thread goes only what they handle', () => {
     const message = (): void => {}
     const { thread, handlerTables } = resolveOptions({ handler: message, handlers: { cards: { cardAction: message } } })
@@ -202,6 +218,8 @@ describe('the options', () => {
     ['handler', { handler: { mesage() {} } }],
     ['handlers.sales', { handlers: { sales: './no-such-file.mjs' } }],
     ['handler', { handler: null }],
+    ['handler.isolation', { handler: { module: './package.json', isolation: 'none' } }],
+    ['handler.runsPerThread', { handler: { module: './package.json', isolation: 'process', runsPerThread: 2 } }],
     ['handler.url', { handler: { builtIn: 'http', url: 'backend' } }],
     ['handlers.smart.model', { handlers: { smart: { builtIn: 'openai' } } }],
     ['handler.apiKey', { handler: { builtIn: 'openai', model: 'small', apiKey: 'nobody' } }],

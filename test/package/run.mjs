@@ -184,7 +184,9 @@ function checkContents(paths) {
   const nest = ['dist/nest/index.js', 'dist/nest/index.d.ts']
   const simulator = ['dist/simulator/index.js', 'dist/simulator/index.d.ts', 'dist/simulator/control/page/index.html']
   const needed = [...nest, ...simulator, 'dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'LICENSE', 'README.md']
-  const workers = ['bot', 'chat', 'pglite', 'supervisor'].map((name) => `dist/workers/${name}.cjs`)
+  const workers = ['bot', 'chat', 'chat-process', 'parent-watch', 'pglite', 'supervisor'].map(
+    (name) => `dist/workers/${name}.cjs`,
+  )
   for (const path of [...needed, ...workers]) {
     if (!paths.includes(path)) throw new Error(`the package lacks ${path}`)
   }

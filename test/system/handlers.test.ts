@@ -126,6 +126,42 @@ it('a function of the host that outlives the supervisor thread answers nobody; i
   expect(checkHistory(history)).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 })
 })
 
+it('a handler in a process of its own: what ends it costs its message one attempt, and what it prints is in the log', {
+  timeout: 60_000,
+}, async () => {
+  const { client, url } = await cleanups.simulator()
+  const dataDir = await cleanups.dataDir()
+  const module = join(dataDir, 'native.mjs')
+  await writeFile(
+    module,
+    `export default async (message, ctx) => {
+      process.stdout.write('ran in ' + process.pid + ' ')
+      process.stdout.write('with ' + ctx.secret('backend') + '\\n')
+      if (ctx.attempt === 1) process.abort()
+      await ctx.reply('attempt ' + ctx.attempt)
+    }`,
+  )
+  const secrets = { backend: 'canary-secret' }
+  const supervisor = cleanups.supervisor({ dataDir, secrets, handler: { module, isolation: 'process' } })
+  const errors: unknown[] = []
+  supervisor.on('message', (event) => event.stage === 'retry' && errors.push(event.error))
+  const isPrinted = (text: string): boolean => /^ran in \d+ with \*\*\*$/.test(text)
+  const printed = eventOf(
+    supervisor,
+    'log',
+    ({ scope, message, fields }) => scope === 'handler' && fields['printed'] === true && isPrinted(message),
+  )
+  await supervisor.start()
+  await addConnected(supervisor, ADA, url)
+  await client.sendText({ appId: ADA.appId, chatId: 'oc_ada', text: 'hello' })
+  await client.waitForReplies({ count: 1, timeoutMs: 20_000 })
+  await printed
+  expect(errors).toMatchObject([{ code: 'HANDLER_PROCESS_DIED', message: expect.stringContaining('SIGABRT') }])
+  const said = (await client.history()).flatMap((entry) => (entry.kind === 'message_created' ? [entry.content] : []))
+  expect(said).toEqual(['{"text":"attempt 2"}'])
+  expect((await supervisor.status()).pool).toMatchObject({ processes: 1 })
+})
+
 it('a model answers through the pool: it is asked again when it is busy, and given up when it refuses', {
   timeout: 60_000,
 }, async () => {

@@ -63,6 +63,7 @@ async function create(behaviour: Behaviour, clock: Clock = systemClock, entry?: 
       botWorker: '',
       botProcess: '',
       chatWorker: '',
+      chatProcess: '',
       pgliteWorker: '',
       handlerRunner: '',
       migrations: '',

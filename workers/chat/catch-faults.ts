@@ -4,7 +4,7 @@ import { FeishuSupervisorError } from '../../src/core/errors.ts'
 /** What a handler did outside its promise that would have ended its thread. */
 export type Fault =
   | { readonly kind: 'thrown'; readonly thrown: unknown }
-  | { readonly kind: 'exit'; readonly exitCode: unknown }
+  | { readonly kind: 'exit'; readonly message: string }
 
 /** Unwinds the stack of the code that called `process.exit`, which must not go on. */
 class ExitCalled extends Error {
@@ -26,7 +26,8 @@ export function catchFaults(onFault: (fault: Fault) => void): void {
   const endThread = process.exit
   const exit = (exitCode?: number | string | null): never => {
     if (isEndOfThread()) return endThread(exitCode)
-    onFault({ kind: 'exit', exitCode: exitCode ?? process.exitCode ?? 0 })
+    const given = exitCode ?? process.exitCode ?? 0
+    onFault({ kind: 'exit', message: `the handler called process.exit(${given})` })
     throw new ExitCalled('process.exit was called; the handler does not go on')
   }
   process.exit = exit

@@ -1,4 +1,3 @@
-import type { MessagePort } from 'node:worker_threads'
 import { FeishuSupervisorError } from '../../src/core/errors.ts'
 import type { RunCall, RunFault, RunFrame, RunReturn } from '../../src/protocol/run-channel.ts'
 
@@ -9,15 +8,22 @@ export interface RunReceiver {
   lost(): void
 }
 
+/** What the channel needs of its port: that of a thread, or what stands for it in a process. */
+export interface RunPort {
+  postMessage(frames: readonly RunFrame[]): void
+  on(event: 'message', received: (frames: readonly RunReturn[]) => void): unknown
+  once(event: 'close', closed: () => void): unknown
+}
+
 /** End of the run channel in the thread of the handler, see run-channel.ts in src/protocol. */
 export class RunChannelClient {
-  readonly #port: MessagePort
+  readonly #port: RunPort
   readonly #runs = new Map<number, RunReceiver>()
   /** Frames of streams, which go out in one message at the end of the turn. */
   #waiting: RunFrame[] = []
   #isLost = false
 
-  constructor(port: MessagePort) {
+  constructor(port: RunPort) {
     this.#port = port
     port.on('message', (frames: readonly RunReturn[]) => {
       for (const frame of frames) this.#runs.get(frame.run)?.returned(frame)

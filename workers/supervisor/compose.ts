@@ -59,6 +59,7 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
     send(event)
   }
   const log = createLogger('supervisor', (event) => emit({ kind: 'log', event }))
+  const handlerLog = createLogger('handler', (event) => emit({ kind: 'log', event }))
   observers.push(new EventLog(log))
   const registry = new BotRegistry()
   const source = boot.sourcePort && new SourceBots(new ControlClient<SourceControl>(boot.sourcePort, clock))
@@ -155,18 +156,20 @@ export function composeSupervisor({ boot, clock, random, emit: send, runOnHost }
     secrets: options.secrets,
     contextServer: new ContextServer({
       history: (query) => openedStore().log.history(query),
-      log: createLogger('handler', (event) => emit({ kind: 'log', event })),
+      log: handlerLog,
     }),
     runOnHost,
     chatWorker: paths.chatWorker,
+    chatProcess: paths.chatProcess,
     sendReply: (botId, reply) => links.send(botId, reply),
     callCard: (botId, call) => links.call(botId, call),
     clock,
     random,
     emit: (event) => emit({ kind: 'message', event }),
+    onPrinted: (text) => handlerLog.info(text, { printed: true }),
     onIdleDeath: (thrown) => {
       const stack = stackFrames(thrown, paths.chatWorker)
-      log.error(`a chat thread ended between tasks: ${errorText(thrown)}`, { stack })
+      log.error(`a thread or process of handlers ended between runs: ${errorText(thrown)}`, { stack })
     },
     onStuck: () => void healthCheck.check(),
     onCrowded(crowded) {

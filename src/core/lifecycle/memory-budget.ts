@@ -28,14 +28,23 @@ export function usedMemoryMb(): number {
   return Math.round((heap + buffers) / MB)
 }
 
-/** Ends the calling thread by throwing when it exceeds its budget. */
-export function enforceMemoryBudget({ memoryMb }: MemoryBudget): void {
+/** Calls `exceeded` when the calling thread exceeds its budget. Default: it throws, which ends the thread. */
+export function enforceMemoryBudget(
+  { memoryMb }: MemoryBudget,
+  exceeded: (error: FeishuSupervisorError) => void = throwIt,
+): void {
   setInterval(() => {
     const used = usedMemoryMb()
     if (used <= memoryMb) return
-    throw new FeishuSupervisorError(
-      'MEMORY_EXCEEDED',
-      `the thread uses ${used} MB; ${memoryMb} MB are allowed: raise the limit, or look for a leak`,
+    exceeded(
+      new FeishuSupervisorError(
+        'MEMORY_EXCEEDED',
+        `the thread uses ${used} MB; ${memoryMb} MB are allowed: raise the limit, or look for a leak`,
+      ),
     )
   }, EVERY_MS).unref()
+}
+
+function throwIt(error: FeishuSupervisorError): never {
+  throw error
 }

@@ -59,9 +59,10 @@ function figures(
 }
 
 /** What stands behind the number of runs. */
-function runsText({ threads, queued, stuck, renewing = 0, overdueOnHost = 0 }: PoolStats): string {
+function runsText({ threads, queued, stuck, renewing = 0, overdueOnHost = 0, processes = 0 }: PoolStats): string {
   return [
     `running in ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    ...(processes === 0 ? [] : [`${processes} ${processes === 1 ? 'process' : 'processes'} of handlers`]),
     ...(queued === 0 ? [] : [`${queued} waiting for room`]),
     ...(renewing === 0 ? [] : [`${renewing} threads renewed`]),
     ...(stuck === 0 ? [] : [`${stuck} threads stuck`]),

@@ -80,6 +80,7 @@ export async function hostMetrics({ status, fastAttempts, loopDelay, residentByt
   gauge('feishu_pool_busy', 'Handlers that run in the chat pool.', pool.busy)
   gauge('feishu_pool_queued', 'Claimed events that wait for room to run.', pool.queued)
   gauge('feishu_pool_stuck', 'Threads that do not end, because their handler sits in native code.', pool.stuck)
+  gauge('feishu_pool_processes', 'Child processes of handlers.', pool.processes ?? 0)
   gauge('feishu_process_resident_bytes', 'Memory of the whole process.', residentBytes)
 
   const delay = new Gauge({

@@ -12,6 +12,11 @@ export interface ExecutorRoom {
   readonly ahead: number
   /** Returns the known bots whose handler runs here. Called only when it matters. */
   readonly botIds: () => readonly string[]
+  /**
+   * False for a bot whose handler runs elsewhere and that only has suspects here: what is claimed for it is not decided
+   * here. Default: all are its own.
+   */
+  readonly isOwn?: (botId: string) => boolean
 }
 
 export interface ExecutorDemand<Lane> {
@@ -64,11 +69,13 @@ function shareOut<Lane>(
   { lanesPerBot }: DemandLimits,
   limits: Record<string, number>,
 ): void {
-  const { load } = executor
+  const { load, room } = executor
+  const { isOwn = () => true } = room
   let budget = spareOf(executor) + aheadOf(executor)
   let sharers = load.activeBots
   const active: [botId: string, mostReplies: number][] = []
   for (const [botId, { running, waiting, delivering }] of load.bots) {
+    if (!isOwn(botId)) continue
     const most = Math.max(0, lanesPerBot - delivering)
     if (running > 0) active.push([botId, most])
     else limits[botId] = waiting.size > 0 ? 0 : Math.min(1, most)

@@ -185,7 +185,8 @@ export class Dispatcher {
     // While stopping, waiting lanes run on to release their claims.
     if (this.#phase !== 'running') return [...this.#lanes].forEach((lane) => lane.start())
     for (const executor of EXECUTORS) {
-      this.#urgent[executor].fill(this.#room.urgent(executor, this.#claims.slotsBeingClaimed))
+      const urgent = this.#urgent[executor]
+      if (urgent.hasWaiting) urgent.fill(this.#room.urgent(executor, this.#claims.slotsBeingClaimed))
       for (let lane = this.#room.next(executor); lane !== undefined; lane = this.#room.next(executor)) lane.start()
     }
   }

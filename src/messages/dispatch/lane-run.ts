@@ -5,7 +5,7 @@ import type { MessageEvent } from '../../protocol/model/events.ts'
 import type { UploadRef } from '../../protocol/model/message.ts'
 import type { Claimed, ClaimedEvent, EventResult, Fence, FinishedEvent, StoredReply } from '../../store/store.ts'
 import type { AckTimes } from '../intake/ack-times.ts'
-import { type Executor, executorOf } from '../handle/bot-handlers.ts'
+import { type Executor, executorFor, executorOf } from '../handle/bot-handlers.ts'
 import type { BusyLane } from './lane-load.ts'
 import { type DeliverRepliesDeps, deliverReplies, giveBack } from '../reply/deliver-replies.ts'
 import type { FencedWriter } from '../writes/fenced-writer.ts'
@@ -55,7 +55,8 @@ export class LaneRun implements BusyLane {
 
   constructor(item: Claimed, deps: LaneRunDeps) {
     this.botId = item.botId
-    this.executor = executorOf(deps.handling.handlers.of(item.botId))
+    const handler = deps.handling.handlers.of(item.botId)
+    this.executor = item.kind === 'event' ? executorFor(item, handler) : executorOf(handler)
     this.key = laneKey(item.botId, item.lane)
     this.#item = item
     this.#deps = deps

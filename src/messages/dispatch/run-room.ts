@@ -1,4 +1,4 @@
-import { type BotHandlers, type Executor, EXECUTORS } from '../handle/bot-handlers.ts'
+import { type BotHandlers, type Executor, executorOf, EXECUTORS } from '../handle/bot-handlers.ts'
 import type { HandlerPool } from '../pool/handler-pool.ts'
 import { type Demand, type DemandLimits, demand, type ExecutorDemand, type ExecutorRoom, nextLane } from './demand.ts'
 import { type BusyLane, LaneLoad } from './lane-load.ts'
@@ -41,7 +41,10 @@ export class RunRoom<Lane extends BusyLane> {
     if (executor === 'pool') this.#prefetch.ran(ms)
   }
 
-  /** Returns what to claim now. `offered`: runs that an offer may begin. */
+  /**
+   * Returns what to claim now. Suspects are claimed with the other events of their bots, and wait for room in the
+   * executor `process`; so it counts only if handlers run there as a rule. `offered`: runs that an offer may begin.
+   */
   demand(offered: number): Demand {
     const { handlers, lanesPerBot, maxBatch } = this.#deps
     const executors = EXECUTORS.filter((executor) => handlers.isUsed(executor)).map((executor) => {
@@ -77,11 +80,12 @@ export class RunRoom<Lane extends BusyLane> {
         // Others get no prefetched events: their runs are few and long.
         ahead: executor === 'pool' ? this.#prefetch.limit(Math.min(threads, capacity)) : 0,
         botIds: () => handlers.botIdsOf(executor),
+        ...(executor === 'process' && { isOwn: (botId: string) => executorOf(handlers.of(botId)) === 'process' }),
       },
     }
   }
 }
 
 export function byExecutor<T>(make: () => T): Readonly<Record<Executor, T>> {
-  return { pool: make(), exclusive: make(), host: make() }
+  return { pool: make(), exclusive: make(), process: make(), host: make() }
 }

@@ -21,6 +21,10 @@ export class UrgentClaims {
     return this.#claims.size
   }
 
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
   add(eventId: number): void {
     this.#waiting.push(eventId)
   }

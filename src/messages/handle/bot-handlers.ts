@@ -1,14 +1,18 @@
 import type { BotSettings } from '../../protocol/model/bot-settings.ts'
-import { type HandlerRef, isExclusive } from '../../protocol/chat.ts'
+import { type HandlerRef, isExclusive, isIsolated } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
+import type { ClaimedEvent } from '../../store/store.ts'
 
 /**
- * Where handlers run. `pool`: in threads that many runs share. `exclusive`: each run alone in a thread. `host`: on the
- * host's thread.
+ * Where handlers run. `pool`: in threads that many runs share. `exclusive`: each run alone in a thread. `process`: each
+ * run alone in a child process. `host`: on the host's thread.
  */
-export type Executor = 'pool' | 'exclusive' | 'host'
+export type Executor = 'pool' | 'exclusive' | 'process' | 'host'
 
-export const EXECUTORS: readonly Executor[] = ['pool', 'exclusive', 'host']
+export const EXECUTORS: readonly Executor[] = ['pool', 'exclusive', 'process', 'host']
+
+/** From so many deaths of whole processes on an event is a suspect. The first may have had another cause. */
+const SUSPICIOUS_DEATHS = 2
 
 /** A handler that is loaded. */
 export interface BotHandler {
@@ -23,7 +27,7 @@ export interface BotHandlers {
   of(botId: string): BotHandler | undefined
   /** Returns the known bots whose handler runs in `executor`. */
   botIdsOf(executor: Executor): readonly string[]
-  /** True when handlers may run in `executor`. */
+  /** True when handlers run in `executor` as a rule. Suspects run in `process` besides, whatever this says. */
   isUsed(executor: Executor): boolean
   /** True when a handler that runs in `executor` has a function for card actions. */
   handlesCards(executor: Executor): boolean
@@ -39,6 +43,8 @@ export interface BotDirectory {
 export class LoadedHandlers implements BotHandlers {
   readonly #bots: BotDirectory
   readonly #handlers = new Map<string, BotHandler>()
+  /** Asked for every claim. Also bots whose handler is missing run in the pool. */
+  readonly #used = new Set<Executor>(['pool'])
 
   constructor(bots: BotDirectory) {
     this.#bots = bots
@@ -46,6 +52,7 @@ export class LoadedHandlers implements BotHandlers {
 
   add(name: string, handler: BotHandler): void {
     this.#handlers.set(name, handler)
+    this.#used.add(executorOf(handler))
   }
 
   of(botId: string): BotHandler | undefined {
@@ -57,8 +64,7 @@ export class LoadedHandlers implements BotHandlers {
   }
 
   isUsed(executor: Executor): boolean {
-    // Also bots whose handler is missing run in the pool.
-    return executor === 'pool' || [...this.#handlers.values()].some((handler) => executorOf(handler) === executor)
+    return this.#used.has(executor)
   }
 
   handlesCards(executor: Executor): boolean {
@@ -68,8 +74,21 @@ export class LoadedHandlers implements BotHandlers {
   }
 }
 
-/** A bot without a loaded handler counts towards the pool. */
+/** Where a handler runs as a rule. A bot without a loaded handler counts towards the pool. */
 export function executorOf(handler: BotHandler | undefined): Executor {
-  if (handler?.ref.kind === 'host') return 'host'
-  return handler !== undefined && isExclusive(handler.ref) ? 'exclusive' : 'pool'
+  if (handler === undefined) return 'pool'
+  if (handler.ref.kind === 'host') return 'host'
+  if (isIsolated(handler.ref)) return 'process'
+  return isExclusive(handler.ref) ? 'exclusive' : 'pool'
+}
+
+/** Where an event runs that was claimed: a suspect in a child process, if its handler can. */
+export function executorFor(event: Pick<ClaimedEvent, 'deaths'>, handler: BotHandler | undefined): Executor {
+  const usual = executorOf(handler)
+  return handler !== undefined && usual !== 'host' && isSuspect(event) ? 'process' : usual
+}
+
+/** Processes have died while the event was handled, and it may be the cause. */
+export function isSuspect({ deaths }: Pick<ClaimedEvent, 'deaths'>): boolean {
+  return deaths >= SUSPICIOUS_DEATHS
 }

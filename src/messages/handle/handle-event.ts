@@ -8,13 +8,13 @@ import type { CardResponse, InboundEvent } from '../../protocol/model/inbound-ev
 import type { ReplyPart } from '../../protocol/model/message.ts'
 import type { ClaimedEvent, EventResult } from '../../store/store.ts'
 import { addressed, isBotLoop, MAX_BOT_TURNS, skipReason, type SkipReason } from './answer-policy.ts'
-import { type BotDirectory, type BotHandlers, type Executor, executorOf } from './bot-handlers.ts'
+import { type BotDirectory, type BotHandlers, type Executor, executorFor, isSuspect } from './bot-handlers.ts'
 import type { HandlerPool } from '../pool/handler-pool.ts'
 import type { LiveStreams } from '../reply/live-streams.ts'
 import { replyUuid, streamUuid } from '../reply/reply-uuid.ts'
 import { replyTarget } from '../reply/reply-target.ts'
 import type { ContextServer, RunOf } from './context-server.ts'
-import { afterFailedRun, beforeRun, whenExpired } from './run-retry.ts'
+import { afterFailedRun, beforeRun, whenExpired, whenHostDied } from './run-retry.ts'
 import { kindOf, toInboundEvent } from '../inbound/to-inbound-event.ts'
 
 export interface HandleEventDeps {
@@ -68,7 +68,8 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
   if (handler === undefined) return { result: { kind: 'released', afterMs: HANDLER_MISSING_MS } }
   // Events for which the handler has no function complete without a run.
   if (!handler.kinds.has(kindOf(event.type))) return { result: { kind: 'completed', replies: [] } }
-  const exhausted = beforeRun(event.attempt, policy)
+  const isHost = handler.ref.kind === 'host'
+  const exhausted = beforeRun(event.attempt, policy) ?? (isHost ? whenHostDied(event.deaths, policy) : undefined)
   if (exhausted !== undefined) return { result: exhausted }
   try {
     const parsed = toInboundEvent(event.botId, event.type, event.payload, deps.clock.now() - event.ageMs)
@@ -82,7 +83,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
     // The age is checked after the policy: an event that the policy skips must not become a dead letter.
     const expired = whenExpired(event, maxAgeMs)
     if (expired !== undefined) return { result: expired }
-    const executor = deps.executors[executorOf(handler)]
+    const executor = deps.executors[executorFor(event, handler)]
     if (executor.isFull) return { result: { kind: 'released', afterMs: EXECUTOR_FULL_MS } }
     const run: RunOf = {
       botId: event.botId,
@@ -96,6 +97,7 @@ async function decide(event: ClaimedEvent, deps: HandleEventDeps): Promise<Decis
       event: inbound,
       canReply: target !== undefined,
       attempt: event.attempt,
+      isSuspect: isSuspect(event),
       timeoutMs: Math.ceil(handlerTimeoutMs * SIGNAL_SHARE),
     }
     const outcome = await executor.run(task, handlerTimeoutMs, (call, answer) =>

@@ -40,6 +40,17 @@ export function beforeRun(attempt: number, policy: RetryPolicy): Unfinished | un
 }
 
 /**
+ * Decides before a run on the host's thread whether the process has died too often with the event. Undefined: run it.
+ * A function of the host cannot run in a child process, so here every death counts like an attempt, for those beside
+ * the guilty one too.
+ */
+export function whenHostDied(deaths: number, { maxAttempts }: RetryPolicy): Unfinished | undefined {
+  if (deaths < maxAttempts) return undefined
+  const message = `the process has died ${deaths} times with this event, and a function of the host cannot run apart`
+  return { kind: 'dead', reason: CRASHED_PROCESS, error: errorRecord('HANDLER_PROCESS_DIED', message) }
+}
+
+/**
  * Decides before a run whether the event is too old to be answered, for example after a long outage. Undefined: run
  * it. A user who asked hours ago no longer expects an answer, and a burst of late answers would startle every chat.
  * Only the first run is refused: an event whose first run began in time gets all its attempts, also when the process

@@ -1,4 +1,4 @@
-import { errorText, FeishuSupervisorError, fromErrorRecord } from '../../core/errors.ts'
+import { errorText, fromErrorRecord } from '../../core/errors.ts'
 import { stackFrames } from '../../core/log/stack-frames.ts'
 import { type ChatOutcome, type ChatTask, type HandlerRef, isExclusive } from '../../protocol/chat.ts'
 import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
@@ -13,7 +13,7 @@ import type { HandlerPool } from './handler-pool.ts'
 import type { HandlerThread } from './handler-thread.ts'
 import { HandlerThreads } from './handler-threads.ts'
 import type { ThreadRole } from './placement.ts'
-import { failed, PoolRun, toAnswer } from './pool-run.ts'
+import { failed, loadedKinds, PoolRun, toAnswer } from './pool-run.ts'
 import { Quarantine } from './quarantine.ts'
 import type { TakeCall } from './run-channel-server.ts'
 import { USED_UP } from './stuck-threads.ts'
@@ -90,10 +90,8 @@ export class ChatPool implements HandlerPool {
   /** Answers which kinds of events the handler has functions for; rejects with `HANDLER_UNLOADABLE` and the reason if it cannot be loaded. */
   async probe(handler: HandlerRef, timeoutMs: number): Promise<ReadonlySet<InboundEventKind>> {
     const outcome = await this.run({ kind: 'probe', handler }, timeoutMs, () => {})
-    if (outcome.kind === 'loaded') return new Set(outcome.kinds)
-    const { error } = outcome.kind === 'failed' ? outcome : failed('INTERNAL', 'the pool took a probe for an event')
-    if (this.#closing !== undefined) throw fromErrorRecord(error)
-    throw new FeishuSupervisorError('HANDLER_UNLOADABLE', error.message)
+    if (this.#closing !== undefined && outcome.kind === 'failed') throw fromErrorRecord(outcome.error)
+    return loadedKinds(handler, outcome)
   }
 
   /** Lets running handlers end for `graceMs`, then stops their threads. Always resolves shortly after. */

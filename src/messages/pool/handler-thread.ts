@@ -1,21 +1,13 @@
 import { observe, type WatchdogState } from '../../core/lifecycle/watchdog.ts'
 import { type Death, LATE_MS } from './blame.ts'
+import { EndedRuns } from './ended-runs.ts'
 import type { ThreadRole, ThreadView } from './placement.ts'
 import type { PoolRun } from './pool-run.ts'
 import type { ThreadPort } from './pool-thread.ts'
-import type { TakeCall } from './run-channel-server.ts'
 import type { Use, Wear } from './wear.ts'
-
-/** Runs that have ended are remembered, so that what they left behind can be told as theirs. */
-const MOST_ENDED = 256
 
 /** Looks are never later than twice this, see ThreadWatch. */
 const LOOK_LIMIT_MS = 250
-
-interface EndedRun {
-  readonly botId: string | undefined
-  readonly take: TakeCall
-}
 
 /** A thread with its runs. */
 export class HandlerThread {
@@ -31,7 +23,7 @@ export class HandlerThread {
   cancelIdle = (): void => {}
   /** Given up, but their code goes on. */
   readonly #abandoned = new Set<number>()
-  readonly #ended = new Map<number, EndedRun>()
+  readonly #ended = new EndedRuns()
   #watch: WatchdogState = { beats: 0, stillMs: 0 }
 
   constructor(role: ThreadRole, thread: ThreadPort) {
@@ -121,16 +113,12 @@ export class HandlerThread {
   }
 
   botOf(id: number): string | undefined {
-    return (this.runs.get(id) ?? this.#ended.get(id))?.botId
+    return this.runs.get(id)?.botId ?? this.#ended.botOf(id)
   }
 
   /** Tells what a run did after its end, as a line of its own log. False if it is not known any more. */
   logLate(id: number, message: string): boolean {
-    const ended = this.#ended.get(id)
-    if (ended === undefined) return false
-    const text = `the handler did this after its end: ${message}`
-    void ended.take({ kind: 'log', level: 'error', message: text, fields: {} }, () => {})
-    return true
+    return this.#ended.logLate(id, message)
   }
 
   #end(id: number): void {
@@ -138,8 +126,6 @@ export class HandlerThread {
     if (run === undefined) return
     this.thread.endRun(id)
     this.runs.delete(id)
-    this.#ended.set(id, { botId: run.botId, take: run.take })
-    const [oldest] = this.#ended.keys()
-    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+    this.#ended.add(id, run)
   }
 }

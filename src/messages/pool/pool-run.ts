@@ -1,8 +1,9 @@
 import { type Deferred, deferred } from '../../core/time/deferred.ts'
-import { type ErrorCode, errorRecord } from '../../core/errors.ts'
+import { type ErrorCode, errorRecord, FeishuSupervisorError } from '../../core/errors.ts'
 import { redactText } from '../../core/log/redact.ts'
 import { asObject } from '../../core/as-object.ts'
 import type { ChatOutcome, ChatTask, HandlerRef, PoolAnswer } from '../../protocol/chat.ts'
+import type { InboundEventKind } from '../../protocol/model/inbound-event.ts'
 import type { Quarantine } from './quarantine.ts'
 import type { TakeCall } from './run-channel-server.ts'
 
@@ -54,6 +55,15 @@ export function toAnswer(answer: unknown): PoolAnswer {
     return answer as PoolAnswer
   }
   return { outcome: failed('HANDLER_FAILED', 'the pool thread gave no outcome'), memoryMb: 0 }
+}
+
+/** Which kinds of events a handler has functions for that was loaded; throws `HANDLER_UNLOADABLE` and the reason if it was not. */
+export function loadedKinds(handler: HandlerRef, outcome: ChatOutcome): ReadonlySet<InboundEventKind> {
+  if (outcome.kind === 'loaded') return new Set(outcome.kinds)
+  const { error } = outcome.kind === 'failed' ? outcome : failed('INTERNAL', 'the pool took a probe for an event')
+  const isNamed = error.code === 'HANDLER_UNLOADABLE'
+  const text = isNamed ? error.message : `the handler ${keyOf(handler)} cannot be used: ${error.message}`
+  throw new FeishuSupervisorError('HANDLER_UNLOADABLE', text)
 }
 
 export function failed(code: ErrorCode, message: string, stack?: string): Extract<ChatOutcome, { kind: 'failed' }> {

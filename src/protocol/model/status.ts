@@ -86,6 +86,8 @@ export interface PoolStats {
   readonly renewing?: number
   /** Handlers on the host's thread that did not end in time and still run; absent: none. */
   readonly overdueOnHost?: number
+  /** Child processes of handlers, those among them that wait for their next run; absent: none. */
+  readonly processes?: number
 }
 
 /** A bot without its secrets. */

@@ -1,3 +1,4 @@
+import type { Isolation } from '../model/bot-settings.ts'
 import type { InboundEventKind } from '../model/inbound-event.ts'
 import type { WithDefaults } from './resolved.ts'
 
@@ -14,6 +15,13 @@ export interface ModuleHandler {
    * twice at a time. Default: `messages.runsPerThread`.
    */
   readonly runsPerThread?: number | undefined
+  /**
+   * Where it runs: in a `thread` of the chat pool, or each run alone in a child `process`, of which there are no more
+   * at a time than `messages.threads`. For handlers with native code: what ends the process or blocks it for ever costs
+   * one message an attempt. A process costs about 50 MB and starts in about 150 ms; it is kept for the next run when
+   * its run ended well. Its main thread runs the handler, with an empty environment. Default: `thread`.
+   */
+  readonly isolation?: Isolation | undefined
 }
 
 /** What both built-in handlers have in common. */

@@ -13,6 +13,8 @@ const DEAD_REASONS: ReadonlySet<string> = new Set([
   'bad_payload',
   'refused',
   'outcome_unknown',
+  'gave_up',
+  'crashed_process',
 ])
 
 /** Figures of the supervisor thread since its start, counted from its events. */

@@ -69,7 +69,7 @@ class Life {
       inbox,
       replies: store,
       callCard: noCards,
-      executors: { pool: this.pool, exclusive: new FakePool(0), process: new FakePool(0), host: new FakePool(0) },
+      executors: { pool: this.pool, exclusive: new FakePool(0), process: this.pool, host: new FakePool(0) },
       handlers: oneHandler('message'),
       contextServer: noCalls,
       bots: plainBots,

@@ -82,7 +82,9 @@ function judgeMessage(message: Message, { history, rows, tookMs }: Evidence): st
   const runs = count('run') - count('cut', 'rescued')
   if (runs > MAX_ATTEMPTS) return [`${id} ran ${runs} times, ${MAX_ATTEMPTS} are allowed`]
   const ended = new Set(history.flatMap((fact) => (fact.kind === 'ended' ? [fact.owner] : [])))
-  const deaths = facts.filter((fact) => fact.kind === 'rescued' && ended.has(fact.owner)).length
+  const rescues = facts.flatMap((fact) => (fact.kind === 'rescued' ? [fact.owner] : []))
+  // An instance that comes back takes back its own count, if no other came after it.
+  const deaths = rescues.filter((owner, index) => ended.has(owner) || index < rescues.length - 1).length
   if (row.deaths > deaths) return [`${id} counts ${row.deaths} deaths, and ${deaths} can have been`]
   if (row.state === 'completed') {
     return judgeReplies(message, facts, row, shown, tookMs > UUID_TRUSTED_MS)

@@ -42,7 +42,7 @@ serveOrders<SubjectOrders>({
   ...commonOrders(),
   killBot: (appId) => supervisor.killBot(known.get(appId) ?? appId),
   busyRuns: async () => (await supervisor.status()).pool.busy,
-  handlerHeapMb: async () => await heapOfThreads((await supervisor.status()).pool.threads),
+  handlerHeaps: async () => await heapOfThreads((await supervisor.status()).pool.threads),
   release: releaseHeld,
   stop: () => supervisor.stop(),
 })

@@ -18,6 +18,9 @@ type ThreadMessage =
   | { readonly kind: 'tell_heap' }
   | { readonly kind: 'heap'; readonly thread: number; readonly mb: number }
 
+/** MB by thread. */
+export type ThreadHeaps = ReadonlyMap<number, number>
+
 let release = (): void => {}
 let releasedOnce = newRelease()
 
@@ -56,10 +59,10 @@ export function releaseHeld(): void {
 }
 
 /**
- * In the main thread: the heaps of all pool threads together, after garbage collections. There are at least so many,
- * and more when some bots have threads of their own.
+ * In the main thread: the heaps of all pool threads after garbage collections. There are at least so many, and more
+ * when some bots have threads of their own.
  */
-export async function heapOfThreads(least: number): Promise<number> {
+export async function heapOfThreads(least: number): Promise<ThreadHeaps> {
   const channel = new BroadcastChannel(NAME)
   const heaps = new Map<number, number>()
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- Node's types have no addEventListener here.
@@ -71,7 +74,7 @@ export async function heapOfThreads(least: number): Promise<number> {
   await wait(COLLECTED_WITHIN_MS)
   channel.close()
   if (heaps.size < least) throw new Error(`${heaps.size} of ${least} threads tell their heap`)
-  return [...heaps.values()].reduce((sum, heap) => sum + heap, 0)
+  return heaps
 }
 
 function messageOf(event: unknown): ThreadMessage {

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { ThreadHeaps } from '../parties/thread-orders.ts'
 import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
 
 /** What a measured process is started with. */
@@ -31,8 +32,8 @@ export interface SubjectOrders {
   killBot(appId: string): Promise<void>
   /** Handlers under way. */
   busyRuns(): Promise<number>
-  /** Heap of all pool threads after a garbage collection, MB. */
-  handlerHeapMb(): Promise<number>
+  /** Heap of each pool thread after a garbage collection, MB. */
+  handlerHeaps(): Promise<ThreadHeaps>
   /** Lets messages that begin with `hold` be answered. */
   release(): void
   stop(): Promise<void>
@@ -58,9 +59,9 @@ export function commonOrders(): Pick<SubjectOrders, 'rssMb' | 'cpuMs' | 'loopDel
 }
 
 /** A process without a pool of handler threads. */
-export const withoutPool: Pick<SubjectOrders, 'busyRuns' | 'handlerHeapMb' | 'release'> = {
+export const withoutPool: Pick<SubjectOrders, 'busyRuns' | 'handlerHeaps' | 'release'> = {
   busyRuns: () => Promise.reject(new Error('there is no pool here')),
-  handlerHeapMb: () => Promise.reject(new Error('there is no pool here')),
+  handlerHeaps: () => Promise.reject(new Error('there is no pool here')),
   release: () => {},
 }
 

@@ -18,15 +18,17 @@ export async function measureHeap(
   { plan, say }: Run,
   { world, model, streamText, others, streaming }: SlowWorld,
 ): Promise<Part> {
+  /** Answers what all of them hold that is gone when they are answered, MB; thread by thread, because some come and go. */
   const hold = async (text: string, chats: Chats, holds: () => Promise<number>, release: () => Promise<void>) => {
     const answered = world.platform.order('burst', { text, chats, patienceMs: PATIENCE_MS })
     await until('runs that hold', chats.length, holds)
     await pause(SETTLE_MS)
-    const heapMb = await world.subject.order('handlerHeapMb')
+    const held = await world.subject.order('handlerHeaps')
     await release()
     await answered
     await untilIdle(world)
-    return heapMb
+    const idle = await world.subject.order('handlerHeaps')
+    return [...held].reduce((sum, [thread, heapMb]) => sum + heapMb - (idle.get(thread) ?? heapMb), 0)
   }
   const waiting = world.chats(WAITING / others.length, others)
   const streams = world.chats(STREAMS / streaming.length, streaming)
@@ -50,10 +52,8 @@ export async function measureHeap(
   const kb: number[] = []
   const mb: number[] = []
   for (let repeat = 1; repeat <= plan.repeats; repeat += 1) {
-    const idleMb = await world.subject.order('handlerHeapMb')
-    kb.push(((await wait(`hold ${repeat}`)) - idleMb) * (1_024 / WAITING))
-    const idleAgainMb = await world.subject.order('handlerHeapMb')
-    mb.push(((await stream(`hold ${repeat}`)) - idleAgainMb) / STREAMS)
+    kb.push((await wait(`hold ${repeat}`)) * (1_024 / WAITING))
+    mb.push((await stream(`hold ${repeat}`)) / STREAMS)
     say(
       `  ${repeat}/${plan.repeats} heap of a run: waits ${kb.at(-1)?.toFixed(1)} KB, streams ${mb.at(-1)?.toFixed(3)} MB`,
     )

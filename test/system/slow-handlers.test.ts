@@ -133,11 +133,11 @@ it('ten bots ask for five hundred chats at once', async () => {
 })
 
 it('two bots take all the room there is, and a third one begins at once', async () => {
-  const scene = await open(3, { inboundBurst: 10_000 })
-  await scene.say(0, 600)
-  await scene.say(1, 600)
+  const scene = await open(3, { ...UNLIMITED, concurrency: 40 })
+  await scene.say(0, 30)
+  await scene.say(1, 30)
   // All but what is kept for a bot without a run.
-  await scene.model.waiting(1_023)
+  await scene.model.waiting(39)
   await scene.say(2, 1, 'quick')
   await scene.simulator.client.waitForReplies({ count: 1, timeoutMs: 30_000 })
   expect(await repliesOf(scene.simulator)).toEqual(['{"text":"attempt 1"}'])
@@ -160,7 +160,7 @@ it('five thousand messages of one chat do not keep five hundred others waiting',
   await scene.say(1, 250, 'quick')
   const { isComplete } = await scene.simulator.client.waitForReplies({ count: 500, timeoutMs: 60_000 })
   expect(isComplete).toBe(true)
-  expect((await scene.supervisor.status()).inbox.depth).toBe(FLOOD)
+  expect((await scene.supervisor.status()).inbox.depth).toBeGreaterThanOrEqual(FLOOD)
 })
 
 const FLOOD = 5_000

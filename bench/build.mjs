@@ -2,7 +2,18 @@ import { build } from 'esbuild'
 
 // One file per process of a run, beside the built library whose threads are measured.
 const common = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' }
-const parties = ['platform', 'supervisor', 'handler', 'one-thread', 'channel', 'insert-first', 'bare-workers']
+const parties = [
+  'platform',
+  'supervisor',
+  'handler',
+  'one-thread',
+  'channel',
+  'insert-first',
+  'bare-workers',
+  'model',
+  'burner',
+  'stream-handler',
+]
 await build({
   ...common,
   entryPoints: ['bench/main.ts', ...parties.map((name) => `bench/parties/${name}.ts`)],

@@ -8,6 +8,7 @@ import { measureGrowth } from './measures/growth.ts'
 import { measureLatency } from './measures/latency.ts'
 import { measureMicro } from './measures/micro.ts'
 import { measureNeighbour } from './measures/neighbour.ts'
+import { measureSlow } from './measures/slow.ts'
 import { measureThroughput } from './measures/throughput.ts'
 import { type BenchOptions, type MeasureName, readOptions } from './options.ts'
 import { readCircumstances } from './report/circumstances.ts'
@@ -23,6 +24,7 @@ const MEASURES: Readonly<Record<MeasureName, (run: Run) => Promise<Section>>> = 
   throughput: measureThroughput,
   neighbour: measureNeighbour,
   crash: measureCrash,
+  slow: measureSlow,
   growth: measureGrowth,
 }
 

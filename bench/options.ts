@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { PLANS, type Plan } from './plan.ts'
 
-export const MEASURE_NAMES = ['micro', 'latency', 'throughput', 'neighbour', 'crash', 'growth'] as const
+export const MEASURE_NAMES = ['micro', 'latency', 'throughput', 'neighbour', 'crash', 'slow', 'growth'] as const
 
 export type MeasureName = (typeof MEASURE_NAMES)[number]
 

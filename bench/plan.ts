@@ -14,6 +14,12 @@ export interface Plan {
   readonly neighbourMs: number
   /** Also a crash loop with hardly a wait between restarts, which is not judged. */
   readonly hasHastyRestarts: boolean
+  /** Of each load beside slow handlers. */
+  readonly slowMs: number
+  /** What one of the slow handlers waits, as for a model. */
+  readonly waitMs: number
+  /** One message each at the same time, over ten bots; and twice as many over twice as many bots. */
+  readonly burstChats: number
   readonly growthMs: number
   readonly growthRates: readonly number[]
   /** Bots of the big world. */
@@ -34,6 +40,9 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     throughputMs: 6_000,
     neighbourMs: 8_000,
     hasHastyRestarts: true,
+    slowMs: 10_000,
+    waitMs: 3_000,
+    burstChats: 500,
     growthMs: 6_000,
     growthRates: [50, 100, 200, 400, 800],
     manyBots: 50,
@@ -50,6 +59,9 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     throughputMs: 1_200,
     neighbourMs: 1_500,
     hasHastyRestarts: false,
+    slowMs: 4_000,
+    waitMs: 3_000,
+    burstChats: 500,
     growthMs: 1_200,
     growthRates: [50, 200, 400],
     manyBots: 50,
@@ -67,6 +79,9 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     throughputMs: 200,
     neighbourMs: 300,
     hasHastyRestarts: true,
+    slowMs: 500,
+    waitMs: 300,
+    burstChats: 20,
     growthMs: 200,
     growthRates: [50],
     manyBots: 3,

@@ -37,6 +37,9 @@ export interface Section {
   readonly verdicts: readonly Verdict[]
 }
 
+/** Some of the findings and verdicts of a section. */
+export type Part = Pick<Section, 'findings' | 'verdicts'>
+
 /** What a measure is given. */
 export interface Run {
   readonly plan: Plan

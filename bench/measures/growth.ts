@@ -1,7 +1,7 @@
 import { SUBJECTS, World } from '../process/world.ts'
 import { distribution, median, ratio, spread } from '../report/figures.ts'
-import { judge, type Verdict } from '../report/targets.ts'
-import { BOTS, type Finding, PATIENCE_MS, type Run, type Section, withWorlds } from '../run.ts'
+import { judge } from '../report/targets.ts'
+import { BOTS, PATIENCE_MS, type Part, type Run, type Section, withWorlds } from '../run.ts'
 
 /** Messages a second, over all bots together. */
 const PER_SECOND = 100
@@ -31,11 +31,6 @@ export async function measureGrowth(run: Run): Promise<Section> {
       verdicts: parts.flatMap(({ verdicts }) => verdicts),
     }
   })
-}
-
-interface Part {
-  readonly findings: readonly Finding[]
-  readonly verdicts: readonly Verdict[]
 }
 
 async function growOverBots(run: Run, worlds: readonly World[]): Promise<Part> {

@@ -9,6 +9,7 @@ import {
   eachOf,
   PATIENCE_MS,
   PER_SECOND,
+  type Part,
   type Run,
   type Section,
   withWorlds,
@@ -66,7 +67,7 @@ export async function measureLatency(run: Run): Promise<Section> {
 }
 
 /** The host's thread is blocked in the middle of the load: half of the time, as long as the plan says. */
-async function measureBlockedHost(run: Run, world: World): Promise<Pick<Section, 'findings' | 'verdicts'>> {
+async function measureBlockedHost(run: Run, world: World): Promise<Part> {
   const { plan, say } = run
   const free: LoadResult[] = []
   const blocked: LoadResult[] = []

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
 import { readBoot, serveOrders } from '../process/serve-orders.ts'
-import { commonOrders, type SubjectBoot, type SubjectOrders } from '../process/subject-orders.ts'
+import { commonOrders, type SubjectBoot, type SubjectOrders, withoutPool } from '../process/subject-orders.ts'
 
 // A thread per bot, started again when it ends: the floor for restarts and cold starts.
 
@@ -18,6 +18,7 @@ for (const app of apps) spawn(app)
 
 serveOrders<SubjectOrders>({
   ...commonOrders(),
+  ...withoutPool,
   killBot: async (appId) => void (await workers.get(appId)?.terminate()),
   stop: () => Promise.resolve(),
 })

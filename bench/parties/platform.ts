@@ -1,6 +1,7 @@
 import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
 import { entryOf } from '../../src/simulator/history/history.ts'
 import { FeishuSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { type Burst, type BurstResult, runBurst } from '../process/burst.ts'
 import { type ClosedLoad, type LoadResult, type OpenLoad, runClosedLoad, runOpenLoad } from '../process/load.ts'
 import { readBoot, serveOrders } from '../process/serve-orders.ts'
 
@@ -15,6 +16,7 @@ export interface PlatformOrders {
   url(): string
   open(load: OpenLoad): Promise<LoadResult>
   closed(load: ClosedLoad): Promise<number>
+  burst(burst: Burst): Promise<BurstResult>
   /** The number of the newest entry of the history. */
   seq(): number
   /** Resolves with the instant, in milliseconds since the epoch, when each of so many apps got a connection after `seq`. */
@@ -34,6 +36,7 @@ serveOrders<PlatformOrders>({
   url: () => url,
   open: (load) => runOpenLoad(simulator, load),
   closed: (load) => runClosedLoad(simulator, load),
+  burst: (burst) => runBurst(simulator, burst),
   seq: () => simulator.history.entries.length,
 
   connected({ apps: count, after }) {

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { ThreadHeaps } from '../parties/thread-orders.ts'
 import type { SimulatedApp } from '../../src/simulator/shared/app-directory.ts'
 
 /** What a measured process is started with. */
@@ -13,6 +14,10 @@ export interface SubjectBoot {
   readonly isUnlimited: boolean
   /** Restarts wait as they do for users, instead of hardly. A bot is never parked, either way. */
   readonly hasBackoff: boolean
+  /** A thread of the pool that stands still so long is ended. Default: as for users. */
+  readonly handlerHangMs?: number
+  /** The last so many apps are answered by this module. Default: none. */
+  readonly streaming?: { readonly bots: number; readonly handler: string }
 }
 
 export interface SubjectOrders {
@@ -25,6 +30,12 @@ export interface SubjectOrders {
   block(ms: number): void
   /** Ends a bot's worker as a crash would. */
   killBot(appId: string): Promise<void>
+  /** Handlers under way. */
+  busyRuns(): Promise<number>
+  /** Heap of each pool thread after a garbage collection, MB. */
+  handlerHeaps(): Promise<ThreadHeaps>
+  /** Lets messages that begin with `hold` be answered. */
+  release(): void
   stop(): Promise<void>
 }
 
@@ -47,7 +58,15 @@ export function commonOrders(): Pick<SubjectOrders, 'rssMb' | 'cpuMs' | 'loopDel
   }
 }
 
+/** A process without a pool of handler threads. */
+export const withoutPool: Pick<SubjectOrders, 'busyRuns' | 'handlerHeaps' | 'release'> = {
+  busyRuns: () => Promise.reject(new Error('there is no pool here')),
+  handlerHeaps: () => Promise.reject(new Error('there is no pool here')),
+  release: () => {},
+}
+
 /** A process without workers. */
-export const singleThread: Pick<SubjectOrders, 'killBot'> = {
+export const singleThread: typeof withoutPool & Pick<SubjectOrders, 'killBot'> = {
+  ...withoutPool,
   killBot: () => Promise.reject(new Error('there are no workers here')),
 }

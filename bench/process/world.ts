@@ -20,7 +20,7 @@ export const SUBJECTS = {
 
 export type SubjectName = keyof typeof SUBJECTS
 
-export interface WorldOptions {
+export interface WorldOptions extends Pick<SubjectBoot, 'handlerHangMs' | 'streaming'> {
   readonly subject: SubjectName
   readonly bots: number
   /** No outbound limits at the platform and in the supervisor. Default false. */
@@ -61,7 +61,7 @@ export class World {
 
   static async open(
     ground: Ground,
-    { subject: name, bots, isUnlimited = false, hasBackoff = false }: WorldOptions,
+    { subject: name, bots, isUnlimited = false, hasBackoff = false, ...more }: WorldOptions,
   ): Promise<World> {
     const { file, needsPostgres } = SUBJECTS[name]
     const apps = Array.from({ length: bots }, (_, index) => ({
@@ -80,6 +80,7 @@ export class World {
       handler: join(ground.built, worker ?? 'handler.mjs'),
       isUnlimited,
       hasBackoff,
+      ...more,
       ...(needsPostgres && { databaseUrl: await freshDatabase(ground.postgresUrl) }),
     }
     const world = new World(ground, file, platform, boot, apps)

@@ -66,9 +66,10 @@ export class FeishuSupervisor {
   }
 
   /**
-   * Closes the connections, finishes the messages in flight and ends every thread. Messages that are not finished
-   * after `graceMs` (milliseconds, default: option `shutdownGraceMs`) are answered after the next start. Resolves
-   * within `graceMs` + 2 s. May be called at any time, also twice.
+   * Closes the connections, finishes the messages in flight and ends every thread, in `graceMs` (milliseconds, default:
+   * option `shutdownGraceMs`). Half of that, at most 5 s, is kept for giving back messages that are not finished: they
+   * are answered after the next start, and count no attempt. Resolves within `graceMs` + 2 s. May be called at any
+   * time, also twice.
    */
   async stop(graceMs: number = this.#options.shutdownGraceMs): Promise<void> {
     this.#host.sourceSubscription?.stop()

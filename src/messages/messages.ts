@@ -72,7 +72,7 @@ export interface Messages {
    * loaded.
    */
   start(): Promise<void>
-  /** Stops the work. Always resolves, at the latest about a second after `graceMs`. */
+  /** Stops the work. Always resolves, at the latest after `graceMs`; a grace below 2 s may be exceeded by a second. */
   stop(graceMs: number): Promise<void>
   /** Starts a claim now: the store is back, or work was rescued. */
   wake(): void

@@ -30,7 +30,10 @@ export interface FeishuSupervisorOptions {
   readonly secrets?: Readonly<Record<string, string>> | undefined
   /** Most long connections of this instance, 1 to 1 000. Further bots wait, and their status shows it. Default: 10. */
   readonly maxConnections?: number | undefined
-  /** Time for the messages in flight when stopping. Unfinished messages are answered after the next start. Default: 10 000 ms. */
+  /**
+   * Time for the messages in flight when stopping. Half of it, at most 5 s, is kept for giving back what has not ended:
+   * those messages are answered after the next start, and count no attempt. Default: 10 000 ms.
+   */
   readonly shutdownGraceMs?: number | undefined
   /** Bearer token of an admin for the HTTP API, at least 32 characters. `createToken` makes more. Default: none. */
   readonly apiToken?: string | undefined

@@ -15,6 +15,8 @@ export interface Arena {
   secondHost(): Promise<HostProcess>
   /** Sends one message whose text tells the handler what to do, to a chat at random or to this one. */
   say(behaviour: string, chat?: Chat): Promise<Said>
+  /** 200 messages at once, each in a chat of its own, whose handlers wait for seconds. */
+  linger(): Promise<unknown>
   /** Ends by itself when the run ends. */
   pause(ms: number): Promise<void>
   readonly proxy?: FaultProxy
@@ -53,6 +55,8 @@ export const NEMESES = [
   { name: 'pool', kind: 'kill', stores: BOTH, strike: (arena) => arena.say('exit-once') },
   { name: 'supervisor', kind: 'kill', stores: BOTH, strike: (arena) => arena.host.order('killSupervisor') },
   { name: 'stall', kind: 'fault', stores: BOTH, strike: (arena) => arena.host.order('stall', 1_500) },
+  // Goes on by itself beside the others, see run-chaos.ts.
+  { name: 'slow', kind: 'fault', stores: BOTH, strike: (arena) => arena.linger() },
   { name: 'hang', kind: 'fault', stores: BOTH, strike: (arena) => arena.say('hang-once') },
   {
     name: 'connections',

@@ -34,7 +34,10 @@ export function readOptions(argv: readonly string[]): ChaosOptions {
   if (plant === 'no-fence' && store === 'pglite') throw new Error('--plant no-fence needs --store postgres')
   if (store !== 'pglite' && store !== 'postgres') throw new Error('--store takes pglite or postgres')
   const possible = NEMESES.filter(({ stores }) => (stores as readonly string[]).includes(store)).map(({ name }) => name)
-  const nemeses = values.nemesis?.split(',') ?? possible
+  const others = possible.filter((name) => name !== 'slow')
+  const named = values.nemesis?.split(',') ?? others
+  // Slow handlers alone would show nothing: they are what everything else strikes.
+  const nemeses = named.join() === 'slow' ? [...named, ...others] : named
   const unknown = nemeses.filter((name) => !(possible as readonly string[]).includes(name))
   if (unknown.length > 0)
     throw new Error(`--nemesis: no ${unknown.join(', ')} on ${store}; there are ${possible.join(', ')}`)

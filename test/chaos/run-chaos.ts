@@ -24,6 +24,10 @@ const BOTS = 4
 const CHATS_PER_BOT = 6
 const THREADS = 2
 const PER_SECOND = 24
+/** So many handlers of slow messages wait at a time, per bot. */
+const SLOW_CHATS_PER_BOT = 50
+/** A little more than they wait; see test/drill/handler.mjs. */
+const SLOW_EVERY_MS = 3_000
 /** Every nemesis has to strike this often after the traffic began. */
 const STRIKES = 3
 const DRAIN_MS = 150_000
@@ -74,6 +78,9 @@ export async function runChaos(options: ChaosOptions, { root, folder, say }: Sur
     const chats: readonly Chat[] = apps.flatMap(({ appId }, bot) =>
       Array.from({ length: CHATS_PER_BOT }, (_, chat) => ({ appId, chatId: `oc_${bot}_${chat}` })),
     )
+    const slowChats: readonly Chat[] = apps.flatMap(({ appId }, bot) =>
+      Array.from({ length: SLOW_CHATS_PER_BOT }, (_, chat) => ({ appId, chatId: `oc_slow_${bot}_${chat}` })),
+    )
     let sentCount = 0
     const speak = async (behaviour: string, chat = oneOf(chats, random)): Promise<Said> => {
       const { messageId } = await client.sendText({ ...chat, text: `special ${sentCount++} ${behaviour}` })
@@ -87,6 +94,13 @@ export async function runChaos(options: ChaosOptions, { root, folder, say }: Sur
       apps: bots,
       random,
       say: speak,
+      linger: () =>
+        client.startTraffic({
+          chats: slowChats,
+          count: slowChats.length,
+          perSecond: 1_000,
+          textPrefix: `linger ${sentCount++}`,
+        }),
       pause: (ms) => delay(ms),
       async restartHost() {
         await host.kill()
@@ -157,6 +171,9 @@ async function torment(
   const speaking = setInterval(() => {
     void speak(SPECIALS[special++ % SPECIALS.length] ?? 'silent').catch(() => {})
   }, specialEveryMs)
+  const lingering = nemeses.includes('slow')
+    ? setInterval(() => void arena.linger().catch(() => {}), SLOW_EVERY_MS)
+    : undefined
   try {
     while (Date.now() < until) {
       const round = shuffled(nemeses, random)
@@ -181,6 +198,7 @@ async function torment(
     }
   } finally {
     clearInterval(speaking)
+    clearInterval(lingering)
   }
   say(`struck: ${[...strikes].map(([name, count]) => `${name} ${count}`).join(', ')}`)
   return strikes

@@ -18,6 +18,7 @@ export default {
       if (text.includes(`undecided in ${process.pid},`)) return
     }
     if (text.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 1_200))
+    if (text.includes('linger')) await new Promise((resolve) => setTimeout(resolve, 2_500))
     if (text.includes('hang-once') && ctx.attempt === 1) await new Promise(() => {})
     if (text.includes('stream')) await ctx.stream(pieces(text))
     else await ctx.reply(text.includes('upload') ? { file: Buffer.from(text), name: 'text.txt' } : `re: ${text}`)

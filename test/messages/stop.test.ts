@@ -27,12 +27,15 @@ describe('stop', () => {
     expect(clock.timerCount).toBe(0)
   })
 
-  it('gives back uncounted what does not end within the grace', async () => {
+  it.each([
+    [20_000, 15_000],
+    [3_000, 1_500],
+  ])('of a grace of %d ms, handlers have %d ms; what has not ended is given back uncounted', async (graceMs, ms) => {
     const { clock, dispatcher, store, put, events } = bench()
     dispatcher.start()
     await put('a', messageEvent('c', 'm1'))
-    const stopped = isSettled(dispatcher.stop(3_000))
-    await clock.advance(2_999)
+    const stopped = isSettled(dispatcher.stop(graceMs))
+    await clock.advance(ms - 1)
     expect(stopped()).toBe(false)
     await clock.advance(1)
     expect(stopped()).toBe(true)
@@ -53,14 +56,18 @@ describe('stop', () => {
     expect(items).toMatchObject([{ kind: 'replies', replies: [{ part: 0 }, { part: 1 }] }])
   })
 
-  it('resolves a second after its grace even if the store never answers', async () => {
+  it.each([
+    [20_000, 20_000],
+    // A short grace is exceeded: without an answer of the store each message would count an attempt.
+    [0, 1_000],
+  ])('with a grace of %d ms it resolves after %d ms even if the store never answers', async (graceMs, ms) => {
     const { clock, dispatcher, pool, store, put } = bench()
     dispatcher.start()
     await put('a', messageEvent('c', 'm1'))
     store.fault = () => 'before'
     pool.runs[0]!.resolve(handled('one'))
-    const stopped = isSettled(dispatcher.stop(1_000))
-    await clock.advance(1_999)
+    const stopped = isSettled(dispatcher.stop(graceMs))
+    await clock.advance(ms - 1)
     expect(stopped()).toBe(false)
     await clock.advance(1)
     expect(stopped()).toBe(true)

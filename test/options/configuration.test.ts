@@ -11,6 +11,7 @@ import type { BotChange, NewBotOptions } from '../../src/protocol/model/bot-inpu
 
 const TOKEN = 't'.repeat(32)
 const WEBHOOK_SECRET = `whsec_${btoa('k'.repeat(32))}`
+const GOOD = './test/fixtures/handlers/good.mjs'
 const BOT: NewBotOptions = { appId: 'cli_0123456789abcdef', appSecret: 'canary-secret' }
 
 /** The text of the CONFIG_INVALID that `run` throws. */
@@ -253,8 +254,23 @@ describe('the options', () => {
     ['messages.policy.groups', { messages: { policy: { groups: 'some' } } }],
     ['messages.threads', { messages: { threads: 65 } }],
     ['messages.leaseMs', { messages: { leaseMs: 1 } }],
+    ['messages.runsPerThread', { messages: { runsPerThread: 0 } }],
+    ['messages.handlerHangMs', { messages: { handlerHangMs: 99 } }],
+    ['handlers.sales.runsPerThread', { handlers: { sales: { module: GOOD, runsPerThread: 0 } } }],
   ])('refuse a bad %s by name', (field, options) => {
     expect(refusal(() => resolveOptions(options as FeishuSupervisorOptions))).toContain(`${field}: `)
+  })
+
+  it.each<[string, object]>([
+    ['messages.concurrency: Too big: expected number to be <=16384', { messages: { concurrency: 100_000 } }],
+    ['messages.concurrency: Too small: expected number to be >=1', { messages: { concurrency: 0 } }],
+    ['messages.runsPerThread: Too small: expected number to be >=1', { messages: { runsPerThread: 0 } }],
+    [
+      'handler.runsPerThread: Too big: expected number to be <=4096',
+      { handler: { module: GOOD, runsPerThread: 5_000 } },
+    ],
+  ])('name the field and its bound: %s', (text, options) => {
+    expect(refusal(() => resolveOptions(options as FeishuSupervisorOptions))).toContain(text)
   })
 
   it.each<[string, object]>([

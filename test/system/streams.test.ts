@@ -129,7 +129,18 @@ it('one that fails to the end is a dead letter, and its card is not left typing'
         isShown(entry) && textOf(entry) === '**breaks** and' && entry.content.includes('"streaming_mode":false'),
     )
   }
-  const { created } = await streamed('breaks', oneByOne('breaks'), closed)
+  // Each attempt begins the text anew, and fails only when the card shows it again: what is seen of an earlier one
+  // says nothing of where this one stops.
+  let after = 0
+  const again = async (piece: string): Promise<void> => {
+    if (piece.endsWith('first')) {
+      await shows('**breaks**')
+      after = (await simulator.client.history()).at(-1)?.seq ?? 0
+      return
+    }
+    await firstEntry(simulator.client, (entry) => isShown(entry) && textOf(entry) === '**breaks** and', after)
+  }
+  const { created } = await streamed('breaks', again, closed)
   expect(created).toHaveLength(1)
 })
 

@@ -6,8 +6,8 @@ import { echo } from '../../src/handlers/echo.ts'
 import { type HandlerTable, toHandlerTable } from '../../src/handlers/handler-table.ts'
 import type { BuiltInRef, HandlerRef } from '../../src/protocol/chat.ts'
 
-/** Loaded handlers: modules by path, built-in ones by their reference as JSON. */
-const loaded = new Map<string, HandlerTable>()
+/** Handlers that are loaded or being loaded: modules by path, built-in ones by their reference as JSON. */
+const loaded = new Map<string, Promise<HandlerTable>>()
 let failedImports = 0
 
 /** Rejects with `HANDLER_UNLOADABLE`, naming the file and the reason. A handler is loaded once per thread. */
@@ -15,10 +15,12 @@ export async function loadHandler(ref: HandlerRef): Promise<HandlerTable> {
   if (ref.kind === 'host') throw unloadable(ref.name, "a function of the host runs only on the host's thread")
   const key = ref.kind === 'module' ? ref.path : JSON.stringify(ref)
   const known = loaded.get(key)
-  if (known !== undefined) return known
-  const handler = ref.kind === 'module' ? await importHandler(ref.path) : await makeBuiltIn(ref)
-  loaded.set(key, handler)
-  return handler
+  if (known !== undefined) return await known
+  const loading = ref.kind === 'module' ? importHandler(ref.path) : makeBuiltIn(ref)
+  loaded.set(key, loading)
+  // The next run tries again.
+  loading.catch(() => loaded.delete(key))
+  return await loading
 }
 
 /** Creates a built-in handler. The HTTP client is loaded only for the handlers that need it. */

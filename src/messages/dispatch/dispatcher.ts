@@ -35,8 +35,11 @@ export interface DispatcherDeps extends Omit<RunRoomDeps, 'urgent'> {
 /** `draining`: no new work begins. `aborting`: handlers and sends are cut short. `stopped`: writes have ended. */
 type Phase = 'idle' | 'running' | 'draining' | 'aborting' | 'stopped'
 
-/** How long the stop waits for the store to take the claims back, after the grace time. */
-const GIVE_BACK_MS = 1_000
+/** Longest part of the grace time that is kept for giving claims back to the store. It is never more than half of it. */
+const GIVE_BACK_MS = 5_000
+
+/** Giving back has this time even when the grace is shorter: a claim that is not given back counts as an attempt. */
+const LEAST_GIVE_BACK_MS = 1_000
 
 /**
  * Decides which lanes may be claimed, gives room to claimed lanes, and runs each lane to its end.
@@ -152,9 +155,9 @@ export class Dispatcher {
   }
 
   /**
-   * Ends claiming and waits up to `graceMs` for handlers and sends. The rest is then cut short and given back
-   * uncounted. Resolves at most about a second later, even if the store does not answer: claims that could not be
-   * given back are freed with the owner's lease.
+   * Ends claiming and waits for handlers and sends. What has not ended by `graceMs` less the time for giving back is
+   * cut short and given back uncounted. Resolves within `graceMs`, or within `graceMs` / 2 + 1 s if that is longer,
+   * even if the store does not answer: claims that could not be given back are freed with the owner's lease.
    */
   stop(graceMs: number): Promise<void> {
     this.#stopping ??= this.#stop(graceMs)
@@ -165,11 +168,12 @@ export class Dispatcher {
     this.#phase = 'draining'
     this.#claims.stop()
     this.#fillRoom()
-    await this.#waits.within(graceMs, this.#allDone())
+    const giveBackMs = Math.min(GIVE_BACK_MS, graceMs / 2)
+    await this.#waits.within(graceMs - giveBackMs, this.#allDone())
     this.#phase = 'aborting'
     this.#sends.close()
     const closed = EXECUTORS.map((executor) => this.#deps.executors[executor].close(0))
-    await this.#waits.within(GIVE_BACK_MS, Promise.all([this.#allDone(), ...closed]))
+    await this.#waits.within(Math.max(LEAST_GIVE_BACK_MS, giveBackMs), Promise.all([this.#allDone(), ...closed]))
     this.#phase = 'stopped'
     this.#waits.close()
   }

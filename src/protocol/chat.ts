@@ -13,7 +13,7 @@ export interface ChatBoot extends MemoryBudget {
   readonly secrets: Readonly<Record<string, string>>
   /** Beats only while the thread has runs. */
   readonly heartbeat: Heartbeat
-  /** Two numbers, see ThreadMarks. Shared, so that they can be read after the thread's death. */
+  /** Some numbers, see ThreadMarks. Shared, so that they can be read after the thread's death. */
   readonly marks: SharedArrayBuffer
   /** It gives way to other threads of the machine where the system lets it. */
   readonly isBurner: boolean
@@ -25,7 +25,9 @@ export const ThreadMarks = {
   onStack: 0,
   /** 1 once it has started. */
   isReady: 1,
-  size: 2,
+  /** Its id in the operating system, on Linux; else 0. */
+  threadId: 2,
+  size: 3,
 } as const
 
 /** Only loads the handler, so that a broken one is found at start. */

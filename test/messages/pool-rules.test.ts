@@ -166,9 +166,9 @@ it.each([
 })
 
 describe('a bot burns', () => {
-  const seen = (times: readonly (readonly [at: number, episode: string, stillMs: number])[]): Burning =>
+  const seen = (times: readonly (readonly [at: number, episode: string, blockedMs: number])[]): Burning =>
     times.reduce<Burning>(
-      (burning, [at, episode, stillMs]) => found(burning, { botId: 'a', episode, stillMs }, at),
+      (burning, [at, episode, blockedMs]) => found(burning, { botId: 'a', episode, blockedMs }, at),
       new Map(),
     )
 
@@ -207,7 +207,7 @@ describe('a bot burns', () => {
   })
 
   it('until it was not found for a minute', () => {
-    const burning = found(seen([[0, 'a', 200]]), { botId: 'a', episode: 'b', stillMs: 60 }, 30_000)
+    const burning = found(seen([[0, 'a', 200]]), { botId: 'a', episode: 'b', blockedMs: 60 }, 30_000)
     expect(isBurning(burning, 'a', 89_999)).toBe(true)
     expect(isBurning(burning, 'a', 90_000)).toBe(false)
     expect(cooled(burning, 89_999).size).toBe(1)

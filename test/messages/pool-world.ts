@@ -74,6 +74,10 @@ class FakeThread implements ThreadPort {
     return { beats: this.#beats, memoryMb: 1, utilization: isBlocked ? 1 : 0 }
   }
 
+  cpuMs(): undefined {
+    return undefined
+  }
+
   run(run: number, task: ChatTask): Promise<unknown> {
     const eventId = eventOf(task)
     const plan = this.#watch.plans.get(eventId)!

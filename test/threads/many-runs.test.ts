@@ -128,7 +128,7 @@ describe('what a handler leaves behind', () => {
     ['laterThrows', 'too late'],
     ['laterRejects', 'too late'],
     ['laterExits', 'process.exit(4)'],
-    ['laterSpins', 'stood still'],
+    ['laterSpins', 'kept its event loop from turning'],
   ])('%s: it is told with its bot and event, and who is in the thread is answered (B1)', async (deed, text) => {
     const pool = openPool({ threads: 1, handlerHangMs: 1_000 })
     await warm(pool)

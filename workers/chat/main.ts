@@ -21,7 +21,9 @@ const runner = new TaskRunner({
   forgivesDelay: true,
   bundle: __filename,
 })
-if (isBurner) giveWay()
+const threadId = ownThreadId()
+marks[ThreadMarks.threadId] = threadId
+if (isBurner && threadId > 0) giveWay()
 marks[ThreadMarks.isReady] = 1
 
 /**
@@ -39,11 +41,20 @@ export default async function runTask({ port, ...task }: PoolTask): Promise<Pool
   }
 }
 
+/** 0 where threads have no ids of their own that can be asked for. */
+function ownThreadId(): number {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+  } catch {
+    return 0
+  }
+}
+
 /** On Linux a thread has a priority of its own. */
 function giveWay(): void {
   try {
-    setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), 10)
+    setPriority(threadId, 10)
   } catch {
-    // Another system: the thread competes like all others.
+    // It is not allowed here: the thread competes like all others.
   }
 }

@@ -1,10 +1,10 @@
-/** A bot's run was found on the stack of a thread that is late. */
+/** A bot's run was found to block its thread. */
 export interface Sighting {
   readonly botId: string
   /** The same for all looks at a loop that has not turned in between. */
   readonly episode: string
-  /** So long the loop has not turned. */
-  readonly stillMs: number
+  /** So long its runs have kept the loop from turning. */
+  readonly blockedMs: number
 }
 
 interface Trace {
@@ -27,11 +27,11 @@ const LONG_MS = 150
 const COOL_MS = 60_000
 
 /** Notes a sighting. Pure. */
-export function found(burning: Burning, { botId, episode, stillMs }: Sighting, now: number): Burning {
+export function found(burning: Burning, { botId, episode, blockedMs }: Sighting, now: number): Burning {
   const before = burning.get(botId)
   const recent = (before?.found ?? []).filter((seen) => seen.at > now - WINDOW_MS && seen.episode !== episode)
   const seen = [...recent, { episode, at: now }]
-  const burns = seen.length >= MOST_FOUND || stillMs > LONG_MS || isBurning(burning, botId, now)
+  const burns = seen.length >= MOST_FOUND || blockedMs > LONG_MS || isBurning(burning, botId, now)
   return new Map(burning).set(botId, {
     found: seen.slice(-MOST_FOUND),
     burnsUntil: burns ? now + COOL_MS : 0,

@@ -55,7 +55,7 @@ export class ChatPool implements HandlerPool {
       threads: this.#threads,
       hangMs,
       clock,
-      onHang: (thread) => this.#died(thread, new Error(`its event loop stood still for ${hangMs} ms`)),
+      onHang: (thread) => this.#died(thread, new Error(`a run kept its event loop from turning for ${hangMs} ms`)),
       onLook: (thread) => this.#threads.weigh(thread),
     })
   }

@@ -6,8 +6,21 @@ import type { PoolRun } from './pool-run.ts'
 import type { ThreadPort } from './pool-thread.ts'
 import type { Use, Wear } from './wear.ts'
 
+/** A thread that computes gets at least this share of a processor, unless the machine has very much to do. */
+const COMPUTING_SHARE = 0.3
+
 /** Looks are never later than twice this, see ThreadWatch. */
 const LOOK_LIMIT_MS = 250
+
+interface Kept<T> {
+  readonly by: T
+  readonly ms: number
+}
+
+/** `moreMs` is undefined when the loop has turned. */
+function kept<T>({ by, ms }: Kept<T>, now: T, moreMs: number | undefined): Kept<T> {
+  return { by: now, ms: moreMs !== undefined && by === now ? ms + moreMs : 0 }
+}
 
 /** A thread with its runs. */
 export class HandlerThread {
@@ -25,6 +38,11 @@ export class HandlerThread {
   readonly #abandoned = new Set<number>()
   readonly #ended = new EndedRuns()
   #watch: WatchdogState = { beats: 0, stillMs: 0 }
+  /** How long the loop has stood still with one and the same run on the stack, and with runs of one bot. */
+  #run: Kept<number> = { by: 0, ms: 0 }
+  #bot: Kept<string | undefined> = { by: undefined, ms: 0 }
+  /** The first look at a loop that stands still. */
+  #still: { readonly stillMs: number; readonly cpuMs: number | undefined } | undefined
 
   constructor(role: ThreadRole, thread: ThreadPort) {
     this.role = role
@@ -40,8 +58,32 @@ export class HandlerThread {
     return this.runCount === 0 ? 0 : this.#watch.stillMs
   }
 
+  /**
+   * So long one and the same run has kept the loop from turning. Many runs that compute a little one after the other
+   * make a thread late, but none of them blocks it.
+   */
+  get blockedMs(): number {
+    return this.runCount === 0 ? 0 : this.#run.ms
+  }
+
+  /** The same for the runs of one bot. */
+  get blockedByBotMs(): number {
+    return this.runCount === 0 ? 0 : this.#bot.ms
+  }
+
   get isLate(): boolean {
     return this.stillMs > LATE_MS
+  }
+
+  /**
+   * It is late because its code computes. A thread that waits for a processor is late too, and nobody in it is to
+   * blame. True where the system does not tell the two apart.
+   */
+  get isComputing(): boolean {
+    if (this.#still === undefined || this.stillMs === this.#still.stillMs) return false
+    const cpuMs = this.thread.cpuMs()
+    if (cpuMs === undefined || this.#still.cpuMs === undefined) return true
+    return cpuMs - this.#still.cpuMs >= COMPUTING_SHARE * (this.stillMs - this.#still.stillMs)
   }
 
   /** An overdue run does not let go of it. */
@@ -85,7 +127,10 @@ export class HandlerThread {
   }
 
   begin(id: number, run: PoolRun): Promise<unknown> {
-    if (this.runCount === 0) this.#watch = { beats: this.thread.look().beats, stillMs: 0 }
+    if (this.runCount === 0) {
+      this.#watch = { beats: this.thread.look().beats, stillMs: 0 }
+      this.#still = undefined
+    }
     this.cancelIdle()
     this.begunCount += 1
     this.runs.set(id, run)
@@ -107,9 +152,17 @@ export class HandlerThread {
   }
 
   look(elapsedMs: number): void {
+    const beforeMs = this.#watch.stillMs
     const pulse = this.thread.look()
     if (pulse.beats !== this.#watch.beats) this.memoryMb = pulse.memoryMb
     this.#watch = observe(this.#watch, pulse, elapsedMs, LOOK_LIMIT_MS)
+    const { stillMs } = this.#watch
+    const { onStack } = this.thread
+    const moreMs = stillMs === 0 ? undefined : stillMs - beforeMs
+    this.#run = kept(this.#run, onStack, moreMs)
+    this.#bot = kept(this.#bot, this.botOf(onStack), moreMs)
+    if (stillMs === 0) this.#still = undefined
+    else this.#still ??= { stillMs, cpuMs: this.thread.cpuMs() }
   }
 
   botOf(id: number): string | undefined {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Piscina } from 'piscina'
 import { type Heartbeat, newHeartbeat, type Pulse, pulseOf } from '../../core/lifecycle/heartbeat.ts'
 import { hardLimits } from '../../core/lifecycle/memory-budget.ts'
@@ -26,6 +27,8 @@ export interface ThreadPort {
   readonly onStack: number
   readonly isReady: boolean
   look(): Pulse
+  /** Time it has had a processor, in milliseconds. Undefined where the system does not tell. */
+  cpuMs(): number | undefined
   run(run: number, task: ChatTask, take: TakeCall): Promise<unknown>
   endRun(run: number): void
   drain(): void
@@ -91,6 +94,18 @@ export class PoolThread implements ThreadPort {
   /** Its loop since the last call. */
   look(): Pulse {
     return this.#look()
+  }
+
+  cpuMs(): number | undefined {
+    const threadId = Atomics.load(this.#marks, ThreadMarks.threadId)
+    if (threadId === 0) return undefined
+    try {
+      const [onCpuNs] = readFileSync(`/proc/self/task/${threadId}/schedstat`, 'latin1').split(' ')
+      return Number(onCpuNs) / 1e6
+    } catch {
+      // The thread is gone, or the kernel counts nothing.
+      return undefined
+    }
   }
 
   /** Settles with what the thread answered; never when it dies or is ended, of which `onDeath` tells. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/time/clock.ts'
+import { LATE_MS } from './blame.ts'
 import { type Burning, cooled, found, isBurning } from './burning.ts'
 import type { HandlerThread } from './handler-thread.ts'
 
@@ -6,7 +7,7 @@ export interface ThreadWatchDeps {
   readonly threads: Iterable<HandlerThread>
   readonly hangMs: number
   readonly clock: Clock
-  /** Its loop has not turned for so long. */
+  /** A run has blocked it for so long. */
   readonly onHang: (thread: HandlerThread) => void
   /** Looked at; it may have grown. */
   readonly onLook: (thread: HandlerThread) => void
@@ -69,11 +70,11 @@ export class ThreadWatch {
     this.#burning = cooled(this.#burning, now)
     for (const thread of [...threads].filter(({ runCount }) => runCount > 0)) {
       thread.look(elapsedMs)
-      if (thread.isLate) this.#sight(thread, now)
+      if (thread.blockedByBotMs > LATE_MS && thread.isComputing) this.#sight(thread, now)
       onLook(thread)
       // Where a run is alone, its own limit says how long it may take.
       const mostMs = thread.thread.isReady ? hangMs : Math.max(hangMs, START_MS)
-      if (thread.stillMs >= mostMs && !thread.isAlone) onHang(thread)
+      if (thread.blockedMs >= mostMs && !thread.isAlone) onHang(thread)
     }
     if ([...threads].some(({ runCount }) => runCount > 0)) this.start()
   }
@@ -85,6 +86,6 @@ export class ThreadWatch {
     if (botId === undefined || thread.episode === 0) return
     // The number of a run tells apart threads whose loops have turned equally often.
     const episode = `${onStack} ${thread.episode}`
-    this.#burning = found(this.#burning, { botId, episode, stillMs: thread.stillMs }, now)
+    this.#burning = found(this.#burning, { botId, episode, blockedMs: thread.blockedByBotMs }, now)
   }
 }

@@ -83,7 +83,8 @@ function loadsOf(
     { apps = quick, warmupMs = plan.warmupMs, durationMs = plan.slowMs } = {},
   ): Promise<LoadResult> =>
     platform.order('open', {
-      prefix: `${name}-${repeat}`,
+      // The first word of a message may ask for something, see echo.ts.
+      prefix: `plain-${name}-${repeat}`,
       chats: world.chats(CHATS_PER_BOT, apps),
       perSecond: PER_SECOND,
       warmupMs,

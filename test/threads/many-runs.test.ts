@@ -287,8 +287,8 @@ describe('a bot that burns CPU', () => {
   it('runs in a thread of its own; the thread of the others turns in time', async () => {
     const pool = openPool({ threads: 1 })
     await warm(pool)
-    const waiting = Array.from({ length: 20 }, () => say(pool, 'wait 2500'))
-    expect(codeOf(await say(pool, 'blocks 400', { botId: 'hot' }))).toBe('handled')
+    const waiting = Array.from({ length: 20 }, () => say(pool, 'wait 4000'))
+    expect(codeOf(await say(pool, 'blocks 1500', { botId: 'hot' }))).toBe('handled')
     // It has been found: what it blocks from now on is not theirs. Alone in its thread it is the only run.
     const hot = say(pool, 'blocks 1000', { botId: 'hot' })
     const startedAt = Date.now()

@@ -7,7 +7,7 @@ import type { ThreadPort } from './pool-thread.ts'
 import type { Use, Wear } from './wear.ts'
 
 /** A thread that computes gets at least this share of a processor, unless the machine has very much to do. */
-const COMPUTING_SHARE = 0.3
+const COMPUTING_SHARE = 0.2
 
 /** Looks are never later than twice this, see ThreadWatch. */
 const LOOK_LIMIT_MS = 250

@@ -8,8 +8,8 @@ import { systemClock } from '../../src/core/time/clock.ts'
 import { ChatPool } from '../../src/messages/pool/chat-pool.ts'
 import type { ChatPoolOptions, CrowdedHandler } from '../../src/messages/pool/chat-pool-options.ts'
 import type { ChatOutcome, HandlerRef } from '../../src/protocol/chat.ts'
-import type { InboundMessage } from '../../src/protocol/model/inbound-message.ts'
 import type { RunCall } from '../../src/protocol/run-channel.ts'
+import { inboundMessage } from '../support/inbound-message.ts'
 import { Recorder } from '../support/recorder.ts'
 
 interface Told {
@@ -59,26 +59,7 @@ interface Said {
 function say(pool: ChatPool, text: string, said: Said = {}): Promise<ChatOutcome> {
   events += 1
   const { botId = 'a', eventId = `e${events}`, timeoutMs = 60_000, handler: ref = handler } = said
-  const raw = { message: { content: JSON.stringify({ text }) } }
-  const event: InboundMessage = {
-    kind: 'message',
-    botId,
-    eventId,
-    messageId: 'm1',
-    chatId: 'c',
-    chatType: 'p2p',
-    messageType: 'text',
-    text,
-    content: {},
-    senderType: 'user',
-    senderOpenId: 'ou_1',
-    createdAt: 1,
-    mentions: [],
-    isBotMentioned: false,
-    isAllMentioned: false,
-    resources: [],
-    raw,
-  }
+  const event = { ...inboundMessage, botId, eventId, text, raw: { message: { content: JSON.stringify({ text }) } } }
   const task = { kind: 'event', handler: ref, event, canReply: true, attempt: 1, timeoutMs: timeoutMs * 0.9 } as const
   return pool.run(task, timeoutMs, (call) => {
     told.add({ botId, eventId, call })
@@ -179,6 +160,14 @@ describe('the limit of a run', () => {
     const blocker = say(pool, 'blocks 3000')
     expect((await Promise.all(others)).map(codeOf)).toEqual(['handled', 'handled'])
     expect(codeOf(await blocker)).toBe('handled')
+  })
+
+  it('several that keep the loop from turning by turns do not keep it for ever', async () => {
+    const pool = openPool({ threads: 1, handlerHangMs: 400 })
+    await warm(pool)
+    const other = say(pool, 'wait 600', { timeoutMs: 20_000 })
+    for (let n = 0; n < 2; n += 1) void say(pool, 'starves')
+    expect(textOf(await other)).toMatch(/^1 /)
   })
 
   it('several that leak wear their thread out: it is renewed, and the others end in it', async () => {

@@ -94,9 +94,9 @@ function shareOut<Lane>(
  * Returns the room that bots with runs may take: what is free, less one run for each known bot without a run. So a
  * bot without a run always begins its next message at once, unless as many bots have runs as there may be runs.
  */
-export function spareOf<Lane>({ load, room }: ExecutorDemand<Lane>): number {
-  const free = freeOf({ load, room })
-  return free === 0 ? 0 : Math.max(0, free - idleBotsOf({ load, room }))
+export function spareOf<Lane>(executor: ExecutorDemand<Lane>): number {
+  const free = freeOf(executor)
+  return free === 0 ? 0 : Math.max(0, free - idleBotsOf(executor))
 }
 
 /** Returns the room for ordinary events. */
@@ -108,7 +108,7 @@ function aheadOf<Lane>({ load, room }: ExecutorDemand<Lane>): number {
   return Math.max(0, room.ahead - load.waiting)
 }
 
-/** Returns how many lanes may be claimed. Lanes that wait for their first run have their room already. */
+/** Returns how many lanes may be claimed. */
 function openOf<Lane>(executor: ExecutorDemand<Lane>): number {
   return freeOf(executor) + aheadOf(executor)
 }

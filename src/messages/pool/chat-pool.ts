@@ -55,7 +55,8 @@ export class ChatPool implements HandlerPool {
       threads: this.#threads,
       hangMs,
       clock,
-      onHang: (thread) => this.#died(thread, new Error(`a run kept its event loop from turning for ${hangMs} ms`)),
+      onHang: (thread) =>
+        this.#died(thread, new Error(`handlers kept its event loop from turning for ${thread.stillMs} ms`)),
       onLook: (thread) => this.#threads.weigh(thread),
     })
   }

@@ -17,6 +17,8 @@ interface Kept<T> {
   readonly ms: number
 }
 
+const NOBODY: Kept<undefined> = { by: undefined, ms: 0 }
+
 /** `moreMs` is undefined when the loop has turned. */
 function kept<T>({ by, ms }: Kept<T>, now: T, moreMs: number | undefined): Kept<T> {
   return { by: now, ms: moreMs !== undefined && by === now ? ms + moreMs : 0 }
@@ -39,8 +41,8 @@ export class HandlerThread {
   readonly #ended = new EndedRuns()
   #watch: WatchdogState = { beats: 0, stillMs: 0 }
   /** How long the loop has stood still with one and the same run on the stack, and with runs of one bot. */
-  #run: Kept<number> = { by: 0, ms: 0 }
-  #bot: Kept<string | undefined> = { by: undefined, ms: 0 }
+  #run: Kept<number | undefined> = NOBODY
+  #bot: Kept<string | undefined> = NOBODY
   /** The first look at a loop that stands still. */
   #still: { readonly stillMs: number; readonly cpuMs: number | undefined } | undefined
 
@@ -129,6 +131,8 @@ export class HandlerThread {
   begin(id: number, run: PoolRun): Promise<unknown> {
     if (this.runCount === 0) {
       this.#watch = { beats: this.thread.look().beats, stillMs: 0 }
+      this.#run = NOBODY
+      this.#bot = NOBODY
       this.#still = undefined
     }
     this.cancelIdle()

@@ -7,7 +7,7 @@ export interface ThreadWatchDeps {
   readonly threads: Iterable<HandlerThread>
   readonly hangMs: number
   readonly clock: Clock
-  /** A run has blocked it for so long. */
+  /** A run has blocked it for so long, or several have by turns for longer. */
   readonly onHang: (thread: HandlerThread) => void
   /** Looked at; it may have grown. */
   readonly onLook: (thread: HandlerThread) => void
@@ -17,6 +17,9 @@ export interface ThreadWatchDeps {
 const LOOK_MS = 25
 
 const MOST_ELAPSED_MS = 500
+
+/** Runs that keep the loop from turning one after the other come to an end; after so many times the limit they do not. */
+const MOST_BY_TURNS = 6
 
 /** A thread that has not started by then is given up; machines may be slow. */
 const START_MS = 30_000
@@ -65,8 +68,8 @@ export class ThreadWatch {
   #look(): void {
     const { threads, hangMs, clock, onHang, onLook } = this.#deps
     // When we are late ourselves, or the whole machine is, only a little of that counts against the threads.
-    const elapsedMs = Math.min(clock.now() - this.#lookedAt, MOST_ELAPSED_MS)
     const now = clock.now()
+    const elapsedMs = Math.min(now - this.#lookedAt, MOST_ELAPSED_MS)
     this.#burning = cooled(this.#burning, now)
     for (const thread of [...threads].filter(({ runCount }) => runCount > 0)) {
       thread.look(elapsedMs)
@@ -74,7 +77,8 @@ export class ThreadWatch {
       onLook(thread)
       // Where a run is alone, its own limit says how long it may take.
       const mostMs = thread.thread.isReady ? hangMs : Math.max(hangMs, START_MS)
-      if (thread.blockedMs >= mostMs && !thread.isAlone) onHang(thread)
+      const hangs = thread.blockedMs >= mostMs || thread.stillMs >= MOST_BY_TURNS * mostMs
+      if (hangs && !thread.isAlone) onHang(thread)
     }
     if ([...threads].some(({ runCount }) => runCount > 0)) this.start()
   }

@@ -28,7 +28,8 @@ export interface MessageHandlingOptions {
   readonly handlerTimeoutMs?: number | undefined
   /**
    * A thread of the pool whose code does not let go of it for this long is ended, at least 100. The run that blocked it
-   * is tried again alone; the others begin again and count no attempt. Default: 10 000 ms.
+   * is tried again alone; the others begin again and count no attempt. Runs that block it by turns have six times as
+   * long. Default: 10 000 ms.
    */
   readonly handlerHangMs?: number | undefined
   /**
